@@ -1,0 +1,1 @@
+"""The lowest layer: errors, verdicts, clocks, calendars, configuration, folders."""

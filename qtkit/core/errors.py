@@ -1,0 +1,75 @@
+"""Exceptions, named after what the reader does next.
+
+* QtkitError
+  * ConfigError        - correct the file, the option or the request; nothing was started (exit 2)
+  * DataError          - mend or refill the data, or choose other dates (exit 3)
+    * BeyondCalendar   - choose a date inside what the calendar knows, or extend it (exit 3)
+  * JournalCorrupt     - stop; follow runbooks/journal-corrupt.md (exit 3)
+  * FolderLocked       - somebody else writes here; stop them or wait (exit 2)
+  * StrategyError      - mend the strategy; the journal has the line (exit 4)
+  * BrokerUnavailable  - wait; the engine retries
+  * InvariantBroken    - a bug in qtkit; report it with the session folder
+
+An expected refusal is an event with a verdict, never an exception.
+"""
+
+__all__ = [
+    "BeyondCalendar",
+    "BrokerTimeout",
+    "BrokerUnavailable",
+    "ConfigError",
+    "DataError",
+    "FolderLocked",
+    "InvariantBroken",
+    "JournalCorrupt",
+    "QtkitError",
+    "StrategyError",
+]
+
+
+class QtkitError(Exception):
+    """Base class of everything qtkit raises on purpose; `exit_code` is what the shell sees."""
+
+    exit_code = 1
+
+
+class ConfigError(QtkitError):
+    """A setting, an option or a request is wrong; nothing was started."""
+
+    exit_code = 2
+
+
+class FolderLocked(ConfigError):  # noqa: N818 - named after the event, like KeyboardInterrupt
+    """Another process holds the lock of this journal or account."""
+
+
+class DataError(QtkitError):
+    """Data are missing, damaged or insufficient."""
+
+    exit_code = 3
+
+
+class BeyondCalendar(DataError):  # noqa: N818
+    """A date lies outside what the exchange calendar knows."""
+
+
+class JournalCorrupt(DataError):  # noqa: N818
+    """A journal line cannot be trusted, so nothing after it can be either."""
+
+
+class StrategyError(QtkitError):
+    """The strategy raised, or broke its contract."""
+
+    exit_code = 4
+
+
+class BrokerUnavailable(QtkitError):
+    """The broker is not connected; nothing was sent."""
+
+
+class BrokerTimeout(QtkitError):
+    """The broker did not answer in time; whether the order arrived is unknown."""
+
+
+class InvariantBroken(QtkitError):
+    """What can never happen happened: a bug in qtkit."""

@@ -1,0 +1,248 @@
+"""The one place that spells file names."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from qtkit.core.errors import ConfigError
+
+__all__ = [
+    "AccountFolder",
+    "OutputRoot",
+    "SessionFolder",
+    "append_line",
+    "session_id_of",
+    "write_atomic",
+]
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+
+def write_atomic(path: Path, data: bytes | str) -> None:
+    """Write a file whole or not at all: temporary file, fsync, rename, fsync of the folder."""
+    raw = data.encode() if isinstance(data, str) else data
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with draft.open("wb") as file:
+        file.write(raw)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def append_line(path: Path, line: str) -> None:
+    """Append one complete line."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as file:
+        file.write(line + "\n")
+
+
+def safe_name(name: str, what: str) -> str:
+    """Return a name that is safe as a folder name.
+
+    Raises
+    ------
+    ConfigError
+        If it is not letters, digits, ``_``, ``.`` and ``-``, at most 64 of them.
+    """
+    if not _NAME.fullmatch(name):
+        raise ConfigError(
+            f"{what} {name!r} cannot be a folder name: use letters, digits, '_', '.' and '-', "
+            "at most 64, starting with a letter or digit"
+        )
+    return name
+
+
+def session_id_of(started: datetime, mode: str, settings_digest: str) -> str:
+    """Return ``YYYYMMDD_HHMMSS_<mode>_<hash7>``.
+
+    Examples
+    --------
+    >>> session_id_of(datetime(2026, 3, 4, 1, 10, tzinfo=UTC), "paper", "ab12cd34")
+    '20260304_011000_paper_ab12cd3'
+    """
+    return f"{started.astimezone(UTC):%Y%m%d_%H%M%S}_{mode}_{settings_digest[:7]}"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFolder:
+    """One session's files."""
+
+    path: Path
+
+    @property
+    def session_id(self) -> str:
+        """The folder's name."""
+        return self.path.name
+
+    @property
+    def metadata(self) -> Path:
+        """Identity, written once."""
+        return self.path / "session_metadata.json"
+
+    @property
+    def status(self) -> Path:
+        """Lifecycle, rewritten from the journal."""
+        return self.path / "session_status.json"
+
+    @property
+    def config(self) -> Path:
+        """What was asked for."""
+        return self.path / "config.json"
+
+    @property
+    def metrics(self) -> Path:
+        """Numbers, all from the ledger."""
+        return self.path / "metrics.json"
+
+    @property
+    def report(self) -> Path:
+        """Canonical result."""
+        return self.path / "report.json"
+
+    @property
+    def run_report(self) -> Path:
+        """The result for people."""
+        return self.path / "run_report.md"
+
+    @property
+    def trades(self) -> Path:
+        """Fills, one row each."""
+        return self.path / "trades.csv"
+
+    @property
+    def artifacts(self) -> Path:
+        """What the session left for people and checks."""
+        return self.path / "artifacts"
+
+    @property
+    def journal(self) -> Path:
+        """What happened: the truth."""
+        return self.artifacts / "journal.jsonl"
+
+    @property
+    def feed(self) -> Path:
+        """An export of what the feed delivered."""
+        return self.artifacts / "feed.parquet"
+
+    @property
+    def sys_log(self) -> Path:
+        """What the engine said as it happened."""
+        return self.artifacts / "sys.log"
+
+    @property
+    def trade_log(self) -> Path:
+        """One line for each booked change."""
+        return self.artifacts / "trade.log"
+
+    @property
+    def risk_log(self) -> Path:
+        """One line for each risk refusal."""
+        return self.artifacts / "risk.log"
+
+    @property
+    def break_point(self) -> Path:
+        """Strategy state and book at the stop."""
+        return self.artifacts / "break_point.json"
+
+    @property
+    def reconcile(self) -> Path:
+        """Reconciliations by time."""
+        return self.artifacts / "reconcile"
+
+    @property
+    def stages(self) -> Path:
+        """Stage reports."""
+        return self.artifacts / "stages"
+
+
+@dataclass(frozen=True, slots=True)
+class AccountFolder:
+    """What outlives a session."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """The account's name."""
+        return self.path.name
+
+    @property
+    def lock(self) -> Path:
+        """Held by the one engine of this account; says who."""
+        return self.path / "account.lock"
+
+    @property
+    def broker_book(self) -> Path:
+        """The simulated broker's own durable book."""
+        return self.path / "broker.sqlite"
+
+    @property
+    def kill_file(self) -> Path:
+        """The second door of the kill switch: while it exists, nothing but reductions leaves."""
+        return self.path / "KILL"
+
+    @property
+    def chain(self) -> Path:
+        """The account's sessions, one line each: id, last link, next order number."""
+        return self.path / "sessions.jsonl"
+
+    @property
+    def record(self) -> Path:
+        """What the account was opened with."""
+        return self.path / "account.json"
+
+
+@dataclass(frozen=True, slots=True)
+class OutputRoot:
+    """The folder everything is written under, ``outputs/`` by default."""
+
+    path: Path
+
+    def account(self, mode: str, name: str) -> AccountFolder:
+        """Return the folder of an account."""
+        return AccountFolder(self.path / "accounts" / mode / safe_name(name, "account"))
+
+    def sessions(self, mode: str) -> Path:
+        """Return the folder of a mode's sessions."""
+        return self.path / f"{mode}_sessions"
+
+    def new_session(self, mode: str, session_id: str) -> SessionFolder:
+        """Create and return a session's folder; a number is appended when the id is taken."""
+        parent = self.sessions(mode)
+        parent.mkdir(parents=True, exist_ok=True)
+        number = 1
+        while True:
+            name = session_id if number == 1 else f"{session_id}_{number}"
+            try:
+                (parent / name).mkdir()
+            except FileExistsError:
+                number += 1
+                continue
+            folder = SessionFolder(parent / name)
+            folder.artifacts.mkdir()
+            return folder
+
+    @property
+    def run_records(self) -> Path:
+        """Headless notebook runs."""
+        return self.path / "run_records"
+
+    @property
+    def research_runs(self) -> Path:
+        """Research runs (backtests)."""
+        return self.path / "runs"
+
+    @property
+    def tables(self) -> Path:
+        """Local bar tables."""
+        return self.path / "tables"

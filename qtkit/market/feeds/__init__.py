@@ -1,0 +1,1 @@
+"""Feeds: finished bars, in order, each once."""

@@ -1,0 +1,1 @@
+"""What things are: instruments, bars, orders, books, intents, and every event. No I/O."""

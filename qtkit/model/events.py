@@ -1,0 +1,476 @@
+"""Everything that can happen, one frozen class per fact, named in the past tense.
+
+Times are UTC-aware, money and quantities are `Decimal`, `quantity` is signed (+ buys, - sells).
+Every event carries the `trading_date` of the exchange it belongs to.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from qtkit.core.verdict import Verdict
+from qtkit.model.books import Book
+from qtkit.model.orders import OrderType
+
+__all__ = [
+    "AccountReconciled",
+    "BrokerConnected",
+    "BrokerDisconnected",
+    "CancelFailed",
+    "CancelRequested",
+    "CommandReceived",
+    "CommandRefused",
+    "DayClosed",
+    "DayStarted",
+    "DecisionTaken",
+    "Entry",
+    "Event",
+    "FeedFailed",
+    "FillRepeated",
+    "FillUnmatched",
+    "InternalErrorRaised",
+    "JsonObject",
+    "KillSwitchSet",
+    "LastPrice",
+    "LoopPulsed",
+    "OrderAccepted",
+    "OrderCancelled",
+    "OrderDoubted",
+    "OrderFilled",
+    "OrderLost",
+    "OrderRefused",
+    "OrderRejected",
+    "OrderRequested",
+    "PlannedTask",
+    "PositionAdjusted",
+    "PricesSeen",
+    "ScheduleBuilt",
+    "SessionEnded",
+    "SessionResumed",
+    "SessionStarted",
+    "StatusChanged",
+    "StopRequested",
+    "StrategySaved",
+    "TaskCancelled",
+    "TaskFailed",
+    "TaskFinished",
+    "TaskQueued",
+    "TaskSkipped",
+    "TaskStarted",
+]
+
+JsonObject = dict[str, Any]
+FORMAT = 1  # of the journal; a reader refuses what is newer
+
+
+def _kind(name: str) -> str:
+    """Return a class name as it stands in the journal: SessionStarted -> session_started."""
+    return "".join("_" + c.lower() if c.isupper() else c for c in name).lstrip("_")
+
+
+class Event(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    tag_field="kind",
+    tag=_kind,
+):
+    """Base of all events."""
+
+    trading_date: date | None = None  # None only outside any session of the exchange
+
+
+# --- the session -----------------------------------------------------------------------------
+
+
+class SessionStarted(Event, frozen=True, kw_only=True):
+    """One life of the engine on one account began; this alone lets the journal be folded."""
+
+    format: int
+    mode: str  # backtest, shadow, paper, live
+    account: str
+    strategy: str
+    symbols: tuple[str, ...]
+    exchange: str
+    settings: JsonObject  # every setting that matters to trading
+    settings_digest: str  # sha256 of the settings, hex
+    seed: int
+    opening: Book
+    killed: bool  # whether the kill switch was on
+    next_order: int  # first free order number of the account
+    strategy_state: JsonObject
+    predecessor: str  # last link of the account's previous journal; "" for the first
+
+
+class SessionResumed(Event, frozen=True, kw_only=True):
+    """The engine came back after a crash, in the same journal."""
+
+    entries: int  # entries found
+    torn_bytes: int  # bytes of a half-written last line that were cut off
+    doubtful: tuple[str, ...]  # order ids whose fate had to be asked for
+
+
+class StopRequested(Event, frozen=True, kw_only=True):
+    """Somebody asked for an orderly stop."""
+
+    by: str
+    reason: str
+
+
+class SessionEnded(Event, frozen=True, kw_only=True):
+    """The orderly end: always the last line."""
+
+    reason: str
+    closing: Book
+
+
+class StatusChanged(Event, frozen=True, kw_only=True):
+    """The engine moved to another status."""
+
+    before: str
+    after: str
+    because: str
+
+
+class LoopPulsed(Event, frozen=True, kw_only=True):
+    """Once a minute: how late the loop came to its work at worst since the last pulse."""
+
+    largest_gap_seconds: Decimal
+
+
+class InternalErrorRaised(Event, frozen=True, kw_only=True):
+    """Something in the engine raised that should not have."""
+
+    where: str
+    error: str
+
+
+# --- the day's schedule and its tasks ----------------------------------------------------------
+
+
+class PlannedTask(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One row of a day's schedule."""
+
+    task_id: str  # e.g. "20260304-run_strategy-0935"
+    task: str
+    due: datetime
+    step: int | None = None  # number of the strategy step in its day, from 0
+
+
+class DayStarted(Event, frozen=True, kw_only=True):
+    """The session entered a date; what settles on it is available from here."""
+
+    open: bool  # whether the exchange trades on it
+
+
+class ScheduleBuilt(Event, frozen=True, kw_only=True):
+    """The day's schedule stands; `caught_up` says when the engine came to it."""
+
+    digest: str  # sha256 of the whole day's rows, hex, the same however late the start
+    tasks: tuple[PlannedTask, ...]
+    caught_up_to: datetime
+
+
+class TaskQueued(Event, frozen=True, kw_only=True):
+    """A task came due and waits for its turn."""
+
+    task_id: str
+    task: str
+    due: datetime
+    step: int | None = None
+
+
+class TaskStarted(Event, frozen=True, kw_only=True):
+    """A task began."""
+
+    task_id: str
+    task: str
+    attempt: int  # 1 for the first
+
+
+class TaskFinished(Event, frozen=True, kw_only=True):
+    """A task is done, its worker included."""
+
+    task_id: str
+    task: str
+    started: datetime
+
+
+class TaskSkipped(Event, frozen=True, kw_only=True):
+    """A scheduled task did not run, and why."""
+
+    task_id: str
+    task: str
+    due: datetime
+    skip_reason: str
+    detail: str
+    step: int | None = None
+
+
+class TaskFailed(Event, frozen=True, kw_only=True):
+    """A task raised; it is tried again, or is a dead letter."""
+
+    task_id: str
+    task: str
+    attempt: int
+    error: str
+    dead_letter: bool
+
+
+class TaskCancelled(Event, frozen=True, kw_only=True):
+    """Somebody took a task off the schedule, or the session ended before it was due."""
+
+    task_id: str
+    task: str
+    by: str
+
+
+class DayClosed(Event, frozen=True, kw_only=True):
+    """The books of a date were closed."""
+
+    early: bool  # a stop in mid-session: the day's own closing is still due
+    book: Book
+
+
+# --- the market ------------------------------------------------------------------------------
+
+
+class LastPrice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The newest finished bar of a symbol."""
+
+    symbol: str
+    end: datetime
+    close: Decimal
+
+
+class PricesSeen(Event, frozen=True, kw_only=True):
+    """The feed delivered finished bars."""
+
+    bars: int
+    last: tuple[LastPrice, ...]
+
+
+class FeedFailed(Event, frozen=True, kw_only=True):
+    """The feed could not deliver."""
+
+    error: str
+
+
+class DecisionTaken(Event, frozen=True, kw_only=True):
+    """A strategy step was decided."""
+
+    task_id: str
+    step: int
+    due: datetime
+    prices: tuple[LastPrice, ...]  # what the decision saw
+    aside: tuple[str, ...]  # symbols without a price of today: they stood aside
+    intents: int
+    state_digest: str  # of the strategy's state: deciding must not change it
+
+
+class StrategySaved(Event, frozen=True, kw_only=True):
+    """The strategy's own state after it moved."""
+
+    state: JsonObject
+
+
+# --- orders ------------------------------------------------------------------------------------
+
+
+class OrderRequested(Event, frozen=True, kw_only=True):
+    """The engine decided to send an order; written before the broker is called."""
+
+    order_id: str
+    symbol: str
+    quantity: Decimal
+    order_type: OrderType
+    limit_price: Decimal | None
+    reserved_cash: Decimal  # account currency, 0 for sells
+    because: str
+    source: str  # "strategy" or the operator's name
+    tag: str
+    quote: LastPrice | None  # what the market showed when it was requested
+    venue: str
+    step: int | None = None
+
+
+class OrderRefused(Event, frozen=True, kw_only=True):
+    """A risk rule, or the contract itself, stopped an intent; no order exists."""
+
+    symbol: str
+    quantity: Decimal
+    price: Decimal | None  # limit price, else the quote
+    because: str
+    source: str
+    verdicts: tuple[Verdict, ...]  # those that refused
+    step: int | None = None
+
+
+class OrderAccepted(Event, frozen=True, kw_only=True):
+    """The broker has the order."""
+
+    order_id: str
+    broker_order_id: str
+    broker_name: str
+    accepted_at: datetime
+
+
+class OrderRejected(Event, frozen=True, kw_only=True):
+    """The broker refused the order."""
+
+    order_id: str
+    reason_code: str
+    reason: str
+
+
+class OrderDoubted(Event, frozen=True, kw_only=True):
+    """The broker did not answer; whether it has the order is unknown."""
+
+    order_id: str
+    reason: str
+
+
+class OrderFilled(Event, frozen=True, kw_only=True):
+    """The broker reported an execution: one event moves cash, position and order together."""
+
+    order_id: str
+    broker_order_id: str
+    fill_id: str
+    symbol: str
+    quantity: Decimal
+    price: Decimal  # account currency per share
+    commission: Decimal  # account currency, >= 0 is a cost
+    tax: Decimal  # account currency, >= 0 is a cost
+    executed_at: datetime
+    settles: date  # trading date from which bought shares can be sold
+    venue: str
+    source: str = "poll_fills"
+    late: str = ""  # why it was not expected any more: "cancelled", "lost"
+
+
+class FillRepeated(Event, frozen=True, kw_only=True):
+    """The broker reported a fill again; nothing was booked."""
+
+    order_id: str
+    fill_id: str
+
+
+class FillUnmatched(Event, frozen=True, kw_only=True):
+    """A fill that fits no order of ours; recorded, not booked, reconciliation fails."""
+
+    order_id: str
+    broker_order_id: str
+    fill_id: str
+    symbol: str
+    quantity: Decimal
+    price: Decimal
+    reason: str
+
+
+class CancelRequested(Event, frozen=True, kw_only=True):
+    """Somebody asked to cancel an order; written before the broker is called."""
+
+    order_id: str
+    by: str
+
+
+class CancelFailed(Event, frozen=True, kw_only=True):
+    """The broker did not take the cancel."""
+
+    order_id: str
+    reason: str
+
+
+class OrderCancelled(Event, frozen=True, kw_only=True):
+    """The rest of the order will not execute."""
+
+    order_id: str
+    quantity: Decimal  # shares, signed, that were not executed
+    reason: str  # "cancelled", "expired", ...
+
+
+class OrderLost(Event, frozen=True, kw_only=True):
+    """The order never reached the broker."""
+
+    order_id: str
+    reason: str  # "restart": unsent when the power went; "unknown_at_broker": doubted, asked for
+
+
+# --- account -----------------------------------------------------------------------------------
+
+
+class BrokerConnected(Event, frozen=True, kw_only=True):
+    """The broker answers."""
+
+    broker_name: str
+
+
+class BrokerDisconnected(Event, frozen=True, kw_only=True):
+    """The broker does not answer."""
+
+    broker_name: str
+    error: str
+
+
+class AccountReconciled(Event, frozen=True, kw_only=True):
+    """Our book was held against the broker's own."""
+
+    verdicts: tuple[Verdict, ...]
+    ours: Book
+    broker_cash: Decimal
+    broker_positions: dict[str, Decimal]
+    broker_open_orders: tuple[str, ...]
+
+
+class PositionAdjusted(Event, frozen=True, kw_only=True):
+    """An operator booked what no order explains: a corporate action, a deposit."""
+
+    symbol: str  # "" for cash alone
+    quantity: Decimal
+    cash: Decimal
+    by: str
+    why: str
+
+
+class KillSwitchSet(Event, frozen=True, kw_only=True):
+    """Trading was stopped, or allowed again, by a named person or rule."""
+
+    on: bool
+    by: str
+    why: str
+
+
+# --- commands ----------------------------------------------------------------------------------
+
+
+class CommandReceived(Event, frozen=True, kw_only=True):
+    """An operator's command reached the engine."""
+
+    command: str
+    arguments: JsonObject
+    by: str
+
+
+class CommandRefused(Event, frozen=True, kw_only=True):
+    """A command could not be carried out, and why."""
+
+    command: str
+    reason: str
+    by: str
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """An event with its place in the journal."""
+
+    seq: int  # 1, 2, 3, ... without holes: the only ordering authority
+    at: datetime  # UTC, the session's clock
+    event: Any  # one of ALL_EVENTS; the codec decodes it by its `kind`
+
+
+ALL_EVENTS: tuple[type[Event], ...] = tuple(Event.__subclasses__())
+BY_KIND: dict[str, type[Event]] = {_kind(c.__name__): c for c in ALL_EVENTS}

@@ -1,0 +1,22 @@
+"""What a strategy wants. It cannot reach a broker itself."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from qtkit.model.orders import OrderType
+
+__all__ = ["Intent"]
+
+
+class Intent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One order that somebody wants: a strategy, or an operator."""
+
+    symbol: str
+    quantity: Decimal  # shares, signed: + buys, - sells
+    because: str  # one phrase for people
+    order_type: OrderType = OrderType.MARKET
+    limit_price: Decimal | None = None  # account currency per share; limit orders only
+    tag: str = ""  # the strategy's own note; it comes back with each fill

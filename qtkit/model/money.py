@@ -1,0 +1,52 @@
+"""Money and quantities: the one conversion from float, and the one rounding."""
+
+from __future__ import annotations
+
+import math
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal
+
+__all__ = ["CENT", "decimal_of", "round_half_up", "round_to_tick"]
+
+CENT = Decimal("0.01")
+
+
+def decimal_of(number: float) -> Decimal:
+    """Return a float as the decimal number that it prints as.
+
+    Raises
+    ------
+    ValueError
+        If `number` is NaN or infinite.
+
+    Examples
+    --------
+    >>> decimal_of(37.3)
+    Decimal('37.3')
+    """
+    if not math.isfinite(number):
+        raise ValueError(f"money and quantities are finite, was {number!r}")
+    return Decimal(repr(float(number)))
+
+
+def round_half_up(amount: Decimal, step: Decimal = CENT) -> Decimal:
+    """Return `amount` rounded to `step`, halves away from zero.
+
+    Examples
+    --------
+    >>> round_half_up(Decimal("1.005"))
+    Decimal('1.01')
+    """
+    return amount.quantize(step, rounding=ROUND_HALF_UP)
+
+
+def round_to_tick(price: Decimal, tick: Decimal, *, up: bool) -> Decimal:
+    """Return `price` on the tick grid, rounded up or down.
+
+    Examples
+    --------
+    >>> round_to_tick(Decimal("37.318"), Decimal("0.01"), up=False)
+    Decimal('37.31')
+    """
+    rounding = ROUND_CEILING if up else ROUND_FLOOR
+    steps = (price / tick).to_integral_value(rounding=rounding)
+    return (steps * tick).quantize(tick)

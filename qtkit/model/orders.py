@@ -1,0 +1,114 @@
+"""The life of an order: one table, and nothing else moves it.
+
+==============  ==========================================================================
+status          meaning
+==============  ==========================================================================
+requested       written in the journal; whether the broker has it is not known yet
+accepted        the broker has it and gave it a number
+part_filled     some of it is executed, the rest is working
+doubtful        the broker did not answer; settled by asking, never by sending again
+filled          executed in full                                               (end)
+cancelled       the rest was cancelled or expired                              (end)
+rejected        the broker refused it                                          (end)
+lost            it never reached the broker                                    (end)
+==============  ==========================================================================
+
+The ugly truths are in the table too: a fill may overtake the acceptance, and come after the cancel.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from qtkit.core.errors import InvariantBroken
+
+__all__ = ["ENDED", "ORDER_TABLE", "OrderMove", "OrderStatus", "OrderType", "next_status"]
+
+
+class OrderType(StrEnum):
+    """How an order may execute; all are day orders."""
+
+    MARKET = "market"
+    LIMIT = "limit"
+
+
+class OrderStatus(StrEnum):
+    """Where an order stands."""
+
+    REQUESTED = "requested"
+    ACCEPTED = "accepted"
+    PART_FILLED = "part_filled"
+    DOUBTFUL = "doubtful"
+    FILLED = "filled"
+    CANCELLED = "cancelled"
+    REJECTED = "rejected"
+    LOST = "lost"
+
+
+class OrderMove(StrEnum):
+    """What can happen to an order."""
+
+    ACCEPT = "accept"
+    REJECT = "reject"
+    DOUBT = "doubt"
+    FILL_PART = "fill_part"
+    FILL_REST = "fill_rest"
+    CANCEL = "cancel"
+    LOSE = "lose"
+
+
+ENDED = frozenset(
+    {OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.REJECTED, OrderStatus.LOST}
+)
+
+_S, _M = OrderStatus, OrderMove
+ORDER_TABLE: dict[tuple[OrderStatus, OrderMove], OrderStatus] = {
+    (_S.REQUESTED, _M.ACCEPT): _S.ACCEPTED,
+    (_S.REQUESTED, _M.REJECT): _S.REJECTED,
+    (_S.REQUESTED, _M.DOUBT): _S.DOUBTFUL,
+    (_S.REQUESTED, _M.LOSE): _S.LOST,
+    (_S.REQUESTED, _M.FILL_PART): _S.PART_FILLED,  # the fill overtook the acceptance
+    (_S.REQUESTED, _M.FILL_REST): _S.FILLED,
+    (_S.REQUESTED, _M.CANCEL): _S.CANCELLED,
+    (_S.DOUBTFUL, _M.ACCEPT): _S.ACCEPTED,
+    (_S.DOUBTFUL, _M.REJECT): _S.REJECTED,
+    (_S.DOUBTFUL, _M.LOSE): _S.LOST,
+    (_S.DOUBTFUL, _M.FILL_PART): _S.PART_FILLED,
+    (_S.DOUBTFUL, _M.FILL_REST): _S.FILLED,
+    (_S.DOUBTFUL, _M.CANCEL): _S.CANCELLED,
+    (_S.ACCEPTED, _M.REJECT): _S.REJECTED,  # accepted by the gateway, refused by the counter
+    (_S.ACCEPTED, _M.FILL_PART): _S.PART_FILLED,
+    (_S.ACCEPTED, _M.FILL_REST): _S.FILLED,
+    (_S.ACCEPTED, _M.CANCEL): _S.CANCELLED,
+    (_S.PART_FILLED, _M.ACCEPT): _S.PART_FILLED,  # the acceptance came after the fill
+    (_S.PART_FILLED, _M.FILL_PART): _S.PART_FILLED,
+    (_S.PART_FILLED, _M.FILL_REST): _S.FILLED,
+    (_S.PART_FILLED, _M.CANCEL): _S.CANCELLED,
+    (_S.FILLED, _M.ACCEPT): _S.FILLED,  # the acceptance came after the last fill
+    (_S.CANCELLED, _M.FILL_PART): _S.CANCELLED,  # a fill that raced the cancel is booked
+    (_S.CANCELLED, _M.FILL_REST): _S.FILLED,
+    (_S.LOST, _M.FILL_PART): _S.PART_FILLED,  # we gave it up and the broker had it: booked, reported
+    (_S.LOST, _M.FILL_REST): _S.FILLED,
+}
+
+
+def next_status(status: OrderStatus, move: OrderMove) -> OrderStatus:
+    """Return where a move leads.
+
+    Raises
+    ------
+    InvariantBroken
+        If the table has no such move.
+
+    Examples
+    --------
+    >>> next_status(OrderStatus.ACCEPTED, OrderMove.FILL_REST)
+    <OrderStatus.FILLED: 'filled'>
+    """
+    try:
+        return ORDER_TABLE[status, move]
+    except KeyError:
+        known = ", ".join(str(m) for s, m in ORDER_TABLE if s is status) or "none, it has ended"
+        raise InvariantBroken(
+            f"an order that is {status} cannot {move}; possible: {known}"
+        ) from None

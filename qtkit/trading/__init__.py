@@ -1,0 +1,1 @@
+"""Trading, in its own layers: ledger | risk | strategy, brokers, engine, settings, assemble."""

@@ -1,0 +1,142 @@
+"""What the engine needs from any broker, simulated or real: no callbacks, nothing async."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Literal, Protocol
+
+import msgspec
+
+from qtkit.model.orders import OrderType
+
+__all__ = [
+    "AccountReport",
+    "Ack",
+    "Broker",
+    "BrokerAccept",
+    "BrokerEvent",
+    "BrokerFill",
+    "BrokerOrder",
+    "BrokerOrderEnd",
+    "Order",
+]
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """What goes to a broker."""
+
+    order_id: str  # ours; sending the same again must change nothing
+    symbol: str
+    quantity: Decimal  # shares, signed
+    order_type: OrderType
+    limit_price: Decimal | None
+    trading_date: date  # day orders expire with it
+    reserve_price: Decimal  # price per share that a buy reserves cash at; > 0
+
+
+class Ack(msgspec.Struct, frozen=True, kw_only=True):
+    """The broker's answer to `submit` or `cancel`.
+
+    `later` means that the answer comes through `poll_fills`.
+    """
+
+    answer: Literal["accepted", "refused", "later"]
+    broker_order_id: str = ""  # with accepted
+    reason_code: str = ""  # with refused
+    reason: str = ""
+
+
+class BrokerFill(msgspec.Struct, frozen=True, kw_only=True, tag="fill"):
+    """An execution, whole or partial."""
+
+    order_id: str
+    broker_order_id: str
+    fill_id: str  # the broker's own; the same execution always carries the same
+    symbol: str
+    quantity: Decimal  # shares, signed
+    price: Decimal  # account currency per share
+    commission: Decimal  # account currency, >= 0
+    tax: Decimal  # account currency, >= 0
+    executed_at: datetime  # UTC
+    venue: str
+
+
+class BrokerAccept(msgspec.Struct, frozen=True, kw_only=True, tag="accept"):
+    """A late acceptance."""
+
+    order_id: str
+    broker_order_id: str
+    at: datetime
+
+
+class BrokerOrderEnd(msgspec.Struct, frozen=True, kw_only=True, tag="end"):
+    """The rest of an order will not execute."""
+
+    order_id: str
+    broker_order_id: str
+    how: Literal["cancelled", "expired", "rejected"]
+    reason_code: str = ""
+    reason: str = ""
+    at: datetime
+
+
+BrokerEvent = BrokerFill | BrokerAccept | BrokerOrderEnd
+
+
+class BrokerOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """An order as the broker sees it."""
+
+    order_id: str
+    broker_order_id: str  # "" when rejected
+    symbol: str
+    quantity: Decimal  # shares, signed, as ordered
+    filled: Decimal  # shares, signed
+    status: Literal["accepted", "part_filled", "filled", "cancelled", "expired", "rejected"]
+    reason_code: str = ""
+    reason: str = ""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it can still execute."""
+        return self.status in {"accepted", "part_filled"}
+
+
+class AccountReport(msgspec.Struct, frozen=True, kw_only=True):
+    """The account as the broker sees it."""
+
+    cash: Decimal  # account currency
+    positions: Mapping[str, Decimal]  # symbol -> shares; flat ones absent
+    open_orders: tuple[BrokerOrder, ...]
+
+
+class Broker(Protocol):
+    """Idempotent, prompt, and silent until polled.
+
+    Every call may raise `BrokerUnavailable` (nothing happened); `submit` and `cancel` may raise
+    `BrokerTimeout` (whether it happened is unknown: ask `find`).
+    """
+
+    name: str
+
+    def connect(self) -> None:
+        """Open the connection; an open one stays as it is."""
+
+    def submit(self, order: Order) -> Ack:
+        """Send an order; the same `order_id` again returns the first answer and does nothing."""
+
+    def cancel(self, order_id: str) -> Ack:
+        """Ask to cancel what is left; refused for an unknown or ended order."""
+
+    def poll_fills(self) -> Sequence[BrokerEvent]:
+        """Return what happened; the only way news come in. Repeats and disorder are allowed."""
+
+    def find(self, order_id: str) -> BrokerOrder | None:
+        """Return the order if it ever arrived."""
+
+    def account(self) -> AccountReport:
+        """Return cash, positions and open orders."""
+
+    def close(self) -> None:
+        """Let go of the connection and of files; the book stays."""

@@ -1,0 +1,96 @@
+"""The contract between the engine and a strategy: one object in backtest, paper and live."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qtkit.model.bars import Bars
+from qtkit.model.intents import Intent
+
+__all__ = ["Fill", "JsonObject", "Prepared", "Strategy", "StrategySpec", "View"]
+
+JsonObject = dict[str, object]
+Prepared = object | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fill:
+    """An execution as the strategy sees it."""
+
+    order_id: str
+    fill_id: str
+    symbol: str
+    quantity: Decimal  # shares, signed
+    price: Decimal  # account currency per share
+    executed_at: datetime
+    tag: str  # what the intent carried
+
+
+class View(Protocol):
+    """What a strategy may look at. Nothing in it is newer than `now`."""
+
+    now: datetime  # UTC
+    trading_date: date
+    symbols: Sequence[str]
+
+    def price(self, symbol: str) -> float:
+        """Return the last finished close of today, NaN when there is none or it is stale."""
+
+    def closes(self, symbol: str, count: int) -> NDArray[np.float64]:
+        """Return up to `count` one-minute closes, oldest first, shape ``(<= count,)``; read only."""
+
+    def bars(self, symbol: str, count: int, minutes: int = 1) -> Bars:
+        """Return up to `count` finished bars of `minutes`, aggregated from one-minute bars."""
+
+    def position(self, symbol: str) -> Decimal:
+        """Return the shares held, settled or not."""
+
+    def sellable(self, symbol: str) -> Decimal:
+        """Return the shares that could be sold now."""
+
+    def has_open_order(self, symbol: str) -> bool:
+        """Whether an order of this symbol has not ended."""
+
+    @property
+    def cash(self) -> Decimal:
+        """Cash that is not reserved, account currency."""
+
+
+class Strategy(Protocol):
+    """From what is seen to what is wanted. It returns intents and cannot reach a broker."""
+
+    def prepare(self, view: View) -> Prepared:
+        """Do the heavy work ahead of time, without a price of "now"."""
+
+    def decide(self, view: View, prepared: Prepared) -> Iterable[Intent]:
+        """Return what is wanted now. Must not change what `state` returns."""
+
+    def on_fill(self, fill: Fill, view: View) -> None:
+        """Move the strategy's own state: it moves with fills, not with wishes."""
+
+    def state(self) -> JsonObject:
+        """Return the state as a small JSON object."""
+
+    def restore(self, state: JsonObject) -> None:
+        """Take a state that `state` returned; ``{}`` is a new strategy."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrategySpec:
+    """What a strategy file offers as ``SPEC``: how to make the strategy and what it trades."""
+
+    name: str
+    make: Callable[[], Strategy]
+    symbols: tuple[str, ...]
+    exchange: str = "XSHG"
+    table: str = "stock_1min"
+    step_minutes: int = 5
+    opening_cash: Decimal = Decimal(1_000_000)
+    parameters: JsonObject = field(default_factory=dict)  # for the record
