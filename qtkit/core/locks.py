@@ -1,0 +1,81 @@
+"""An exclusive lock that can say who holds it."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from qtkit.core.clock import wall_time
+from qtkit.core.errors import FolderLocked
+from qtkit.core.folders import write_atomic
+
+__all__ = ["NamedLock", "is_locked"]
+
+
+class NamedLock:
+    """An exclusive lock between processes; the file beside it names the holder.
+
+    Parameters
+    ----------
+    path
+        The lock file; ``<path>.holder`` names the holder while it is held.
+    purpose
+        What is being guarded, for the error message, e.g. ``"account demo"``.
+    """
+
+    def __init__(self, path: Path, purpose: str) -> None:
+        self._path, self._purpose = path, purpose
+        self._lock = FileLock(path, thread_local=False)
+
+    @property
+    def _holder(self) -> Path:
+        return self._path.with_name(self._path.name + ".holder")
+
+    def acquire(self) -> None:
+        """Take the lock.
+
+        Raises
+        ------
+        FolderLocked
+            At once, if another process holds it.
+        """
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            raise FolderLocked(
+                f"{self._purpose} is in use by {self._described_holder()}; stop that engine first "
+                "(`qtkit sessions` shows it), or use another account. See runbooks/folder-locked.md"
+            ) from None
+        holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": str(wall_time())}
+        write_atomic(self._holder, json.dumps(holder))
+
+    def _described_holder(self) -> str:
+        try:
+            holder = json.loads(self._holder.read_text())
+            return f"process {holder['pid']} on {holder['host']} since {holder['since']}"
+        except (OSError, ValueError, KeyError):
+            return "another process"
+
+    def release(self) -> None:
+        """Let the lock go; releasing a free lock does nothing."""
+        if self._lock.is_locked:
+            self._holder.unlink(missing_ok=True)
+            self._lock.release()
+
+
+def is_locked(path: Path) -> bool:
+    """Return whether somebody holds the lock at `path`."""
+    if not path.exists():
+        return False
+    probe = FileLock(path, thread_local=False)
+    try:
+        probe.acquire(timeout=0)
+    except Timeout:
+        return True
+    probe.release()
+    return False

@@ -1,0 +1,64 @@
+"""Entry <-> one JSON line. The only module that knows the file format.
+
+A line is ``{"seq":…,"at":…,"prev":…,"event":{"kind":…,…}}``; `prev` is the digest of the line before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from typing import Union
+
+import msgspec
+
+from qtkit.model.events import ALL_EVENTS, Entry
+
+__all__ = ["START", "decode", "digest", "encode"]
+
+START = "0" * 16  # the link of the first line
+
+
+class _Line(msgspec.Struct, forbid_unknown_fields=True):
+    seq: int
+    at: datetime
+    prev: str
+    event: Union[ALL_EVENTS]  # type: ignore[valid-type]  # noqa: UP007 - built from a tuple
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(_Line)
+_NO_NUMBERS = (b'"NaN"', b'"sNaN"', b'"Infinity"', b'"-Infinity"')
+
+
+def encode(entry: Entry, link: str) -> bytes:
+    """Return the line of an entry, newline included.
+
+    Raises
+    ------
+    ValueError
+        If the event carries a NaN or an infinity: these are refused before they become history.
+    """
+    line = _encoder.encode(_Line(entry.seq, entry.at, link, entry.event))
+    if any(bad in line for bad in _NO_NUMBERS):
+        raise ValueError(f"not a number in {type(entry.event).__name__}: {entry.event}")
+    return line + b"\n"
+
+
+def decode(line: bytes) -> tuple[Entry, str]:
+    """Return the entry in a line, and the digest that it claims for the line before.
+
+    Raises
+    ------
+    ValueError
+        If the line is not an entry.
+    """
+    try:
+        found = _decoder.decode(line)
+    except msgspec.MsgspecError as error:
+        raise ValueError(str(error)) from None
+    return Entry(seq=found.seq, at=found.at, event=found.event), found.prev
+
+
+def digest(line: bytes) -> str:
+    """Return the link that the next line carries: 16 hex digits of SHA-256."""
+    return hashlib.sha256(line.rstrip(b"\n")).hexdigest()[:16]

@@ -1,0 +1,96 @@
+"""Read a journal: streaming, chain checked line by line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from qtkit.core.errors import DataError, JournalCorrupt
+from qtkit.journal.codec import START, decode, digest
+from qtkit.model.events import FORMAT, Entry, SessionStarted
+
+__all__ = ["JournalSummary", "read_journal", "summarise"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalSummary:
+    """What a whole reading of a journal found."""
+
+    entries: int
+    link: str  # digest of the last line: seals the whole journal
+    sound_bytes: int
+    torn_bytes: int  # of a half-written last line
+    first: datetime | None
+    last: datetime | None
+
+
+def read_journal(path: Path) -> Iterator[Entry]:
+    """Yield the entries of a journal in order; a torn last line is left out.
+
+    Raises
+    ------
+    DataError
+        If there is no such file.
+    JournalCorrupt
+        If a line does not parse, a number is missing, or a link is broken.
+    """
+    for entry, _, _ in _linked(path):
+        yield entry
+
+
+def summarise(path: Path) -> JournalSummary:
+    """Read a journal to its end and tell what is there; raises as `read_journal`."""
+    count, link, sound, first, last = 0, START, 0, None, None
+    for entry, link, sound in _linked(path):  # noqa: B007 - the last values are the result
+        count, last = entry.seq, entry.at
+        first = first or entry.at
+    return JournalSummary(
+        entries=count,
+        link=link,
+        sound_bytes=sound,
+        torn_bytes=path.stat().st_size - sound,
+        first=first,
+        last=last,
+    )
+
+
+def _linked(path: Path) -> Iterator[tuple[Entry, str, int]]:
+    """Yield (entry, digest of its line, bytes up to its end)."""
+    link, number, sound = START, 0, 0
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        raise DataError(f"there is no journal at {path}") from None
+    with file:
+        for line in file:
+            if not line.endswith(b"\n"):
+                return
+            number += 1
+            entry = _sound_entry(path, line, number, link)
+            link, sound = digest(line), sound + len(line)
+            yield entry, link, sound
+
+
+def _sound_entry(path: Path, line: bytes, number: int, link: str) -> Entry:
+    try:
+        entry, previous = decode(line)
+    except ValueError as error:
+        raise JournalCorrupt(
+            f"{path.name} line {number}: not a journal entry ({error}). "
+            f"Lines 1 to {number - 1} are sound. See runbooks/journal-corrupt.md"
+        ) from None
+    if entry.seq != number or previous != link:
+        raise JournalCorrupt(
+            f"{path.name} line {number}: the chain is broken (seq was {entry.seq}, expected "
+            f"{number}; link was {previous}, expected {link}). A line was edited, lost or moved. "
+            "See runbooks/journal-corrupt.md"
+        )
+    if isinstance(entry.event, SessionStarted) and entry.event.format > FORMAT:
+        raise JournalCorrupt(
+            f"{path.name} line {number}: written in format {entry.event.format}, this qtkit reads "
+            f"up to {FORMAT}. Use the version that wrote it (session_metadata.json names it). "
+            "See runbooks/journal-corrupt.md"
+        )
+    return entry

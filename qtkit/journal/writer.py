@@ -1,0 +1,160 @@
+"""Write a journal: the one writer, numbered, chained, locked, on disk before anything acts on it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Protocol
+
+from qtkit.core.clock import Clock
+from qtkit.core.locks import NamedLock
+from qtkit.journal.codec import START, digest, encode
+from qtkit.journal.reader import read_journal, summarise
+from qtkit.model.events import (
+    DayClosed,
+    DayStarted,
+    Entry,
+    Event,
+    KillSwitchSet,
+    SessionEnded,
+    SessionResumed,
+    SessionStarted,
+    StatusChanged,
+    StopRequested,
+)
+
+__all__ = ["FileJournal", "Journal", "MemoryJournal"]
+
+_LIFECYCLE = (
+    SessionStarted,
+    SessionResumed,
+    StatusChanged,
+    StopRequested,
+    SessionEnded,
+    DayStarted,
+    DayClosed,
+    KillSwitchSet,
+)
+
+Observer = Callable[[str, int], None]  # ("written" | "synced", sequence number)
+
+
+class Journal(Protocol):
+    """Whatever can write an event down."""
+
+    seq: int
+    link: str
+
+    def append(self, event: Event) -> Entry:
+        """Write one event and return it with its place."""
+
+    def sync(self) -> None:
+        """Return when everything written is on disk: called before any order leaves."""
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield what is written so far."""
+
+    def close(self) -> None:
+        """Let go of file and lock; further appends raise ValueError."""
+
+
+class MemoryJournal:
+    """A journal that nobody needs after the process: for backtests."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock, self._entries = clock, list[Entry]()
+        self.seq, self.link = 0, START
+
+    def append(self, event: Event) -> Entry:
+        """Keep one event and return it with its place."""
+        self.seq += 1
+        entry = Entry(seq=self.seq, at=self._clock.now(), event=event)
+        self._entries.append(entry)
+        return entry
+
+    def sync(self) -> None:
+        """Nothing waits for a disk here."""
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield what is written so far."""
+        return iter(self._entries)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class FileJournal:
+    """The one writer of a journal file.
+
+    Opening takes the lock, checks the whole chain and cuts a torn last line off; anything else
+    wrong is refused. Each event is written at once; lifecycle events are also on disk at once,
+    and everything is when `sync` returns.
+
+    Raises
+    ------
+    FolderLocked
+        If another process writes this journal.
+    JournalCorrupt
+        If what is there cannot be trusted.
+    """
+
+    def __init__(self, path: Path, clock: Clock, *, observer: Observer | None = None) -> None:
+        self._path, self._clock, self._observer = path, clock, observer
+        self._lock = NamedLock(path.with_name(path.name + ".lock"), f"the journal {path.name}")
+        self._lock.acquire()
+        try:
+            self.seq, self.link, self.torn_bytes = self._repaired()
+            self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        except BaseException:
+            self._lock.release()
+            raise
+        self._dirty = False
+
+    def _repaired(self) -> tuple[int, str, int]:
+        if not self._path.exists():
+            return 0, START, 0
+        found = summarise(self._path)
+        if found.torn_bytes:
+            os.truncate(self._path, found.sound_bytes)
+        return found.entries, found.link, found.torn_bytes
+
+    def append(self, event: Event) -> Entry:
+        """Write one event and return it with its place; lifecycle events are on disk after it."""
+        entry = Entry(seq=self.seq + 1, at=self._clock.now(), event=event)
+        line = encode(entry, self.link)
+        _write_all(self._file, line)
+        self.seq, self.link, self._dirty = entry.seq, digest(line), True
+        if self._observer:
+            self._observer("written", self.seq)
+        if isinstance(event, _LIFECYCLE):
+            self.sync()
+        return entry
+
+    def sync(self) -> None:
+        """Return when everything written is on disk."""
+        if not self._dirty:
+            return
+        os.fsync(self._file)
+        self._dirty = False
+        if self._observer:
+            self._observer("synced", self.seq)
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield what is written so far."""
+        return read_journal(self._path)
+
+    def close(self) -> None:
+        """Let go of file and lock; further appends raise OSError."""
+        if self._file >= 0:
+            os.fsync(self._file)
+            os.close(self._file)
+            self._file = -1
+        self._lock.release()
+
+
+def _write_all(file: int, data: bytes) -> None:
+    """Write every byte; a full disk raises OSError and leaves a torn line, as a crash would."""
+    done = os.write(file, data)
+    while done < len(data):
+        done += os.write(file, data[done:])
