@@ -13,6 +13,7 @@ from qtkit.core.errors import ConfigError
 __all__ = [
     "AccountFolder",
     "OutputRoot",
+    "RunFolder",
     "SessionFolder",
     "append_line",
     "session_id_of",
@@ -203,6 +204,33 @@ class AccountFolder:
 
 
 @dataclass(frozen=True, slots=True)
+class RunFolder:
+    """One headless notebook run's files."""
+
+    path: Path
+
+    @property
+    def run_id(self) -> str:
+        """The folder's name."""
+        return self.path.name
+
+    @property
+    def notebook(self) -> Path:
+        """The executed copy."""
+        return self.path / "notebook.ipynb"
+
+    @property
+    def record(self) -> Path:
+        """What was run, and how it came out."""
+        return self.path / "record.json"
+
+    @property
+    def report(self) -> Path:
+        """The record for people."""
+        return self.path / "report.html"
+
+
+@dataclass(frozen=True, slots=True)
 class OutputRoot:
     """The folder everything is written under, ``outputs/`` by default."""
 
@@ -236,6 +264,19 @@ class OutputRoot:
     def run_records(self) -> Path:
         """Headless notebook runs."""
         return self.path / "run_records"
+
+    def new_run(self, run_id: str) -> RunFolder:
+        """Create and return a run's folder; a number is appended when the id is taken."""
+        self.run_records.mkdir(parents=True, exist_ok=True)
+        number = 1
+        while True:
+            name = run_id if number == 1 else f"{run_id}_{number}"
+            try:
+                (self.run_records / name).mkdir()
+            except FileExistsError:
+                number += 1
+                continue
+            return RunFolder(self.run_records / name)
 
     @property
     def research_runs(self) -> Path:

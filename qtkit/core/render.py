@@ -56,7 +56,7 @@ _MARKS = {
     "pending": ("…", _WAIT),
     "running": ("…", _WAIT),
     "incomplete": ("…", _WAIT),
-    "skip": ("–", _QUIET),
+    "skip": ("–", _QUIET),  # noqa: RUF001 - a dash is the symbol
     "fail": ("✗", _BAD),
     "blocked": ("✗", _BAD),
     "error": ("‼", _BAD),
@@ -313,8 +313,8 @@ def verdict_text(verdicts: Iterable[Verdict]) -> str:
     Examples
     --------
     >>> from qtkit.core.verdict import fail, ok
-    >>> print(verdict_text([ok("all 3 orders ended").named("4-A.2"),
-    ...                     fail("cash differs by 0.01", fix="reconcile", lines=[7]).named("3.5.1")]))
+    >>> broken = fail("cash differs by 0.01", fix="reconcile", lines=[7])
+    >>> print(verdict_text([ok("all 3 orders ended").named("4-A.2"), broken.named("3.5.1")]))
       4-A.2  ✓ pass  all 3 orders ended
       3.5.1  ✗ fail  cash differs by 0.01
                      → reconcile
