@@ -1,0 +1,61 @@
+"""Calendars by name, each made once."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from functools import lru_cache
+from pathlib import Path
+
+from qtkit.core.calendars.always_open import AlwaysOpen
+from qtkit.core.calendars.exchanges import EXCHANGES, schedule_of
+from qtkit.core.calendars.overlay import Overlay, apply_overlay, read_overlay
+from qtkit.core.calendars.protocol import Calendar
+from qtkit.core.calendars.sessions import Schedule, SessionCalendar
+from qtkit.core.errors import ConfigError
+
+__all__ = ["exchange_calendar"]
+
+_NAMES = (AlwaysOpen.name, *sorted(EXCHANGES))
+
+
+def exchange_calendar(name: str, overlay: Path | None = None) -> Calendar:
+    """Return the calendar of an exchange; the same one for the same question.
+
+    Parameters
+    ----------
+    name
+        ``"XSHG"``, ``"XNYS"`` or ``"24/7"``.
+    overlay
+        A ``calendar_overlay.toml`` that extends or corrects what is known, if there is one.
+
+    Raises
+    ------
+    ConfigError
+        If the name is unknown or the overlay is wrong.
+
+    Examples
+    --------
+    >>> exchange_calendar("24/7").zone
+    zoneinfo.ZoneInfo(key='UTC')
+    """
+    if name not in _NAMES:
+        near = get_close_matches(name.upper(), _NAMES, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(_NAMES)}"
+        raise ConfigError(f"there is no calendar {name!r}; {hint}")
+    part = read_overlay(overlay, tuple(sorted(EXCHANGES))).get(name) if overlay else None
+    return _calendar(name, part)
+
+
+@lru_cache(maxsize=16)
+def _calendar(name: str, overlay: Overlay | None) -> Calendar:
+    if name == AlwaysOpen.name:
+        return AlwaysOpen()
+    schedule = _schedule(name)
+    if overlay is not None:
+        schedule = apply_overlay(schedule, overlay, EXCHANGES[name])
+    return SessionCalendar(schedule)
+
+
+@lru_cache(maxsize=4)
+def _schedule(name: str) -> Schedule:
+    return schedule_of(EXCHANGES[name])

@@ -1,0 +1,159 @@
+"""A file that extends or corrects what is known about an exchange.
+
+::
+
+    [XSHG]
+    known_until = 2027-12-31
+    holidays = [2027-01-01, 2027-02-08]     # closed, though a weekday
+    extra_sessions = [2027-02-06]           # open with regular hours
+    half_days = { 2027-02-05 = 11:30:00 }   # early close, exchange time
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
+from difflib import get_close_matches
+from pathlib import Path
+
+from qtkit.core.calendars.exchanges import Exchange
+from qtkit.core.calendars.sessions import Opening, Schedule
+from qtkit.core.errors import ConfigError
+
+__all__ = ["Overlay", "apply_overlay", "read_overlay"]
+
+_KEYS = ("extra_sessions", "half_days", "holidays", "known_until")
+_SATURDAY = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overlay:
+    """One exchange's part of the file."""
+
+    known_until: date | None = None
+    holidays: frozenset[date] = frozenset()
+    extra_sessions: frozenset[date] = frozenset()
+    half_days: tuple[tuple[date, time], ...] = ()  # early close, exchange time
+
+
+def read_overlay(path: Path, known: tuple[str, ...]) -> dict[str, Overlay]:
+    """Return each exchange's part of an overlay file.
+
+    Raises
+    ------
+    ConfigError
+        If the file cannot be read, or with all of its mistakes at once.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as problem:
+        raise ConfigError(
+            f"the calendar overlay {path} cannot be read: {problem}; give a TOML file with a "
+            "table for each exchange"
+        ) from problem
+    mistakes = [mistake for name, part in content.items() for mistake in _part(name, part, known)]
+    if mistakes:
+        raise ConfigError(f"the calendar overlay {path} is wrong: " + "; ".join(mistakes))
+    return {name: _overlay(part) for name, part in content.items()}
+
+
+def apply_overlay(schedule: Schedule, overlay: Overlay, exchange: Exchange) -> Schedule:
+    """Return the schedule with the overlay's days in it.
+
+    Raises
+    ------
+    ConfigError
+        With every contradiction between the two at once.
+    """
+    last = max(schedule.last, overlay.known_until or schedule.last)
+    mistakes = list(_contradictions(schedule, overlay, last))
+    if mistakes:
+        raise ConfigError(
+            f"the calendar overlay for {schedule.name} is wrong: {'; '.join(mistakes)}"
+        )
+    openings: dict[date, Opening] = dict(schedule.openings)
+    for day in _weekdays(schedule.last, last):
+        openings[day] = exchange.opening(day)
+    openings |= {day: exchange.opening(day) for day in overlay.extra_sessions}
+    for day in overlay.holidays:
+        openings.pop(day, None)
+    lone = [str(day) for day, _ in overlay.half_days if day not in openings]
+    if lone:
+        raise ConfigError(
+            f"the calendar overlay for {schedule.name} is wrong: half_days on closed days: "
+            f"{', '.join(lone)}; name them in extra_sessions, or drop them"
+        )
+    openings |= {day: exchange.opening(day, close) for day, close in overlay.half_days}
+    return replace(schedule, last=last, openings=dict(sorted(openings.items())))
+
+
+def _weekdays(after: date, last: date) -> Iterator[date]:
+    days = (after + timedelta(days=number) for number in range(1, (last - after).days + 1))
+    return (day for day in days if day.weekday() < _SATURDAY)
+
+
+def _contradictions(schedule: Schedule, overlay: Overlay, last: date) -> Iterator[str]:
+    if overlay.known_until and overlay.known_until < schedule.last:
+        yield (
+            f"known_until {overlay.known_until} lies before {schedule.last}, which is known "
+            "without it: choose a later date or drop it"
+        )
+    if both := sorted(overlay.holidays & overlay.extra_sessions):
+        yield f"{', '.join(map(str, both))} stand in holidays and in extra_sessions: keep one"
+    named = overlay.holidays | overlay.extra_sessions | {day for day, _ in overlay.half_days}
+    if outside := sorted(day for day in named if not schedule.first <= day <= last):
+        yield (
+            f"{', '.join(map(str, outside))} lie outside {schedule.first} to {last}: "
+            "set known_until to cover them"
+        )
+
+
+def _part(name: str, part: object, known: tuple[str, ...]) -> Iterator[str]:
+    if name not in known:
+        yield f"[{name}] is no exchange that can be extended; known: {', '.join(known)}"
+        return
+    if not isinstance(part, dict):
+        yield f"{name} must be a table, was {part!r}"
+        return
+    for key in part.keys() - set(_KEYS):
+        near = get_close_matches(key, _KEYS, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(_KEYS)}"
+        yield f"[{name}] has an unknown key {key}; {hint}"
+    if not _is_date(part.get("known_until", date.max)):
+        yield f"[{name}] known_until must be a date, was {part['known_until']!r}"
+    for key in ("holidays", "extra_sessions"):
+        days = part.get(key, [])
+        if not isinstance(days, list) or not all(map(_is_date, days)):
+            yield f"[{name}] {key} must be a list of dates, was {days!r}"
+    yield from _half_day_mistakes(name, part.get("half_days", {}))
+
+
+def _half_day_mistakes(name: str, half_days: object) -> Iterator[str]:
+    if not isinstance(half_days, dict):
+        yield f"[{name}] half_days must be a table of date = time, was {half_days!r}"
+        return
+    for day, close in half_days.items():
+        try:
+            date.fromisoformat(day)
+        except ValueError:
+            yield f"[{name}] half_days: {day!r} is no date such as 2027-02-05"
+        if not isinstance(close, time):
+            yield f"[{name}] half_days: {day} needs a time such as 11:30:00, was {close!r}"
+
+
+def _is_date(value: object) -> bool:
+    return isinstance(value, date) and not isinstance(value, datetime)
+
+
+def _overlay(part: dict[str, object]) -> Overlay:
+    half_days = part.get("half_days", {})
+    return Overlay(
+        known_until=part.get("known_until"),  # type: ignore[arg-type] # checked by _part
+        holidays=frozenset(part.get("holidays", ())),  # type: ignore[call-overload]
+        extra_sessions=frozenset(part.get("extra_sessions", ())),  # type: ignore[call-overload]
+        half_days=tuple(
+            sorted((date.fromisoformat(day), close) for day, close in half_days.items())  # type: ignore[attr-defined]
+        ),
+    )
