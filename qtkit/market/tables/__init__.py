@@ -1,0 +1,1 @@
+"""Local tables of one-minute bars: import, refill, fingerprints, quality verdicts, synthesis."""

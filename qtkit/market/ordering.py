@@ -1,0 +1,62 @@
+"""Bring bars into the order that everybody relies on: by time, each once."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from qtkit.model.bars import Bars
+
+__all__ = ["concatenated", "empty_bars", "is_tidy", "take", "tidy"]
+
+
+def empty_bars(symbol: str) -> Bars:
+    """Return no bars at all.
+
+    Examples
+    --------
+    >>> len(empty_bars("SPY"))
+    0
+    """
+    none = np.empty(0, dtype=np.float64)
+    times = np.empty(0, dtype=np.int64)
+    return Bars(symbol=symbol, end=times, open=none, high=none, low=none, close=none, volume=none)
+
+
+def take(bars: Bars, rows: np.ndarray) -> Bars:
+    """Return the chosen rows, by index or by mask, as a copy."""
+    return Bars(
+        symbol=bars.symbol,
+        end=bars.end[rows],
+        open=bars.open[rows],
+        high=bars.high[rows],
+        low=bars.low[rows],
+        close=bars.close[rows],
+        volume=bars.volume[rows],
+    )
+
+
+def concatenated(first: Bars, *rest: Bars) -> Bars:
+    """Return the bars one after the other, as they come; the symbol is the first one's."""
+    parts = (first, *rest)
+    return Bars(
+        symbol=first.symbol,
+        end=np.concatenate([part.end for part in parts]),
+        open=np.concatenate([part.open for part in parts]),
+        high=np.concatenate([part.high for part in parts]),
+        low=np.concatenate([part.low for part in parts]),
+        close=np.concatenate([part.close for part in parts]),
+        volume=np.concatenate([part.volume for part in parts]),
+    )
+
+
+def is_tidy(bars: Bars) -> bool:
+    """Whether the bars are ordered by time, each once."""
+    return bool(np.all(np.diff(bars.end) > 0))
+
+
+def tidy(bars: Bars) -> Bars:
+    """Return the bars ordered by time, each once; of several at one time the first stays."""
+    if is_tidy(bars):
+        return bars
+    _, rows = np.unique(bars.end, return_index=True)  # the first of equals, in order of time
+    return take(bars, rows)

@@ -1,0 +1,219 @@
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qtkit.core.errors import ConfigError, DataError
+from qtkit.market.instruments import InstrumentTable, price_band
+
+TODAY = date(2026, 3, 4)
+TABLE = InstrumentTable.load()
+
+
+@pytest.mark.parametrize(
+    ("symbol", "board", "lot", "tick", "limit", "duty"),
+    [
+        ("600036.SH", "SSE main", "100", "0.01", "0.10", "0.0005"),
+        ("601398.SH", "SSE main", "100", "0.01", "0.10", "0.0005"),
+        ("000651.SZ", "SZSE main", "100", "0.01", "0.10", "0.0005"),
+        ("300750.SZ", "ChiNext", "100", "0.01", "0.20", "0.0005"),
+        ("688981.SH", "STAR", "200", "0.01", "0.20", "0.0005"),
+        ("830799.BJ", "BSE", "100", "0.01", "0.30", "0.0005"),
+        ("510300.SH", "ETF", "100", "0.001", "0.10", "0"),
+        ("159919.SZ", "ETF", "100", "0.001", "0.10", "0"),
+        ("588000.SH", "STAR ETF", "100", "0.001", "0.20", "0"),
+        ("159915.SZ", "ChiNext ETF", "100", "0.001", "0.20", "0"),
+    ],
+)
+def test_chinese_boards_by_code(
+    symbol: str, board: str, lot: str, tick: str, limit: str, duty: str
+) -> None:
+    found = TABLE.on(symbol, TODAY)
+
+    assert (found.symbol, found.board, found.exchange, found.currency) == (
+        symbol,
+        board,
+        "XSHG",
+        "CNY",
+    )
+    assert (found.lot, found.tick, found.stamp_duty) == (Decimal(lot), Decimal(tick), Decimal(duty))
+    assert found.price_limit == Decimal(limit)
+    assert found.settle_days == 1
+
+
+def test_american_shares_and_the_perpetual_have_no_band() -> None:
+    spy, bitcoin = TABLE.on("SPY", TODAY), TABLE.on("BTC-PERP", TODAY)
+
+    assert (spy.exchange, spy.currency, spy.lot, spy.tick) == (
+        "XNYS",
+        "USD",
+        Decimal(1),
+        Decimal("0.01"),
+    )
+    assert (bitcoin.exchange, bitcoin.lot, bitcoin.tick) == (
+        "24/7",
+        Decimal("0.001"),
+        Decimal("0.1"),
+    )
+    for one in (spy, bitcoin):
+        assert (one.price_limit, one.settle_days, one.stamp_duty) == (None, 0, Decimal(0))
+        assert price_band(one, Decimal(100)) is None
+
+
+def test_stamp_duty_was_halved_on_28_august_2023() -> None:
+    assert TABLE.on("600036.SH", date(2023, 8, 27)).stamp_duty == Decimal("0.001")
+    assert TABLE.on("600036.SH", date(2023, 8, 28)).stamp_duty == Decimal("0.0005")
+
+
+def test_the_chinext_band_was_widened_on_24_august_2020() -> None:
+    assert TABLE.on("300059.SZ", date(2020, 8, 21)).price_limit == Decimal("0.10")
+    assert TABLE.on("300059.SZ", date(2020, 8, 24)).price_limit == Decimal("0.20")
+    assert TABLE.on("300059.SZ", date(2020, 8, 24)).stamp_duty == Decimal("0.001")
+
+
+@pytest.mark.parametrize(
+    ("symbol", "hint"),
+    [
+        ("600036", "did you mean 600036.SH?"),
+        ("600036.SZ", "did you mean 600036.SH?"),
+        ("SPYY", "did you mean SPY?"),
+        ("btc-perp", "did you mean BTC-PERP?"),
+        ("??", "listed: "),
+        ("900901.SH", "listed: "),
+    ],
+)
+def test_an_unknown_symbol_is_refused_and_the_nearest_named(symbol: str, hint: str) -> None:
+    with pytest.raises(DataError) as caught:
+        TABLE.on(symbol, TODAY)
+
+    assert hint in str(caught.value)
+
+
+def test_a_date_before_the_table_is_refused() -> None:
+    with pytest.raises(DataError, match="known from 2019-07-22 on, not for 2019-07-21"):
+        TABLE.on("688981.SH", date(2019, 7, 21))
+
+
+@pytest.mark.parametrize(
+    ("symbol", "close", "low", "high"),
+    [
+        ("000651.SZ", "37.35", "33.62", "41.09"),  # 33.615 and 41.085, halves up
+        ("600036.SH", "37.50", "33.75", "41.25"),
+        ("601398.SH", "5.63", "5.07", "6.19"),  # 5.067, 6.193
+        ("300750.SZ", "240.01", "192.01", "288.01"),  # 192.008, 288.012
+        ("510300.SH", "4.005", "3.605", "4.406"),  # 3.6045, 4.4055
+        ("600000.SH", "0.04", "0.03", "0.05"),  # at least a tick each way
+        ("600000.SH", "0.01", "0.01", "0.02"),  # never below a tick
+    ],
+)
+def test_price_bands_by_hand(symbol: str, close: str, low: str, high: str) -> None:
+    band = price_band(TABLE.on(symbol, TODAY), Decimal(close))
+
+    assert band == (Decimal(low), Decimal(high))
+
+
+@given(cents=st.integers(min_value=10, max_value=1_000_000))
+def test_a_band_holds_the_close_and_lies_on_the_grid(cents: int) -> None:
+    close = Decimal(cents) / 100
+
+    band = price_band(TABLE.on("600036.SH", TODAY), close)
+
+    assert band is not None
+    low, high = band
+    assert low < close < high
+    assert low % Decimal("0.01") == high % Decimal("0.01") == 0
+
+
+def test_a_band_around_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="positive"):
+        price_band(TABLE.on("600036.SH", TODAY), Decimal(0))
+
+
+OWN = """
+[[board]]
+name = "risk warning"
+symbols = ["600036.SH"]
+exchange = "XSHG"
+currency = "CNY"
+[[board.since]]
+from = 2026-01-01
+lot = "100"
+tick = "0.01"
+price_limit = "0.05"
+settle_days = 1
+stamp_duty = "0.0005"
+"""
+
+
+def test_a_table_of_one_s_own_is_asked_first(tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text(OWN, encoding="utf-8")
+
+    table = InstrumentTable.load(path)
+
+    assert table.on("600036.SH", TODAY).price_limit == Decimal("0.05")
+    assert table.on("601398.SH", TODAY).price_limit == Decimal("0.10")
+
+
+def test_all_mistakes_of_a_table_are_told_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text(
+        """
+[[board]]
+name = "first"
+exchange = "XSHG"
+currency = "CNY"
+[[board.since]]
+from = 2026-01-02
+lot = "-1"
+tick = "NaN"
+price_limit = "10"
+stamp_duty = "7"
+settle_days = -1
+[[board]]
+name = "second"
+exchange = "XSHG"
+currency = "CNY"
+pattern = "(("
+since = []
+[[board]]
+name = "third"
+exchange = "XSHG"
+currency = "CNY"
+symbols = ["X"]
+[[board.since]]
+from = 2026-01-02
+lot = "1"
+""",
+        encoding="utf-8",
+    )
+    with pytest.raises(ConfigError) as caught:
+        InstrumentTable.load(path)
+
+    for part in (
+        "first: needs symbols or a pattern",
+        "first: lot must be positive, was -1",
+        "first: tick must be positive, was NaN",
+        "first: price_limit is a share such as 0.10, was 10",
+        "first: stamp_duty is a share such as 0.0005, was 7",
+        "first: settle_days cannot be negative, was -1",
+        "second: pattern '((' is no regular expression",
+        "second: needs [[board.since]] entries",
+        "third: its first entry lacks tick, settle_days, stamp_duty",
+    ):
+        assert part in str(caught.value)
+
+
+def test_a_table_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text('[[board]]\nname = "x"\nexchang = "XSHG"\n', encoding="utf-8")
+
+    with pytest.raises(ConfigError, match=r"own\.toml cannot be read"):
+        InstrumentTable.load(path)
+    with pytest.raises(ConfigError, match=r"nowhere\.toml cannot be read"):
+        InstrumentTable.load(tmp_path / "nowhere.toml")
