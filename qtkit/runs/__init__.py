@@ -1,0 +1,1 @@
+"""Headless notebook runs: execute, record, compare."""

@@ -1,0 +1,169 @@
+"""What changed between two runs: outcome, verdicts, numbers, and everything they ran on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from qtkit.core.render import Table, html_report, mimebundle, text_report
+from qtkit.runs.record import Difference, RunRecord
+
+__all__ = ["Comparison", "compare", "differences_table"]
+
+_NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two runs and what tells them apart."""
+
+    before: str  # run id
+    after: str  # run id
+    differences: tuple[Difference, ...]
+
+    def __str__(self) -> str:
+        if not self.differences:
+            return f"{self.heading}: nothing changed"
+        return text_report(self.heading, differences_table(self.differences))
+
+    @property
+    def heading(self) -> str:
+        """What is compared."""
+        return f"{self.after} against {self.before}"
+
+    def html(self) -> str:
+        """Return the comparison as HTML."""
+        shown = differences_table(self.differences) if self.differences else "Nothing changed."
+        return html_report(self.heading, shown)
+
+    def payload(self) -> dict[str, object]:
+        """Return the comparison as JSON."""
+        return {
+            "format": 1,
+            "type": "run_comparison",
+            "before": self.before,
+            "after": self.after,
+            "differences": [d.model_dump() for d in self.differences],
+        }
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, object]:
+        """Show the comparison in a notebook."""
+        return mimebundle(str(self), self.html(), self.payload())
+
+
+def differences_table(differences: Iterable[Difference], title: str = "") -> Table:
+    """Return differences for people."""
+    rows = tuple((d.section, d.name, d.before, d.after) for d in differences)
+    return Table(title, ("what", "name", "before", "after"), rows)
+
+
+def compare(before: RunRecord, after: RunRecord) -> Comparison:
+    """Return what changed from one run to another, the most important first.
+
+    Session ids, times and timings differ in every run and are left out.
+    """
+    return Comparison(before.run_id, after.run_id, tuple(_differences(before, after)))
+
+
+def _differences(before: RunRecord, after: RunRecord) -> Iterable[Difference]:
+    """Yield the differences section by section."""
+    for section, told in _SECTIONS.items():
+        yield from _changed(section, told(before), told(after))
+
+
+def _changed(
+    section: str, before: Mapping[str, object], after: Mapping[str, object]
+) -> Iterable[Difference]:
+    """Yield the names whose values differ, in the order of the later run."""
+    for name in dict.fromkeys([*after, *before]):
+        old, new = before.get(name, _NONE), after.get(name, _NONE)
+        if old != new:
+            yield Difference(section=section, name=name, before=str(old), after=str(new))
+
+
+def _outcome(record: RunRecord) -> Mapping[str, object]:
+    """Return how a run came out."""
+    return {
+        "status": record.status,
+        "conclusion": record.conclusion or _NONE,
+        "stopped by": record.error.ename if record.error else _NONE,
+        "cells run": f"{record.cells_run} of {record.cells}",
+    }
+
+
+def _verdicts(record: RunRecord) -> dict[str, tuple[str, str]]:
+    """Return status and sentence per check; a check judged again carries a number."""
+    found: dict[str, tuple[str, str]] = {}
+    for stage in record.stages:
+        for verdict in stage.verdicts:
+            number = 1
+            name = verdict.rule
+            while name in found:
+                number += 1
+                name = f"{verdict.rule} ({number})"
+            found[name] = str(verdict.status), verdict.summary
+    return found
+
+
+def _statuses(record: RunRecord) -> Mapping[str, object]:
+    """Return the status per check."""
+    return {name: status for name, (status, _) in _verdicts(record).items()}
+
+
+def _findings(record: RunRecord) -> Mapping[str, object]:
+    """Return the sentence per check: it holds the numbers."""
+    return {name: summary for name, (_, summary) in _verdicts(record).items()}
+
+
+def _journals(record: RunRecord) -> Mapping[str, object]:
+    """Return the journal digest per session, by the order of the sessions."""
+    return {f"session {n}": s.journal_digest for n, s in enumerate(record.sessions, 1)}
+
+
+def _flat(facts: Mapping[str, object] | None, above: str = "") -> dict[str, object]:
+    """Return nested facts as dotted names."""
+    flat: dict[str, object] = {}
+    for name, value in (facts or {}).items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{above}{name}.")
+        else:
+            flat[above + name] = value
+    return flat
+
+
+def _toolkit(record: RunRecord) -> Mapping[str, object]:
+    """Return what ran."""
+    return {
+        "notebook": record.notebook_digest[:12],
+        "toolkit": record.toolkit_version,
+        "commit": record.commit or _NONE,
+        "python": record.python,
+    }
+
+
+def _packages(record: RunRecord) -> Mapping[str, object]:
+    """Return the version per package."""
+    pairs = (line.partition("==") for line in record.environment)
+    return {name: version for name, _, version in pairs}
+
+
+def _counts(record: RunRecord) -> Mapping[str, object]:
+    """Return what is counted rather than compared item by item."""
+    return {"rejected orders in the sample": len(record.rejected_orders)}
+
+
+_SECTIONS = {
+    "outcome": _outcome,
+    "verdict": _statuses,
+    "finding": _findings,
+    "journal": _journals,
+    "parameter": lambda record: _flat(record.parameters),
+    "setting": lambda record: _flat(record.settings),
+    "data": lambda record: _flat(record.data),
+    "code": lambda record: _flat(record.code),
+    "gate": lambda record: _flat(record.gate),
+    "reconciliation": lambda record: _flat(record.reconciliation),
+    "count": _counts,
+    "toolkit": _toolkit,
+    "package": _packages,
+}

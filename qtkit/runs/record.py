@@ -1,0 +1,294 @@
+"""The record of one headless run: closed, versioned, and refused when it contradicts itself."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationError,
+    model_validator,
+)
+
+from qtkit.core.errors import DataError
+from qtkit.core.render import json_text
+from qtkit.core.verdict import Conclusion, Status, Verdict, conclude
+
+__all__ = [
+    "CellTiming",
+    "Closed",
+    "Difference",
+    "RecordedVerdict",
+    "RunError",
+    "RunRecord",
+    "RunStatus",
+    "SessionFacts",
+    "StageRecord",
+    "conclusion_of",
+    "digest_of",
+    "record_json",
+    "record_of",
+    "told",
+]
+
+JsonObject = dict[str, JsonValue]
+Count = Annotated[int, Field(ge=0)]
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class RunStatus(StrEnum):
+    """How a run stands or ended."""
+
+    RUNNING = "running"
+    PASSED = "passed"
+    BLOCKED = "blocked"
+    PENDING = "pending"
+    FAILED_CELL = "failed_cell"
+    TIMED_OUT = "timed_out"
+    KERNEL_DIED = "kernel_died"
+    INTERRUPTED = "interrupted"
+    INCOMPLETE = "incomplete"
+
+    @property
+    def exit_code(self) -> int:
+        """What the shell sees."""
+        return _EXIT_CODES[self]
+
+
+_EXIT_CODES = {
+    RunStatus.RUNNING: 5,
+    RunStatus.PASSED: 0,
+    RunStatus.BLOCKED: 1,
+    RunStatus.PENDING: 5,
+    RunStatus.FAILED_CELL: 1,
+    RunStatus.TIMED_OUT: 6,
+    RunStatus.KERNEL_DIED: 6,
+    RunStatus.INTERRUPTED: 130,
+    RunStatus.INCOMPLETE: 5,
+}
+_JUDGED = {RunStatus.PASSED, RunStatus.BLOCKED, RunStatus.PENDING}
+_BROKEN = {RunStatus.FAILED_CELL, RunStatus.TIMED_OUT, RunStatus.KERNEL_DIED}
+
+
+class Closed(BaseModel):
+    """A frozen value that refuses fields it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class CellTiming(Closed):
+    """How long one cell took."""
+
+    cell: Count  # position in the source notebook, from 0
+    seconds: Seconds
+
+
+class RunError(Closed):
+    """What stopped a run, and where."""
+
+    ename: str
+    evalue: str
+    cell: Count | None = None  # position in the source notebook, from 0
+    source: str = ""  # first line of that cell
+
+
+class RecordedVerdict(Closed):
+    """A verdict as a stage report showed it."""
+
+    rule: str
+    status: Status
+    summary: str
+    fix: str = ""
+    lines: tuple[int, ...] = ()
+    known_defect: str = ""
+
+    @property
+    def verdict(self) -> Verdict:
+        """The same judgement as a value of the core."""
+        return Verdict(
+            rule=self.rule,
+            status=self.status,
+            summary=self.summary,
+            fix=self.fix,
+            lines=self.lines,
+            known_defect=self.known_defect,
+        )
+
+
+class StageRecord(Closed):
+    """One stage report."""
+
+    stage: str
+    title: str
+    source: str = ""
+    conclusion: Conclusion
+    verdicts: tuple[RecordedVerdict, ...]
+
+    @model_validator(mode="after")
+    def _conclusion_follows(self) -> StageRecord:
+        """Refuse a conclusion that its verdicts do not support."""
+        found = conclude(v.verdict for v in self.verdicts)
+        if found != self.conclusion:
+            raise ValueError(
+                f"stage {self.stage} says {self.conclusion}, but its verdicts add up to {found}"
+            )
+        return self
+
+
+class SessionFacts(Closed):
+    """A session that the notebook ran or read."""
+
+    session_id: str
+    folder: str = ""
+    journal_digest: str = ""
+    details: JsonObject = {}
+
+
+class Difference(Closed):
+    """One thing that is not as it was."""
+
+    section: str
+    name: str
+    before: str
+    after: str
+
+
+class RunRecord(Closed):
+    """What was run, on what, and how it came out."""
+
+    format: Literal[1] = 1
+    run_id: str
+    status: RunStatus
+    conclusion: Conclusion | None = None  # None: the notebook judged nothing
+    started: AwareDatetime
+    finished: AwareDatetime | None = None
+    attempt: Annotated[int, Field(ge=1)] = 1  # runs since the last good one, this one included
+
+    notebook: str  # file name
+    notebook_digest: str
+    parameters: JsonObject = {}
+    cells: Count = 0
+    cells_run: Count = 0
+    timings: tuple[CellTiming, ...] = ()
+    error: RunError | None = None
+
+    toolkit_version: str
+    commit: str = ""  # with "+dirty" when files were changed; "" outside a repository
+    python: str
+    environment: tuple[str, ...]  # name==version
+    environment_digest: str
+
+    settings: JsonObject = {}
+    data: JsonObject = {}  # fingerprints of the tables
+    code: JsonObject = {}  # fingerprints of the strategy code
+    gate: JsonObject | None = None
+    rejected_orders: tuple[JsonObject, ...] = ()
+    reconciliation: JsonObject | None = None
+    sessions: tuple[SessionFacts, ...] = ()
+    stages: tuple[StageRecord, ...] = ()
+    action_summaries: dict[str, str] = {}
+    ticks: dict[str, str] = {}
+
+    previous: str = ""  # run id of the last good run
+    differences: tuple[Difference, ...] = ()
+
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> RunRecord:
+        """Refuse a record that contradicts itself, all contradictions at once."""
+        if wrong := list(_contradictions(self)):
+            raise ValueError("; ".join(wrong))
+        return self
+
+    def __str__(self) -> str:
+        return f"run {self.run_id}: {self.status}, {self.cells_run} of {self.cells} cells"
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, object]:
+        """Show the record in a notebook."""
+        from qtkit.runs.report import record_bundle
+
+        return record_bundle(self)
+
+
+def _contradictions(record: RunRecord) -> Iterable[str]:
+    """Yield what cannot be true together."""
+    status = record.status
+    yield from _contradictions_of_time(record)
+    if record.cells_run > record.cells:
+        yield f"{record.cells_run} cells ran, but the notebook has {record.cells}"
+    if status in _JUDGED and record.cells_run != record.cells:
+        yield f"{status} with {record.cells_run} of {record.cells} cells run"
+    if status in _BROKEN and record.error is None:
+        yield f"{status} without an error"
+    if status in _JUDGED and record.error is not None:
+        yield f"{status} with an error ({record.error.ename})"
+    if record.conclusion != conclusion_of(record.stages):
+        yield f"conclusion {record.conclusion} is not what the stages add up to"
+    if status in _JUDGED and str(status) != str(record.conclusion or Conclusion.PASSED):
+        yield f"status {status} with conclusion {record.conclusion}"
+    if record.environment_digest != digest_of(record.environment):
+        yield "the environment digest is not that of the environment"
+    if record.differences and not record.previous:
+        yield "differences without a previous run"
+
+
+def _contradictions_of_time(record: RunRecord) -> Iterable[str]:
+    """Yield what is wrong with start and end."""
+    if (record.finished is None) != (record.status is RunStatus.RUNNING):
+        yield f"status {record.status} with finishing time {record.finished}"
+    if record.finished is not None and record.finished < record.started:
+        yield f"finished {record.finished.isoformat()} before it started"
+
+
+def conclusion_of(stages: Iterable[StageRecord]) -> Conclusion | None:
+    """Return what the stages add up to; None when there are none."""
+    found = {stage.conclusion for stage in stages}
+    worst = (Conclusion.BLOCKED, Conclusion.PENDING, Conclusion.PASSED)
+    return next((c for c in worst if c in found), None)
+
+
+def digest_of(lines: Iterable[str]) -> str:
+    """Return the sha256 over lines.
+
+    Examples
+    --------
+    >>> digest_of(["numpy==2.4.6"])[:7]
+    '7242524'
+    """
+    return hashlib.sha256("".join(f"{line}\n" for line in lines).encode()).hexdigest()
+
+
+def record_json(record: RunRecord) -> str:
+    """Return a record as the text of ``record.json``."""
+    return json_text(record.model_dump(mode="json"))
+
+
+def record_of(text: str, where: str) -> RunRecord:
+    """Return the record that a text holds.
+
+    Raises
+    ------
+    DataError
+        If it is no record of format 1, with all mistakes.
+    """
+    try:
+        return RunRecord.model_validate_json(text)
+    except ValidationError as mistake:
+        raise DataError(
+            f"{where}: this is no run record of format 1: {told(mistake)}. "
+            "Run the notebook again; the folder can be deleted"
+        ) from mistake
+
+
+def told(mistake: ValidationError) -> str:
+    """Return all mistakes of a validation in one line."""
+    return "; ".join(
+        f"{'.'.join(str(part) for part in error['loc']) or 'record'}: {error['msg']}"
+        for error in mistake.errors(include_url=False)
+    )

@@ -1,0 +1,135 @@
+"""A run record for people: text for a terminal, HTML for a notebook, a page that stands alone."""
+
+from __future__ import annotations
+
+from qtkit.core.render import (
+    Table,
+    html_page,
+    html_report,
+    html_table,
+    mark,
+    mimebundle,
+    text_report,
+    verdict_counts,
+    verdict_table,
+    verdict_text,
+)
+from qtkit.core.verdict import Status
+from qtkit.runs.compare import differences_table
+from qtkit.runs.record import RunRecord, StageRecord
+
+__all__ = ["facts_table", "record_bundle", "record_page", "record_text", "stages_table"]
+
+
+def stages_table(record: RunRecord, title: str = "") -> Table:
+    """Return one row per stage report: conclusion and counts."""
+    columns = ("stage", "title", "conclusion", "verdicts")
+    rows = tuple(
+        (stage.stage, stage.title, mark(stage.conclusion), _counts(stage))
+        for stage in record.stages
+    )
+    return Table(title, columns, rows)
+
+
+def _counts(stage: StageRecord) -> str:
+    """Return how many verdicts of each status."""
+    return verdict_counts(v.verdict for v in stage.verdicts)
+
+
+def facts_table(record: RunRecord) -> Table:
+    """Return what was run, on what."""
+    facts: list[tuple[str, object]] = [
+        ("status", mark(record.status)),
+        ("conclusion", mark(record.conclusion) if record.conclusion else "nothing was judged"),
+        ("notebook", f"{record.notebook} ({record.notebook_digest[:12]})"),
+        *((f"parameter {name}", value) for name, value in sorted(record.parameters.items())),
+        ("cells", f"{record.cells_run} of {record.cells}"),
+        ("started", f"{record.started:%Y-%m-%d %H:%M:%S} UTC"),
+        ("took", _duration(record)),
+        ("attempt", record.attempt),
+        ("toolkit", f"{record.toolkit_version} {record.commit}".strip()),
+        ("environment", f"Python {record.python}, {len(record.environment)} packages"),
+        *((f"session {s.session_id}", s.folder) for s in record.sessions),
+        *((f"setting {name}", value) for name, value in sorted(record.settings.items())),
+        *((f"data {name}", value) for name, value in sorted(record.data.items())),
+        *((f"code {name}", value) for name, value in sorted(record.code.items())),
+        ("rejected orders in the sample", len(record.rejected_orders)),
+        *((f"reconciliation {k}", v) for k, v in sorted((record.reconciliation or {}).items())),
+        *((f"action in stage {stage}", text) for stage, text in record.action_summaries.items()),
+        ("last good run", record.previous or "none"),
+    ]
+    return Table("Run", ("fact", "value"), tuple(facts))
+
+
+def _duration(record: RunRecord) -> str:
+    """Return how long a run took."""
+    if record.finished is None:
+        return "not finished"
+    return f"{(record.finished - record.started).total_seconds():.1f} s"
+
+
+def _error(record: RunRecord) -> str:
+    """Return what stopped the run; empty when nothing did."""
+    if record.error is None:
+        return ""
+    error = record.error
+    where = "" if error.cell is None else f" in cell {error.cell} ({error.source})"
+    return f"Stopped{where}: {error.ename}: {error.evalue}".rstrip(": ")
+
+
+def _heading(record: RunRecord) -> str:
+    """Return one line that names the run."""
+    return f"Run {record.run_id}"
+
+
+def record_text(record: RunRecord) -> str:
+    """Return a record for a terminal: stages, what is not good, and what changed."""
+    open_verdicts = [
+        v.verdict
+        for stage in record.stages
+        for v in stage.verdicts
+        if v.status not in {Status.PASS, Status.SKIP}
+    ]
+    changes = differences_table(record.differences, f"Changed since {record.previous}")
+    return text_report(
+        f"{_heading(record)} · {mark(record.status)}",
+        facts_table(record),
+        _error(record),
+        stages_table(record, "Stages") if record.stages else "",
+        verdict_text(open_verdicts),
+        changes if record.differences else "",
+    )
+
+
+def _parts(record: RunRecord) -> list[Table | str]:
+    """Return everything a record shows."""
+    parts: list[Table | str] = [_error(record)]
+    if record.stages:
+        parts.append(stages_table(record, "Stages"))
+    if record.differences:
+        parts.append(differences_table(record.differences, f"Changed since {record.previous}"))
+    return [*parts, facts_table(record)]
+
+
+def record_bundle(record: RunRecord) -> dict[str, object]:
+    """Return the three forms of a record."""
+    payload = {"format": 1, "type": "run_record", "record": record.model_dump(mode="json")}
+    html = html_report(_heading(record), *_parts(record), status=record.status)
+    return mimebundle(record_text(record), html, payload)
+
+
+def record_page(record: RunRecord) -> str:
+    """Return the page of a record: conclusion, stages, changes, facts, every verdict, timings."""
+    stages = (
+        html_table(verdict_table(f"{s.stage} · {s.title}", [v.verdict for v in s.verdicts]))
+        for s in record.stages
+    )
+    timings = Table(
+        "Seconds per cell", ("cell", "s"), tuple((t.cell, t.seconds) for t in record.timings), "rr"
+    )
+    return html_page(
+        _heading(record),
+        html_report(_heading(record), *_parts(record), status=record.status),
+        *stages,
+        html_table(timings),
+    )

@@ -1,0 +1,60 @@
+"""SIGINT and SIGTERM as one orderly interruption, for command lines that own their process."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+__all__ = ["StopSignals", "stop_signals"]
+
+_STOPS = (signal.SIGINT, signal.SIGTERM)
+
+
+class StopSignals:
+    """Raises `KeyboardInterrupt` at the first stop signal, and only notes the later ones.
+
+    Attributes
+    ----------
+    seen
+        How many stop signals came.
+    """
+
+    def __init__(self) -> None:
+        self.seen = 0
+        self._armed = True
+
+    def disarm(self) -> None:
+        """Let nothing interrupt what comes now: a record is being written."""
+        self._armed = False
+
+    def __call__(self, _number: int, _frame: FrameType | None) -> None:
+        """Take a signal."""
+        self.seen += 1
+        if self._armed:
+            self._armed = False
+            raise KeyboardInterrupt
+
+
+@contextmanager
+def stop_signals(*, install: bool) -> Iterator[StopSignals]:
+    """Handle stop signals for the time of a block, then put the former handlers back.
+
+    Parameters
+    ----------
+    install
+        Whether this process is ours. In somebody's notebook kernel, or outside the main thread, the
+        handlers stay as they are.
+    """
+    stop = StopSignals()
+    if not install or threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    former = {number: signal.signal(number, stop) for number in _STOPS}
+    try:
+        yield stop
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
