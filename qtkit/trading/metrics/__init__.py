@@ -1,0 +1,1 @@
+"""Numbers about executions and equity, each with its source."""

@@ -1,0 +1,151 @@
+"""The second lock: nothing reaches a broker without a permit, nor past a kill file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from qtkit.core.errors import BrokerUnavailable, InvariantBroken
+from qtkit.trading.brokers.protocol import (
+    AccountReport,
+    Ack,
+    Broker,
+    BrokerEvent,
+    BrokerOrder,
+    Order,
+)
+from qtkit.trading.risk.judge import Permit
+from qtkit.trading.risk.kill_file import kill_file_is_there
+
+__all__ = ["ForesightedBroker", "SafeBroker"]
+
+
+@runtime_checkable
+class ForesightedBroker(Protocol):
+    """A broker that knows when news may come: a simulated one."""
+
+    def next_event_at(self) -> datetime | None:
+        """Return the earliest time at which something may happen; None if nothing can."""
+
+
+class SafeBroker:
+    """A broker that sends exactly what was judged, once, and nothing past a kill file.
+
+    Everything but `submit` goes straight through: asking and cancelling are never kept in.
+
+    Parameters
+    ----------
+    broker
+        The broker behind the lock.
+    kill_file
+        While anything exists at this path only orders that reduce a position leave; it is looked
+        at before every order. None for an account without one.
+    """
+
+    def __init__(self, broker: Broker, kill_file: Path | None = None) -> None:
+        self._broker = broker
+        self._kill_file = kill_file
+        self._spent: set[str] = set()
+        self._foresight = broker if isinstance(broker, ForesightedBroker) else None
+
+    @property
+    def name(self) -> str:
+        """The broker's name."""
+        return self._broker.name
+
+    def submit(self, order: Order, permit: Permit) -> Ack:
+        """Send an order that was judged.
+
+        Parameters
+        ----------
+        order
+            What goes to the broker.
+        permit
+            The judge's permit for exactly this order; good once.
+
+        Returns
+        -------
+        Ack
+            The broker's answer, or refused as ``kill_file``.
+
+        Raises
+        ------
+        InvariantBroken
+            If the permit is for something else or was used; nothing was sent.
+        BrokerUnavailable
+            If nothing was sent; the permit stays good.
+        BrokerTimeout
+            If it is unknown whether the order arrived; ask `find`.
+        """
+        _demand(order, permit)
+        if order.order_id in self._spent:
+            raise InvariantBroken(
+                f"the permit of order {order.order_id} was used before; "
+                "ask `find` about the order and never send it again"
+            )
+        self._spent.add(order.order_id)
+        if kill_file_is_there(self._kill_file) and not permit.reducing:
+            return Ack(
+                answer="refused",
+                reason_code="kill_file",
+                reason=f"the kill file {_name(self._kill_file)} is there; see "
+                "runbooks/kill-switch.md",
+            )
+        try:
+            return self._broker.submit(order)
+        except BrokerUnavailable:
+            self._spent.discard(order.order_id)
+            raise
+
+    def cancel(self, order_id: str) -> Ack:
+        """Ask to cancel what is left of an order; no kill switch keeps a cancel in."""
+        return self._broker.cancel(order_id)
+
+    def poll_fills(self) -> Sequence[BrokerEvent]:
+        """Return what happened."""
+        return self._broker.poll_fills()
+
+    def find(self, order_id: str) -> BrokerOrder | None:
+        """Return the order if it ever arrived."""
+        return self._broker.find(order_id)
+
+    def account(self) -> AccountReport:
+        """Return cash, positions and open orders."""
+        return self._broker.account()
+
+    def connect(self) -> None:
+        """Open the connection."""
+        self._broker.connect()
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._broker.close()
+
+    def next_event_at(self) -> datetime | None:
+        """Return when news may come; None if nothing can, or if the broker cannot tell."""
+        return None if self._foresight is None else self._foresight.next_event_at()
+
+
+def _demand(order: Order, permit: Permit) -> None:
+    if not isinstance(permit, Permit):
+        raise InvariantBroken(
+            f"order {order.order_id} came with {permit!r} instead of a permit; nothing was sent"
+        )
+    differences = "; ".join(_differences(order, permit))
+    if differences:
+        raise InvariantBroken(
+            f"order {order.order_id} is not what was judged ({differences}); nothing was sent"
+        )
+
+
+def _differences(order: Order, permit: Permit) -> Iterator[str]:
+    for part in ("order_id", "symbol", "quantity", "order_type", "limit_price"):
+        sent, judged = getattr(order, part), getattr(permit, part)
+        if sent != judged:
+            yield f"{part} is {sent}, the permit says {judged}"
+
+
+def _name(path: Path | None) -> str:
+    return "" if path is None else path.name

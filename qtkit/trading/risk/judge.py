@@ -1,0 +1,97 @@
+"""The judge: the only maker of permits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import InitVar, dataclass
+from decimal import Decimal
+
+import msgspec
+
+from qtkit.core.errors import InvariantBroken
+from qtkit.core.verdict import Verdict, error
+from qtkit.model.orders import OrderType
+from qtkit.trading.risk.request import OrderRequest, RiskView, Rule, reduces
+from qtkit.trading.risk.rules import request_is_well_formed
+
+__all__ = ["Judgement", "Permit", "judge"]
+
+_SEAL = object()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Permit:
+    """One order may leave, exactly as it was judged. Only `judge` can make one."""
+
+    order_id: str
+    symbol: str
+    quantity: Decimal  # shares, signed
+    order_type: OrderType
+    limit_price: Decimal | None
+    reducing: bool  # whether it takes the position closer to zero
+    seal: InitVar[object] = None
+
+    def __post_init__(self, seal: object) -> None:
+        if seal is not _SEAL:
+            raise InvariantBroken(
+                f"a permit for order {self.order_id} was made outside the judge; "
+                "ask qtkit.trading.risk.judge"
+            )
+
+
+class Judgement(msgspec.Struct, frozen=True, kw_only=True):
+    """What the rules said about one request."""
+
+    verdicts: tuple[Verdict, ...]  # of every rule
+    permit: Permit | None  # only if every rule allows
+
+    @property
+    def refusals(self) -> tuple[Verdict, ...]:
+        """The verdicts that keep the order in; empty when there is a permit."""
+        return tuple(verdict for verdict in self.verdicts if not verdict.allows)
+
+
+def judge(request: OrderRequest, view: RiskView, rules: Iterable[Rule]) -> Judgement:
+    """Return what all rules say, and a permit if there are rules and every one allows.
+
+    Parameters
+    ----------
+    request
+        The order that somebody wants to send.
+    view
+        The moment in which it is judged.
+    rules
+        What must hold; that the request is well formed is always judged first.
+
+    Returns
+    -------
+    Judgement
+        Every rule's verdict, also after the first refusal.
+    """
+    asked = [_answer(rule, request, view) for rule in rules]
+    verdicts = (request_is_well_formed(request, view), *asked)
+    if not asked or not all(verdict.allows for verdict in verdicts):
+        return Judgement(verdicts=verdicts, permit=None)
+    permit = Permit(
+        order_id=request.order_id,
+        symbol=request.symbol,
+        quantity=request.quantity,
+        order_type=request.order_type,
+        limit_price=request.limit_price,
+        reducing=reduces(request, view),
+        seal=_SEAL,
+    )
+    return Judgement(verdicts=verdicts, permit=permit)
+
+
+def _answer(rule: Rule, request: OrderRequest, view: RiskView) -> Verdict:
+    """Return a rule's verdict; numbers that it cannot compare are an error."""
+    try:
+        return rule(request, view)
+    except ArithmeticError as trouble:
+        name = getattr(rule, "__name__", "a rule")
+        return error(
+            f"{request.symbol}: {name} could not calculate with quantity {request.quantity} and "
+            f"limit price {request.limit_price} ({type(trouble).__name__})",
+            fix="ask for finite numbers; if they are, report this with the session folder",
+        ).named("risk.arithmetic")

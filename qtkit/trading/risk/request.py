@@ -1,0 +1,63 @@
+"""What a risk rule is asked, and everything it may look at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime, time
+from decimal import Decimal
+
+import msgspec
+
+from qtkit.core.verdict import Verdict
+from qtkit.model.instruments import Instrument
+from qtkit.model.orders import OrderType
+
+__all__ = ["OrderRequest", "RiskView", "Rule", "reduces"]
+
+
+class OrderRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """One order that somebody wants to send."""
+
+    order_id: str
+    symbol: str
+    quantity: Decimal  # shares, signed: + buys, - sells
+    order_type: OrderType = OrderType.MARKET
+    limit_price: Decimal | None = None  # account currency per share; limit orders only
+    source: str = "strategy"  # "strategy" or the operator's name
+    is_manual: bool = False  # whether a person asked for it
+
+
+class RiskView(msgspec.Struct, frozen=True, kw_only=True):
+    """The moment in which a request is judged."""
+
+    now: datetime  # UTC
+    trading_date: date
+    local_time: time  # the exchange's own wall clock, without a zone
+    segment_is_open: bool  # whether `now` is inside a trading segment (half-open)
+    instrument: Instrument | None  # None: nobody knows the symbol
+    last_price: Decimal | None  # fresh quote, account currency per share; None: there is none
+    last_close: Decimal | None  # previous trading date's close, account currency per share
+    band: tuple[Decimal, Decimal] | None  # lowest and highest price allowed; None: no band
+    reference_price: Decimal | None  # what an order without a limit and a quote is valued at
+    free_cash: Decimal  # account currency, what open orders claim taken off
+    reserve_needed: Decimal  # what a buy would reserve, fees included, account currency
+    position: Decimal  # shares held, settled or not
+    sellable: Decimal  # settled shares that no open sell has claimed
+    killed: bool  # kill switch by event
+    kill_file: bool  # kill switch by file
+    currency: str = "CNY"  # the account's
+
+
+Rule = Callable[[OrderRequest, RiskView], Verdict]
+"""A statement that is true when all is well, as a pure function."""
+
+
+def reduces(request: OrderRequest, view: RiskView) -> bool:
+    """Whether the order takes the position closer to zero and never past it.
+
+    Such an order lowers risk: no kill switch and no trading window keeps it in.
+    """
+    quantity, held = request.quantity, view.position
+    if not quantity.is_finite():
+        return False
+    return held <= -quantity < 0 if held < 0 else 0 < -quantity <= held
