@@ -81,6 +81,9 @@ class Calendar(Protocol):
     def trading_seconds(self, start: datetime, end: datetime) -> float:
         """Return the seconds of trading in ``[start, end)``; 0 when `end` is not later."""
 
+    def __hash__(self) -> int:
+        """Return a number for use as a key; a calendar equals itself only."""
+
 
 def aware(at: datetime) -> datetime:
     """Return a time that carries its zone.
