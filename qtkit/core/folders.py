@@ -15,6 +15,7 @@ __all__ = [
     "OutputRoot",
     "RunFolder",
     "SessionFolder",
+    "TableFolder",
     "append_line",
     "session_id_of",
     "write_atomic",
@@ -228,6 +229,27 @@ class RunFolder:
     def report(self) -> Path:
         """The record for people."""
         return self.path / "report.html"
+
+
+@dataclass(frozen=True, slots=True)
+class TableFolder:
+    """One local bar table: a file for each symbol."""
+
+    path: Path
+
+    @classmethod
+    def named(cls, root: Path, name: str) -> TableFolder:
+        """Return the folder of a table below the folder of all tables."""
+        return cls(root / safe_name(name, "table"))
+
+    def file(self, symbol: str) -> Path:
+        """Return the file of a symbol's bars."""
+        return self.path / f"{safe_name(symbol, 'symbol')}.parquet"
+
+    def symbols(self) -> tuple[str, ...]:
+        """Return the symbols that have a file, in order."""
+        found = (file.stem for file in self.path.glob("*.parquet"))
+        return tuple(sorted(name for name in found if _NAME.fullmatch(name)))
 
 
 @dataclass(frozen=True, slots=True)
