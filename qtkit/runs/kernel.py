@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import Context
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -86,7 +87,7 @@ class _Engine(NBClientEngine):  # type: ignore[misc]
                 kernel_name=kernel_name,
                 log=logger,
                 timeout_func=run.watch.time_for,
-                startup_timeout=min(_STARTUP, run.watch.time_for() or _STARTUP),
+                startup_timeout=ceil(min(_STARTUP, run.watch.left() or _STARTUP)),
                 iopub_timeout=_CHATTY,
                 shutdown_kernel="immediate",
                 on_cell_execute=run.watch.begun,

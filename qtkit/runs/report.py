@@ -18,7 +18,15 @@ from qtkit.core.verdict import Status
 from qtkit.runs.compare import differences_table
 from qtkit.runs.record import RunRecord, StageRecord
 
-__all__ = ["facts_table", "record_bundle", "record_page", "record_text", "stages_table"]
+__all__ = [
+    "error_sentence",
+    "facts_table",
+    "open_findings",
+    "record_bundle",
+    "record_page",
+    "record_text",
+    "stages_table",
+]
 
 
 def stages_table(record: RunRecord, title: str = "") -> Table:
@@ -68,13 +76,21 @@ def _duration(record: RunRecord) -> str:
     return f"{(record.finished - record.started).total_seconds():.1f} s"
 
 
-def _error(record: RunRecord) -> str:
+def error_sentence(record: RunRecord) -> str:
     """Return what stopped the run; empty when nothing did."""
     if record.error is None:
         return ""
     error = record.error
     where = "" if error.cell is None else f" in cell {error.cell} ({error.source})"
     return f"Stopped{where}: {error.ename}: {error.evalue}".rstrip(": ")
+
+
+def open_findings(record: RunRecord) -> str:
+    """Return the verdicts that are neither good nor skipped, for a terminal."""
+    good = {Status.PASS, Status.SKIP}
+    return verdict_text(
+        v.verdict for stage in record.stages for v in stage.verdicts if v.status not in good
+    )
 
 
 def _heading(record: RunRecord) -> str:
@@ -84,26 +100,20 @@ def _heading(record: RunRecord) -> str:
 
 def record_text(record: RunRecord) -> str:
     """Return a record for a terminal: stages, what is not good, and what changed."""
-    open_verdicts = [
-        v.verdict
-        for stage in record.stages
-        for v in stage.verdicts
-        if v.status not in {Status.PASS, Status.SKIP}
-    ]
     changes = differences_table(record.differences, f"Changed since {record.previous}")
     return text_report(
         f"{_heading(record)} · {mark(record.status)}",
         facts_table(record),
-        _error(record),
+        error_sentence(record),
         stages_table(record, "Stages") if record.stages else "",
-        verdict_text(open_verdicts),
+        open_findings(record),
         changes if record.differences else "",
     )
 
 
 def _parts(record: RunRecord) -> list[Table | str]:
     """Return everything a record shows."""
-    parts: list[Table | str] = [_error(record)]
+    parts: list[Table | str] = [error_sentence(record)]
     if record.stages:
         parts.append(stages_table(record, "Stages"))
     if record.differences:

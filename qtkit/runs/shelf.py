@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from pydantic import JsonValue
@@ -116,12 +117,33 @@ def _same(record: RunRecord, notebook: str, parameters: Mapping[str, JsonValue])
 
 
 def last_good(
-    root: OutputRoot, notebook: str, parameters: Mapping[str, JsonValue]
+    root: OutputRoot,
+    notebook: str,
+    parameters: Mapping[str, JsonValue],
+    *,
+    before: datetime | None = None,
 ) -> RunRecord | None:
-    """Return the newest passed run of the same notebook with the same parameters."""
+    """Return the newest passed run of the same notebook with the same parameters.
+
+    Parameters
+    ----------
+    root
+        Where to look.
+    notebook
+        The notebook's file name.
+    parameters
+        The values that were injected.
+    before
+        Only runs that started before this time count.
+    """
     for run in list_runs(root):
         record = run.record
-        if record and record.status is RunStatus.PASSED and _same(record, notebook, parameters):
+        if (
+            record
+            and record.status is RunStatus.PASSED
+            and _same(record, notebook, parameters)
+            and (before is None or record.started < before)
+        ):
             return record
     return None
 

@@ -73,21 +73,24 @@ class Watch:
         self.started = False
         self._source = ""
         self._progress = progress
-        self._timeout = timeout
-        self._time_limit = time_limit
+        self.timeout = timeout
+        self.time_limit = time_limit
         self._elapsed: Callable[[], float] = stopwatch()
         self._lap: Callable[[], float] = stopwatch()
 
     @property
     def over_limit(self) -> bool:
         """Whether the whole run has used up its time."""
-        return self._time_limit is not None and self._elapsed() >= self._time_limit
+        return self.time_limit is not None and self._elapsed() >= self.time_limit
 
-    def time_for(self, _cell: Mapping[str, Any] | None = None) -> float | None:
-        """Return the seconds the next cell may take; never 0, which would mean for ever."""
-        left = None if self._time_limit is None else self._time_limit - self._elapsed()
-        given = [seconds for seconds in (self._timeout, left) if seconds is not None]
-        return max(min(given), 0.001) if given else None
+    def left(self) -> float | None:
+        """Return the seconds the whole run may still take; None is for ever."""
+        return None if self.time_limit is None else max(self.time_limit - self._elapsed(), 0.001)
+
+    def time_for(self, _cell: Mapping[str, Any]) -> float | None:
+        """Return the seconds the next cell may take; None is for ever."""
+        given = [seconds for seconds in (self.timeout, self.left()) if seconds is not None]
+        return min(given, default=None)
 
     def begun(self, cell: Mapping[str, Any], **_: object) -> None:
         """Note that a cell was sent to the kernel."""

@@ -1,0 +1,141 @@
+"""A notebook as it is before it runs: read, checked, and copied without its old outputs."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from qtkit.core.errors import ConfigError
+from qtkit.runs.parameters import Parameter, declared
+from qtkit.runs.watch import CELL_KEY
+
+__all__ = ["Source", "read_source", "without_slow_import"]
+
+_SLOW = "rfc3987_syntax"
+_SKIPPED = "skip-execution"
+_INJECTED = "injected-parameters"
+
+
+@contextmanager
+def without_slow_import() -> Iterator[None]:
+    """Keep one optional library of jsonschema from being imported: that alone takes 0.75 s."""
+    if _SLOW in sys.modules:
+        yield
+        return
+    sys.modules[_SLOW] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[_SLOW]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One notebook.
+
+    Attributes
+    ----------
+    path
+        Where it is, absolute.
+    digest
+        sha256 of the file.
+    parameters
+        What its tagged cell declares.
+    cells
+        Positions of the cells that will run.
+    notebook
+        The notebook itself, as nbformat reads it.
+    """
+
+    path: Path
+    digest: str
+    parameters: tuple[Parameter, ...]
+    cells: tuple[int, ...]
+    notebook: Any
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return self.path.name
+
+    def copy(self, *, inject: bool) -> str:
+        """Return the text of the copy that will be executed: no outputs, each cell numbered.
+
+        Parameters
+        ----------
+        inject
+            Whether parameters will be injected; a cell that an earlier run injected goes then.
+        """
+        nbformat: Any = import_module("nbformat")
+        fresh = nbformat.from_dict(self.notebook)
+        for position, cell in enumerate(fresh.cells):
+            if cell.cell_type == "code":
+                cell.outputs = []
+                cell.execution_count = None
+            if position in self.cells:
+                cell.metadata[CELL_KEY] = position
+        if inject:
+            fresh.cells = [c for c in fresh.cells if _INJECTED not in c.metadata.get("tags", ())]
+        text: str = nbformat.writes(fresh)
+        return text
+
+
+def read_source(path: Path) -> Source:
+    """Return a notebook that can be run.
+
+    Raises
+    ------
+    ConfigError
+        If there is none, if it is damaged, or if it is not for Python.
+    """
+    path = path.resolve()
+    try:
+        raw = path.read_bytes()
+    except OSError as mistake:
+        raise ConfigError(
+            f"notebook {path} cannot be read ({mistake.strerror}): give the path of an .ipynb file"
+        ) from mistake
+    notebook = _parsed(raw, path)
+    return Source(
+        path=path,
+        digest=hashlib.sha256(raw).hexdigest(),
+        parameters=declared(notebook.cells),
+        cells=tuple(n for n, cell in enumerate(notebook.cells) if _runs(cell)),
+        notebook=notebook,
+    )
+
+
+def _parsed(raw: bytes, path: Path) -> Any:  # noqa: ANN401 - nbformat has no types
+    """Return the notebook in a file; cells without an id get one."""
+    with without_slow_import(), warnings.catch_warnings():
+        nbformat: Any = import_module("nbformat")
+        warnings.simplefilter("ignore", nbformat.warnings.MissingIDFieldWarning)
+        warnings.simplefilter("ignore", nbformat.warnings.DuplicateCellId)
+        try:
+            notebook = nbformat.reads(raw.decode(), as_version=4)
+            _, notebook = nbformat.validator.normalize(notebook)
+            nbformat.validate(notebook)
+        except (ValueError, KeyError, AttributeError, TypeError, nbformat.ValidationError) as wrong:
+            reason = str(wrong).splitlines()[0] if str(wrong) else type(wrong).__name__
+            raise ConfigError(
+                f"{path.name} is no notebook that can be read ({reason}): "
+                "open it in JupyterLab and save it again"
+            ) from wrong
+    kernel = notebook.metadata.get("kernelspec", {})
+    if str(kernel.get("language", "python")).lower() != "python":
+        raise ConfigError(f"{path.name} is for {kernel['language']}; only Python notebooks are run")
+    return notebook
+
+
+def _runs(cell: Any) -> bool:  # noqa: ANN401 - as above
+    """Whether a cell is executed in a run."""
+    tags = cell.metadata.get("tags", ())
+    code = cell.cell_type == "code" and bool(cell.source.strip())
+    return code and _SKIPPED not in tags and _INJECTED not in tags
