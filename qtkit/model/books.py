@@ -43,6 +43,7 @@ class OpenOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     reserved_cash: Decimal  # account currency still reserved
     trading_date: date
     broker_order_id: str = ""
+    source: str = "strategy"
     tag: str = ""
 
 

@@ -55,6 +55,7 @@ __all__ = [
     "StatusChanged",
     "StopRequested",
     "StrategySaved",
+    "TablesRefilled",
     "TaskCancelled",
     "TaskFailed",
     "TaskFinished",
@@ -254,6 +255,14 @@ class PricesSeen(Event, frozen=True, kw_only=True):
 
     bars: int
     last: tuple[LastPrice, ...]
+    refused: int = 0  # bars with a price that is NaN or not positive: nobody sees them
+
+
+class TablesRefilled(Event, frozen=True, kw_only=True):
+    """Local tables were brought up to date."""
+
+    tables: tuple[str, ...]
+    bars: int
 
 
 class FeedFailed(Event, frozen=True, kw_only=True):

@@ -1,0 +1,177 @@
+"""What operators can ask of a running engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from qtkit.core.errors import ConfigError
+from qtkit.model import events as ev
+from qtkit.model.bars import nanos
+from qtkit.model.intents import Intent
+from qtkit.model.orders import OrderType
+from qtkit.trading.engine.closing import ClosingDesk
+from qtkit.trading.engine.core import EngineCore
+from qtkit.trading.engine.inbox import Command, Inbox
+from qtkit.trading.engine.order_desk import OrderDesk
+from qtkit.trading.engine.states import EngineStatus
+from qtkit.trading.engine.tasks import TaskDesk
+
+__all__ = ["CommandDesk"]
+
+_Do = Callable[[Command], None]
+
+
+class CommandDesk:
+    """Carries commands out on the engine's own thread; each becomes journal lines."""
+
+    def __init__(
+        self, core: EngineCore, *, orders: OrderDesk, closing: ClosingDesk, tasks: TaskDesk
+    ) -> None:
+        self._core, self._orders, self._closing, self._tasks = core, orders, closing, tasks
+        self._verbs: Mapping[str, _Do] = {
+            "pause": self._pause,
+            "resume": self._resume,
+            "stop": self._stop,
+            "kill": lambda command: self._kill_switch(command, on=True),
+            "lift": lambda command: self._kill_switch(command, on=False),
+            "buy": lambda command: self._order(command, 1),
+            "sell": lambda command: self._order(command, -1),
+            "cancel": self._cancel,
+            "cancel_task": self._cancel_task,
+            "reconcile": lambda _: _nothing(self._closing.reconcile()),
+            "adjust": self._adjust,
+            "note": lambda _: None,
+        }
+
+    def take(self, inbox: Inbox) -> None:
+        """Carry out what has come; a command that cannot be carried out is refused, with a reason."""
+        for command in inbox.take(self._core.clock.now()):
+            self._carry_out(command)
+
+    def _carry_out(self, command: Command) -> None:
+        core = self._core
+        core.record(
+            ev.CommandReceived(
+                trading_date=core.state.today,
+                command=command.verb,
+                arguments=command.arguments,
+                by=command.by,
+            )
+        )
+        core.log.say("command_received", command=command.verb, by=command.by)
+        try:
+            if command.verb not in self._verbs:
+                raise ConfigError(
+                    f"there is no command {command.verb!r}; there are {', '.join(self._verbs)}"
+                )
+            self._verbs[command.verb](command)
+        except ConfigError as problem:
+            core.record(
+                ev.CommandRefused(
+                    trading_date=core.state.today,
+                    command=command.verb,
+                    reason=str(problem),
+                    by=command.by,
+                )
+            )
+            core.log.say("command_refused", command=command.verb, reason=problem)
+
+    def _move(self, after: EngineStatus, because: str) -> None:
+        core, before = self._core, self._core.state.status
+        core.record(
+            ev.StatusChanged(
+                trading_date=core.state.today, before=before, after=after, because=because
+            )
+        )
+        core.log.say("status_changed", before=before, after=after, because=because)
+
+    def _pause(self, _: Command) -> None:
+        if self._core.state.status not in {EngineStatus.RUNNING, EngineStatus.SLEEPING}:
+            raise ConfigError(f"the engine is {self._core.state.status}: nothing to pause")
+        self._move(EngineStatus.PAUSED, "pause")
+
+    def _resume(self, _: Command) -> None:
+        if self._core.state.status is not EngineStatus.PAUSED:
+            raise ConfigError(f"the engine is {self._core.state.status}: nothing to resume")
+        now = nanos(self._core.clock.now())
+        inside = any(start <= now < end for start, end in self._core.segments)
+        self._move(EngineStatus.RUNNING if inside else EngineStatus.SLEEPING, "resume")
+
+    def _stop(self, command: Command) -> None:
+        core = self._core
+        if core.state.stop is None:
+            reason = str(command.arguments.get("reason", "stop"))
+            core.record(
+                ev.StopRequested(trading_date=core.state.today, by=command.by, reason=reason)
+            )
+            core.log.say("stop_requested", reason=reason, by=command.by)
+
+    def _kill_switch(self, command: Command, *, on: bool) -> None:
+        why = str(command.arguments.get("why", "")).strip()
+        if not on and not why:
+            raise ConfigError("lifting the kill switch needs a reason: why=TEXT")
+        core = self._core
+        core.record(
+            ev.KillSwitchSet(trading_date=core.state.today, on=on, by=command.by, why=why)
+        )
+        core.log.say("kill_switch_set", on=on, by=command.by, why=why)
+
+    def _order(self, command: Command, side: int) -> None:
+        arguments = command.arguments
+        quantity = _number(arguments, "quantity")
+        limit = _number(arguments, "limit") if arguments.get("limit") is not None else None
+        if quantity <= 0:
+            raise ConfigError(f"quantity must be above 0, was {quantity}")
+        intent = Intent(
+            symbol=str(arguments.get("symbol", "")),
+            quantity=side * quantity,
+            because=str(arguments.get("because", "by hand")),
+            order_type=OrderType.MARKET if limit is None else OrderType.LIMIT,
+            limit_price=limit,
+        )
+        self._orders.place([intent], source=command.by)
+
+    def _cancel(self, command: Command) -> None:
+        order_id = str(command.arguments.get("order_id", ""))
+        if order_id not in self._core.state.ledger.orders:
+            known = ", ".join(self._core.state.ledger.orders) or "none"
+            raise ConfigError(f"{order_id!r} is no open order; open are: {known}")
+        self._orders.cancel(order_id, command.by)
+
+    def _cancel_task(self, command: Command) -> None:
+        task_id = str(command.arguments.get("task_id", ""))
+        if not self._tasks.cancel(task_id):
+            raise ConfigError(f"{task_id!r} is no task that is still to run; see `schedule`")
+
+    def _adjust(self, command: Command) -> None:
+        arguments, why = command.arguments, str(command.arguments.get("why", "")).strip()
+        if not why:
+            raise ConfigError("an adjustment needs a reason: why=TEXT")
+        core = self._core
+        core.record(
+            ev.PositionAdjusted(
+                trading_date=core.state.today,
+                symbol=str(arguments.get("symbol", "")),
+                quantity=_number(arguments, "quantity", default="0"),
+                cash=_number(arguments, "cash", default="0"),
+                by=command.by,
+                why=why,
+            )
+        )
+
+
+def _number(arguments: Mapping[str, Any], name: str, default: str | None = None) -> Decimal:
+    found = arguments.get(name, default)
+    try:
+        number = Decimal(str(found))
+    except InvalidOperation:
+        number = Decimal("NaN")
+    if not number.is_finite():
+        raise ConfigError(f"{name} must be a number, was {found!r}")
+    return number
+
+
+def _nothing(_: object) -> None:
+    """Drop a result that is in the journal already."""

@@ -1,0 +1,99 @@
+"""What all parts of the engine share: the one road of record and know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Protocol
+
+from qtkit.core.clock import Clock
+from qtkit.journal import Journal
+from qtkit.model.events import Entry, Event, InternalErrorRaised
+from qtkit.model.instruments import Instrument
+from qtkit.trading.brokers.fees import FeeSchedule
+from qtkit.trading.brokers.safe import SafeBroker
+from qtkit.trading.engine.history import EngineView, History
+from qtkit.trading.engine.schedule import DayCalendar, Timetable
+from qtkit.trading.engine.state import EngineState
+from qtkit.trading.risk import Rule
+from qtkit.trading.strategy.contract import Strategy
+
+__all__ = ["EngineCore", "EngineSettings", "SessionFiles", "SysLog"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSettings:
+    """How the engine behaves; times in seconds of the session's clock."""
+
+    timetable: Timetable = field(default_factory=Timetable)
+    late_after_seconds: float = 10  # a step or poll that is found later than this was missed
+    feed_silent_seconds: float = 300
+    max_price_age_seconds: float = 180  # trading seconds
+    price_wait_seconds: float = 1  # a step waits this long for the price poll of its moment
+    doubt_grace_seconds: float = 60  # an order in doubt keeps its reservation at least this long
+    broker_poll_seconds: float = 1  # where the broker cannot tell when news come
+    retry_seconds: float = 5  # between two attempts to reach a broker or to settle a doubt
+    retries: Mapping[str, int] = field(
+        default_factory=lambda: {"acquire_live_price": 2, "run_strategy": 1, "refill": 1}
+    )
+    on_stop: str = "cancel"  # what a stop does with open orders: cancel, keep
+
+
+class SysLog(Protocol):
+    """Where the engine says what it does, as it happens."""
+
+    def say(self, verb: str, /, **fields: object) -> None:
+        """Write one line."""
+
+    def trouble(self, verb: str, error: BaseException, /, **fields: object) -> None:
+        """Write one line and the traceback behind it."""
+
+
+class SessionFiles(Protocol):
+    """Files that the engine leaves; every one can be rebuilt from the journal."""
+
+    def write_reconciliation(self, at: datetime, entry: Entry) -> None:
+        """Write one reconciliation as JSON."""
+
+    def write_break_point(self, state: EngineState, seq: int) -> None:
+        """Write strategy state and book."""
+
+
+@dataclass(slots=True, kw_only=True)
+class EngineCore:
+    """The engine's ports and its state. `record` is the only way to change the state."""
+
+    clock: Clock
+    journal: Journal
+    state: EngineState
+    broker: SafeBroker
+    strategy: Strategy
+    strategy_symbols: tuple[str, ...]
+    calendar: DayCalendar
+    instrument_of: Callable[[str, date], Instrument]
+    close_before: Callable[[str, date], Decimal | None]
+    fees: FeeSchedule
+    rules: tuple[Rule, ...]
+    settings: EngineSettings
+    history: History
+    view: EngineView
+    log: SysLog
+    files: SessionFiles
+    kill_file: Path | None
+    order_prefix: str = "q"
+    segments: tuple[tuple[int, int], ...] = ()  # of today, nanoseconds; filled by `enter_day`
+
+    def record(self, event: Event) -> Entry:
+        """Write an event down and take it into account: record, know."""
+        entry = self.journal.append(event)
+        self.state.apply(entry)
+        return entry
+
+    def trouble(self, where: str, error: BaseException) -> None:
+        """Record that something raised that should not have."""
+        text = f"{type(error).__name__}: {error}"
+        self.record(InternalErrorRaised(trading_date=self.state.today, where=where, error=text))
+        self.log.trouble("internal_error", error, where=where, error=text)

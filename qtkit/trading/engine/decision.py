@@ -1,0 +1,165 @@
+"""One strategy step: what it may see, what keeps it out, and what it decides."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from qtkit.core.errors import StrategyError
+from qtkit.model import events as ev
+from qtkit.model.bars import BarBatch, Bars, nanos
+from qtkit.model.money import decimal_of
+from qtkit.trading.engine.core import EngineCore
+from qtkit.trading.engine.history import newest, usable_symbols
+from qtkit.trading.engine.order_desk import OrderDesk
+
+__all__ = ["Objection", "StepDesk", "state_digest"]
+
+
+@dataclass(frozen=True, slots=True)
+class Objection:
+    """Why a task does not run."""
+
+    reason: str  # of the glossary
+    detail: str
+
+
+def state_digest(state: Mapping[str, Any]) -> str:
+    """Return the sha256 of a strategy's state, hex.
+
+    Raises
+    ------
+    StrategyError
+        If the state is no JSON object of finite numbers.
+    """
+    try:
+        text = json.dumps(state, sort_keys=True, allow_nan=False, separators=(",", ":"))
+    except (TypeError, ValueError) as error:
+        raise StrategyError(
+            f"state() must return a JSON object of finite numbers: {error}"
+        ) from None
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+class StepDesk:
+    """Takes in prices, and runs strategy steps on them."""
+
+    def __init__(self, core: EngineCore, orders: OrderDesk) -> None:
+        self._core, self._orders = core, orders
+        self._prepared: object | None = None
+        self._heard: datetime | None = None  # when the feed last delivered bars
+
+    def prepare(self) -> None:
+        """Let the strategy do its heavy work ahead of the day."""
+        self._look(frozenset())
+        self._prepared = self._core.strategy.prepare(self._core.view)
+
+    def start_listening(self) -> None:
+        """Count the feed's silence from now."""
+        self._heard = self._core.clock.now()
+
+    def take_bars(self, batch: BarBatch) -> None:
+        """Take in what the feed delivered; a bar without a usable price is refused and counted."""
+        core = self._core
+        good = {symbol: _sound(bars) for symbol, bars in batch.items() if len(bars)}
+        total = sum(len(bars) for bars in batch.values())
+        kept = sum(len(bars) for bars in good.values())
+        core.history.extend(good)
+        if kept:
+            self._heard = core.clock.now()
+        last = tuple(self._last_price(s) for s in core.strategy_symbols if len(good.get(s, ())))
+        core.record(
+            ev.PricesSeen(
+                trading_date=core.state.today, bars=kept, last=last, refused=total - kept
+            )
+        )
+
+    def _last_price(self, symbol: str) -> ev.LastPrice:
+        end, close = newest(self._core.history, symbol)
+        return ev.LastPrice(symbol=symbol, end=end, close=decimal_of(close))
+
+    def _look(self, usable: frozenset[str]) -> None:
+        core = self._core
+        now = core.clock.now()
+        day = core.state.today or core.calendar.local_date(now)
+        core.view.move(now, day, usable, core.state.ledger)
+
+    def objection(self) -> Objection | None:
+        """Return what keeps a step out now, and show the moment to the view."""
+        core = self._core
+        now, settings = core.clock.now(), core.settings
+        if core.state.killed:
+            return Objection("kill_switch", "the kill switch is on")
+        if not core.state.connected:
+            return Objection("broker_disconnected", f"{core.broker.name} does not answer")
+        usable = usable_symbols(
+            core.history, now, core.segments, settings.max_price_age_seconds
+        )
+        self._look(usable)
+        if usable:
+            return None
+        heard = self._heard or now
+        silent = now - heard
+        if silent > timedelta(seconds=settings.feed_silent_seconds):
+            return Objection(
+                "feed_silent", f"no bar for {silent.total_seconds():.0f} s of the session's clock"
+            )
+        return Objection("no_fresh_price", "no symbol has a usable price of today")
+
+    def decide(self, task_id: str, step: int, due: datetime) -> None:
+        """Ask the strategy, record the decision, and place what it wants.
+
+        Raises
+        ------
+        StrategyError
+            If the strategy raised, or changed its state while deciding.
+        """
+        core = self._core
+        before = state_digest(core.strategy.state())
+        try:
+            intents = tuple(core.strategy.decide(core.view, self._prepared))
+        except Exception as error:
+            raise StrategyError(f"decide raised {type(error).__name__}: {error}") from error
+        after = state_digest(core.strategy.state())
+        if after != before:
+            raise StrategyError("decide changed what state() returns; move the state in on_fill")
+        seen = {s: core.view.price(s) > 0 for s in core.strategy_symbols}
+        core.record(
+            ev.DecisionTaken(
+                trading_date=core.state.today,
+                task_id=task_id,
+                step=step,
+                due=due,
+                prices=tuple(self._last_price(s) for s, fresh in seen.items() if fresh),
+                aside=tuple(s for s, fresh in seen.items() if not fresh),
+                intents=len(intents),
+                state_digest=after,
+            )
+        )
+        self._orders.place(intents, source="strategy", step=step)
+
+
+def _sound(bars: Bars) -> Bars:
+    """Return the bars whose every price is finite and positive."""
+    low, high = bars.low, bars.high
+    good = (low > 0) & (high < float("inf")) & (bars.open > 0) & (bars.close > 0)
+    if good.all():
+        return bars
+    return Bars(
+        symbol=bars.symbol,
+        end=bars.end[good],
+        open=bars.open[good],
+        high=high[good],
+        low=low[good],
+        close=bars.close[good],
+        volume=bars.volume[good],
+    )
+
+
+def in_nanos(segments: tuple[tuple[datetime, datetime], ...]) -> tuple[tuple[int, int], ...]:
+    """Return segments as nanoseconds since 1970."""
+    return tuple((nanos(start), nanos(end)) for start, end in segments)

@@ -1,0 +1,62 @@
+"""Operators' commands on their way into the engine."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import datetime
+from threading import Event, Lock
+from typing import Any
+
+__all__ = ["Command", "Inbox"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """One thing an operator wants."""
+
+    verb: str
+    arguments: dict[str, Any] = field(default_factory=dict)
+    by: str = "operator"
+
+
+class Inbox:
+    """A queue that any thread may fill and the engine alone empties.
+
+    Parameters
+    ----------
+    signal
+        Set when something came, so that the loop wakes up.
+    """
+
+    def __init__(self, signal: Event) -> None:
+        self._signal, self._lock = signal, Lock()
+        self._now = deque[Command]()
+        self._timed = list[tuple[datetime, Command]]()
+
+    def put(self, command: Command) -> None:
+        """Hand a command over."""
+        with self._lock:
+            self._now.append(command)
+        self._signal.set()
+
+    def put_at(self, at: datetime, command: Command) -> None:
+        """Hand a command over at a moment of the session's clock: for simulated days."""
+        with self._lock:
+            self._timed.append((at, command))
+            self._timed.sort(key=lambda row: row[0])
+
+    def take(self, now: datetime) -> list[Command]:
+        """Return the commands that have come, oldest first."""
+        if not self._now and not (self._timed and self._timed[0][0] <= now):
+            return []
+        with self._lock:
+            due = [command for at, command in self._timed if at <= now]
+            self._timed = self._timed[len(due) :]
+            taken = [*due, *self._now]
+            self._now.clear()
+        return taken
+
+    def next_due(self) -> datetime | None:
+        """Return the moment of the next timed command."""
+        return self._timed[0][0] if self._timed else None

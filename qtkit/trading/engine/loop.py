@@ -1,0 +1,375 @@
+"""The engine: one thread, one journal, one account. Record, know, do.
+
+`turn` does everything that is due and says when it wants to be called again; whoever drives it
+waits on the session's clock in between. A simulated day and a live one differ in the clock, the
+feed and the broker alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from threading import Event as Signal
+
+from qtkit.core.errors import InvariantBroken, JournalCorrupt
+from qtkit.market.feeds.protocol import Feed
+from qtkit.model import events as ev
+from qtkit.model.bars import nanos
+from qtkit.trading.engine.closing import ClosingDesk
+from qtkit.trading.engine.commands import CommandDesk
+from qtkit.trading.engine.core import EngineCore
+from qtkit.trading.engine.decision import Objection, StepDesk
+from qtkit.trading.engine.inbox import Inbox
+from qtkit.trading.engine.order_desk import OrderDesk
+from qtkit.trading.engine.schedule import catch_up, day_schedule, schedule_digest
+from qtkit.trading.engine.states import EngineStatus
+from qtkit.trading.engine.tasks import TaskDesk, TaskKind
+from qtkit.trading.engine.workers import Job, Workers
+from qtkit.trading.risk.kill_file import kill_file_is_there
+
+__all__ = ["Engine", "Refill"]
+
+Refill = Callable[[date], ev.TablesRefilled]
+_MINUTE = timedelta(minutes=1)
+
+
+class Engine:
+    """One life of trading on one account.
+
+    Parameters
+    ----------
+    core
+        Ports and state.
+    feed
+        Where bars come from.
+    workers
+        Where slow work runs.
+    refill
+        Brings the local tables up to date after the close.
+    opening
+        What a new session starts from; it is not used when the journal already has one.
+    """
+
+    def __init__(
+        self,
+        core: EngineCore,
+        *,
+        feed: Feed,
+        workers: Workers,
+        refill: Refill,
+        opening: ev.SessionStarted,
+    ) -> None:
+        self.core, self.signal = core, Signal()
+        self.inbox = Inbox(self.signal)
+        self._feed, self._refill, self._opening = feed, refill, opening
+        self._orders = OrderDesk(core)
+        self._steps = StepDesk(core, self._orders)
+        self._closing = ClosingDesk(core, self._orders)
+        self._tasks = TaskDesk(core, workers, self._kinds())
+        self._commands = CommandDesk(
+            core, orders=self._orders, closing=self._closing, tasks=self._tasks
+        )
+        self._wanted: datetime | None = None  # when the loop asked to be called
+        self._largest_gap = timedelta(0)
+        self._next_pulse: datetime | None = None
+
+    def _kinds(self) -> dict[str, TaskKind]:
+        return {
+            "pre_open": TaskKind(act=lambda _: self._steps.prepare()),
+            "open_market": TaskKind(act=lambda _: self._open_market()),
+            "acquire_live_price": TaskKind(job=self._poll_job, take=self._take_bars),
+            "run_strategy": TaskKind(act=self._run_step, objection=self._steps.objection),
+            "close_market": TaskKind(act=lambda _: self._close_market()),
+            "post_close": TaskKind(act=self._post_close),
+            "refill": TaskKind(job=self._refill_job, take=self._take_refill),
+        }
+
+    # --- start and end ---------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin, or come back after a crash: the same road.
+
+        Raises
+        ------
+        JournalCorrupt
+            If the journal does not begin with a session, or the session has ended.
+        """
+        core = self.core
+        if core.journal.seq == 0:
+            core.record(self._opening)
+            core.log.say("session_started", account=self._opening.account, mode=self._opening.mode)
+            core.strategy.restore(core.state.strategy_state)
+            self._orders.connect()
+            self._move(EngineStatus.SLEEPING, "start")
+        else:
+            self._come_back()
+        self._steps.start_listening()
+        self._next_pulse = _next_minute(core.clock.now())
+
+    def _come_back(self) -> None:
+        core = self.core
+        last = core.clock.now()
+        for entry in core.journal.entries():
+            core.state.apply(entry)
+            last = entry.at
+        if core.state.ended or core.state.ledger.trading_date != core.state.today:
+            raise JournalCorrupt(
+                "the journal's session has ended or has no beginning; start a new session. "
+                "See runbooks/journal-corrupt.md"
+            )
+        core.record(
+            ev.SessionResumed(
+                trading_date=core.state.today,
+                entries=core.journal.seq,
+                torn_bytes=getattr(core.journal, "torn_bytes", 0),
+                doubtful=tuple(core.state.ledger.orders),
+            )
+        )
+        core.log.say("session_resumed", entries=core.journal.seq)
+        core.strategy.restore(core.state.strategy_state)
+        if core.state.fills_since_saved:
+            self._orders.move_strategy()
+        self._orders.connect()
+        self._orders.settle_after_crash()
+        self._orders.take_news()
+        if core.state.status is EngineStatus.STOPPED and core.state.stop is None:
+            self._move(EngineStatus.SLEEPING, "start")
+        self._resume_day(last)
+
+    def _resume_day(self, last: datetime) -> None:
+        """Go on with the day of the crash, or close it when it is over."""
+        core, today = self.core, self.core.state.today
+        if today is None or core.state.stop is not None:
+            return
+        self._know_segments(today)
+        now = core.clock.now()
+        if core.state.status is EngineStatus.RUNNING and not self._inside(now):
+            self._move(EngineStatus.SLEEPING, "recover")
+        if core.calendar.local_date(now) != today:
+            self._leave_day()
+            return
+        if today in core.state.scheduled:
+            self._take_rows(tuple(core.state.plan.values()), now, crashed_at=last)
+        else:
+            self._build_schedule(today)
+
+    def request_stop(self, reason: str, by: str = "operator") -> None:
+        """Ask for an orderly stop; asking twice changes nothing."""
+        if self.core.state.stop is None:
+            self.core.record(
+                ev.StopRequested(trading_date=self.core.state.today, by=by, reason=reason)
+            )
+            self.core.log.say("stop_requested", reason=reason, by=by)
+
+    # --- the loop ----------------------------------------------------------------------------
+
+    def turn(self) -> datetime | None:
+        """Do everything that is due; return when to call again, None after the end."""
+        core = self.core
+        if core.state.ended:
+            return None
+        now = core.clock.now()
+        if self._wanted is not None:
+            self._largest_gap = max(self._largest_gap, now - self._wanted)
+        self._orders.look_after()
+        self._commands.take(self.inbox)
+        self._orders.take_news()
+        self._look_for_kill_file()
+        if core.state.stop is not None:
+            self._finish()
+            return None
+        self._enter_new_day()
+        self._tasks.turn()
+        self._pulse()
+        self._wanted = self._next_wake()
+        return self._wanted
+
+    def _finish(self) -> None:
+        self._closing.stop()
+        self._tasks.close()
+        self.core.journal.close()
+
+    def run(self, until: datetime | None = None, reason: str = "end_of_data") -> None:
+        """Turn until the session ends; at `until` it is stopped with `reason`."""
+        clock = self.core.clock
+        wake = self.turn()
+        while wake is not None:
+            if until is not None and wake >= until:
+                clock.wait(until, self.signal)
+                if clock.now() >= until:
+                    self.request_stop(reason, by="qtkit")
+            else:
+                clock.wait(wake, self.signal)
+            self.signal.clear()
+            wake = self.turn()
+
+    def _next_wake(self) -> datetime:
+        core = self.core
+        now = core.clock.now()
+        times = [
+            self._tasks.next_due(),
+            self._next_pulse,
+            self.inbox.next_due(),
+            self._orders.next_due(),
+            core.broker.next_event_at() if core.state.connected else None,
+        ]
+        if core.broker.must_be_polled and core.state.connected:
+            times.append(now + timedelta(seconds=core.settings.broker_poll_seconds))
+        return min(at for at in times if at is not None)
+
+    def _pulse(self) -> None:
+        """Once a minute: tell how late the loop came to its work at worst."""
+        core, now = self.core, self.core.clock.now()
+        if self._next_pulse is None or now < self._next_pulse:
+            return
+        gap = Decimal(round(self._largest_gap / timedelta(milliseconds=1))).scaleb(-3)
+        core.record(ev.LoopPulsed(trading_date=core.state.today, largest_gap_seconds=gap))
+        self._largest_gap = timedelta(0)
+        self._next_pulse = _next_minute(now)
+
+    def _look_for_kill_file(self) -> None:
+        core = self.core
+        if not core.state.killed and kill_file_is_there(core.kill_file):
+            core.record(
+                ev.KillSwitchSet(
+                    trading_date=core.state.today,
+                    on=True,
+                    by="KILL file",
+                    why="the KILL file is in the account's folder",
+                )
+            )
+            core.log.say("kill_switch_set", on=True, by="KILL file")
+
+    # --- days --------------------------------------------------------------------------------
+
+    def _enter_new_day(self) -> None:
+        core = self.core
+        date_now = core.calendar.local_date(core.clock.now())
+        if core.state.today == date_now:
+            return
+        if core.state.today is not None:
+            self._leave_day()
+        self._know_segments(date_now)
+        core.record(ev.DayStarted(trading_date=date_now, open=bool(core.segments)))
+        core.log.say("day_started", day=date_now, open=bool(core.segments))
+        self._build_schedule(date_now)
+
+    def _leave_day(self) -> None:
+        """Account for what was left of a day, and close its books if nobody did."""
+        core, today = self.core, self.core.state.today
+        for task in tuple(core.state.plan.values()):
+            self._tasks.skip(task, Objection("missed", "the day ended before its turn"))
+        if today is not None and core.segments and today not in core.state.closed:
+            self._closing.close_day(today, early=False)
+
+    def _know_segments(self, day: date) -> None:
+        self.core.segments = tuple(
+            (nanos(s.start), nanos(s.end)) for s in self.core.calendar.segments(day)
+        )
+
+    def _inside(self, at: datetime) -> bool:
+        return any(start <= nanos(at) < end for start, end in self.core.segments)
+
+    def _build_schedule(self, day: date) -> None:
+        core = self.core
+        tasks = day_schedule(day, core.calendar, core.settings.timetable)
+        digest, now = schedule_digest(tasks), core.clock.now()
+        core.record(
+            ev.ScheduleBuilt(trading_date=day, digest=digest, tasks=tasks, caught_up_to=now)
+        )
+        core.log.say("schedule_built", day=day, tasks=len(tasks), digest=digest)
+        self._take_rows(tasks, now)
+
+    def _take_rows(
+        self,
+        tasks: tuple[ev.PlannedTask, ...],
+        now: datetime,
+        crashed_at: datetime | None = None,
+    ) -> None:
+        """Decide what becomes of rows in the past, and hand the rest to the tasks' desk."""
+        core, today = self.core, self.core.state.today
+        segments = core.calendar.segments(today) if today else ()
+        keep = list[ev.PlannedTask]()
+        for row in catch_up(tasks, now, segments, closed_already=today in core.state.closed):
+            if row.fate == "keep":
+                keep.append(row.task)
+            elif row.task.task_id in core.state.decided:
+                self._close_decided(row.task)
+            else:
+                self._tasks.skip(row.task, _why_not(row.task, row.fate, crashed_at))
+        self._tasks.take_day(keep)
+
+    def _close_decided(self, task: ev.PlannedTask) -> None:
+        """Account for a step that was decided before the crash and not finished."""
+        core = self.core
+        core.record(
+            ev.TaskFinished(
+                trading_date=core.state.today, task_id=task.task_id, task=task.task,
+                started=task.due,
+            )
+        )  # fmt: skip
+        core.log.say("task_finished", task=task.task, task_id=task.task_id)
+
+    # --- the tasks ---------------------------------------------------------------------------
+
+    def _move(self, after: EngineStatus, because: str) -> None:
+        core = self.core
+        before = core.state.status
+        core.record(
+            ev.StatusChanged(
+                trading_date=core.state.today, before=before, after=after, because=because
+            )
+        )
+        core.log.say("status_changed", before=before, after=after, because=because)
+
+    def _open_market(self) -> None:
+        if self.core.state.status is EngineStatus.SLEEPING:
+            self._move(EngineStatus.RUNNING, "open_market")
+
+    def _close_market(self) -> None:
+        if self.core.state.status is EngineStatus.RUNNING:
+            self._move(EngineStatus.SLEEPING, "close_market")
+
+    def _poll_job(self, _: ev.PlannedTask) -> Job:
+        now = self.core.clock.now()
+        return lambda: self._feed.bars_until(now)
+
+    def _take_bars(self, result: object) -> None:
+        if not isinstance(result, dict):
+            raise InvariantBroken(f"a feed returns a dict of bars, was {type(result).__name__}")
+        self._steps.take_bars(result)
+
+    def _run_step(self, task: ev.PlannedTask) -> None:
+        if task.step is None:
+            raise InvariantBroken(f"the strategy step {task.task_id} has no number")
+        if task.task_id in self.core.state.decided:
+            return  # decided, then an order of it raised: never decided twice
+        self._steps.decide(task.task_id, task.step, task.due)
+
+    def _post_close(self, _: ev.PlannedTask) -> None:
+        if self.core.state.today is not None:
+            self._closing.close_day(self.core.state.today, early=False)
+
+    def _refill_job(self, task: ev.PlannedTask) -> Job:
+        day = self.core.calendar.local_date(task.due)
+        return lambda: self._refill(day)
+
+    def _take_refill(self, result: object) -> None:
+        if not isinstance(result, ev.TablesRefilled):
+            raise InvariantBroken(f"a refill returns TablesRefilled, was {type(result).__name__}")
+        self.core.record(result)
+
+
+def _next_minute(now: datetime) -> datetime:
+    return now.astimezone(UTC).replace(second=0, microsecond=0) + _MINUTE
+
+
+def _why_not(task: ev.PlannedTask, fate: str, crashed_at: datetime | None) -> Objection:
+    if fate == "already_done":
+        return Objection("already_done", "the day's books are closed")
+    if crashed_at is not None and task.due <= crashed_at:
+        return Objection("restart", "it came due before the crash; it is not done late")
+    if task.task == "close_market":
+        return Objection("missed", "it is not replayed: its effect is a state")
+    return Objection("missed", "its time had passed when the engine came to the day")

@@ -1,0 +1,191 @@
+"""The day's schedule and what a late start makes of it: pure functions of settings and calendar."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Literal, Protocol
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from qtkit.model.events import PlannedTask
+
+__all__ = [
+    "PRIORITY",
+    "CaughtUp",
+    "DayCalendar",
+    "Segment",
+    "Timetable",
+    "catch_up",
+    "day_schedule",
+    "schedule_digest",
+]
+
+PRIORITY = {
+    name: rank
+    for rank, name in enumerate(
+        (
+            "pre_open",
+            "open_market",
+            "acquire_live_price",
+            "run_strategy",
+            "close_market",
+            "post_close",
+            "refill",
+        )
+    )
+}
+"""Order of tasks that are due at the same time."""
+
+_BEFORE_OPEN = timedelta(minutes=15)
+_AFTER_CLOSE = timedelta(minutes=15)
+_REFILL_AFTER_CLOSE = timedelta(minutes=30)
+
+
+class Segment(Protocol):
+    """A stretch of trading, half-open."""
+
+    @property
+    def start(self) -> datetime:
+        """First moment of it, UTC."""
+
+    @property
+    def end(self) -> datetime:
+        """First moment after it, UTC."""
+
+
+class DayCalendar(Protocol):
+    """What the engine asks a calendar."""
+
+    zone: ZoneInfo
+
+    def segments(self, day: date) -> Sequence[Segment]:
+        """Return the trading segments of a date; none when the exchange is closed."""
+
+    def is_session(self, day: date) -> bool:
+        """Whether the exchange trades on a date."""
+
+    def local_date(self, at: datetime) -> date:
+        """Return the date at the exchange."""
+
+    def next_session(self, day: date) -> date:
+        """Return the next trading date, strictly after."""
+
+    def previous_session(self, day: date) -> date:
+        """Return the last trading date, strictly before."""
+
+    def session_after(self, day: date, count: int) -> date:
+        """Return the trading date `count` trading days on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timetable:
+    """The settings that a schedule depends on."""
+
+    step_minutes: int = 5
+    price_poll_minutes: int = 1
+    close_offset_minutes: int = 1  # how much before the close the day's last step runs
+    refill: bool = True
+
+
+def day_schedule(day: date, calendar: DayCalendar, table: Timetable) -> tuple[PlannedTask, ...]:
+    """Return every task of a date in the order in which they run; none on a closed day.
+
+    Steps and price polls stand at bar ends. The step at the day's close is moved
+    `close_offset_minutes` earlier, so that what it orders can still execute.
+    """
+    segments = calendar.segments(day)
+    if not segments:
+        return ()
+    midnight = _local_midnight(day + timedelta(days=1), calendar.zone)
+    close = segments[-1].end
+    rows = [("pre_open", max(segments[0].start - _BEFORE_OPEN, _local_midnight(day, calendar.zone)))]
+    for segment in segments:
+        rows += [("open_market", segment.start), ("close_market", segment.end)]
+        rows += [
+            ("acquire_live_price", at) for at in _every(segment, table.price_poll_minutes)
+        ]
+        rows += [("run_strategy", at) for at in _steps(segment, close, table)]
+    rows.append(("post_close", min(close + _AFTER_CLOSE, midnight)))
+    if table.refill:
+        rows.append(("refill", min(close + _REFILL_AFTER_CLOSE, midnight)))
+    rows.sort(key=lambda row: (row[1], PRIORITY[row[0]]))
+    return _numbered(rows, day, calendar.zone)
+
+
+def _local_midnight(day: date, zone: ZoneInfo) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
+
+
+def _every(segment: Segment, minutes: int) -> list[datetime]:
+    """Return each multiple of `minutes` after the segment's start, its end included."""
+    gap, at, found = timedelta(minutes=minutes), segment.start, list[datetime]()
+    while (at := at + gap) <= segment.end:
+        found.append(at)
+    return found
+
+
+def _steps(segment: Segment, close: datetime, table: Timetable) -> list[datetime]:
+    last = close - timedelta(minutes=table.close_offset_minutes)
+    return sorted({min(at, last) for at in _every(segment, table.step_minutes)})
+
+
+def _numbered(
+    rows: list[tuple[str, datetime]], day: date, zone: ZoneInfo
+) -> tuple[PlannedTask, ...]:
+    tasks, step = list[PlannedTask](), 0
+    for name, due in rows:
+        is_step = name == "run_strategy"
+        tasks.append(
+            PlannedTask(
+                task_id=f"{day:%Y%m%d}-{name}-{due.astimezone(zone):%H%M%S}",
+                task=name,
+                due=due,
+                step=step if is_step else None,
+            )
+        )
+        step += is_step
+    return tuple(tasks)
+
+
+def schedule_digest(tasks: Sequence[PlannedTask]) -> str:
+    """Return the sha256 of a schedule's rows, hex."""
+    return hashlib.sha256(msgspec.json.encode(tasks)).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class CaughtUp:
+    """What becomes of one row when the engine comes to a day."""
+
+    task: PlannedTask
+    fate: Literal["keep", "missed", "already_done"]
+
+
+def catch_up(
+    tasks: Sequence[PlannedTask],
+    now: datetime,
+    segments: Sequence[Segment],
+    *,
+    closed_already: bool,
+) -> tuple[CaughtUp, ...]:
+    """Return the fate of each row of a day when the engine comes to it at `now`.
+
+    A row that is due at `now` exactly is not past. Of the past rows, `pre_open` is kept;
+    `open_market` is kept if `now` is inside its segment; `post_close` if the day has not been
+    closed; `close_market` is not replayed, its effect is a state; the rest is missed.
+    """
+    inside = next((s for s in segments if s.start <= now < s.end), None)
+
+    def fate(task: PlannedTask) -> Literal["keep", "missed", "already_done"]:
+        if task.task == "post_close" and closed_already:
+            return "already_done"
+        if task.due >= now or task.task in {"pre_open", "post_close"}:
+            return "keep"
+        if task.task == "open_market" and inside is not None and task.due == inside.start:
+            return "keep"
+        return "missed"
+
+    return tuple(CaughtUp(task, fate(task)) for task in tasks)

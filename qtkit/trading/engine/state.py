@@ -1,0 +1,182 @@
+"""What the engine knows, folded from the journal. No I/O, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from qtkit.model import events as ev
+from qtkit.trading.engine.states import EngineStatus, check_move
+from qtkit.trading.ledger import Ledger
+
+__all__ = ["EngineState"]
+
+
+@dataclass(slots=True)
+class EngineState:
+    """Mutable, owned by one thread, changed by `apply` only."""
+
+    ledger: Ledger
+    status: EngineStatus = EngineStatus.STOPPED
+    today: date | None = None
+    day_open: bool = False  # whether the exchange trades today
+    killed: bool = False
+    connected: bool = False
+    next_order: int = 1
+    fills_unmatched: int = 0  # since the last reconciliation that was shown them
+    strategy_state: dict[str, Any] = field(default_factory=dict)
+    fills_since_saved: list[ev.OrderFilled] = field(default_factory=list)
+    plan: dict[str, ev.PlannedTask] = field(default_factory=dict)  # today's rows without outcome
+    queued: set[str] = field(default_factory=set)  # of `plan`: came due, no outcome yet
+    scheduled: set[date] = field(default_factory=set)  # dates that have their schedule
+    closed: set[date] = field(default_factory=set)  # dates whose books were closed, not early
+    doubted_at: dict[str, datetime] = field(default_factory=dict)  # order id -> since when
+    stop: ev.StopRequested | None = None
+    ended: bool = False
+    tags: dict[str, str] = field(default_factory=dict)  # strategy's order id -> its intent's tag
+    decided: set[str] = field(default_factory=set)  # of `plan`: steps whose decision is recorded
+
+    def apply(self, entry: ev.Entry) -> None:
+        """Take one journal entry into account."""
+        event = entry.event
+        self.ledger.apply(event)
+        handler = _HANDLERS.get(type(event))
+        if handler is not None:
+            handler(self, event, entry.at)
+
+
+_Handler = Callable[[EngineState, Any, datetime], None]
+
+
+def _session_started(state: EngineState, event: ev.SessionStarted, _: datetime) -> None:
+    state.ledger = Ledger.opened(event.opening, known_fills=event.known_fills)
+    state.killed, state.next_order = event.killed, event.next_order
+    state.strategy_state = event.strategy_state
+    state.tags = {o.order_id: o.tag for o in event.opening.open_orders if o.source == "strategy"}
+
+
+def _status_changed(state: EngineState, event: ev.StatusChanged, _: datetime) -> None:
+    check_move(event.before, event.because, event.after)
+    state.status = EngineStatus(event.after)
+
+
+def _day_started(state: EngineState, event: ev.DayStarted, _: datetime) -> None:
+    state.today, state.day_open = event.trading_date, event.open
+    state.plan, state.queued, state.decided = {}, set(), set()
+
+
+def _schedule_built(state: EngineState, event: ev.ScheduleBuilt, _: datetime) -> None:
+    state.plan = {task.task_id: task for task in event.tasks}
+    if event.trading_date is not None:
+        state.scheduled.add(event.trading_date)
+
+
+def _task_queued(state: EngineState, event: ev.TaskQueued, _: datetime) -> None:
+    state.queued.add(event.task_id)
+
+
+def _task_settled(
+    state: EngineState, event: ev.TaskFinished | ev.TaskSkipped | ev.TaskCancelled, _: datetime
+) -> None:
+    state.plan.pop(event.task_id, None)
+    state.queued.discard(event.task_id)
+
+
+def _task_failed(state: EngineState, event: ev.TaskFailed, _: datetime) -> None:
+    if event.dead_letter:
+        state.plan.pop(event.task_id, None)
+        state.queued.discard(event.task_id)
+
+
+def _day_closed(state: EngineState, event: ev.DayClosed, _: datetime) -> None:
+    if event.trading_date is not None and not event.early:
+        state.closed.add(event.trading_date)
+
+
+def _order_requested(state: EngineState, event: ev.OrderRequested, _: datetime) -> None:
+    state.next_order += 1
+    if event.source == "strategy":
+        state.tags[event.order_id] = event.tag
+
+
+def _order_doubted(state: EngineState, event: ev.OrderDoubted, at: datetime) -> None:
+    state.doubted_at[event.order_id] = at
+
+
+def _order_known(
+    state: EngineState, event: ev.OrderAccepted | ev.OrderRejected | ev.OrderLost, _: datetime
+) -> None:
+    state.doubted_at.pop(event.order_id, None)
+
+
+def _order_filled(state: EngineState, event: ev.OrderFilled, _: datetime) -> None:
+    state.doubted_at.pop(event.order_id, None)
+    state.fills_since_saved.append(event)
+
+
+def _fill_unmatched(state: EngineState, _event: ev.FillUnmatched, _: datetime) -> None:
+    state.fills_unmatched += 1
+
+
+def _reconciled(state: EngineState, _event: ev.AccountReconciled, _: datetime) -> None:
+    state.fills_unmatched = 0
+
+
+def _strategy_saved(state: EngineState, event: ev.StrategySaved, _: datetime) -> None:
+    state.strategy_state = event.state
+    state.fills_since_saved = []
+
+
+def _kill_switch_set(state: EngineState, event: ev.KillSwitchSet, _: datetime) -> None:
+    state.killed = event.on
+
+
+def _connected(state: EngineState, _event: ev.BrokerConnected, _: datetime) -> None:
+    state.connected = True
+
+
+def _disconnected(state: EngineState, _event: ev.BrokerDisconnected, _: datetime) -> None:
+    state.connected = False
+
+
+def _stop_requested(state: EngineState, event: ev.StopRequested, _: datetime) -> None:
+    state.stop = event
+
+
+def _session_ended(state: EngineState, _event: ev.SessionEnded, _: datetime) -> None:
+    state.ended = True
+
+
+def _decided(state: EngineState, event: ev.DecisionTaken, _: datetime) -> None:
+    state.decided.add(event.task_id)
+
+
+_HANDLERS: dict[type, _Handler] = {
+    ev.SessionStarted: _session_started,
+    ev.StatusChanged: _status_changed,
+    ev.DayStarted: _day_started,
+    ev.ScheduleBuilt: _schedule_built,
+    ev.TaskQueued: _task_queued,
+    ev.TaskFinished: _task_settled,
+    ev.TaskSkipped: _task_settled,
+    ev.TaskCancelled: _task_settled,
+    ev.TaskFailed: _task_failed,
+    ev.DayClosed: _day_closed,
+    ev.OrderRequested: _order_requested,
+    ev.OrderDoubted: _order_doubted,
+    ev.OrderAccepted: _order_known,
+    ev.OrderRejected: _order_known,
+    ev.OrderLost: _order_known,
+    ev.OrderFilled: _order_filled,
+    ev.FillUnmatched: _fill_unmatched,
+    ev.AccountReconciled: _reconciled,
+    ev.StrategySaved: _strategy_saved,
+    ev.KillSwitchSet: _kill_switch_set,
+    ev.BrokerConnected: _connected,
+    ev.BrokerDisconnected: _disconnected,
+    ev.StopRequested: _stop_requested,
+    ev.SessionEnded: _session_ended,
+    ev.DecisionTaken: _decided,
+}

@@ -1,0 +1,288 @@
+"""The day's tasks: come due, wait, run, are tried again, or are skipped with a reason."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from qtkit.core.errors import InvariantBroken, QtkitError
+from qtkit.model import events as ev
+from qtkit.trading.engine.core import EngineCore
+from qtkit.trading.engine.decision import Objection
+from qtkit.trading.engine.states import EngineStatus
+from qtkit.trading.engine.workers import Answer, Job, Workers
+
+__all__ = ["TaskDesk", "TaskKind"]
+
+_MARKET_TASKS = frozenset({"acquire_live_price", "run_strategy"})
+_RETRY_DELAY = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskKind:
+    """What a task of one name does.
+
+    Attributes
+    ----------
+    act
+        Work on the engine's own thread; or
+    job
+        makes work for a worker, and
+    take
+        takes in what the worker brings.
+    objection
+        Why it cannot run right now, looked at when it is about to start.
+    """
+
+    act: Callable[[ev.PlannedTask], None] | None = None
+    job: Callable[[ev.PlannedTask], Job] | None = None
+    take: Callable[[object], None] | None = None
+    objection: Callable[[], Objection | None] = lambda: None
+
+
+@dataclass(slots=True)
+class _Waiting:
+    task: ev.PlannedTask
+    attempt: int
+    not_before: datetime
+
+
+@dataclass(slots=True)
+class _Running:
+    task: ev.PlannedTask
+    attempt: int
+    started: datetime
+
+
+class TaskDesk:
+    """Today's rows, from the schedule to their outcome.
+
+    Parameters
+    ----------
+    core
+        The engine's shared parts.
+    workers
+        Where slow work runs.
+    kinds
+        Task name -> what it does.
+    """
+
+    def __init__(self, core: EngineCore, workers: Workers, kinds: dict[str, TaskKind]) -> None:
+        self._core, self._workers, self._kinds = core, workers, kinds
+        self._upcoming = deque[ev.PlannedTask]()
+        self._waiting = list[_Waiting]()
+        self._running = dict[str, _Running]()  # name -> at work in a worker
+        self._busy_until = dict[str, datetime]()  # name -> when it last stopped working
+
+    # --- the day ---------------------------------------------------------------------------
+
+    def take_day(self, tasks: Iterable[ev.PlannedTask]) -> None:
+        """Take over a day's rows that are still to run, in their order."""
+        self._upcoming = deque(tasks)
+        self._waiting.clear()
+
+    def next_due(self) -> datetime | None:
+        """Return when there is something to do."""
+        times = [self._workers.next_due(), self._upcoming[0].due if self._upcoming else None]
+        times += [self._ready_at(waiting) for waiting in self._waiting]
+        return min((at for at in times if at is not None), default=None)
+
+    @property
+    def idle(self) -> bool:
+        """Whether no task waits or runs."""
+        return not self._waiting and not self._running
+
+    def turn(self) -> None:
+        """Take what workers bring, queue what has come due, and run what can run."""
+        for answer in self._workers.answers():
+            self._take_answer(answer)
+        self._run_waiting()
+        while self._upcoming and self._upcoming[0].due <= self._core.clock.now():
+            self._admit(self._upcoming.popleft())
+            self._run_waiting()
+
+    def cancel(self, task_id: str) -> bool:
+        """Take a task off that has not started; return whether there was one."""
+        upcoming = [t for t in self._upcoming if t.task_id == task_id]
+        waiting = [w.task for w in self._waiting if w.task.task_id == task_id]
+        for task in (*upcoming, *waiting):
+            self._upcoming = deque(t for t in self._upcoming if t.task_id != task_id)
+            self._waiting = [w for w in self._waiting if w.task.task_id != task_id]
+            self.skip(task, Objection("canceled", "an operator took it off"))
+        return bool(upcoming or waiting)
+
+    def close(self) -> None:
+        """Let the workers go."""
+        self._workers.close()
+
+    # --- coming due --------------------------------------------------------------------------
+
+    def _admit(self, task: ev.PlannedTask) -> None:
+        objection = self._objection_at_due(task)
+        if objection is not None:
+            self.skip(task, objection)
+            return
+        core = self._core
+        core.record(
+            ev.TaskQueued(
+                trading_date=core.state.today,
+                task_id=task.task_id,
+                task=task.task,
+                due=task.due,
+                step=task.step,
+            )
+        )
+        core.log.say("task_queued", task=task.task, task_id=task.task_id)
+        self._waiting.append(_Waiting(task, 1, task.due))
+
+    def _objection_at_due(self, task: ev.PlannedTask) -> Objection | None:
+        if task.task not in _MARKET_TASKS:
+            return None
+        core, name = self._core, task.task
+        if name in self._running or task.due < self._busy_until.get(name, task.due):
+            return Objection("prev_running", f"the previous {name} was still at work")
+        if any(waiting.task.task == name for waiting in self._waiting):
+            return Objection("already_queued", f"a {name} was already waiting")
+        late = (core.clock.now() - task.due).total_seconds()
+        if late > core.settings.late_after_seconds:
+            return Objection("missed", f"the engine came to it {late:.0f} s late")
+        return self._wrong_status()
+
+    def _wrong_status(self) -> Objection | None:
+        status = self._core.state.status
+        if not self._core.state.day_open:
+            return Objection("not_a_trading_day", "the exchange is closed today")
+        if status is EngineStatus.PAUSED:
+            return Objection("paused", "an operator has paused trading")
+        if status is not EngineStatus.RUNNING:
+            return Objection("status_not_allowed", f"the engine is {status}")
+        return None
+
+    def skip(self, task: ev.PlannedTask, objection: Objection) -> None:
+        """Record why a task does not run."""
+        core = self._core
+        core.record(
+            ev.TaskSkipped(
+                trading_date=core.state.today,
+                task_id=task.task_id,
+                task=task.task,
+                due=task.due,
+                skip_reason=objection.reason,
+                detail=objection.detail,
+                step=task.step,
+            )
+        )
+        core.log.say(
+            "task_skipped", task=task.task, task_id=task.task_id,
+            skip_reason=objection.reason, detail=objection.detail,
+        )  # fmt: skip
+
+    # --- running -----------------------------------------------------------------------------
+
+    def _ready_at(self, waiting: _Waiting) -> datetime | None:
+        """Return when a waiting task may start; None while only a worker's answer can tell.
+
+        A step waits for the price poll of its own moment, but not longer than its patience.
+        """
+        task = waiting.task
+        if task.task == "run_strategy" and "acquire_live_price" in self._running:
+            patience = timedelta(seconds=self._core.settings.price_wait_seconds)
+            return max(waiting.not_before, task.due + patience)
+        if task.task in self._running:
+            return None
+        return waiting.not_before
+
+    def _run_waiting(self) -> None:
+        for waiting in tuple(self._waiting):
+            at = self._ready_at(waiting)
+            if waiting in self._waiting and at is not None and at <= self._core.clock.now():
+                self._waiting.remove(waiting)
+                self._start(waiting)
+
+    def _start(self, waiting: _Waiting) -> None:
+        core, task, attempt = self._core, waiting.task, waiting.attempt
+        kind = self._kinds[task.task]
+        objection = self._wrong_status() if task.task in _MARKET_TASKS else None
+        objection = objection or kind.objection()
+        if objection is not None:
+            self.skip(task, objection)
+            return
+        core.record(
+            ev.TaskStarted(
+                trading_date=core.state.today,
+                task_id=task.task_id,
+                task=task.task,
+                attempt=attempt,
+            )
+        )
+        core.log.say("task_started", task=task.task, task_id=task.task_id, attempt=attempt)
+        running = _Running(task, attempt, core.clock.now())
+        if kind.job is not None:
+            self._running[task.task] = running
+            self._workers.submit(task.task_id, kind.job(task))
+        else:
+            self._act(kind, running)
+
+    def _act(self, kind: TaskKind, running: _Running) -> None:
+        if kind.act is None:
+            raise InvariantBroken(f"the task {running.task.task} neither acts nor has a job")
+        try:
+            kind.act(running.task)
+        except (QtkitError, ValueError, ArithmeticError, LookupError, TypeError) as error:
+            self._failed(running, error)
+        else:
+            self._finished(running)
+
+    def _take_answer(self, answer: Answer) -> None:
+        running = next((r for r in self._running.values() if r.task.task_id == answer.key), None)
+        if running is None:
+            return
+        del self._running[running.task.task]
+        take = self._kinds[running.task.task].take
+        if answer.error is not None:
+            self._failed(running, answer.error)
+            return
+        if take is not None:
+            take(answer.result)
+        self._finished(running)
+
+    def _finished(self, running: _Running) -> None:
+        core, task = self._core, running.task
+        self._busy_until[task.task] = core.clock.now()
+        core.record(
+            ev.TaskFinished(
+                trading_date=core.state.today,
+                task_id=task.task_id,
+                task=task.task,
+                started=running.started,
+            )
+        )
+        core.log.say("task_finished", task=task.task, task_id=task.task_id)
+
+    def _failed(self, running: _Running, error: Exception) -> None:
+        """Record a failure, and try again or put it with the dead letters; the loop lives on."""
+        core, task, attempt = self._core, running.task, running.attempt
+        self._busy_until[task.task] = core.clock.now()
+        dead = attempt > core.settings.retries.get(task.task, 0)
+        text = f"{type(error).__name__}: {error}"
+        if task.task == "acquire_live_price":
+            core.record(ev.FeedFailed(trading_date=core.state.today, error=text))
+        core.record(
+            ev.TaskFailed(
+                trading_date=core.state.today,
+                task_id=task.task_id,
+                task=task.task,
+                attempt=attempt,
+                error=text,
+                dead_letter=dead,
+            )
+        )
+        core.log.say(
+            "task_failed", task=task.task, task_id=task.task_id, attempt=attempt,
+            error=text, dead_letter=dead,
+        )  # fmt: skip
+        if not dead:
+            again = core.clock.now() + _RETRY_DELAY
+            self._waiting.append(_Waiting(task, attempt + 1, again))

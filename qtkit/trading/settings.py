@@ -1,0 +1,120 @@
+"""Everything that can be set about a session, in one closed model."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from qtkit.trading.brokers.fees import FeeSchedule
+from qtkit.trading.brokers.sim_setup import SimSettings
+from qtkit.trading.engine.core import EngineSettings
+from qtkit.trading.engine.schedule import Timetable
+from qtkit.trading.risk.settings import RiskSettings
+from qtkit.trading.strategy.contract import StrategySpec
+
+__all__ = ["Mode", "SessionSettings", "settings_digest"]
+
+Mode = Literal["backtest", "shadow", "paper", "live"]
+
+
+def _retries() -> dict[str, int]:
+    return {"acquire_live_price": 2, "run_strategy": 1, "refill": 1}
+
+
+class SessionSettings(BaseModel):
+    """How a session behaves; times are seconds of the session's clock unless named otherwise."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    mode: Mode = "paper"
+    seed: int = Field(default=20260304, description="of the synthetic data and of chance")
+    data: str = Field(default="synthetic", description="'synthetic', or the name of a local table")
+    calendar_overlay: str = ""
+
+    step_minutes: int | None = Field(default=None, ge=1, description="none: the strategy's own")
+    price_poll_minutes: int = Field(default=1, ge=1)
+    close_offset_minutes: int = Field(default=1, ge=0, le=4)
+    refill: bool = True
+    retries: dict[str, int] = Field(default_factory=_retries)
+    on_stop: Literal["cancel", "keep"] = "cancel"
+
+    late_after_seconds: float = Field(default=10, gt=0)
+    feed_silent_seconds: float = Field(default=300, gt=0)
+    max_price_age_seconds: float = Field(default=180, gt=0)
+    price_wait_seconds: float = Field(default=1, ge=0)
+    doubt_grace_seconds: float = Field(default=60, ge=0)
+    broker_poll_seconds: float = Field(default=1, gt=0)
+    retry_seconds: float = Field(default=5, gt=0)
+
+    max_wait_seconds: float = Field(default=60, gt=0, description="budget of check 0.4")
+    first_refill_seconds: float = Field(default=1800, gt=0, description="budget of check 0.4")
+    pulse_budget_seconds: float = Field(default=5, gt=0, description="budget of check 0.4")
+    stop_budget_seconds: float = Field(default=10, gt=0, description="budget of check 1.2")
+    price_poll_delay_budget_seconds: float = Field(default=1, gt=0, description="of check 2.4")
+    skip_share_limit: float = Field(default=0.05, ge=0, le=1, description="of checks 2.6, 4-B.5")
+    booking_budget_seconds: float = Field(default=2, gt=0, description="budget of check 4-A.5")
+
+    risk: RiskSettings = Field(default_factory=RiskSettings)
+
+    slippage_bps: Decimal = Field(default=Decimal(2), ge=0)
+    participation: Decimal = Field(default=Decimal("0.10"), gt=0, le=1)
+    latency_seconds: float = Field(default=0, ge=0)
+    commission_rate: Decimal = Field(default=Decimal("0.0003"), ge=0)
+    commission_minimum: Decimal = Field(default=Decimal(5), ge=0)
+
+    def engine(self, spec: StrategySpec) -> EngineSettings:
+        """Return the engine's part."""
+        return EngineSettings(
+            timetable=Timetable(
+                step_minutes=self.step_minutes or spec.step_minutes,
+                price_poll_minutes=self.price_poll_minutes,
+                close_offset_minutes=self.close_offset_minutes,
+                refill=self.refill,
+            ),
+            late_after_seconds=self.late_after_seconds,
+            feed_silent_seconds=self.feed_silent_seconds,
+            max_price_age_seconds=self.max_price_age_seconds,
+            price_wait_seconds=self.price_wait_seconds,
+            doubt_grace_seconds=self.doubt_grace_seconds,
+            broker_poll_seconds=self.broker_poll_seconds,
+            retry_seconds=self.retry_seconds,
+            retries=self.retries,
+            on_stop=self.on_stop,
+        )
+
+    def fees(self) -> FeeSchedule:
+        """Return the simulated broker's tariff."""
+        return FeeSchedule(
+            commission_rate=self.commission_rate, commission_minimum=self.commission_minimum
+        )
+
+    def simulator(self) -> SimSettings:
+        """Return the simulated broker's part."""
+        return SimSettings(
+            fees=self.fees(),
+            slippage_bps=self.slippage_bps,
+            participation=self.participation,
+            latency=timedelta(seconds=self.latency_seconds),
+            seed=self.seed,
+        )
+
+    def for_journal(self, spec: StrategySpec) -> dict[str, Any]:
+        """Return all of it as JSON, with what the strategy brings along."""
+        return {
+            **self.model_dump(mode="json"),
+            "step_minutes": self.step_minutes or spec.step_minutes,
+            "strategy_parameters": spec.parameters,
+            "opening_cash": str(spec.opening_cash),
+            "table": spec.table,
+        }
+
+
+def settings_digest(settings: dict[str, Any]) -> str:
+    """Return the sha256 of settings, hex."""
+    text = json.dumps(settings, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
