@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
-from qtkit.model.bars import Bars
+from qtkit.core.errors import DataError
+from qtkit.model.bars import Bars, time_of
 
-__all__ = ["concatenated", "empty_bars", "is_tidy", "take", "tidy"]
+__all__ = ["agreed", "concatenated", "differences", "empty_bars", "is_tidy", "take", "tidy"]
 
 
 def empty_bars(symbol: str) -> Bars:
@@ -22,7 +24,7 @@ def empty_bars(symbol: str) -> Bars:
     return Bars(symbol=symbol, end=times, open=none, high=none, low=none, close=none, volume=none)
 
 
-def take(bars: Bars, rows: np.ndarray) -> Bars:
+def take(bars: Bars, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Bars:
     """Return the chosen rows, by index or by mask, as a copy."""
     return Bars(
         symbol=bars.symbol,
@@ -60,3 +62,33 @@ def tidy(bars: Bars) -> Bars:
         return bars
     _, rows = np.unique(bars.end, return_index=True)  # the first of equals, in order of time
     return take(bars, rows)
+
+
+def agreed(bars: Bars) -> Bars:
+    """Return the bars ordered by time, each once, if the several at one time are the same.
+
+    Raises
+    ------
+    DataError
+        If two bars of one minute contradict each other.
+    """
+    if is_tidy(bars):
+        return bars
+    fresh = tidy(bars)
+    wrong = differences(take(fresh, np.searchsorted(fresh.end, bars.end)), bars)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise DataError(
+            f"{int(wrong.sum())} bars of {bars.symbol} contradict another bar of the same minute "
+            f"in the same data, first at {time_of(int(bars.end[row]))}: keep one of each"
+        )
+    return fresh
+
+
+def differences(first: Bars, second: Bars) -> NDArray[np.bool_]:
+    """Return in which rows two sets of bars differ in price or volume; NaN equals NaN."""
+    wrong = np.zeros(len(first), dtype=np.bool_)
+    for name in ("open", "high", "low", "close", "volume"):
+        one, other = getattr(first, name), getattr(second, name)
+        wrong |= ~((one == other) | (np.isnan(one) & np.isnan(other)))
+    return wrong

@@ -18,10 +18,11 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from qtkit.core.calendars import Calendar, Segment
+from qtkit.core.calendars import Calendar
 from qtkit.core.errors import DataError
+from qtkit.market.minutes import minute_ends
 from qtkit.market.ordering import take
-from qtkit.model.bars import BAR_NANOS, Bars, nanos, time_of
+from qtkit.model.bars import Bars, time_of
 
 __all__ = ["PLAIN", "Market", "close_before", "synthetic_bars", "synthetic_close"]
 
@@ -128,7 +129,7 @@ def synthetic_bars(
             f"{day} is no session of {calendar.name}, so it has no bars: choose another day, such "
             f"as {calendar.next_session(day)}"
         )
-    ends = _minute_ends(segments)
+    ends = minute_ends(segments)
     shape = _shape(ends.size)
     chance = _chance(seed, symbol, "day", day.toordinal())
     before, close = (
@@ -285,16 +286,6 @@ def _shape(count: int) -> NDArray[np.float64]:
     shape /= math.sqrt(float(np.mean(shape**2)))
     shape.flags.writeable = False
     return shape
-
-
-def _minute_ends(segments: tuple[Segment, ...]) -> NDArray[np.int64]:
-    """Return the ends of the trading minutes, nanoseconds since 1970."""
-    return np.concatenate(
-        [
-            np.arange(nanos(part.start), nanos(part.end), BAR_NANOS, dtype=np.int64) + BAR_NANOS
-            for part in segments
-        ]
-    )
 
 
 def _within(ticks: NDArray[np.int64], before: int) -> NDArray[np.int64]:

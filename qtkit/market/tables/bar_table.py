@@ -1,0 +1,176 @@
+"""A local table of one-minute bars: one file for each symbol."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from difflib import get_close_matches
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qtkit.core.errors import DataError
+from qtkit.core.folders import TableFolder, write_atomic
+from qtkit.market.ordering import agreed, concatenated, differences, is_tidy, take, tidy
+from qtkit.market.tables.parquet import COLUMNS, decoded, encoded
+from qtkit.model.bars import Bars, nanos, time_of
+
+__all__ = ["BarTable", "MergeReport"]
+
+_VALUES = COLUMNS[1:]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MergeReport:
+    """What a merge did, in bars."""
+
+    symbol: str
+    added: int  # new
+    identical: int  # were there already, the same
+    replaced: int  # were there already, and differed
+    total: int  # in the table now
+
+
+class BarTable:
+    """Reads and writes one table, such as ``stock_1min``.
+
+    Parameters
+    ----------
+    root
+        The folder of all tables.
+    name
+        The table's name.
+    """
+
+    def __init__(self, root: Path, name: str) -> None:
+        self.name = name
+        self._folder = TableFolder.named(root, name)
+
+    @property
+    def path(self) -> Path:
+        """The table's folder; it need not exist yet."""
+        return self._folder.path
+
+    def symbols(self) -> tuple[str, ...]:
+        """Return the symbols that have bars, in order."""
+        return self._folder.symbols()
+
+    def read(
+        self, symbol: str, after: datetime | None = None, until: datetime | None = None
+    ) -> Bars:
+        """Return the bars with ``after < end <= until``; None leaves that side open.
+
+        Raises
+        ------
+        DataError
+            If the table has no such symbol, or its file is damaged.
+        """
+        path = self._folder.file(symbol)
+        if not path.exists():
+            raise DataError(self._absent(symbol))
+        bounds = (None if at is None else nanos(at) for at in (after, until))
+        bars = decoded(path, symbol, *bounds)
+        return bars if after is None and until is None else bars.between(after, until)
+
+    def write(self, bars: Bars) -> None:
+        """Make these bars the symbol's only ones; the file is whole or as it was.
+
+        Raises
+        ------
+        DataError
+            If they are not ordered by time, each once.
+        """
+        if not is_tidy(bars):
+            row = int(np.argmax(np.diff(bars.end) <= 0)) + 1
+            raise DataError(
+                f"the bars of {bars.symbol} are not ordered by time, each once: row {row} ends at "
+                f"{time_of(int(bars.end[row]))}, not after the row before; sort them first"
+            )
+        write_atomic(self._folder.file(bars.symbol), encoded(bars))
+
+    def merge(self, bars: Bars, *, replace: bool = False) -> MergeReport:
+        """Add bars to those that are there.
+
+        Parameters
+        ----------
+        bars
+            In any order; identical repeats are counted and left out.
+        replace
+            Let a new bar that differs take the place of the old one.
+
+        Raises
+        ------
+        DataError
+            If a bar contradicts one that is there, or another of the new ones, unless `replace`.
+        """
+        fresh = agreed(bars)
+        if not len(bars) and bars.symbol not in self.symbols():
+            return MergeReport(symbol=bars.symbol, added=0, identical=0, replaced=0, total=0)
+        if not self._folder.file(bars.symbol).exists():
+            self.write(fresh)
+            size = len(fresh)
+            repeats = len(bars) - size
+            return MergeReport(
+                symbol=bars.symbol, added=size, identical=repeats, replaced=0, total=size
+            )
+        old = agreed(self.read(bars.symbol))
+        differs, shared = _compare(old, fresh)
+        if differs.any() and not replace:
+            raise DataError(self._contradiction(old, fresh, differs))
+        if differs.any() or not shared.all():
+            self.write(tidy(concatenated(fresh, old)))  # of two at one time the first stays
+        added = int((~shared).sum())
+        changed = int(differs.sum())
+        return MergeReport(
+            symbol=bars.symbol,
+            added=added,
+            identical=len(bars) - added - changed,
+            replaced=changed,
+            total=len(old) + added,
+        )
+
+    def fingerprint(self, symbol: str | None = None) -> str:
+        """Return the SHA-256 of a symbol's bars, or of all; the files' layout does not matter."""
+        digest = hashlib.sha256()
+        if symbol is None:
+            for name in self.symbols():
+                digest.update(f"{name} {self.fingerprint(name)}\n".encode())
+            return digest.hexdigest()
+        bars = self.read(symbol)
+        for name in COLUMNS:
+            column: NDArray[np.generic] = getattr(bars, name)
+            digest.update(f"{name} {column.size}\n".encode())
+            digest.update(column.astype(column.dtype.newbyteorder("<")).data)
+        return digest.hexdigest()
+
+    def _absent(self, symbol: str) -> str:
+        near = get_close_matches(symbol, self.symbols(), n=1, cutoff=0.5)
+        hint = f"; did you mean {near[0]}?" if near else "."
+        return (
+            f"table {self.name} has no bars of {symbol}{hint} Known: "
+            f"{', '.join(self.symbols()) or 'nothing yet'}. Get them with `qtkit data import` or "
+            "`qtkit data refill`"
+        )
+
+    def _contradiction(self, old: Bars, fresh: Bars, differs: NDArray[np.bool_]) -> str:
+        row = int(np.argmax(differs))
+        there = int(np.searchsorted(old.end, fresh.end[row]))
+        before, after = (
+            [float(getattr(b, c)[i]) for c in _VALUES] for b, i in ((old, there), (fresh, row))
+        )
+        return (
+            f"{int(differs.sum())} new bars of {fresh.symbol} contradict table {self.name}, first "
+            f"at {time_of(int(fresh.end[row]))}: there {before}, new {after}; nothing was written. "
+            "Find out which is right, or let the new ones replace the old (--replace)"
+        )
+
+
+def _compare(old: Bars, fresh: Bars) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return which fresh bars differ from an old one, and which have an old one at all."""
+    shared = np.isin(fresh.end, old.end, assume_unique=True)
+    differs = np.zeros(len(fresh), dtype=np.bool_)
+    rows = np.searchsorted(old.end, fresh.end[shared])
+    differs[shared] = differences(take(old, rows), take(fresh, shared))
+    return differs, shared

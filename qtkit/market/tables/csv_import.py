@@ -1,0 +1,209 @@
+"""Bars out of a CSV file, plain or gzip'd."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qtkit.core.errors import ConfigError, DataError, QtkitError
+from qtkit.market.tables.bar_table import BarTable, MergeReport
+from qtkit.market.tables.timestamps import parse_times, zone_named
+from qtkit.model.bars import BAR_NANOS, Bars, time_of
+
+__all__ = ["DEFAULT_COLUMNS", "Label", "import_csv", "read_csv_bars"]
+
+Label = Literal["start", "end"]
+"""Which end of its minute a row's time names."""
+
+DEFAULT_COLUMNS = {
+    "time": "timestamp",
+    "open": "open",
+    "high": "high",
+    "low": "low",
+    "close": "close",
+    "volume": "volume",
+}
+_NUMBERS = ("open", "high", "low", "close", "volume")
+
+
+def import_csv(
+    path: Path,
+    table: BarTable,
+    symbol: str,
+    *,
+    columns: Mapping[str, str] | None = None,
+    zone: str,
+    label: Label,
+    replace: bool = False,
+) -> MergeReport:
+    """Add the bars of a CSV file to a table; on any error the table stays as it was.
+
+    Parameters
+    ----------
+    path
+        A ``.csv`` or ``.csv.gz`` file with a header.
+    table, symbol
+        Where the bars go.
+    columns
+        Ours -> the file's: ``time``, ``open``, ``high``, ``low``, ``close``, ``volume``. What is
+        not named keeps its default name. A file without the default volume column has volume 0.
+    zone
+        Zone of times that name no offset, such as ``"Asia/Shanghai"``.
+    label
+        Whether a row's time is the start or the end of its minute.
+    replace
+        Let a new bar that differs take the place of an old one.
+
+    Raises
+    ------
+    ConfigError
+        If a column, the zone or the label is wrong: all mistakes at once.
+    DataError
+        If the file is missing or damaged, or contradicts the table.
+    """
+    bars = read_csv_bars(path, symbol, columns=columns, zone=zone, label=label)
+    return table.merge(bars, replace=replace)
+
+
+def read_csv_bars(
+    path: Path,
+    symbol: str,
+    *,
+    columns: Mapping[str, str] | None = None,
+    zone: str,
+    label: Label,
+) -> Bars:
+    """Return the bars of a CSV file in the order of its rows; arguments as for `import_csv`."""
+    header = _header(path)
+    named = columns or {}
+    wanted = {**DEFAULT_COLUMNS, **named}
+    if "volume" not in named and wanted["volume"] not in header:
+        del wanted["volume"]
+    mistakes = list(_mistakes(header, wanted, zone, label))
+    if mistakes:
+        raise ConfigError(f"{path.name} cannot be imported: " + "; ".join(mistakes))
+    cells = _cells(path, wanted)
+    return _bars(path, symbol, cells, zone, label)
+
+
+def _mistakes(
+    header: Sequence[str],
+    wanted: Mapping[str, str],
+    zone: str,
+    label: str,
+) -> Iterator[str]:
+    for ours in sorted(wanted.keys() - DEFAULT_COLUMNS.keys()):
+        yield f"{ours!r} is no column of a bar; known: {', '.join(DEFAULT_COLUMNS)}"
+    for ours, theirs in wanted.items():
+        if ours in DEFAULT_COLUMNS and theirs not in header:
+            near = get_close_matches(theirs, header, n=1, cutoff=0.4)
+            hint = f"did you mean {near[0]}?" if near else "name it with a column mapping"
+            has = ", ".join(header)
+            yield f"the file has no column {theirs!r} for {ours}; {hint} (it has {has})"
+        if ours in DEFAULT_COLUMNS and header.count(theirs) > 1:
+            yield f"the file has {header.count(theirs)} columns {theirs!r}; rename all but one"
+    try:
+        zone_named(zone)
+    except ConfigError as problem:
+        yield str(problem)
+    if label not in get_args(Label):
+        yield f"the label is 'start' or 'end', was {label!r}"
+
+
+def _header(path: Path) -> list[str]:
+    try:
+        names: list[str] = _opened(path, {}).schema.names
+    except UnicodeDecodeError as problem:
+        raise _damaged(path, problem) from problem
+    return names
+
+
+def _cells(path: Path, wanted: Mapping[str, str]) -> dict[str, list[str | None]]:
+    """Return each wanted column's cells as text, by our names."""
+    import pyarrow as pa
+
+    try:
+        table = _opened(path, {theirs: pa.string() for theirs in wanted.values()}).read_all()
+    except (pa.ArrowException, OSError, EOFError) as problem:
+        raise _damaged(path, problem) from problem
+    if not table.num_rows:
+        raise DataError(f"{path.name} has a header and no rows; export it again")
+    return {ours: table.column(theirs).to_pylist() for ours, theirs in wanted.items()}
+
+
+def _opened(path: Path, kinds: Mapping[str, object]) -> Any:  # noqa: ANN401 - no types there
+    import pyarrow as pa
+    from pyarrow import csv
+
+    try:
+        return csv.open_csv(
+            pa.input_stream(str(path), compression="detect"),
+            read_options=csv.ReadOptions(use_threads=False),
+            convert_options=csv.ConvertOptions(
+                column_types=dict(kinds),
+                include_columns=list(kinds),
+                strings_can_be_null=True,
+                null_values=["", "NaN", "nan", "null", "NULL"],
+            ),
+        )
+    except (pa.ArrowException, OSError, EOFError) as problem:
+        raise _damaged(path, problem) from problem
+
+
+def _damaged(path: Path, problem: Exception) -> DataError:
+    if not path.exists():
+        return DataError(f"there is no file {path}; check the path")
+    return DataError(f"{path.name} is damaged: {problem}; export or download it again")
+
+
+def _bars(
+    path: Path, symbol: str, cells: Mapping[str, list[str | None]], zone: str, label: Label
+) -> Bars:
+    problems, times = [], np.empty(0, dtype=np.int64)
+    try:
+        times = _minute_ends(cells["time"], zone, label)
+    except QtkitError as problem:
+        problems.append(str(problem))
+    numbers = {}
+    for name in _NUMBERS:
+        found = _floats(cells[name]) if name in cells else np.zeros(len(cells["time"]))
+        if isinstance(found, str):
+            problems.append(f"column {name}: {found}")
+        else:
+            numbers[name] = np.nan_to_num(found) if name == "volume" else found
+    if problems:
+        raise DataError(f"{path.name} cannot be imported: " + "; ".join(problems))
+    return Bars(symbol=symbol, end=times, **numbers)
+
+
+def _minute_ends(cells: Sequence[str | None], zone: str, label: Label) -> NDArray[np.int64]:
+    times = parse_times(cells, zone_named(zone))
+    odd = np.flatnonzero(times % BAR_NANOS)
+    if odd.size:
+        raise DataError(
+            f"{odd.size} times are no whole minutes, first {cells[int(odd[0])]!r} in row "
+            f"{int(odd[0]) + 1} ({time_of(int(times[odd[0]]))}); tables hold one-minute bars"
+        )
+    return times + BAR_NANOS if label == "start" else times
+
+
+def _floats(cells: Sequence[str | None]) -> NDArray[np.float64] | str:
+    """Return the numbers, an empty cell as NaN; or a sentence about those that are none."""
+    try:
+        return np.array([np.nan if cell is None else cell for cell in cells], dtype=np.float64)
+    except ValueError:
+        wrong = [row for row, cell in enumerate(cells) if cell is not None and not _is_float(cell)]
+        return f"{len(wrong)} cells are no numbers, first {cells[wrong[0]]!r} in row {wrong[0] + 1}"
+
+
+def _is_float(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,98 @@
+"""One symbol's bars as a Parquet file, and back. pyarrow is imported late."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qtkit.core.errors import DataError
+from qtkit.market.ordering import empty_bars
+from qtkit.model.bars import Bars
+
+__all__ = ["COLUMNS", "decoded", "encoded"]
+
+COLUMNS = ("end", "open", "high", "low", "close", "volume")
+_ROWS_PER_GROUP = 65_536  # a reader of one day reads one group
+
+
+def encoded(bars: Bars) -> bytes:
+    """Return the file's content."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    table = pa.table({name: getattr(bars, name) for name in COLUMNS})
+    sink = pa.BufferOutputStream()
+    parquet.write_table(table, sink, row_group_size=_ROWS_PER_GROUP, compression="zstd")
+    return bytes(sink.getvalue())
+
+
+def decoded(path: Path, symbol: str, after: int | None, until: int | None) -> Bars:
+    """Return a file's bars in row groups that hold ``after < end <= until``, nanoseconds.
+
+    Raises
+    ------
+    DataError
+        If the file is damaged or is no bar table.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        with parquet.ParquetFile(path) as file:
+            _check_columns(file.schema_arrow, path)
+            groups = [
+                number
+                for number in range(file.metadata.num_row_groups)
+                if _touches(file.metadata.row_group(number), after, until)
+            ]
+            if not groups:
+                return empty_bars(symbol)
+            table = file.read_row_groups(groups, columns=list(COLUMNS), use_threads=False)
+    except (pa.ArrowException, OSError) as problem:
+        raise DataError(
+            f"the bar table file {path} cannot be read: {problem}; restore it, or delete it and "
+            "import or refill the symbol again"
+        ) from problem
+    return Bars(
+        symbol=symbol,
+        end=_column(table, "end", np.int64),
+        open=_column(table, "open", np.float64),
+        high=_column(table, "high", np.float64),
+        low=_column(table, "low", np.float64),
+        close=_column(table, "close", np.float64),
+        volume=_column(table, "volume", np.float64),
+    )
+
+
+def _check_columns(schema: Any, path: Path) -> None:  # noqa: ANN401 - pyarrow has no types
+    expected = {name: "int64" if name == "end" else "double" for name in COLUMNS}
+    found = {field.name: str(field.type) for field in schema}
+    if any(found.get(name) != kind for name, kind in expected.items()):
+        raise DataError(
+            f"the file {path} is no bar table: found columns {found}, expected {expected}; delete "
+            "it and import or refill the symbol again"
+        )
+
+
+def _touches(group: Any, after: int | None, until: int | None) -> bool:  # noqa: ANN401
+    times = next(
+        column
+        for column in map(group.column, range(group.num_columns))
+        if column.path_in_schema == "end"
+    ).statistics
+    if times is None or not times.has_min_max:
+        return True
+    return (after is None or times.max > after) and (until is None or times.min <= until)
+
+
+def _column(table: Any, name: str, kind: type[np.generic]) -> NDArray[Any]:  # noqa: ANN401
+    column = table.column(name)
+    if column.null_count:
+        raise DataError(
+            f"the bar table has {column.null_count} empty cells in column {name}; import or "
+            "refill the symbol again"
+        )
+    return np.ascontiguousarray(column.to_numpy(), dtype=kind)
