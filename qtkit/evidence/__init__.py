@@ -1,0 +1,27 @@
+"""What a check may look at, gathered from a journal, a folder, or a target's scenarios."""
+
+from qtkit.evidence.gathering import Evidence
+from qtkit.evidence.scenario import (
+    ALL_CAPABILITIES,
+    REFERENCE_DAY,
+    Capability,
+    Command,
+    Fault,
+    PowerCut,
+    RunFacts,
+    Scenario,
+    Target,
+)
+
+__all__ = [
+    "ALL_CAPABILITIES",
+    "REFERENCE_DAY",
+    "Capability",
+    "Command",
+    "Evidence",
+    "Fault",
+    "PowerCut",
+    "RunFacts",
+    "Scenario",
+    "Target",
+]

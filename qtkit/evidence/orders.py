@@ -1,0 +1,45 @@
+"""Which orders were requested, and which have come to an end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from qtkit.evidence.tally import OrderAccount
+
+if TYPE_CHECKING:
+    from qtkit.evidence.gathering import Evidence
+
+__all__ = ["Orders"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Orders:
+    """The session's own orders; those of its opening book are not among `requested`."""
+
+    requested: Mapping[str, int]  # order id -> line of the request
+    open: Mapping[str, OrderAccount]  # not ended, the opening book's included
+    doubtful: Mapping[str, OrderAccount]  # open, and nobody knows whether the broker has it
+    kept: frozenset[str]  # open ones that the break point keeps, as the policy says
+
+    @classmethod
+    def of(cls, evidence: Evidence) -> Orders:
+        """Return the orders of a session, or of one day of it."""
+        accounts = evidence.tally.orders
+        still = {o: a for o, a in accounts.items() if a.is_open}
+        return cls(
+            requested={
+                o: a.line for o, a in accounts.items() if a.line and evidence.day in {None, a.day}
+            },
+            open=still,
+            doubtful={o: a for o, a in still.items() if a.status in {"requested", "doubtful"}},
+            kept=frozenset(_break_point_orders(evidence)),
+        )
+
+
+def _break_point_orders(evidence: Evidence) -> tuple[str, ...]:
+    if evidence.folder is None or evidence.settings.get("on_stop") != "keep":
+        return ()
+    point = evidence.json_file(evidence.folder.break_point) or {}
+    return tuple(str(o) for o in point.get("open_orders", ()))

@@ -1,0 +1,138 @@
+"""What an engine under inspection lives through, and what it tells beside its journal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, time
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from qtkit.core.folders import SessionFolder
+from qtkit.model.events import SessionStarted
+
+if TYPE_CHECKING:
+    from qtkit.evidence.gathering import Evidence
+
+__all__ = [
+    "ALL_CAPABILITIES",
+    "REFERENCE_DAY",
+    "Capability",
+    "Command",
+    "Fault",
+    "PowerCut",
+    "RunFacts",
+    "Scenario",
+    "Target",
+]
+
+REFERENCE_DAY = date(2026, 3, 4)
+
+
+class Capability(StrEnum):
+    """What an engine's evidence can show."""
+
+    JOURNAL = "journal"
+    SCENARIOS = "scenarios"
+    STATES = "states"
+    SCHEDULE = "schedule"
+    ORDERS = "orders"
+    FILLS = "fills"
+    BOOKS = "books"
+    SYS_LOG = "sys_log"
+    FILES = "files"  # status, break point, lock
+    STRATEGY_STATE = "strategy_state"
+    SNAPSHOTS = "snapshots"
+    GATE = "gate"
+
+
+ALL_CAPABILITIES = frozenset(Capability) - {Capability.SNAPSHOTS, Capability.GATE}
+"""What a session folder of our own shows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """Something that goes wrong on purpose, at the broker or at the feed.
+
+    Broker faults of one order name its number in the session; faults of a time name `start` and
+    `end`, local times of the exchange. Kinds: ``reject``, ``timeout_arrived``, ``timeout_lost``,
+    ``later``, ``repeat``, ``reorder``, ``fill_after_cancel``, ``cancel_refused``,
+    ``unmatched_fill``, ``disconnect``, ``cash_off``, ``position_off``; for the feed ``silent``,
+    ``raising``, ``slow``, ``no_data``, ``not_a_number``.
+    """
+
+    kind: str
+    order: int | None = None  # n-th order of the session, from 1
+    start: time | None = None
+    end: time | None = None
+    symbol: str = ""
+    amount: Decimal | None = None  # shares, seconds or account currency, by kind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """An operator's command at a local time of the scenario's first day."""
+
+    at: time
+    verb: str
+    arguments: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PowerCut:
+    """The process is lost right after the n-th event of a kind was written, and comes back."""
+
+    after: str  # kind of the event as it stands in the journal
+    nth: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """One life of an engine: which days, what happens, what goes wrong.
+
+    Times are local times of the exchange; None means the whole day.
+    """
+
+    name: str
+    sentence: str
+    day: date = REFERENCE_DAY
+    days: int = 1
+    start_at: time | None = None
+    stop_at: time | None = None
+    stop_reason: Literal["stop", "SIGINT", "SIGTERM"] = "stop"
+    stop_twice: bool = False
+    restart: bool = False  # start once more on the same account; `RunFacts.successor` tells how
+    commands: tuple[Command, ...] = ()
+    settings: tuple[tuple[str, str | int | float], ...] = ()  # what differs from the defaults
+    broker_faults: tuple[Fault, ...] = ()
+    feed_faults: tuple[Fault, ...] = ()
+    strategy: str = "reference"  # "slow:<seconds>", "failing"
+    seed: int = 7
+    power_cuts: tuple[PowerCut, ...] = ()
+    replays: str = ""  # name of a scenario whose recorded inputs are fed in again
+    inputs: Path | None = None  # the session folder that holds them, once it is known
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFacts:
+    """What a journal cannot know; None where nobody looked."""
+
+    threads_alive: tuple[str, ...] | None = None  # of the toolkit, after the stop
+    open_files: tuple[str, ...] | None = None  # of the session's folder, after the stop
+    stop_seconds: float | None = None  # wall time from the request until everything was let go
+    second_stop_lines: int | None = None  # journal lines that a second stop wrote
+    successor: SessionStarted | None = None  # how the next session on the account began
+    delivered_fills: tuple[str, ...] | None = None  # every fill id that the broker told
+
+
+class Target(Protocol):
+    """An engine under inspection."""
+
+    name: str
+    capabilities: frozenset[Capability]
+    known_defects: Mapping[str, str]  # check id -> name of a defect known upstream
+
+    def run(self, scenario: Scenario, folder: SessionFolder) -> Evidence:
+        """Live through a scenario, write what the engine writes into `folder`, and tell."""
