@@ -3,7 +3,8 @@
 Each symbol has a grid of its own. The first decision buys for about 200,000 in whole lots; its
 first fill sets the base. From then on a price more than one grid above the base sells a batch, one
 more than a grid below buys a batch, and the base moves one line. At most one line a step, and
-none while an order of that symbol is open. The line moves with fills, not with wishes: a refused
+none while an order of that symbol is open; what was bought today cannot be sold before the next
+trading day, so such a line waits. The line moves with fills, not with wishes: a refused
 first buy is tried again at the next step.
 
 Run a simulated day of it:
@@ -74,7 +75,7 @@ class GridStrategy:
                 yield Intent(
                     symbol=symbol, quantity=lots * LOT, because="first buy", tag="initial"
                 )
-        elif price - base > grid.spacing:
+        elif price - base > grid.spacing and view.sellable(symbol) >= grid.batch:
             yield self._crossed(symbol, -grid.batch, base + grid.spacing)
         elif base - price > grid.spacing:
             yield self._crossed(symbol, grid.batch, base - grid.spacing)

@@ -162,6 +162,11 @@ class SessionFolder:
         return self.artifacts / "reconcile"
 
     @property
+    def tables(self) -> Path:
+        """The session's own copy of what it refilled."""
+        return self.artifacts / "tables"
+
+    @property
     def stages(self) -> Path:
         """Stage reports."""
         return self.artifacts / "stages"

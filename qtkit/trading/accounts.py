@@ -16,7 +16,7 @@ from qtkit.journal import read_journal, summarise
 from qtkit.model.books import Book
 from qtkit.model.events import Entry, OrderFilled, SessionEnded
 from qtkit.trading.engine.state import EngineState
-from qtkit.trading.ledger import Ledger
+from qtkit.trading.ledger.ledger import Ledger
 
 __all__ = ["Inheritance", "create_account", "inherit", "note_session", "restart_account"]
 

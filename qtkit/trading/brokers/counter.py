@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
-from qtkit.model.orders import OrderType
-from qtkit.trading.brokers.protocol import Order
-from qtkit.trading.brokers.terms import Terms
+from msgspec.structs import replace
 
-__all__ = ["Refusal", "cash_refusals", "contract_refusals", "day_refusals", "share_refusals"]
+from qtkit.model.bars import nanos
+from qtkit.model.orders import OrderType
+from qtkit.trading.brokers.account import SimAccount
+from qtkit.trading.brokers.faults import FaultScript, Later, Reject
+from qtkit.trading.brokers.floor import Floor
+from qtkit.trading.brokers.protocol import Order
+from qtkit.trading.brokers.rows import OrderRow
+from qtkit.trading.brokers.sim_setup import SimSettings
+from qtkit.trading.brokers.terms import DatedTerms, Terms
+
+__all__ = [
+    "Counter",
+    "Refusal",
+    "cash_refusals",
+    "contract_refusals",
+    "day_refusals",
+    "share_refusals",
+]
 
 Refusal = tuple[str, str]
 """Reason code and one sentence."""
 
-_ONE = Decimal(1)
+_ZERO, _ONE = Decimal(0), Decimal(1)
 
 
 def day_refusals(order: Order, today: date, *, closed: bool, past_close: bool) -> Iterator[Refusal]:
@@ -80,3 +95,108 @@ def share_refusals(wanted: Decimal, sellable: Decimal, held: Decimal) -> Iterato
             "shares",
             f"{wanted} to sell, sellable are {sellable} of {held} (rest unsettled or promised)",
         )
+
+
+class Counter:
+    """Where orders arrive.
+
+    Parameters
+    ----------
+    name
+        How broker order numbers begin.
+    account, floor
+        What is there, and what is set aside for working orders.
+    terms, settings, faults
+        Dated rules, how orders are treated, and what is refused or delayed on purpose.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        account: SimAccount,
+        floor: Floor,
+        terms: DatedTerms,
+        settings: SimSettings,
+        faults: FaultScript,
+    ) -> None:
+        self._name = name
+        self._account = account
+        self._floor = floor
+        self._terms = terms
+        self._settings = settings
+        self._faults = faults
+
+    def judged(self, order: Order, now: datetime) -> OrderRow:
+        """Return a new order's row: accepted with cash set aside, or refused with the reason."""
+        number = len(self._account.orders) + 1
+        refusals = self._refusals(order, now)
+        scripted = self._faults.on(Reject, order.order_id) if self._faults else None
+        if scripted is not None and scripted.after is None:
+            refusals.append((scripted.code, scripted.reason))
+        if refusals:
+            return OrderRow(
+                number=number,
+                order=order,
+                broker_order_id="",
+                status="rejected",
+                reason_code=refusals[0][0],
+                reason="; ".join(reason for _, reason in refusals),
+            )
+        row = OrderRow(
+            number=number,
+            order=order,
+            broker_order_id=f"{self._name}-{number:06d}",
+            status="accepted",
+            visible_from=self._settings.visible_from(now, order.order_id),
+            reserved=self._needed(order),
+        )
+        return self._delayed(row, scripted, now) if self._faults else row
+
+    def _needed(self, order: Order) -> Decimal:
+        """Return the cash that an order sets aside."""
+        if order.quantity < 0:
+            return _ZERO
+        return self._settings.fees.reserve(order.quantity, order.reserve_price)
+
+    def _delayed(self, row: OrderRow, scripted: Reject | None, now: datetime) -> OrderRow:
+        """Return the row with the answers that come later by script."""
+        later = self._faults.on(Later, row.order.order_id)
+        if later is not None:
+            row = replace(row, later=True, accept_due=nanos(now + later.after))
+        if scripted is not None and scripted.after is not None:
+            row = replace(
+                row,
+                reject_due=nanos(now + scripted.after),
+                reason_code=scripted.code,
+                reason=scripted.reason,
+            )
+        return row
+
+    def _refusals(self, order: Order, now: datetime) -> list[Refusal]:
+        """Return everything that the counter has against an order."""
+        today = self._terms.today(now)
+        close = self._terms.close(today)
+        found = list(
+            day_refusals(
+                order, today, closed=close is None, past_close=close is not None and now >= close
+            )
+        )
+        if found:
+            return found
+        try:
+            terms = self._terms.of(order.symbol, today)
+        except LookupError:
+            return [("unknown_instrument", f"{order.symbol} is not known on {today}")]
+        found = list(contract_refusals(order, terms))
+        if found:
+            return found
+        if order.quantity > 0:
+            free = self._account.cash - self._floor.reserved_cash
+            return list(cash_refusals(self._needed(order), free))
+        holding = self._account.holdings.get(order.symbol)
+        settled, held = (
+            (_ZERO, _ZERO) if holding is None else (holding.settled(today), holding.quantity)
+        )
+        sellable = settled - self._floor.promised(order.symbol)
+        return list(share_refusals(-order.quantity, sellable, held))

@@ -56,7 +56,9 @@ class FeeSchedule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         """
         if not notional:
             return _ZERO
-        return max(self.commission_minimum, round_half_up(self.commission_rate * notional))
+        charge = self.commission_rate * notional
+        minimum = self.commission_minimum
+        return minimum if charge <= minimum else max(minimum, round_half_up(charge))
 
     def stamp_duty(self, notional: Decimal, rate: Decimal) -> Decimal:
         """Return the duty on one sell of `notional`, to the cent.

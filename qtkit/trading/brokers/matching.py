@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
+
+import msgspec
 
 from qtkit.model.bars import Bars
 from qtkit.model.money import decimal_of, round_to_tick
@@ -18,8 +19,7 @@ __all__ = ["Match", "limit_price", "market_price", "match", "most_it_pays", "off
 _BPS = Decimal(10_000)
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(msgspec.Struct, frozen=True):
     """What a bar gives to an order."""
 
     price: Decimal  # account currency per share
@@ -98,7 +98,7 @@ def market_price(
     """
     tick, band, buys = terms.instrument.tick, terms.band, order.quantity > 0
     start = decimal_of(open_)
-    slip = start * slippage_bps / _BPS
+    slip = start * slippage_bps / _BPS if slippage_bps else slippage_bps
     if buys:
         if start > order.reserve_price:
             return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Literal
@@ -109,8 +108,7 @@ class News(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     booked: bool = True  # False only for a fill that the broker's own account does not know
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BookState:
+class BookState(msgspec.Struct, frozen=True, kw_only=True):
     """Everything in a book."""
 
     opening: Opening | None = None  # None: no account was opened yet
@@ -121,8 +119,7 @@ class BookState:
     news: tuple[News, ...] = ()  # by number
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BookChange:
+class BookChange(msgspec.Struct, frozen=True, kw_only=True):
     """One step of the book: all of it is stored, or none of it."""
 
     cash: Decimal

@@ -55,6 +55,11 @@ class SafeBroker:
         """The broker's name."""
         return self._broker.name
 
+    @property
+    def must_be_polled(self) -> bool:
+        """Whether nobody knows when news come, so that somebody has to keep asking."""
+        return self._foresight is None
+
     def submit(self, order: Order, permit: Permit) -> Ack:
         """Send an order that was judged.
 

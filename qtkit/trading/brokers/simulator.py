@@ -7,8 +7,6 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NoReturn
 
-from msgspec.structs import replace
-
 from qtkit.core.clock import Clock
 from qtkit.core.errors import (
     BrokerTimeout,
@@ -17,21 +15,13 @@ from qtkit.core.errors import (
 )
 from qtkit.model.bars import nanos, time_of
 from qtkit.trading.brokers.account import SimAccount, audited
-from qtkit.trading.brokers.counter import (
-    Refusal,
-    cash_refusals,
-    contract_refusals,
-    day_refusals,
-    share_refusals,
-)
+from qtkit.trading.brokers.counter import Counter
 from qtkit.trading.brokers.delivery import Delivery
 from qtkit.trading.brokers.faults import (
     NO_FAULTS,
     CancelRefused,
     FaultScript,
     FillAfterCancel,
-    Later,
-    Reject,
     UnmatchedFill,
 )
 from qtkit.trading.brokers.floor import Floor
@@ -157,6 +147,14 @@ class SimBroker:
             )
         self._account = SimAccount(state)
         self._floor = Floor(self._account, self._market, self._terms, self._settings)
+        self._counter = Counter(
+            name=self.name,
+            account=self._account,
+            floor=self._floor,
+            terms=self._terms,
+            settings=self._settings,
+            faults=self._faults,
+        )
         self._delivery = Delivery(self._faults, state.confirmed)
         self._ran_into: set[tuple[str, str]] = set()
         told = {item.event.fill_id for item in state.news if isinstance(item.event, BrokerFill)}
@@ -188,7 +186,7 @@ class SimBroker:
             return known.answer()
         unanswered = self._unanswered("submit", order.order_id)
         self._advance(now)
-        row = self._judged(order, now)
+        row = self._counter.judged(order, now)
         self._floor.put(row)
         self._keep()
         if unanswered:
@@ -287,6 +285,8 @@ class SimBroker:
 
     def _reachable_from(self, at: datetime, now: datetime) -> datetime | None:
         """Return a time, put off to the end of a disconnection that covers it."""
+        if not self._faults:
+            return at
         fault = self._faults.disconnect(max(at, now))
         return at if fault is None else fault.until
 
@@ -310,76 +310,6 @@ class SimBroker:
         except BaseException:
             self._connected = False
             raise
-
-    def _judged(self, order: Order, now: datetime) -> OrderRow:
-        """Return a new order's row: accepted with cash set aside, or refused with the reason."""
-        number = len(self._account.orders) + 1
-        refusals = self._refusals(order, now)
-        scripted = self._faults.on(Reject, order.order_id) if self._faults else None
-        if scripted is not None and scripted.after is None:
-            refusals.append((scripted.code, scripted.reason))
-        if refusals:
-            return OrderRow(
-                number=number,
-                order=order,
-                broker_order_id="",
-                status="rejected",
-                reason_code=refusals[0][0],
-                reason="; ".join(reason for _, reason in refusals),
-            )
-        buys = order.quantity > 0
-        fees = self._settings.fees
-        row = OrderRow(
-            number=number,
-            order=order,
-            broker_order_id=f"{self.name}-{number:06d}",
-            status="accepted",
-            visible_from=self._settings.visible_from(now, order.order_id),
-            reserved=fees.reserve(order.quantity, order.reserve_price) if buys else _ZERO,
-        )
-        return self._delayed(row, scripted, now) if self._faults else row
-
-    def _delayed(self, row: OrderRow, scripted: Reject | None, now: datetime) -> OrderRow:
-        """Return the row with the answers that come later by script."""
-        later = self._faults.on(Later, row.order.order_id)
-        if later is not None:
-            row = replace(row, later=True, accept_due=nanos(now + later.after))
-        if scripted is not None and scripted.after is not None:
-            row = replace(
-                row,
-                reject_due=nanos(now + scripted.after),
-                reason_code=scripted.code,
-                reason=scripted.reason,
-            )
-        return row
-
-    def _refusals(self, order: Order, now: datetime) -> list[Refusal]:
-        """Return everything that the counter has against an order."""
-        today = self._terms.today(now)
-        close = self._terms.close(today)
-        found = list(
-            day_refusals(
-                order, today, closed=close is None, past_close=close is not None and now >= close
-            )
-        )
-        if found:
-            return found
-        try:
-            terms = self._terms.of(order.symbol, today)
-        except LookupError:
-            return [("unknown_instrument", f"{order.symbol} is not known on {today}")]
-        found = list(contract_refusals(order, terms))
-        if found:
-            return found
-        if order.quantity > 0:
-            needed = self._settings.fees.reserve(order.quantity, order.reserve_price)
-            return list(cash_refusals(needed, self._account.cash - self._floor.reserved_cash))
-        holding = self._account.holdings.get(order.symbol)
-        settled, held = (
-            (_ZERO, _ZERO) if holding is None else (holding.settled(today), holding.quantity)
-        )
-        sellable = settled - self._floor.promised(order.symbol)
-        return list(share_refusals(-order.quantity, sellable, held))
 
     def _cancelled(self, order_id: str, now: datetime) -> Ack:
         """Cancel what is left of an order and return the answer."""

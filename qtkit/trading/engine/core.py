@@ -18,7 +18,7 @@ from qtkit.trading.brokers.safe import SafeBroker
 from qtkit.trading.engine.history import EngineView, History
 from qtkit.trading.engine.schedule import DayCalendar, Timetable
 from qtkit.trading.engine.state import EngineState
-from qtkit.trading.risk import Rule
+from qtkit.trading.risk.request import Rule
 from qtkit.trading.strategy.contract import Strategy
 
 __all__ = ["EngineCore", "EngineSettings", "SessionFiles", "SysLog"]

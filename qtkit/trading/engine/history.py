@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qtkit.model.bars import BAR_NANOS, BarBatch, Bars, nanos, time_of
-from qtkit.trading.ledger import Ledger
+from qtkit.trading.ledger.ledger import Ledger
 
 __all__ = ["EngineView", "History", "newest", "usable_symbols"]
 

@@ -111,12 +111,16 @@ class Engine:
         core = self.core
         last = core.clock.now()
         for entry in core.journal.entries():
+            if (entry.seq == 1) is not isinstance(entry.event, ev.SessionStarted):
+                raise JournalCorrupt(
+                    f"journal line {entry.seq}: a session starts on line 1 and nowhere else. "
+                    "See runbooks/journal-corrupt.md"
+                )
             core.state.apply(entry)
             last = entry.at
-        if core.state.ended or core.state.ledger.trading_date != core.state.today:
+        if core.state.ended:
             raise JournalCorrupt(
-                "the journal's session has ended or has no beginning; start a new session. "
-                "See runbooks/journal-corrupt.md"
+                "the journal's session has ended; start a new session, it gets a journal of its own"
             )
         core.record(
             ev.SessionResumed(
@@ -140,9 +144,11 @@ class Engine:
     def _resume_day(self, last: datetime) -> None:
         """Go on with the day of the crash, or close it when it is over."""
         core, today = self.core, self.core.state.today
-        if today is None or core.state.stop is not None:
+        if today is None:
             return
         self._know_segments(today)
+        if core.state.stop is not None:
+            return
         now = core.clock.now()
         if core.state.status is EngineStatus.RUNNING and not self._inside(now):
             self._move(EngineStatus.SLEEPING, "recover")

@@ -9,6 +9,7 @@ from decimal import Decimal
 from qtkit.core.errors import BrokerTimeout, BrokerUnavailable, DataError
 from qtkit.core.verdict import Verdict
 from qtkit.core.verdict import error as not_judged
+from qtkit.market.instruments import price_band
 from qtkit.model import events as ev
 from qtkit.model.bars import nanos
 from qtkit.model.instruments import Instrument
@@ -26,15 +27,10 @@ from qtkit.trading.brokers.protocol import (
 )
 from qtkit.trading.engine.core import EngineCore
 from qtkit.trading.engine.history import newest
-from qtkit.trading.risk import (
-    OrderRequest,
-    Permit,
-    RiskView,
-    judge,
-    normalised,
-    price_band,
-)
+from qtkit.trading.risk.judge import Permit, judge
 from qtkit.trading.risk.kill_file import kill_file_is_there
+from qtkit.trading.risk.normalise import normalised
+from qtkit.trading.risk.request import OrderRequest, RiskView
 from qtkit.trading.strategy.contract import Fill
 
 __all__ = ["OrderDesk"]

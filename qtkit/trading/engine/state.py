@@ -9,7 +9,7 @@ from typing import Any
 
 from qtkit.model import events as ev
 from qtkit.trading.engine.states import EngineStatus, check_move
-from qtkit.trading.ledger import Ledger
+from qtkit.trading.ledger.ledger import Ledger
 
 __all__ = ["EngineState"]
 

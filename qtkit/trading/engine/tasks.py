@@ -85,7 +85,8 @@ class TaskDesk:
 
     def next_due(self) -> datetime | None:
         """Return when there is something to do."""
-        times = [self._workers.next_due(), self._upcoming[0].due if self._upcoming else None]
+        coming = self._upcoming[0].due if self._upcoming and not self._is_held() else None
+        times = [self._workers.next_due(), coming]
         times += [self._ready_at(waiting) for waiting in self._waiting]
         return min((at for at in times if at is not None), default=None)
 
@@ -100,8 +101,16 @@ class TaskDesk:
             self._take_answer(answer)
         self._run_waiting()
         while self._upcoming and self._upcoming[0].due <= self._core.clock.now():
+            if self._is_held():
+                return
             self._admit(self._upcoming.popleft())
             self._run_waiting()
+
+    def _is_held(self) -> bool:
+        """Whether the next row lets a waiting step go first: the segment's last one."""
+        return self._upcoming[0].task == "close_market" and any(
+            waiting.task.task == "run_strategy" for waiting in self._waiting
+        )
 
     def cancel(self, task_id: str) -> bool:
         """Take a task off that has not started; return whether there was one."""
