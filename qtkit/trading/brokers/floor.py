@@ -162,7 +162,10 @@ class Floor:
             self._places[order.order_id] = _Place(row, terms, bars)
         else:
             place.row = row
-            place.plan()
+            if row.straggler:
+                place.find(place.bars)
+            else:
+                place.plan()
 
     def _look_for_new_bars(self) -> None:
         """Plan again where the price source has grown."""

@@ -1,0 +1,120 @@
+"""A small market by hand: two Shanghai shares, weekdays, one-minute bars named by their end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+
+import numpy as np
+
+from qtkit.core.clock import ManualClock
+from qtkit.model.bars import Bars, nanos
+from qtkit.model.instruments import Instrument
+from qtkit.model.orders import OrderType
+from qtkit.trading.brokers.protocol import Order
+from qtkit.trading.brokers.sim_setup import SimMarket
+
+DAY = date(2026, 3, 4)  # a Wednesday
+SHARE, OTHER = "600000.SH", "000651.SZ"
+Row = tuple[str, float, float, float, float, float]  # end, open, high, low, close, volume
+
+
+def D(text: str | int) -> Decimal:  # noqa: N802 - reads as the number it makes
+    """Return a decimal number."""
+    return Decimal(text)
+
+
+def at(local: str, day: date = DAY) -> datetime:
+    """Return a Shanghai wall time as UTC: 09:30 is 01:30."""
+    wall = datetime.combine(day, time.fromisoformat(local), tzinfo=UTC)
+    return wall - timedelta(hours=8)
+
+
+def bars_of(rows: Sequence[Row], symbol: str = SHARE, day: date = DAY) -> Bars:
+    """Return bars, one per row."""
+    return Bars(
+        symbol=symbol,
+        end=np.array([nanos(at(row[0], day)) for row in rows], dtype=np.int64),
+        open=np.array([row[1] for row in rows], dtype=np.float64),
+        high=np.array([row[2] for row in rows], dtype=np.float64),
+        low=np.array([row[3] for row in rows], dtype=np.float64),
+        close=np.array([row[4] for row in rows], dtype=np.float64),
+        volume=np.array([row[5] for row in rows], dtype=np.float64),
+    )
+
+
+def joined(*parts: Bars) -> Bars:
+    """Return the bars of several days as one."""
+    return Bars(
+        symbol=parts[0].symbol,
+        end=np.concatenate([p.end for p in parts]),
+        open=np.concatenate([p.open for p in parts]),
+        high=np.concatenate([p.high for p in parts]),
+        low=np.concatenate([p.low for p in parts]),
+        close=np.concatenate([p.close for p in parts]),
+        volume=np.concatenate([p.volume for p in parts]),
+    )
+
+
+def instrument(symbol: str, day: date) -> Instrument:
+    """Return the rules of the two shares; others are not known."""
+    if symbol not in {SHARE, OTHER}:
+        raise KeyError(symbol)
+    return Instrument(
+        symbol=symbol,
+        exchange="XSHG" if symbol == SHARE else "XSHE",
+        board="main",
+        currency="CNY",
+        lot=D(100),
+        tick=D("0.01"),
+        price_limit=D("0.10"),
+        settle_days=1,
+        stamp_duty=D("0.0005"),
+    )
+
+
+def weekdays_later(day: date, count: int) -> date:
+    """Return the date `count` weekdays later."""
+    while count:
+        day += timedelta(days=1)
+        count -= day.weekday() < 5
+    return day
+
+
+def market_of(bars: Mapping[str, Bars], last_close: str | None = "10.00") -> SimMarket:
+    """Return a market whose symbols all closed at `last_close` before."""
+    return SimMarket(
+        bars=bars,
+        instruments=instrument,
+        close_before=lambda _symbol, _day: None if last_close is None else D(last_close),
+        settle_date=weekdays_later,
+        trading_date=lambda now: (now + timedelta(hours=8)).date(),
+        market_close=lambda day: at("15:00", day) if day.weekday() < 5 else None,
+    )
+
+
+def order(
+    number: int,
+    quantity: int | Decimal,
+    limit: str | None = None,
+    *,
+    symbol: str = SHARE,
+    day: date = DAY,
+    reserve: str = "11.00",
+) -> Order:
+    """Return a market order, or a limit order at `limit`."""
+    return Order(
+        order_id=f"A-{number:06d}",
+        symbol=symbol,
+        quantity=Decimal(quantity),
+        order_type=OrderType.MARKET if limit is None else OrderType.LIMIT,
+        limit_price=None if limit is None else Decimal(limit),
+        trading_date=day,
+        reserve_price=Decimal(reserve),
+    )
+
+
+def clock_at(local: str, day: date = DAY) -> ManualClock:
+    """Return a clock that shows a Shanghai wall time."""
+    return ManualClock(at(local, day))
