@@ -49,9 +49,10 @@ def run(
 ) -> None:
     """Run NOTEBOOK headlessly and write a run record.
 
-    Unknown parameters, wrong types and secrets are refused before anything starts. Exit codes: 0
-    passed, 1 blocked or a cell raised, 2 wrong request, 5 pending or incomplete, 6 the kernel died or
-    a time limit was hit, 130 interrupted.
+    Unknown parameters, wrong types and secrets are refused before anything starts.
+
+    Exit codes: 0 passed, 1 blocked or a cell raised, 2 wrong request, 5 pending or incomplete,
+    6 the kernel died or a time limit was hit, 130 interrupted.
     """
     from qtkit.core.folders import OutputRoot
     from qtkit.runs.execute import RunInterrupted, execute

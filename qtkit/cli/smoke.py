@@ -41,8 +41,8 @@ def smoke(
 ) -> None:
     """Run the smoke checklist on a simulated trading day and judge every stage.
 
-    Exit codes: 0 passed, 1 blocked or a cell raised, 2 wrong request, 5 pending or incomplete, 6 the
-    kernel died or a time limit was hit, 130 interrupted.
+    Exit codes: 0 passed, 1 blocked or a cell raised, 2 wrong request, 5 pending or incomplete,
+    6 the kernel died or a time limit was hit, 130 interrupted.
     """
     from qtkit.core.folders import OutputRoot
     from qtkit.runs.execute import RunInterrupted
