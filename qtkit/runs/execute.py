@@ -37,7 +37,7 @@ from qtkit.runs.shelf import last_good, still_running, tries_since
 from qtkit.runs.signals import StopSignals, stop_signals
 from qtkit.runs.source import Source, read_source, without_slow_import
 from qtkit.runs.surroundings import surroundings
-from qtkit.runs.watch import CELL_KEY, Watch
+from qtkit.runs.watch import CELL_KEY, KernelRun, Watch
 
 __all__ = ["RunInterrupted", "execute"]
 
@@ -135,7 +135,6 @@ def _recorded(
     folder = root.new_run(_run_id(source, values, started))
     facts["run_id"] = folder.run_id
     write_atomic(folder.record, record_json(RunRecord(status=RunStatus.RUNNING, **facts)))
-    write_atomic(folder.notebook, source.copy(inject=bool(values)))
     told = progress_for(len(source.cells), wanted=progress)
     watch = Watch(source.cells, told, timeout=timeout, time_limit=time_limit)
     with still_running(folder):
@@ -227,20 +226,28 @@ def _run(
     stop: StopSignals,
 ) -> tuple[list[Any], _Ending]:
     """Execute the copy; return its cells as far as they got, and how it ended."""
-    with without_slow_import():
-        from qtkit.runs.kernel import KernelRun, run_notebook
-
+    copy = source.copy(inject=bool(values))
     run = KernelRun(folder.notebook, source.path.parent, dict(values), watch)
     mistake: BaseException | None = None
     try:
-        run_notebook(run)
+        write_atomic(folder.notebook, copy)
+        _on_a_kernel(run)
     except (KeyboardInterrupt, Exception) as raised:  # noqa: BLE001 - the record tells it
         mistake = raised
     stop.disarm()
     ending = _ending(watch, run.last_words, mistake, interrupted=stop.seen > 0)
     if run.executed is None:
+        write_atomic(folder.notebook, copy)
         return [], ending
     return _saved(run.executed, folder, watch, ending), ending
+
+
+def _on_a_kernel(run: KernelRun) -> None:
+    """Execute a copy; the notebook machinery is imported only now."""
+    with without_slow_import():
+        from qtkit.runs.kernel import run_notebook
+
+    run_notebook(run)
 
 
 def _ending(

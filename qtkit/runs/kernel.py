@@ -9,7 +9,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import Context
-from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,42 +24,14 @@ from papermill.log import logger
 from qtkit.core.folders import write_atomic
 from qtkit.core.render import json_text
 from qtkit.runs.surroundings import package_folder
-from qtkit.runs.watch import Watch
+from qtkit.runs.watch import KernelRun
 
-__all__ = ["KernelRun", "run_notebook"]
+__all__ = ["run_notebook"]
 
 _ENGINE = "qtkit"
 _STARTUP = 60.0  # seconds a kernel may take to answer
 _CHATTY = 30  # seconds to wait for the last outputs of a cell
 _LONGEST_SOCKET = 100  # bytes of a socket's path that every Unix accepts
-
-
-@dataclass(slots=True)
-class KernelRun:
-    """One run of one notebook.
-
-    Attributes
-    ----------
-    notebook
-        The copy to execute, in place.
-    folder
-        The folder the cells run in.
-    parameters
-        Values to inject.
-    watch
-        Who follows the cells.
-    executed
-        The notebook as far as it was executed, in memory; None until the kernel is asked for.
-    last_words
-        What the kernel's process wrote to its own standard error, last lines.
-    """
-
-    notebook: Path
-    folder: Path
-    parameters: dict[str, Any]
-    watch: Watch
-    executed: Any = None
-    last_words: str = ""
 
 
 class _Engine(NBClientEngine):  # type: ignore[misc]

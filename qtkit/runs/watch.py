@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from qtkit.core.clock import stopwatch
 from qtkit.runs.record import CellTiming, RunError
 
-__all__ = ["CELL_KEY", "Progress", "Silent", "Watch", "first_line"]
+__all__ = ["CELL_KEY", "KernelRun", "Progress", "Silent", "Watch", "first_line"]
 
 CELL_KEY = "qtkit_cell"  # in a cell's metadata: its position in the source notebook
 _EXIT = "SystemExit"
@@ -132,6 +134,34 @@ class Watch:
     def _counts(self, cell: Mapping[str, Any]) -> bool:
         """Whether a cell is one of the source notebook's."""
         return cell["metadata"].get(CELL_KEY) is not None
+
+
+@dataclass(slots=True)
+class KernelRun:
+    """One run of one notebook.
+
+    Attributes
+    ----------
+    notebook
+        The copy to execute, in place.
+    folder
+        The folder the cells run in.
+    parameters
+        Values to inject.
+    watch
+        Who follows the cells.
+    executed
+        The notebook as far as it was executed, in memory; None until the kernel is asked for.
+    last_words
+        What the kernel's process wrote to its own standard error, last lines.
+    """
+
+    notebook: Path
+    folder: Path
+    parameters: dict[str, Any]
+    watch: Watch
+    executed: Any = None
+    last_words: str = ""
 
 
 def first_line(source: str) -> str:

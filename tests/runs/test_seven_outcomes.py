@@ -21,6 +21,7 @@ from qtkit.core.verdict import Conclusion
 from qtkit.runs.execute import execute
 from qtkit.runs.record import RunRecord, RunStatus
 from qtkit.runs.shelf import list_runs, read_record
+from qtkit.runs.source import read_source
 
 Write = Callable[..., Path]
 Show = Callable[[dict[str, Any]], str]
@@ -191,7 +192,7 @@ def test_a_stop_signal_leaves_a_record_and_exits_with_130(
         [sys.executable, "-c", _COMMAND, str(path), "--root", str(root.path)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     ) as process:  # fmt: skip
-        wait_for(begun, process)
+        wait_for(tmp_path, process)
         process.send_signal(number)
         out, err = process.communicate(timeout=30)
 
@@ -206,6 +207,39 @@ def test_a_stop_signal_leaves_a_record_and_exits_with_130(
     assert papermill_statuses(copy) == ["completed", "failed", "pending"]
 
 
+def test_a_stop_before_the_kernel_is_there_leaves_record_and_copy(
+    notebook: Write, root: OutputRoot, tmp_path: Path
+) -> None:
+    path = notebook("early", "x = 1", "import time; time.sleep(60)")
+    command = [sys.executable, "-c", _COMMAND, str(path), "--root", str(root.path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        wait_for(root.run_records, process, "*/record.json")
+        process.terminate()
+        process.communicate(timeout=30)
+
+    record, copy = saved(root)
+    assert process.returncode == 130
+    assert record.status is RunStatus.INTERRUPTED
+    assert [cell["source"] for cell in copy["cells"]] == ["x = 1", "import time; time.sleep(60)"]
+
+
+def test_the_copy_starts_without_the_outputs_of_the_source(notebook: Write) -> None:
+    path = notebook("old", "x", ("seed = 9", ["injected-parameters"]))
+    source = json.loads(path.read_text())
+    source["cells"][0].update(
+        execution_count=3,
+        outputs=[{"output_type": "stream", "name": "stdout", "text": ["old"]}],
+    )
+    path.write_text(json.dumps(source))
+
+    kept = json.loads(read_source(path).copy(inject=False))["cells"]
+    replaced = json.loads(read_source(path).copy(inject=True))["cells"]
+
+    assert (kept[0]["outputs"], kept[0]["execution_count"], len(kept)) == ([], None, 2)
+    assert len(replaced) == 1
+    assert read_source(path).cells == (0,)
+
+
 def test_a_killed_runner_leaves_a_record_that_says_its_runner_is_gone(
     notebook: Write, root: OutputRoot, tmp_path: Path
 ) -> None:
@@ -213,7 +247,7 @@ def test_a_killed_runner_leaves_a_record_that_says_its_runner_is_gone(
     path = notebook("kill", f"import time\nopen({str(begun)!r}, 'w')\ntime.sleep(60)")
     command = [sys.executable, "-c", _COMMAND, str(path), "--root", str(root.path), "--json"]
     with subprocess.Popen(command, start_new_session=True) as process:
-        wait_for(begun, process)
+        wait_for(tmp_path, process)
         alive = listing(root)
         process.kill()
 
@@ -241,12 +275,12 @@ def listing(root: OutputRoot) -> str:
     return text_table(runs_table(list_runs(root)))
 
 
-def wait_for(path: Path, process: subprocess.Popen[Any], seconds: float = 30) -> None:
-    """Wait until a cell has said that it runs."""
+def wait_for(folder: Path, process: subprocess.Popen[Any], pattern: str = "begun") -> None:
+    """Wait until a file is there; a cell writes one when it runs."""
     passed = stopwatch()
-    while not path.exists():
-        assert process.poll() is None, "the runner ended before its cell began"
-        assert passed() < seconds, "the cell did not begin"
+    while not list(folder.glob(pattern)):
+        assert process.poll() is None, "the runner ended too early"
+        assert passed() < 30, f"{pattern} did not appear"
         threading.Event().wait(0.02)
 
 
