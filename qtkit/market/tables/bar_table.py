@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
@@ -31,6 +31,16 @@ class MergeReport:
     identical: int  # were there already, the same
     replaced: int  # were there already, and differed
     total: int  # in the table now
+
+    def __str__(self) -> str:
+        return (
+            f"{self.symbol}: {self.added} bars added, {self.identical} were there, "
+            f"{self.replaced} replaced, {self.total} in all"
+        )
+
+    def payload(self) -> dict[str, object]:
+        """Return the report for JSON."""
+        return asdict(self)
 
 
 class BarTable:

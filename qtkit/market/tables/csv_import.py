@@ -15,7 +15,7 @@ from qtkit.market.tables.bar_table import BarTable, MergeReport
 from qtkit.market.tables.timestamps import parse_times, zone_named
 from qtkit.model.bars import BAR_NANOS, Bars, time_of
 
-__all__ = ["DEFAULT_COLUMNS", "Label", "import_csv", "read_csv_bars"]
+__all__ = ["DEFAULT_COLUMNS", "Label", "columns_from", "import_csv", "read_csv_bars"]
 
 Label = Literal["start", "end"]
 """Which end of its minute a row's time names."""
@@ -89,6 +89,25 @@ def read_csv_bars(
         raise ConfigError(f"{path.name} cannot be imported: " + "; ".join(mistakes))
     cells = _cells(path, wanted)
     return _bars(path, symbol, cells, zone, label)
+
+
+def columns_from(words: Sequence[str]) -> dict[str, str]:
+    """Return a column mapping from words such as ``time=Date``.
+
+    Raises
+    ------
+    ConfigError
+        Naming all words that are not of this form.
+
+    Examples
+    --------
+    >>> columns_from(["time=Date", "close=Last"])
+    {'time': 'Date', 'close': 'Last'}
+    """
+    pairs = [word.partition("=") for word in words]
+    if wrong := [ours + sign + theirs for ours, sign, theirs in pairs if not (ours and theirs)]:
+        raise ConfigError(f"columns are written OURS=THEIRS, like time=Date; found {wrong}")
+    return {ours: theirs for ours, _, theirs in pairs}
 
 
 def _mistakes(

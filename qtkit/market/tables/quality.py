@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -9,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qtkit.core.calendars import Calendar
-from qtkit.core.errors import BeyondCalendar
+from qtkit.core.errors import BeyondCalendar, DataError
 from qtkit.core.verdict import Verdict, error, fail, ok, skip, warn
 from qtkit.market.minutes import day_window, expected_minutes
 from qtkit.market.ordering import take
+from qtkit.market.tables.bar_table import BarTable
 from qtkit.model.bars import BAR_NANOS, Bars, nanos, time_of
 
-__all__ = ["QualityBudget", "check_table"]
+__all__ = ["QualityBudget", "check_symbols", "check_table"]
 
 _REFILL = "get the days again with `qtkit data refill`"
 _IMPORT = "import the symbol again from a sound file with `qtkit data import --replace`"
@@ -76,6 +78,35 @@ def check_table(
         **_against_calendar(chosen, calendar, first, last, budget),
     }
     return [verdict.named(rule) for rule, verdict in verdicts.items()]
+
+
+def check_symbols(
+    table: BarTable,
+    symbols: Sequence[str],
+    calendar: Calendar,
+    first: date | None = None,
+    last: date | None = None,
+    *,
+    budget: QualityBudget = _DEFAULT,
+) -> list[Verdict]:
+    """Return `check_table`'s verdicts for some symbols of a table, or for all if none is named.
+
+    Raises
+    ------
+    DataError
+        If a symbol is not there, its file is damaged, or the table is empty.
+    """
+    chosen = symbols or table.symbols()
+    if not chosen:
+        raise DataError(
+            f"there is no table {table.name} with bars in it; fill it with `qtkit data import` or "
+            "`qtkit data refill`"
+        )
+    return [
+        verdict
+        for symbol in chosen
+        for verdict in check_table(table.read(symbol), calendar, first, last, budget=budget)
+    ]
 
 
 def _chosen(bars: Bars, calendar: Calendar, first: date | None, last: date | None) -> Bars:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from qtkit.core.calendars import Calendar
-from qtkit.core.errors import DataError
+from qtkit.core.errors import ConfigError, DataError
 from qtkit.core.verdict import Verdict, fail, ok
 from qtkit.market.instruments import InstrumentTable
 from qtkit.market.minutes import day_window
@@ -28,6 +28,7 @@ __all__ = [
     "TableSource",
     "instrument_market",
     "refill",
+    "source_from",
 ]
 
 
@@ -216,6 +217,46 @@ class SyntheticSource:
         return synthetic_bars(symbol, day, self._calendar, seed=self._seed, market=market)
 
 
+def source_from(
+    words: str,
+    calendar: Calendar,
+    *,
+    tables: Path,
+    zone: str = "UTC",
+    label: Label = "end",
+    columns: Mapping[str, str] | None = None,
+) -> Source:
+    """Return the source that people name in words.
+
+    Parameters
+    ----------
+    words
+        ``synthetic:SEED``, ``csv:FOLDER`` or ``table:NAME``.
+    calendar
+        Says when a trading date begins and ends.
+    tables
+        The folder of all tables.
+    zone, label, columns
+        How to read CSV files: see `import_csv`.
+
+    Raises
+    ------
+    ConfigError
+        If the words name no source.
+    """
+    kind, _, rest = words.partition(":")
+    if kind == "synthetic" and rest.isdecimal():
+        return SyntheticSource(calendar, seed=int(rest))
+    if kind == "csv" and rest:
+        return CsvFolderSource(Path(rest), calendar, zone=zone, label=label, columns=columns)
+    if kind == "table" and rest:
+        return TableSource(BarTable(tables, rest), calendar)
+    raise ConfigError(
+        f"there is no source {words!r}; write synthetic:SEED (a whole number), csv:FOLDER or "
+        "table:NAME"
+    )
+
+
 def instrument_market(instruments: InstrumentTable, symbol: str, day: date) -> Market:
     """Return a market with the instrument's tick and lot; a plain one for an unknown symbol."""
     try:
@@ -230,13 +271,10 @@ def _together(symbol: str, parts: Mapping[date, Bars]) -> Bars:
 
 
 def _verdict(merge: MergeReport, absent: list[date], report: RefillReport) -> Verdict:
-    sentence = (
-        f"{merge.symbol}: {merge.added} bars added to {report.table} from {report.source}, "
-        f"{merge.identical} were there, {merge.replaced} replaced, {merge.total} in all"
-    )
+    sentence = f"{merge}; {report.table} from {report.source}"
     if absent:
         return fail(
-            f"{sentence}; {len(absent)} days have none, first {min(absent)}",
+            f"{sentence}; {len(absent)} days have no bars there, first {min(absent)}",
             fix="look for these days in another source",
         )
     return ok(sentence)

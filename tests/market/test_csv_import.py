@@ -1,0 +1,291 @@
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from qtkit.core.errors import ConfigError, DataError, QtkitError
+from qtkit.market.tables.bar_table import BarTable
+from qtkit.market.tables.csv_import import columns_from, import_csv, read_csv_bars
+from qtkit.model.bars import nanos
+from tests.market.bar_makers import bars_at, utc
+
+HEADER = "timestamp,open,high,low,close,volume\n"
+REAL = Path(__file__).parents[3] / "shared" / "data"
+needs_real_data = pytest.mark.skipif(
+    not REAL.is_dir(), reason="the real market data are not beside this checkout"
+)
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> BarTable:
+    table = BarTable(tmp_path, "stock_1min")
+    table.write(bars_at("A", ["2026-03-04 01:31"]))
+    return table
+
+
+def written(folder: Path, text: str, name: str = "a.csv") -> Path:
+    path = folder / name
+    path.write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
+    return path
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz"])
+def test_a_file_is_read_plain_or_compressed(tmp_path: Path, name: str) -> None:
+    path = written(tmp_path, HEADER + "2026-03-04 09:31,10,10.5,9.5,10.2,300\n", name)
+
+    bars = read_csv_bars(path, "X", zone="Asia/Shanghai", label="end")
+
+    assert bars.end.tolist() == [nanos(utc("2026-03-04 01:31"))]
+    assert [bars.open[0], bars.high[0], bars.low[0], bars.close[0]] == [10.0, 10.5, 9.5, 10.2]
+    assert bars.volume.tolist() == [300.0]
+
+
+@pytest.mark.parametrize(
+    ("cell", "zone"),
+    [
+        ("2026-03-04 09:31", "Asia/Shanghai"),
+        ("2026-03-04T09:31:00", "Asia/Shanghai"),
+        ("2026-03-04 09:31:00.000000", "Asia/Shanghai"),
+        ("2026-03-04 01:31:00+00:00", "Asia/Shanghai"),
+        ("2026-03-04T01:31:00Z", "America/New_York"),
+        ("2026-03-03 20:31:00-05:00", "UTC"),
+        ("1772587860", "UTC"),
+        ("1772587860.0", "UTC"),
+        ("1772587860000", "Asia/Shanghai"),
+        ("1772587860000000", "UTC"),
+        ("1772587860000000000", "UTC"),
+    ],
+)
+def test_times_in_every_form_mean_the_same_moment(tmp_path: Path, cell: str, zone: str) -> None:
+    path = written(tmp_path, HEADER + f"{cell},1,1,1,1,1\n")
+
+    bars = read_csv_bars(path, "X", zone=zone, label="end")
+
+    assert bars.end.tolist() == [1772587860 * 10**9]  # 2026-03-04 01:31 UTC
+
+
+def test_a_time_that_labels_the_start_is_moved_to_the_end(tmp_path: Path) -> None:
+    path = written(tmp_path, HEADER + "2026-03-04 09:30,1,1,1,1,1\n")
+
+    bars = read_csv_bars(path, "X", zone="Asia/Shanghai", label="start")
+
+    assert bars.end.tolist() == [nanos(utc("2026-03-04 01:31"))]
+
+
+def test_columns_of_other_names_are_mapped(tmp_path: Path) -> None:
+    text = "Date;x,O,H,L,C,Vol,More\n2026-03-04 01:31,1,3,0.5,2,7,zzz\n"
+    path = written(tmp_path, text)
+    names = ["time=Date;x", "open=O", "high=H", "low=L", "close=C", "volume=Vol"]
+
+    bars = read_csv_bars(path, "X", columns=columns_from(names), zone="UTC", label="end")
+
+    assert [c[0] for c in (bars.open, bars.high, bars.low, bars.close, bars.volume)] == [
+        1.0,
+        3.0,
+        0.5,
+        2.0,
+        7.0,
+    ]
+
+
+def test_without_a_volume_column_the_volume_is_zero(tmp_path: Path) -> None:
+    path = written(tmp_path, "timestamp,open,high,low,close\n2026-03-04 01:31,1,1,1,1\n")
+
+    assert read_csv_bars(path, "X", zone="UTC", label="end").volume.tolist() == [0.0]
+
+
+def test_an_empty_price_stays_not_a_number_and_an_empty_volume_is_zero(tmp_path: Path) -> None:
+    path = written(tmp_path, HEADER + "2026-03-04 01:31,1,,NaN,1,\n")
+
+    bars = read_csv_bars(path, "X", zone="UTC", label="end")
+
+    assert np.isnan([bars.high[0], bars.low[0]]).all()
+    assert bars.volume.tolist() == [0.0]
+
+
+def test_all_wrong_requests_are_told_at_once(table: BarTable, tmp_path: Path) -> None:
+    path = written(tmp_path, "Timestamp,open,open,high,low,close\n1,1,1,1,1,1\n")
+    columns = {"volume": "vol", "tme": "x"}
+
+    with pytest.raises(ConfigError) as caught:
+        import_csv(path, table, "A", columns=columns, zone="Asia/Shangai", label="begin")  # type: ignore[arg-type] # what is refused
+
+    for part in (
+        "'tme' is no column of a bar",
+        "no column 'timestamp' for time; did you mean Timestamp?",
+        "2 columns 'open'",
+        "no column 'vol' for volume",
+        "did you mean Asia/Shanghai?",
+        "the label is 'start' or 'end', was 'begin'",
+    ):
+        assert part in str(caught.value)
+
+
+@pytest.mark.parametrize("zone", ["Shanghai", "Asia/Shangai"])
+def test_an_unknown_zone_names_the_nearest(tmp_path: Path, zone: str) -> None:
+    path = written(tmp_path, HEADER + "2026-03-04 01:31,1,1,1,1,1\n")
+
+    with pytest.raises(ConfigError, match="did you mean Asia/Shanghai"):
+        read_csv_bars(path, "X", zone=zone, label="end")
+
+
+def test_all_damaged_cells_are_told_at_once(tmp_path: Path) -> None:
+    rows = ["2026-03-04 01:31,1,1,abc,1,1", "04/03/2026 01:32,1,x,abc,1,1"]
+    path = written(tmp_path, HEADER + "\n".join(rows) + "\n")
+
+    with pytest.raises(DataError) as caught:
+        read_csv_bars(path, "X", zone="UTC", label="end")
+
+    for part in (
+        "1 times cannot be read, first '04/03/2026 01:32' in row 2",
+        "column high: 1 cells are no numbers, first 'x' in row 2",
+        "column low: 2 cells are no numbers, first 'abc' in row 1",
+    ):
+        assert part in str(caught.value)
+
+
+GOOD = HEADER + "".join(f"2026-03-04 01:{m},1,1,1,1,1\n" for m in range(31, 59))
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (gzip.compress(GOOD.encode())[:-20], "is damaged"),
+        (GOOD.encode(), "is damaged"),  # not compressed at all
+        (gzip.compress(GOOD[:-9].encode()), "is damaged"),  # the last row is torn
+        (gzip.compress(b""), "is damaged"),
+        (gzip.compress(HEADER.encode()), "has a header and no rows"),
+        (gzip.compress(b"timest\xe4mp,open\n1,2\n"), "is damaged"),
+        (gzip.compress(HEADER.encode() + b"\xe4,1,1,1,1,1\n"), "is damaged"),
+        (gzip.compress((HEADER + ",1,1,1,1,1\n").encode()), "1 times cannot be read"),
+        (
+            gzip.compress((HEADER + "2026-03-04 01:31:30,1,1,1,1,1\n").encode()),
+            "1 times are no whole minutes",
+        ),
+        (gzip.compress((HEADER + "20260304,1,1,1,1,1\n").encode()), "outside 1990 to 2100"),
+        (gzip.compress((HEADER + "202603040931,1,1,1,1,1\n").encode()), "outside 1990 to 2100"),
+        (gzip.compress((HEADER + "9" * 30 + ",1,1,1,1,1\n").encode()), "is no epoch time"),
+        (
+            gzip.compress(
+                (HEADER + "2026-03-04 01:31,1,1,1,1,1\n2026-03-04 01:32+00:00,1,1,1,1,1\n").encode()
+            ),
+            "some times name their offset and some do not",
+        ),
+        (
+            gzip.compress((GOOD + "2026-03-04 01:31,2,2,2,2,1\n").encode()),
+            "contradict another bar of the same minute",
+        ),
+    ],
+)
+def test_a_damaged_file_is_one_error_and_leaves_the_table_as_it_was(
+    table: BarTable, tmp_path: Path, content: bytes, sentence: str
+) -> None:
+    path = tmp_path / "bad.csv.gz"
+    path.write_bytes(content)
+    before = table.fingerprint()
+
+    with pytest.raises(DataError, match=sentence):
+        import_csv(path, table, "A", zone="UTC", label="end")
+
+    assert table.fingerprint() == before
+    assert [file.name for file in table.path.iterdir()] == ["A.parquet"]
+
+
+def test_a_missing_file_is_named(table: BarTable, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"there is no file .*nowhere\.csv"):
+        import_csv(tmp_path / "nowhere.csv", table, "A", zone="UTC", label="end")
+
+
+def test_an_import_merges_into_what_is_there(table: BarTable, tmp_path: Path) -> None:
+    rows = "2026-03-04 01:31,10,10,10,10,100\n2026-03-04 01:32,11,11,11,11,5\n"
+
+    report = import_csv(written(tmp_path, HEADER + rows), table, "A", zone="UTC", label="end")
+
+    assert (report.added, report.identical, report.total) == (1, 1, 2)
+    assert table.read("A").close.tolist() == [10.0, 11.0]
+
+
+# --- clocks that change ----------------------------------------------------------------------
+
+
+def test_wall_times_follow_daylight_saving(tmp_path: Path) -> None:
+    rows = "2026-03-06 09:31,1,1,1,1,1\n2026-03-09 09:31,1,1,1,1,1\n"
+    path = written(tmp_path, HEADER + rows)
+
+    bars = read_csv_bars(path, "X", zone="America/New_York", label="end")
+
+    assert bars.end.tolist() == [nanos(utc("2026-03-06 14:31")), nanos(utc("2026-03-09 13:31"))]
+
+
+@pytest.mark.parametrize(
+    "wall",
+    [
+        "2026-11-01 01:30",  # shown twice
+        "2026-03-08 02:30",  # skipped
+    ],
+)
+def test_wall_times_that_mean_no_moment_or_two_are_refused(tmp_path: Path, wall: str) -> None:
+    path = written(tmp_path, HEADER + f"2026-03-06 09:31,1,1,1,1,1\n{wall},1,1,1,1,1\n")
+
+    with pytest.raises(DataError, match="1 wall times were skipped or shown twice") as caught:
+        read_csv_bars(path, "X", zone="America/New_York", label="end")
+    assert f"{wall!r} in row 2" in str(caught.value)
+
+
+def test_the_edges_of_a_clock_change_are_clear(tmp_path: Path) -> None:
+    walls = ["2026-11-01 00:59", "2026-11-01 02:00", "2026-03-08 01:59", "2026-03-08 03:00"]
+    path = written(tmp_path, HEADER + "".join(f"{wall},1,1,1,1,1\n" for wall in walls))
+
+    bars = read_csv_bars(path, "X", zone="America/New_York", label="end")
+
+    expected = ["2026-11-01 04:59", "2026-11-01 07:00", "2026-03-08 06:59", "2026-03-08 07:00"]
+    assert bars.end.tolist() == [nanos(utc(text)) for text in expected]
+
+
+def test_column_words_without_a_sign_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"\['time', '=x'\]"):
+        columns_from(["time", "=x", "open=O"])
+
+
+# --- real files ------------------------------------------------------------------------------
+
+
+@needs_real_data
+def test_the_real_perpetual_is_imported_whole(tmp_path: Path) -> None:
+    table = BarTable(tmp_path, "crypto_1min")
+    path = REAL / "btc-perp-1m-2022-01.csv.gz"
+
+    report = import_csv(path, table, "BTC-PERP", zone="UTC", label="end")
+
+    assert (report.added, report.total) == (45_031, 45_031)
+    bars = table.read("BTC-PERP")
+    assert bars.end[0] == nanos(utc("2021-12-31 23:01"))
+    assert bars.end[-1] == nanos(utc("2022-02-01 05:31"))
+    assert (bars.open[0], bars.high[0], bars.volume[0]) == (46319.0, 46385.0, 2300413.7295)
+    again = import_csv(path, table, "BTC-PERP", zone="UTC", label="end")
+    assert (again.added, again.identical) == (0, 45_031)
+
+
+@needs_real_data
+def test_the_real_currency_pair_has_no_volume(tmp_path: Path) -> None:
+    path = REAL / "gbpusd-1m-bid-2012.csv.gz"
+
+    bars = read_csv_bars(path, "GBPUSD", zone="Asia/Shanghai", label="start")
+
+    assert len(bars) == 30_117
+    assert bars.end[0] == nanos(utc("2012-02-01 00:01"))  # the offset wins over the zone
+    assert not bars.volume.any()
+
+
+@needs_real_data
+def test_a_torn_real_file_leaves_nothing(tmp_path: Path) -> None:
+    table = BarTable(tmp_path / "tables", "crypto_1min")
+    torn = tmp_path / "torn.csv.gz"
+    torn.write_bytes((REAL / "btc-perp-1m-2022-01.csv.gz").read_bytes()[:400_000])
+
+    with pytest.raises(QtkitError, match="damaged"):
+        import_csv(torn, table, "BTC-PERP", zone="UTC", label="end")
+    assert table.symbols() == ()

@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from qtkit.core.calendars import exchange_calendar
+from qtkit.core.errors import ConfigError
+from qtkit.core.verdict import Status
+from qtkit.market.ordering import concatenated
+from qtkit.market.tables.bar_table import BarTable
+from qtkit.market.tables.refill import (
+    CsvFolderSource,
+    SyntheticSource,
+    TableSource,
+    refill,
+    source_from,
+)
+from qtkit.market.tables.synthetic import Market, synthetic_bars
+from tests.market.bar_makers import minutes
+
+SHANGHAI = exchange_calendar("XSHG")
+DAYS = SHANGHAI.sessions(date(2026, 3, 3), date(2026, 3, 5))
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> BarTable:
+    return BarTable(tmp_path, "stock_1min")
+
+
+def test_a_refill_from_the_generator_is_what_the_generator_makes(table: BarTable) -> None:
+    report = refill(table, SyntheticSource(SHANGHAI, seed=7), ["000651.SZ"], DAYS)
+
+    whole = concatenated(*(synthetic_bars("000651.SZ", d, SHANGHAI, seed=7) for d in DAYS))
+    assert report.is_complete
+    assert report.merges[0].added == 720
+    assert table.read("000651.SZ").close.tolist() == whole.close.tolist()
+
+
+def test_a_refill_may_be_repeated_and_extended(table: BarTable) -> None:
+    source = SyntheticSource(SHANGHAI, seed=7)
+    refill(table, source, ["A"], DAYS[1:])
+
+    again = refill(table, source, ["A"], DAYS)
+
+    assert (again.merges[0].added, again.merges[0].identical) == (240, 480)
+
+
+def test_the_generator_takes_tick_and_lot_from_the_instrument() -> None:
+    always = exchange_calendar("24/7")
+    day = date(2026, 3, 4)
+
+    fund = SyntheticSource(SHANGHAI, seed=7).bars("510300.SH", day)
+    coin = SyntheticSource(always, seed=7).bars("BTC-PERP", day)
+
+    assert bool(np.any(np.abs(fund.close * 100 - np.rint(fund.close * 100)) > 1e-6))
+    assert bool(np.all(coin.close == np.rint(coin.close * 10) / 10))
+    assert bool(np.any(coin.volume % 1 != 0))
+
+
+def test_a_market_given_by_hand_is_used() -> None:
+    source = SyntheticSource(SHANGHAI, seed=7, market=Market(gaps=0.5))
+
+    assert len(source.bars("A", DAYS[0])) < 180
+
+
+def test_a_refill_from_another_table_takes_the_days_asked_for(table: BarTable) -> None:
+    other = BarTable(table.path.parent, "other")
+    refill(other, SyntheticSource(SHANGHAI, seed=7), ["A"], DAYS)
+
+    refill(table, TableSource(other, SHANGHAI), ["A"], DAYS[1:2])
+
+    assert len(table.read("A")) == 240
+    assert other.fingerprint("A") != table.fingerprint("A")
+    refill(table, TableSource(other, SHANGHAI), ["A"], DAYS)
+    assert other.fingerprint("A") == table.fingerprint("A")
+
+
+def test_a_refill_from_a_folder_of_csv_files(table: BarTable, tmp_path: Path) -> None:
+    rows = [
+        "Zeit,open,high,low,close",
+        "2026-03-03 15:00,1,1,1,1",
+        "2026-03-04 09:31,2,2,2,2",
+        "2026-03-04 15:00,3,3,3,3",
+        "2026-03-05 09:31,4,4,4,4",
+    ]
+    (tmp_path / "A.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    source = CsvFolderSource(
+        tmp_path, SHANGHAI, zone="Asia/Shanghai", label="end", columns={"time": "Zeit"}
+    )
+
+    report = refill(table, source, ["A"], [date(2026, 3, 4)])
+
+    assert report.is_complete
+    assert table.read("A").close.tolist() == [2.0, 3.0]
+
+
+def test_days_and_symbols_that_are_not_there_are_reported_and_the_rest_goes_on(
+    table: BarTable, tmp_path: Path
+) -> None:
+    other = BarTable(tmp_path, "other")
+    other.write(minutes("A", "2026-03-04 01:31", 5))
+
+    report = refill(table, TableSource(other, SHANGHAI), ["X", "A"], DAYS)
+
+    assert not report.is_complete
+    assert report.missing == (("A", date(2026, 3, 3)), ("A", date(2026, 3, 5)))
+    assert [symbol for symbol, _ in report.failures] == ["X"]
+    first, second = report.verdicts()
+    assert {first.status, second.status} == {Status.FAIL}
+    assert {first.rule, second.rule} == {"data.refill"}
+    assert "A: 5 bars added" in first.summary
+    assert "2 days have no bars there, first 2026-03-03" in first.summary
+    assert "X: table other has no bars of X" in second.summary
+
+
+def test_a_contradiction_leaves_the_symbol_as_it_was(table: BarTable) -> None:
+    refill(table, SyntheticSource(SHANGHAI, seed=7), ["A"], DAYS)
+    before = table.fingerprint("A")
+    other = SyntheticSource(SHANGHAI, seed=8)
+
+    refused = refill(table, other, ["A"], DAYS)
+    assert "contradict" in refused.failures[0][1]
+    assert table.fingerprint("A") == before
+
+    replaced = refill(table, other, ["A"], DAYS, replace=True)
+    assert replaced.is_complete
+    assert table.fingerprint("A") != before
+
+
+def test_a_closed_day_asked_of_the_generator_is_reported(table: BarTable) -> None:
+    report = refill(table, SyntheticSource(SHANGHAI, seed=7), ["A"], [date(2026, 3, 7)])
+
+    assert "no session of XSHG" in report.failures[0][1]
+    assert table.symbols() == ()
+
+
+def test_a_folder_without_or_with_two_files_is_refused(table: BarTable, tmp_path: Path) -> None:
+    source = CsvFolderSource(tmp_path, SHANGHAI, zone="UTC", label="end")
+    none = refill(table, source, ["A"], DAYS)
+    for name in ("A.csv", "A.csv.gz"):
+        (tmp_path / name).touch()
+    two = refill(table, source, ["A"], DAYS)
+
+    assert "has 0 files for A; expected either A.csv or A.csv.gz" in none.failures[0][1]
+    assert "has 2 files for A" in two.failures[0][1]
+
+
+def test_sources_are_named_in_words(tmp_path: Path) -> None:
+    names = {
+        words: source_from(words, SHANGHAI, tables=tmp_path).name
+        for words in ("synthetic:7", "csv:somewhere/else", "table:other")
+    }
+
+    assert names == {
+        "synthetic:7": "synthetic, seed 7",
+        "csv:somewhere/else": "folder else",
+        "table:other": "table other",
+    }
+
+
+@pytest.mark.parametrize("words", ["", "synthetic", "synthetic:x", "csv:", "table:", "http://x"])
+def test_words_that_name_no_source_are_refused(tmp_path: Path, words: str) -> None:
+    with pytest.raises(ConfigError, match="write synthetic:SEED"):
+        source_from(words, SHANGHAI, tables=tmp_path)
