@@ -12,6 +12,8 @@ from tests.trading.ledger.ledger_story import (
     THURSDAY,
     WEDNESDAY,
     filled,
+    new_ledger,
+    requested,
     started,
 )
 
@@ -79,3 +81,16 @@ def test_a_session_goes_on_where_the_last_one_stopped() -> None:
     assert ledger.cash == Decimal("783.50")
     assert ledger.reserved_cash == Decimal("160.00")
     assert ledger.sellable("A") == 250
+
+
+def test_a_book_is_listed_by_symbol_and_order_id_whatever_came_first() -> None:
+    ledger = new_ledger()
+    for order_id, symbol in (("o4", "B"), ("o3", "A"), ("o2", "B"), ("o1", "A")):
+        ledger.apply(requested(order_id, 100, reserve="1100", symbol=symbol))
+    ledger.apply(filled("o4", "f4", 100, "10.00", symbol="B"))
+    ledger.apply(filled("o3", "f3", 100, "10.00", symbol="A"))
+
+    book = ledger.book()
+
+    assert [line.symbol for line in book.positions] == ["A", "B"]
+    assert [order.order_id for order in book.open_orders] == ["o1", "o2"]

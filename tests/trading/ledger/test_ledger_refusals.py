@@ -17,6 +17,7 @@ from qtkit.model.events import (
 )
 from qtkit.model.orders import ORDER_TABLE, OrderMove, OrderStatus, OrderType
 from qtkit.trading.ledger.ledger import Ledger
+from qtkit.trading.ledger.positions import Position, reserving
 from tests.trading.ledger.ledger_story import (
     FRIDAY,
     WEDNESDAY,
@@ -143,3 +144,18 @@ def test_possible_moves_are_those_of_the_table() -> None:
 
     assert possible == {move for status, move in ORDER_TABLE if status is OrderStatus.REQUESTED}
     assert not ledger.can("o9", OrderMove.ACCEPT)
+
+
+def test_more_cash_released_than_was_claimed_is_a_bug() -> None:
+    ledger = with_order_of_100()
+    ledger._reserved_cash = Decimal(1)
+
+    with pytest.raises(InvariantBroken, match="released 1100 of cash and only 1 was reserved"):
+        ledger.apply(cancelled("o1", 100))
+
+    assert ledger.has_open_order(BANK)
+
+
+def test_more_shares_released_than_were_claimed_is_a_bug() -> None:
+    with pytest.raises(InvariantBroken, match="A: 5 reserved shares were released and only 3"):
+        reserving(Position(symbol="A", reserved=Decimal(3)), Decimal(-5))
