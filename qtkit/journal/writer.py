@@ -37,7 +37,8 @@ _LIFECYCLE = (
     KillSwitchSet,
 )
 
-Observer = Callable[[str, int], None]  # ("written" | "synced", sequence number)
+Observer = Callable[[str, Entry], None]
+"""Told ``"written"`` after each entry and ``"synced"`` after each fsync, with the newest entry."""
 
 
 class Journal(Protocol):
@@ -110,6 +111,7 @@ class FileJournal:
             self._lock.release()
             raise
         self._dirty = False
+        self._newest: Entry | None = None
 
     def _repaired(self) -> tuple[int, str, int]:
         if not self._path.exists():
@@ -125,8 +127,9 @@ class FileJournal:
         line = encode(entry, self.link)
         _write_all(self._file, line)
         self.seq, self.link, self._dirty = entry.seq, digest(line), True
+        self._newest = entry
         if self._observer:
-            self._observer("written", self.seq)
+            self._observer("written", entry)
         if isinstance(event, _LIFECYCLE):
             self.sync()
         return entry
@@ -137,8 +140,8 @@ class FileJournal:
             return
         os.fsync(self._file)
         self._dirty = False
-        if self._observer:
-            self._observer("synced", self.seq)
+        if self._observer and self._newest:
+            self._observer("synced", self._newest)
 
     def entries(self) -> Iterator[Entry]:
         """Yield what is written so far."""

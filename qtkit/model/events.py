@@ -168,6 +168,7 @@ class DayStarted(Event, frozen=True, kw_only=True):
     """The session entered a date; what settles on it is available from here."""
 
     open: bool  # whether the exchange trades on it
+    last_closes: dict[str, Decimal] = {}  # symbol -> close of the trading date before it
 
 
 class ScheduleBuilt(Event, frozen=True, kw_only=True):

@@ -73,6 +73,10 @@ class History:
             if symbol in self.series and len(bars):
                 self.series[symbol].extend(bars)
 
+    def everything(self) -> list[Bars]:
+        """Return all bars so far, symbol by symbol."""
+        return [self.tail(symbol, series.size) for symbol, series in self.series.items()]
+
     def reveal(self, sizes: Mapping[str, int]) -> None:
         """Show the first `sizes` rows of each symbol's columns."""
         for symbol, size in sizes.items():

@@ -73,6 +73,7 @@ class Engine:
         self._wanted: datetime | None = None  # when the loop asked to be called
         self._largest_gap = timedelta(0)
         self._next_pulse: datetime | None = None
+        self.stop_wanted = ""  # a signal handler may only set this
 
     def _kinds(self) -> dict[str, TaskKind]:
         return {
@@ -178,6 +179,8 @@ class Engine:
         now = core.clock.now()
         if self._wanted is not None:
             self._largest_gap = max(self._largest_gap, now - self._wanted)
+        if self.stop_wanted:
+            self.request_stop(self.stop_wanted, by="signal")
         self._orders.look_after()
         self._commands.take(self.inbox)
         self._orders.take_news()
@@ -257,7 +260,14 @@ class Engine:
         if core.state.today is not None:
             self._leave_day()
         self._know_segments(date_now)
-        core.record(ev.DayStarted(trading_date=date_now, open=bool(core.segments)))
+        closes = {s: core.close_before(s, date_now) for s in core.strategy_symbols}
+        core.record(
+            ev.DayStarted(
+                trading_date=date_now,
+                open=bool(core.segments),
+                last_closes={symbol: close for symbol, close in closes.items() if close},
+            )
+        )
         core.log.say("day_started", day=date_now, open=bool(core.segments))
         self._build_schedule(date_now)
 

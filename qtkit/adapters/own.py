@@ -1,0 +1,256 @@
+"""Our own engine as a target: each scenario is a simulated session."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from qtkit.adapters.planning import plan_of, replay_plan
+from qtkit.adapters.signalled import facts_of, request_json
+from qtkit.core.clock import stopwatch
+from qtkit.core.errors import ConfigError, InvariantBroken
+from qtkit.core.folders import AccountFolder, SessionFolder
+from qtkit.evidence.gathering import Evidence
+from qtkit.evidence.scenario import ALL_CAPABILITIES, Capability, RunFacts, Scenario
+from qtkit.journal import read_journal, summarise
+from qtkit.model.events import CommandReceived, Entry, SessionStarted, StopRequested
+from qtkit.trading.assemble import SimulatedRun, SimulationPlan, simulate_in
+from qtkit.trading.brokers.protocol import (
+    AccountReport,
+    Ack,
+    BrokerEvent,
+    BrokerFill,
+    BrokerOrder,
+    Order,
+)
+from qtkit.trading.brokers.simulator import SimBroker
+from qtkit.trading.engine.inbox import Command
+from qtkit.trading.engine.signals import stop_on_signals
+from qtkit.trading.strategy.contract import StrategySpec
+
+__all__ = ["OwnEngine", "PowerLost"]
+
+_BACK_AFTER = timedelta(seconds=20)  # how long a power cut lasts
+_NEXT_START = timedelta(seconds=30)  # from a stop to the next session on the account
+_CHILD_SECONDS = 60
+_SIGNALLER = "signaller"
+
+
+class PowerLost(BaseException):
+    """The process is gone: nothing may catch this and carry on."""
+
+
+class OwnEngine:
+    """qtkit's embedded engine with its simulated broker.
+
+    Parameters
+    ----------
+    spec
+        The strategy it trades.
+    source
+        The strategy's file, for scenarios that need a process of their own.
+    """
+
+    name = "qtkit"
+    capabilities: frozenset[Capability] = ALL_CAPABILITIES
+    known_defects: Mapping[str, str] = {}
+
+    def __init__(self, spec: StrategySpec, source: Path) -> None:
+        self._spec, self._source = spec, source
+
+    def run(self, scenario: Scenario, folder: SessionFolder) -> Evidence:
+        """Live through a scenario in `folder`, and gather what it left."""
+        if scenario.stop_reason == "stop":
+            facts = live_through(scenario, self._spec, folder)
+        else:
+            facts = self._in_a_child(scenario, folder)
+        return Evidence.of_folder(folder, facts=facts, scenario=scenario)
+
+    def _in_a_child(self, scenario: Scenario, folder: SessionFolder) -> RunFacts:
+        """Live through a scenario that ends by a signal in a process of its own."""
+        done = subprocess.run(  # noqa: S603 - our own module
+            [sys.executable, "-m", "qtkit.adapters.signalled"],
+            input=request_json(scenario, self._source, folder),
+            capture_output=True,
+            timeout=_CHILD_SECONDS,
+            check=False,
+        )
+        if done.returncode:
+            raise InvariantBroken(
+                f"the process that was to be stopped by {scenario.stop_reason} ended with code "
+                f"{done.returncode}: {done.stderr.decode().strip()[-500:]}"
+            )
+        return facts_of(done.stdout)
+
+
+def live_through(scenario: Scenario, spec: StrategySpec, folder: SessionFolder) -> RunFacts:
+    """Run one scenario to its end in this process, and tell what its journal cannot.
+
+    A scenario that ends by a signal sends it to this very process.
+    """
+    account = AccountFolder(folder.path / "account")
+    told = list[str]()
+    plan = replace(
+        plan_of(scenario, spec), wrap_broker=lambda broker: _Overheard(broker, told)
+    )
+    if scenario.inputs is not None:
+        plan = replace(replay_plan(plan, scenario.inputs), wrap_broker=plan.wrap_broker)
+    if scenario.stop_reason != "stop":
+        plan = _signalled(plan)
+    before = _toolkit_threads()
+    run, since_stop = _run_with_cuts(plan, scenario, folder, account)
+    return RunFacts(
+        threads_alive=tuple(sorted(_toolkit_threads() - before)),
+        open_files=_open_files(folder.path),
+        stop_seconds=since_stop,
+        second_stop_lines=_second_stop(run) if scenario.stop_twice else None,
+        successor=_successor(plan, run, account) if scenario.restart else None,
+        delivered_fills=tuple(told),
+    )
+
+
+def _run_with_cuts(
+    plan: SimulationPlan,
+    scenario: Scenario,
+    folder: SessionFolder,
+    account: AccountFolder,
+) -> tuple[SimulatedRun, float | None]:
+    """Run a plan, losing power as told and coming back, and time its stop."""
+    watching = _Watching(scenario)
+    plan = replace(plan, journal_observer=watching)
+    while True:
+        run = simulate_in(plan, folder, account)
+        try:
+            with stop_on_signals(run.engine):
+                run.run()
+        except PowerLost:
+            back = run.clock.now() + _BACK_AFTER
+            later = tuple(c for c in plan.commands if c[0] >= back)
+            plan = replace(plan, start=back, commands=later)
+        else:
+            return run, watching.since_stop()
+
+
+def _signalled(plan: SimulationPlan) -> SimulationPlan:
+    """Return a plan that marks the moment of its stop with a note instead of stopping."""
+    if plan.stop is None:
+        raise ConfigError("a scenario that ends by a signal says when: stop_at")
+    mark = (plan.stop, Command(verb="note", by=_SIGNALLER))
+    return replace(plan, stop=None, commands=(*plan.commands, mark))
+
+
+class _Watching:
+    """Looks at every entry as it is written: cuts the power, sends the signal, times the stop."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self._cuts, self._ending = list(scenario.power_cuts), scenario.stop_reason
+        self._seen = Counter[str]()
+        self._stop: Callable[[], float] | None = None
+
+    def __call__(self, what: str, entry: Entry) -> None:
+        if what != "written":
+            return
+        kind = str(type(entry.event).__struct_config__.tag)
+        self._seen[kind] += 1
+        if isinstance(entry.event, StopRequested):
+            self._stop = stopwatch()
+        if isinstance(entry.event, CommandReceived) and entry.event.by == _SIGNALLER:
+            os.kill(os.getpid(), signal.Signals[self._ending])
+        for cut in self._cuts:
+            if cut.after == kind and self._seen[kind] == cut.nth:
+                self._cuts.remove(cut)
+                raise PowerLost
+
+    def since_stop(self) -> float | None:
+        """Return the wall seconds since the stop was asked for."""
+        return self._stop() if self._stop else None
+
+
+def _toolkit_threads() -> set[str]:
+    return {t.name for t in threading.enumerate() if t.name.startswith("qtkit")}
+
+
+def _open_files(folder: Path) -> tuple[str, ...] | None:
+    """Return the files under a folder that this process holds open; None where nobody can tell."""
+    table = Path("/proc/self/fd")
+    if not table.is_dir():
+        return None
+    found = list[str]()
+    for link in table.iterdir():
+        try:
+            target = os.readlink(link)
+        except OSError:
+            continue  # closed in between: the listing's own
+        if Path(target).is_relative_to(folder.resolve()):
+            found.append(Path(target).name)
+    return tuple(sorted(found))
+
+
+def _second_stop(run: SimulatedRun) -> int:
+    """Stop an engine that has ended once more, and count the journal lines it writes."""
+    lines = summarise(run.folder.journal).entries
+    run.engine.request_stop("stop")
+    run.engine.turn()
+    return summarise(run.folder.journal).entries - lines
+
+
+def _successor(plan: SimulationPlan, run: SimulatedRun, account: AccountFolder) -> SessionStarted:
+    """Start once more on the account, and return how that session began."""
+    start: datetime = run.clock.now() + _NEXT_START
+    folder = SessionFolder(run.folder.path / "successor")
+    again = replace(
+        plan, start=start, stop=start + _NEXT_START, commands=(), journal_observer=None
+    )
+    simulate_in(again, folder, account).run()
+    opening: SessionStarted = next(iter(read_journal(folder.journal))).event
+    return opening
+
+
+class _Overheard:
+    """A simulated broker, with a list of the fills it told."""
+
+    def __init__(self, broker: SimBroker, told: list[str]) -> None:
+        self._broker, self._told = broker, told
+        self.name = broker.name
+
+    def connect(self) -> None:
+        """Pass on."""
+        self._broker.connect()
+
+    def submit(self, order: Order) -> Ack:
+        """Pass on."""
+        return self._broker.submit(order)
+
+    def cancel(self, order_id: str) -> Ack:
+        """Pass on."""
+        return self._broker.cancel(order_id)
+
+    def poll_fills(self) -> Sequence[BrokerEvent]:
+        """Pass on, and note the fills."""
+        news = self._broker.poll_fills()
+        self._told.extend(item.fill_id for item in news if isinstance(item, BrokerFill))
+        return news
+
+    def find(self, order_id: str) -> BrokerOrder | None:
+        """Pass on."""
+        return self._broker.find(order_id)
+
+    def account(self) -> AccountReport:
+        """Pass on."""
+        return self._broker.account()
+
+    def close(self) -> None:
+        """Pass on."""
+        self._broker.close()
+
+    def next_event_at(self) -> datetime | None:
+        """Pass on."""
+        return self._broker.next_event_at()
