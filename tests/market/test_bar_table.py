@@ -122,6 +122,17 @@ def test_empty_cells_are_refused(table: BarTable) -> None:
         table.read("A")
 
 
+def test_a_file_without_statistics_is_read_all_the_same(table: BarTable) -> None:
+    bars = minutes("A", "2026-03-04 01:31", 9)
+    table.path.mkdir()
+    content = pa.table({name: getattr(bars, name) for name in COLUMNS})
+    parquet.write_table(content, table.path / "A.parquet", write_statistics=False)
+
+    part = table.read("A", utc("2026-03-04 01:33"), utc("2026-03-04 01:36"))
+
+    assert same(part, bars.rows(3, 6))
+
+
 # --- merging ---------------------------------------------------------------------------------
 
 

@@ -194,6 +194,15 @@ def test_a_damaged_file_is_one_error_and_leaves_the_table_as_it_was(
     assert [file.name for file in table.path.iterdir()] == ["A.parquet"]
 
 
+def test_damage_behind_the_first_block_is_found(table: BarTable, tmp_path: Path) -> None:
+    rows = "2026-03-04 01:31,10,10,10,10,100\n" * 80_000  # 2.6 MB; a block is 1 MB
+    path = written(tmp_path, HEADER + rows + "2026-03-04 01:32,11\n")
+
+    with pytest.raises(DataError, match="is damaged"):
+        import_csv(path, table, "A", zone="UTC", label="end")
+    assert len(table.read("A")) == 1
+
+
 def test_a_missing_file_is_named(table: BarTable, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"there is no file .*nowhere\.csv"):
         import_csv(tmp_path / "nowhere.csv", table, "A", zone="UTC", label="end")

@@ -167,6 +167,12 @@ def test_a_gap_across_lunch_is_one_gap() -> None:
     assert "in 1 gaps" in judged(without(118, 119, 120, 121), "data.gaps").summary
 
 
+def test_gaps_with_one_minute_between_them_are_counted_apart() -> None:
+    assert "3 of 240 trading minutes are missing (1.25%) in 3 gaps" in (
+        judged(without(1, 3, 5), "data.gaps").summary
+    )
+
+
 def test_a_missing_day_is_a_gap_when_it_was_asked_for() -> None:
     found = judged(whole_day(), "data.gaps", first=date(2026, 3, 3), last=DAY)
 

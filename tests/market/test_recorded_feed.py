@@ -60,6 +60,13 @@ def test_one_bar_is_not_a_number_and_the_recording_stays_whole() -> None:
     assert not np.isnan(bars.close).any()
 
 
+def test_a_fault_at_a_minute_without_a_bar_changes_nothing() -> None:
+    fault = NotANumber(symbol="A", end=utc("2026-03-04 01:50"))
+    feed = FaultyFeed(RecordedFeed({"A": minutes("A", "2026-03-04 01:31", 3)}), [fault])
+
+    assert feed.bars_until(utc("2026-03-04 02:00"))["A"].close.tolist() == [10.0] * 3
+
+
 def test_repeats_are_left_out_and_counted() -> None:
     fault = Repeated(symbol="A", start=START)
     feed = FaultyFeed(RecordedFeed({"A": minutes("A", "2026-03-04 01:31", 2)}), [fault])
