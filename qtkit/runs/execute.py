@@ -230,6 +230,7 @@ def _run(
     run = KernelRun(folder.notebook, source.path.parent, dict(values), watch)
     mistake: BaseException | None = None
     try:
+        stop.arm()
         write_atomic(folder.notebook, copy)
         _on_a_kernel(run)
     except (KeyboardInterrupt, Exception) as raised:  # noqa: BLE001 - the record tells it

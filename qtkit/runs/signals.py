@@ -14,7 +14,7 @@ _STOPS = (signal.SIGINT, signal.SIGTERM)
 
 
 class StopSignals:
-    """Raises `KeyboardInterrupt` at the first stop signal, and only notes the later ones.
+    """Notes stop signals; while armed, the first one raises `KeyboardInterrupt`.
 
     Attributes
     ----------
@@ -24,7 +24,13 @@ class StopSignals:
 
     def __init__(self) -> None:
         self.seen = 0
+        self._armed = False
+
+    def arm(self) -> None:
+        """Let the next stop signal interrupt; one that came already interrupts now."""
         self._armed = True
+        if self.seen:
+            self._interrupt()
 
     def disarm(self) -> None:
         """Let nothing interrupt what comes now: a record is being written."""
@@ -34,8 +40,12 @@ class StopSignals:
         """Take a signal."""
         self.seen += 1
         if self._armed:
-            self._armed = False
-            raise KeyboardInterrupt
+            self._interrupt()
+
+    def _interrupt(self) -> None:
+        """Interrupt once."""
+        self._armed = False
+        raise KeyboardInterrupt
 
 
 @contextmanager

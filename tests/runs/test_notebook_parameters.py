@@ -30,6 +30,9 @@ pair: tuple[int, int] = (1, 2)
 anything = None
 folder: Path = "x"
 account: str
+odd: "not a type" = 1
+made = Path("x")
+numbers.first = 1
 seed: int = 8
 """
 R_NOTEBOOK = """{"nbformat": 4, "nbformat_minor": 5, "cells": [],
@@ -55,7 +58,7 @@ def test_names_kinds_and_defaults_are_read_without_running_the_cell(
     assert shown["mode"] == ("Literal['paper', 'shadow']", "'paper'")
     assert shown["grid"] == ("dict[str, float]", "{'600519': 0.5}")
     assert shown["account"] == ("str", "")
-    assert len(known) == 14
+    assert len(known) == 16
 
 
 @pytest.mark.parametrize(
@@ -74,6 +77,8 @@ def test_names_kinds_and_defaults_are_read_without_running_the_cell(
         ("pair", [[3, 4]], [3]),
         ("anything", [1, "a", None, [1]], [float("nan"), object()]),
         ("folder", ["a", 1], [Path("a")]),
+        ("odd", ["a", 1], [object()]),
+        ("made", ["a", 1], [Path("a")]),
     ],
 )
 def test_each_kind_takes_its_values_and_no_others(

@@ -259,6 +259,7 @@ def test_a_broken_run_says_where_it_stopped() -> None:
     text = record_text(record(status="failed_cell", cells_run=0, error=ERROR))
 
     assert "Stopped in cell 0 (x): ValueError: no" in text
+    assert "not finished" in record_text(record(status="running", finished=None, cells_run=0))
 
 
 def output(payload: dict[str, Any]) -> dict[str, Any]:

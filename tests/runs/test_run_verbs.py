@@ -129,6 +129,17 @@ def test_the_checklist_is_found_in_the_working_folder(
     assert find_checklist() == here
 
 
+def test_a_missing_checklist_is_told_with_the_places(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("qtkit.runs.smoke.package_folder", lambda: tmp_path / "lib" / "qtkit")
+
+    with pytest.raises(ConfigError, match="the smoke checklist was not found") as refusal:
+        find_checklist()
+    assert str(refusal.value).count("smoke_checklist.ipynb") == 3
+
+
 def test_progress_is_a_bar_on_a_terminal_lines_in_a_log_and_nothing_if_unwanted() -> None:
     class Terminal(io.StringIO):
         def isatty(self) -> bool:
@@ -173,6 +184,7 @@ def test_stop_signals_interrupt_once_and_former_handlers_come_back() -> None:
     before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
 
     with stop_signals(install=True) as stop:
+        stop.arm()
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGTERM)
         os.kill(os.getpid(), signal.SIGINT)
@@ -185,8 +197,18 @@ def test_stop_signals_interrupt_once_and_former_handlers_come_back() -> None:
 
 def test_a_disarmed_stop_is_only_noted() -> None:
     with stop_signals(install=True) as stop:
+        stop.arm()
         stop.disarm()
         os.kill(os.getpid(), signal.SIGTERM)
+
+    assert stop.seen == 1
+
+
+def test_a_stop_that_comes_early_interrupts_as_soon_as_it_may() -> None:
+    with stop_signals(install=True) as stop:
+        os.kill(os.getpid(), signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            stop.arm()
 
     assert stop.seen == 1
 
@@ -209,6 +231,12 @@ def test_the_commit_is_that_of_the_repository_that_tracks_the_folder(tmp_path: P
     assert commit_of(tmp_path) == head
     (tmp_path / "a.py").write_text("x = 2\n")
     assert commit_of(tmp_path) == f"{head}+dirty"
+
+
+def test_without_git_there_is_no_commit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    assert commit_of(Path(__file__).parent) == ""
 
 
 def test_the_environment_is_every_installed_package_once() -> None:

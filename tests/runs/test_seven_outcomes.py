@@ -14,14 +14,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from nbclient.exceptions import CellTimeoutError
 
 from qtkit.core.clock import stopwatch
 from qtkit.core.folders import OutputRoot, RunFolder
 from qtkit.core.verdict import Conclusion
-from qtkit.runs.execute import execute
+from qtkit.runs.execute import _ending, execute
 from qtkit.runs.record import RunRecord, RunStatus
 from qtkit.runs.shelf import list_runs, read_record
 from qtkit.runs.source import read_source
+from qtkit.runs.watch import Silent, Watch
 
 Write = Callable[..., Path]
 Show = Callable[[dict[str, Any]], str]
@@ -308,3 +310,43 @@ def test_the_kernel_is_this_interpreter_with_a_repeatable_environment(
     assert json.loads(said.read_text()) == [
         sys.executable, os.fspath(tmp_path), ["1", "0", "UTC"],
     ]  # fmt: skip
+
+
+def test_a_kernel_that_cannot_start_is_told_with_its_last_words(
+    notebook: Write, root: OutputRoot, tmp_path: Path
+) -> None:
+    """A module of the same name beside the notebook takes the launcher's place."""
+    (tmp_path / "ipykernel_launcher.py").write_text("raise ImportError('the wrong launcher')\n")
+
+    record = execute(notebook("never", "x = 1"), root=root)
+
+    saved(root)
+    assert record.status is RunStatus.KERNEL_DIED
+    assert record.error is not None
+    assert record.error.evalue.endswith("ImportError: the wrong launcher")
+    assert (record.error.cell, record.cells_run) == (None, 0)
+
+
+@pytest.mark.parametrize(
+    ("mistake", "time_limit", "status", "evalue"),
+    [
+        (OSError("disk full"), None, RunStatus.INCOMPLETE, "disk full"),
+        (None, None, RunStatus.INCOMPLETE, "not every cell was run"),
+        (RuntimeError("no answer"), None, RunStatus.KERNEL_DIED, "no answer"),
+        (
+            RuntimeError("no answer"), 0.0, RunStatus.TIMED_OUT,
+            "the run took longer than its time limit of 0 s",
+        ),
+        (CellTimeoutError("Timeout waiting for IOPub output"), None, RunStatus.TIMED_OUT,
+         "Timeout waiting for IOPub output"),
+        (KeyboardInterrupt(), None, RunStatus.INTERRUPTED, "stopped by the operator"),
+    ],
+)  # fmt: skip
+def test_no_ending_without_all_cells_can_pass(
+    mistake: BaseException | None, time_limit: float | None, status: RunStatus, evalue: str
+) -> None:
+    ending = _ending(Watch([0], Silent(), time_limit=time_limit), "", mistake, interrupted=False)
+
+    assert ending.status is status
+    assert ending.error is not None
+    assert ending.error.evalue == evalue
