@@ -248,7 +248,8 @@ def test_a_killed_runner_leaves_a_record_that_says_its_runner_is_gone(
     begun = tmp_path / "begun"
     path = notebook("kill", f"import time\nopen({str(begun)!r}, 'w')\ntime.sleep(60)")
     command = [sys.executable, "-c", _COMMAND, str(path), "--root", str(root.path), "--json"]
-    with subprocess.Popen(command, start_new_session=True) as process:
+    surroundings = {**os.environ, "TMPDIR": str(tmp_path)}  # nobody tidies up after a SIGKILL
+    with subprocess.Popen(command, start_new_session=True, env=surroundings) as process:
         wait_for(tmp_path, process)
         alive = listing(root)
         process.kill()
