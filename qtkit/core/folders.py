@@ -263,6 +263,11 @@ class OutputRoot:
 
     path: Path
 
+    @classmethod
+    def default(cls) -> OutputRoot:
+        """Return ``outputs/`` in the working folder."""
+        return cls(Path("outputs"))
+
     def account(self, mode: str, name: str) -> AccountFolder:
         """Return the folder of an account."""
         return AccountFolder(self.path / "accounts" / mode / safe_name(name, "account"))

@@ -48,8 +48,8 @@ class NamedLock:
             self._lock.acquire(timeout=0)
         except Timeout:
             raise FolderLocked(
-                f"{self._purpose} is in use by {self._described_holder()}; stop that engine first "
-                "(`qtkit sessions` shows it), or use another account. See runbooks/folder-locked.md"
+                f"{self._purpose} is in use by {self._described_holder()}; stop that engine first, "
+                "or use another account. See runbooks/folder-locked.md"
             ) from None
         holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": str(wall_time())}
         write_atomic(self._holder, json.dumps(holder))

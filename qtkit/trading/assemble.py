@@ -42,7 +42,7 @@ from qtkit.trading.engine.state import EngineState
 from qtkit.trading.engine.syslog import SessionLog
 from qtkit.trading.engine.workers import SimulatedWorkers
 from qtkit.trading.ledger.ledger import Ledger
-from qtkit.trading.market_data import MarketData, synthetic_data, table_data
+from qtkit.trading.market_data import MarketData, data_of
 from qtkit.trading.risk.settings import rules_of
 from qtkit.trading.settings import SessionSettings, settings_digest
 from qtkit.trading.strategy.contract import Strategy, StrategySpec
@@ -185,13 +185,7 @@ def data_for(
     plan: SimulationPlan, days: Sequence[date], calendar: Calendar, root: OutputRoot
 ) -> MarketData:
     """Return the bars a plan asks for."""
-    if plan.data is not None:
-        return plan.data
-    if plan.settings.data == "synthetic":
-        table = InstrumentTable.load()
-        instruments = {symbol: table.on(symbol, days[0]) for symbol in plan.spec.symbols}
-        return synthetic_data(instruments, days, plan.spec.exchange, plan.settings.seed)
-    return table_data(root.tables, plan.settings.data, plan.spec.symbols, days, calendar)
+    return plan.data or data_of(plan.spec, plan.settings, days, calendar, root)
 
 
 def trading_days(calendar: Calendar, day: date, count: int) -> tuple[date, ...]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from qtkit.core.errors import StrategyError
 from qtkit.model import events as ev
-from qtkit.model.bars import BarBatch, Bars, nanos
+from qtkit.model.bars import BarBatch, Bars
 from qtkit.model.money import decimal_of
 from qtkit.trading.engine.core import EngineCore
 from qtkit.trading.engine.history import newest, usable_symbols
@@ -50,13 +50,15 @@ class StepDesk:
 
     def __init__(self, core: EngineCore, orders: OrderDesk) -> None:
         self._core, self._orders = core, orders
-        self._prepared: object | None = None
+        self.prepared: object | None = None
+        self._is_prepared = False
         self._heard: datetime | None = None  # when the feed last delivered bars
 
     def prepare(self) -> None:
         """Let the strategy do its heavy work ahead of the day."""
         self._look(frozenset())
-        self._prepared = self._core.strategy.prepare(self._core.view)
+        self.prepared = self._core.strategy.prepare(self._core.view)
+        self._is_prepared = True
 
     def start_listening(self) -> None:
         """Count the feed's silence from now."""
@@ -71,14 +73,15 @@ class StepDesk:
         core.history.extend(good)
         if kept:
             self._heard = core.clock.now()
-        last = tuple(self._last_price(s) for s in core.strategy_symbols if len(good.get(s, ())))
+        last = tuple(self.last_price(s) for s in core.strategy_symbols if len(good.get(s, ())))
         core.record(
             ev.PricesSeen(
                 trading_date=core.state.today, bars=kept, last=last, refused=total - kept
             )
         )
 
-    def _last_price(self, symbol: str) -> ev.LastPrice:
+    def last_price(self, symbol: str) -> ev.LastPrice:
+        """Return a symbol's newest bar as an event carries it."""
         end, close = newest(self._core.history, symbol)
         return ev.LastPrice(symbol=symbol, end=end, close=decimal_of(close))
 
@@ -119,9 +122,12 @@ class StepDesk:
             If the strategy raised, or changed its state while deciding.
         """
         core = self._core
+        if not self._is_prepared:  # a restart after the day's preparation
+            self.prepare()
+            self.objection()
         before = state_digest(core.strategy.state())
         try:
-            intents = tuple(core.strategy.decide(core.view, self._prepared))
+            intents = tuple(core.strategy.decide(core.view, self.prepared))
         except Exception as error:
             raise StrategyError(f"decide raised {type(error).__name__}: {error}") from error
         after = state_digest(core.strategy.state())
@@ -134,7 +140,7 @@ class StepDesk:
                 task_id=task_id,
                 step=step,
                 due=due,
-                prices=tuple(self._last_price(s) for s, fresh in seen.items() if fresh),
+                prices=tuple(self.last_price(s) for s, fresh in seen.items() if fresh),
                 aside=tuple(s for s, fresh in seen.items() if not fresh),
                 intents=len(intents),
                 state_digest=after,
@@ -159,7 +165,3 @@ def _sound(bars: Bars) -> Bars:
         volume=bars.volume[good],
     )
 
-
-def in_nanos(segments: tuple[tuple[datetime, datetime], ...]) -> tuple[tuple[int, int], ...]:
-    """Return segments as nanoseconds since 1970."""
-    return tuple((nanos(start), nanos(end)) for start, end in segments)

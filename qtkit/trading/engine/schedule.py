@@ -22,6 +22,7 @@ __all__ = [
     "catch_up",
     "day_schedule",
     "schedule_digest",
+    "step_times",
 ]
 
 PRIORITY = {
@@ -108,7 +109,7 @@ def day_schedule(day: date, calendar: DayCalendar, table: Timetable) -> tuple[Pl
         rows += [
             ("acquire_live_price", at) for at in _every(segment, table.price_poll_minutes)
         ]
-        rows += [("run_strategy", at) for at in _steps(segment, close, table)]
+        rows += [("run_strategy", at) for at in step_times(segment, close, table)]
     rows.append(("post_close", min(close + _AFTER_CLOSE, midnight)))
     if table.refill:
         rows.append(("refill", min(close + _REFILL_AFTER_CLOSE, midnight)))
@@ -128,7 +129,8 @@ def _every(segment: Segment, minutes: int) -> list[datetime]:
     return found
 
 
-def _steps(segment: Segment, close: datetime, table: Timetable) -> list[datetime]:
+def step_times(segment: Segment, close: datetime, table: Timetable) -> list[datetime]:
+    """Return when the strategy's steps of a segment are due; `close` is the day's."""
     last = close - timedelta(minutes=table.close_offset_minutes)
     return sorted({min(at, last) for at in _every(segment, table.step_minutes)})
 

@@ -263,6 +263,7 @@ class Ledger:
                 limit_price=event.limit_price,
                 reserved_cash=event.reserved_cash,
                 trading_date=day,
+                source=event.source,
                 tag=event.tag,
             ),
         )

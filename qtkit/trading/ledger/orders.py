@@ -31,6 +31,7 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True):
     filled: Decimal = _ZERO  # shares, signed
     broker_order_id: str = ""
     broker_name: str = ""
+    source: str = "strategy"  # or the operator's name
     tag: str = ""
     reason: str = ""  # why it was rejected, doubted, cancelled or lost
     released_cash: Decimal = _ZERO  # account currency it still claimed when it ended
@@ -69,6 +70,7 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True):
             reserved_cash=self.reserved_cash,
             trading_date=self.trading_date,
             broker_order_id=self.broker_order_id,
+            source=self.source,
             tag=self.tag,
         )
 
@@ -86,6 +88,7 @@ def reopened(order: OpenOrder) -> OrderState:
         reserved_cash=order.reserved_cash,
         trading_date=order.trading_date,
         broker_order_id=order.broker_order_id,
+        source=order.source,
         tag=order.tag,
         moves=(f"opened as {order.status}",),
     )

@@ -1,0 +1,140 @@
+"""`qtkit journal`: look into what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+import msgspec
+
+from qtkit.model.events import BY_KIND, Entry
+
+__all__ = ["journal"]
+
+_DIFFERENT = 1
+
+
+@click.group()
+def journal() -> None:
+    """Verify, show, follow and compare journals.
+
+    JOURNAL is a journal file or a session's folder.
+    """
+
+
+def _file(path: Path) -> Path:
+    from qtkit.core.folders import SessionFolder
+
+    return SessionFolder(path).journal if path.is_dir() else path
+
+
+def _line(entry: Entry) -> str:
+    return f"{entry.seq:>7}  {entry.at:%Y-%m-%d %H:%M:%S}Z  {_told(entry)}"
+
+
+def _told(entry: Entry) -> str:
+    fields = msgspec.to_builtins(entry.event)
+    kind = fields.pop("kind")
+    fields.pop("trading_date", None)
+    return f"{kind:<20} " + " ".join(f"{k}={_short(v)}" for k, v in fields.items() if v != "")
+
+
+def _short(value: object) -> str:
+    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return text if len(text) <= 60 else f"{text[:57]}..."  # noqa: PLR2004 - a line's worth
+
+
+def _print(entries: Iterable[Entry], *, as_json: bool) -> None:
+    for entry in entries:
+        click.echo(msgspec.json.encode(entry).decode() if as_json else _line(entry))
+
+
+@journal.command()
+@click.argument("path", metavar="JOURNAL", type=click.Path(path_type=Path, exists=True))
+def verify(path: Path) -> None:
+    """Check numbers, chain and every line; exits 3 when a line cannot be trusted."""
+    from qtkit.journal import summarise
+
+    found = summarise(_file(path))
+    span = f", {found.first:%Y-%m-%d %H:%M:%S}Z to {found.last:%Y-%m-%d %H:%M:%S}Z" if found.last else ""
+    click.echo(f"sound: {found.entries} entries{span}; last link {found.link}")
+    if found.torn_bytes:
+        click.echo(
+            f"the last line is torn ({found.torn_bytes} bytes): the next start cuts it off; "
+            "see runbooks/journal-corrupt.md"
+        )
+
+
+@journal.command()
+@click.argument("path", metavar="JOURNAL", type=click.Path(path_type=Path, exists=True))
+@click.option("--kind", "kinds", multiple=True, help="Only events of this kind; may be repeated.")
+@click.option("--from", "first", type=int, default=1, show_default=True, help="First line.")
+@click.option("--to", "last", type=int, help="Last line.")
+@click.option("--json", "as_json", is_flag=True)
+def show(path: Path, *, kinds: tuple[str, ...], first: int, last: int | None, as_json: bool) -> None:
+    """Print entries, one a line."""
+    from qtkit.journal import read_journal
+
+    wanted = _classes(kinds)
+    chosen = (
+        e
+        for e in read_journal(_file(path))
+        if e.seq >= first and (last is None or e.seq <= last) and isinstance(e.event, wanted)
+    )
+    _print(chosen, as_json=as_json)
+
+
+def _classes(kinds: tuple[str, ...]) -> tuple[type, ...]:
+    unknown = sorted(set(kinds) - BY_KIND.keys())
+    if unknown:
+        raise click.UsageError(
+            f"no event is called {', '.join(unknown)}; there are {', '.join(sorted(BY_KIND))}"
+        )
+    return tuple(BY_KIND[kind] for kind in kinds) or tuple(BY_KIND.values())
+
+
+@journal.command()
+@click.argument("path", metavar="JOURNAL", type=click.Path(path_type=Path, exists=True))
+@click.option("-n", "count", type=click.IntRange(min=1), default=20, show_default=True)
+@click.option("--json", "as_json", is_flag=True)
+def tail(path: Path, *, count: int, as_json: bool) -> None:
+    """Print the last entries."""
+    from collections import deque
+
+    from qtkit.journal import read_journal
+
+    _print(deque(read_journal(_file(path)), maxlen=count), as_json=as_json)
+
+
+@journal.command()
+@click.argument("left", type=click.Path(path_type=Path, exists=True))
+@click.argument("right", type=click.Path(path_type=Path, exists=True))
+@click.pass_context
+def compare(ctx: click.Context, *, left: Path, right: Path) -> None:
+    """Show the first difference of two journals; exits 1 when there is one."""
+    from qtkit.journal import compare as compared
+    from qtkit.journal import read_journal
+
+    found = compared(read_journal(_file(left)), read_journal(_file(right)))
+    click.echo(str(found))
+    ctx.exit(0 if found.equal else _DIFFERENT)
+
+
+@journal.command()
+@click.argument("path", metavar="JOURNAL", type=click.Path(path_type=Path, exists=True))
+@click.argument("order_id")
+@click.option("--json", "as_json", is_flag=True)
+@click.pass_context
+def story(ctx: click.Context, *, path: Path, order_id: str, as_json: bool) -> None:
+    """Tell what happened to one order; exits 3 when the journal does not know it."""
+    from qtkit.core.errors import DataError
+    from qtkit.journal import read_journal
+    from qtkit.journal import story as told
+
+    entries = list(told(read_journal(_file(path)), order_id))
+    if not entries:
+        raise DataError(f"the journal knows no order {order_id!r}; `qtkit journal show {path} "
+                        "--kind order_requested` lists them")  # fmt: skip
+    _print(entries, as_json=as_json)
+    ctx.exit(0)

@@ -1,0 +1,39 @@
+"""Options that several verbs share."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import click
+
+__all__ = ["DAY", "ROOT", "root_option"]
+
+
+class _Day(click.ParamType[date]):
+    """A date, YYYY-MM-DD."""
+
+    name = "date"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> date:
+        """Return the date, or fail with what was expected."""
+        if isinstance(value, date):
+            return value
+        try:
+            return date.fromisoformat(str(value))
+        except ValueError:
+            self.fail(f"{value!r} is no date; expected YYYY-MM-DD, such as 2026-03-04", param, ctx)
+
+
+DAY = _Day()
+ROOT = Path("outputs")
+
+root_option = click.option(
+    "--root",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=ROOT,
+    show_default=True,
+    help="Where everything is written.",
+)

@@ -1,0 +1,190 @@
+"""Backtests: the same engine with journal and broker in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from qtkit.core.calendars import exchange_calendar
+from qtkit.core.clock import ManualClock
+from qtkit.core.errors import ConfigError
+from qtkit.core.folders import OutputRoot
+from qtkit.core.render import Table, html_table, mimebundle, text_table
+from qtkit.journal import MemoryJournal
+from qtkit.model.books import Book
+from qtkit.model.events import FORMAT, Entry, OrderFilled, OrderRefused, SessionStarted
+from qtkit.trading.assemble import engine_core, sim_market
+from qtkit.trading.brokers.simulator import SimBroker
+from qtkit.trading.brokers.stores import MemoryBook
+from qtkit.trading.engine.backtest import Backtest
+from qtkit.trading.engine.files import NoFiles
+from qtkit.trading.engine.syslog import NullLog
+from qtkit.trading.market_data import MarketData, data_of
+from qtkit.trading.metrics.measures import max_drawdown
+from qtkit.trading.settings import SessionSettings, settings_digest
+from qtkit.trading.strategy.contract import StrategySpec
+
+__all__ = ["BacktestResult", "backtest", "run_backtest"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BacktestResult:
+    """What a backtest came to."""
+
+    strategy: str
+    days: tuple[date, ...]
+    steps: int
+    entries: Sequence[Entry] = field(repr=False)
+    closing: Book = field(repr=False)
+    equity: dict[date, Decimal] = field(repr=False)  # at each day's close, account currency
+    opening_cash: Decimal
+
+    @property
+    def fills(self) -> list[OrderFilled]:
+        """Every execution, in order."""
+        return [e.event for e in self.entries if isinstance(e.event, OrderFilled)]
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The numbers, as JSON; money in account currency."""
+        fills = self.fills
+        last = self.equity[self.days[-1]]
+        curve = [float(self.opening_cash), *(float(value) for value in self.equity.values())]
+        return {
+            "strategy": self.strategy,
+            "first_day": str(self.days[0]),
+            "last_day": str(self.days[-1]),
+            "days": len(self.days),
+            "steps": self.steps,
+            "fills": len(fills),
+            "refusals": sum(isinstance(e.event, OrderRefused) for e in self.entries),
+            "fees": str(sum((f.commission + f.tax for f in fills), Decimal(0))),
+            "opening_cash": str(self.opening_cash),
+            "closing_cash": str(self.closing.cash),
+            "closing_equity": str(last),
+            "return": str(round(last / self.opening_cash - 1, 6)),
+            "max_drawdown": f"{max_drawdown(curve):.6f}",
+            "positions": {p.symbol: str(p.quantity) for p in self.closing.positions},
+        }
+
+    def _table(self) -> Table:
+        rows = tuple((name.replace("_", " "), str(value)) for name, value in self.summary.items())
+        return Table(title=f"Backtest of {self.strategy}", columns=("", ""), rows=rows)
+
+    def __str__(self) -> str:
+        return text_table(self._table())
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        payload = {"format": 1, "type": "backtest", **self.summary}
+        return mimebundle(str(self), html_table(self._table()), payload)
+
+
+def backtest(
+    spec: StrategySpec,
+    start: date,
+    end: date,
+    *,
+    settings: SessionSettings | None = None,
+    data: MarketData | None = None,
+    root: OutputRoot | None = None,
+) -> BacktestResult:
+    """Run a strategy over the trading dates from `start` to `end`, both included.
+
+    Parameters
+    ----------
+    spec
+        The strategy.
+    start, end
+        Dates of the exchange.
+    settings
+        As for a session; the mode is always ``backtest``.
+    data
+        Bars; None: what the settings name.
+    root
+        Where local tables are.
+
+    Raises
+    ------
+    ConfigError
+        If there is no trading date in between.
+    DataError
+        If bars are missing.
+    StrategyError
+        If the strategy raises.
+    """
+    chosen = (settings or SessionSettings()).model_copy(update={"mode": "backtest"})
+    calendar = exchange_calendar(spec.exchange)
+    days = calendar.sessions(start, end) if start <= end else ()
+    if not days:
+        raise ConfigError(
+            f"there is no trading date of {spec.exchange} from {start} to {end}; "
+            "choose a longer span, the start not after the end"
+        )
+    found = data or data_of(spec, chosen, days, calendar, root or OutputRoot.default())
+    return run_backtest(spec, chosen, days, found)
+
+
+def run_backtest(
+    spec: StrategySpec, settings: SessionSettings, days: Sequence[date], data: MarketData
+) -> BacktestResult:
+    """Run a strategy over given dates and bars; see `backtest`."""
+    calendar = exchange_calendar(spec.exchange)
+    clock = ManualClock(calendar.segments(days[0])[0].start)
+    journal = MemoryJournal(clock)
+    broker = SimBroker(
+        book=MemoryBook(),
+        market=sim_market(data, calendar),
+        clock=clock,
+        settings=settings.simulator(),
+    )
+    broker.open_account(spec.opening_cash)
+    core = engine_core(
+        spec=spec,
+        settings=settings,
+        clock=clock,
+        journal=journal,
+        broker=broker,
+        calendar=calendar,
+        data=data,
+        strategy=spec.make(),
+        log=NullLog(),
+        files=NoFiles(),
+        kill_file=None,
+        columns=data.bars,
+    )
+    engine = Backtest(core, clock, _opening(spec, settings))
+    engine.run(days)
+    return BacktestResult(
+        strategy=spec.name,
+        days=tuple(days),
+        steps=engine.steps,
+        entries=tuple(journal.entries()),
+        closing=core.state.ledger.book(),
+        equity=engine.equity,
+        opening_cash=spec.opening_cash,
+    )
+
+
+def _opening(spec: StrategySpec, settings: SessionSettings) -> SessionStarted:
+    told = settings.for_journal(spec)
+    return SessionStarted(
+        format=FORMAT,
+        mode="backtest",
+        account="backtest",
+        strategy=spec.name,
+        symbols=spec.symbols,
+        exchange=spec.exchange,
+        settings=told,
+        settings_digest=settings_digest(told),
+        seed=settings.seed,
+        opening=Book(cash=spec.opening_cash),
+        killed=False,
+        next_order=1,
+        strategy_state={},
+        known_fills=(),
+        predecessor="",
+    )
+

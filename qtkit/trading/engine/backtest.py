@@ -1,0 +1,215 @@
+"""The engine's quick way through history: the same desks, fed from columns.
+
+Bars stay columns; only decisions that want something, orders, fills and state changes are events.
+Steps in which nothing happens cost one call of the strategy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qtkit.core.clock import ManualClock
+from qtkit.core.errors import StrategyError
+from qtkit.model import events as ev
+from qtkit.model.bars import nanos, time_of
+from qtkit.model.intents import Intent
+from qtkit.model.money import decimal_of
+from qtkit.trading.engine.closing import ClosingDesk
+from qtkit.trading.engine.core import EngineCore
+from qtkit.trading.engine.decision import StepDesk, state_digest
+from qtkit.trading.engine.order_desk import OrderDesk
+from qtkit.trading.engine.schedule import Segment, step_times
+from qtkit.trading.engine.states import EngineStatus
+
+__all__ = ["Backtest"]
+
+_NEVER = np.iinfo(np.int64).max
+
+
+class Backtest:
+    """Runs whole days of history on an engine's parts.
+
+    Parameters
+    ----------
+    core
+        An engine's shared parts, with a history made of columns.
+    clock
+        The one in `core`.
+    opening
+        What it starts from.
+    """
+
+    def __init__(self, core: EngineCore, clock: ManualClock, opening: ev.SessionStarted) -> None:
+        self._core, self._clock, self._opening = core, clock, opening
+        self._orders = OrderDesk(core)
+        self._steps = StepDesk(core, self._orders)
+        self._closing = ClosingDesk(core, self._orders)
+        self._saved = ""  # digest of the strategy's state: deciding must not change it
+        self.steps = 0
+        self.equity = dict[date, Decimal]()  # at each day's close, account currency
+
+    def run(self, days: Sequence[date]) -> None:
+        """Live through trading dates, in order, and end the session.
+
+        Raises
+        ------
+        StrategyError
+            If the strategy raises or changes its state while deciding; nothing goes on after it.
+        """
+        core = self._core
+        core.record(self._opening)
+        core.strategy.restore(core.state.strategy_state)
+        self._orders.connect()
+        self._move(EngineStatus.SLEEPING, "start")
+        for day in days:
+            self._live_through(day)
+        core.record(ev.StopRequested(trading_date=core.state.today, by="qtkit", reason="end_of_data"))
+        self._closing.stop()
+
+    def _move(self, after: EngineStatus, because: str) -> None:
+        core = self._core
+        core.record(
+            ev.StatusChanged(
+                trading_date=core.state.today,
+                before=core.state.status,
+                after=after,
+                because=because,
+            )
+        )
+
+    def _live_through(self, day: date) -> None:
+        core, segments = self._core, self._core.calendar.segments(day)
+        core.segments = tuple((nanos(s.start), nanos(s.end)) for s in segments)
+        self._clock.set(segments[0].start)
+        closes = {s: core.close_before(s, day) for s in core.strategy_symbols}
+        core.record(
+            ev.DayStarted(
+                trading_date=day, open=True, last_closes={s: c for s, c in closes.items() if c}
+            )
+        )
+        self._saved = state_digest(core.strategy.state())
+        self._steps.prepare()
+        for segment in segments:
+            self._clock.set(segment.start)
+            self._move(EngineStatus.RUNNING, "open_market")
+            self._trade(segment, segments[-1].end, day)
+            self._news_until(nanos(segment.end))
+            self._clock.set(segment.end)
+            self._move(EngineStatus.SLEEPING, "close_market")
+        self._closing.close_day(day, early=False)
+        self.equity[day] = core.state.ledger.equity(self._last_prices())
+
+    def _last_prices(self) -> dict[str, Decimal]:
+        held = self._core.state.ledger.positions
+        return {s: decimal_of(self._core.history.last_close(s)) for s in held}
+
+    # --- one segment -------------------------------------------------------------------------
+
+    def _trade(self, segment: Segment, close: datetime, day: date) -> None:
+        """Ask the strategy at each step of a segment."""
+        core = self._core
+        dues = np.array(
+            [nanos(at) for at in step_times(segment, close, core.settings.timetable)], np.int64
+        )
+        shown = [
+            (series, np.searchsorted(series.end, dues, "right").tolist())
+            for series in core.history.series.values()
+        ]
+        usable = self._usable(dues)
+        times = dues.tolist()
+        view, decide, prepared = core.view, core.strategy.decide, self._steps.prepared
+        wake = self._next_news()
+        number = self.steps
+        for k, due in enumerate(times):
+            for series, sizes in shown:
+                series.size = sizes[k]
+            if due >= wake:
+                self._news_until(due)
+                wake = self._next_news()
+            if usable is None:
+                view.tick(due)
+            elif usable[k]:
+                view.move(due, day, usable[k], core.state.ledger)
+            else:
+                continue  # no symbol has a usable price
+            intents = decide(view, prepared)
+            if intents:
+                self._place(tuple(intents), due, number + k, usable[k] if usable else None)
+                wake = self._next_news()
+        self.steps += len(times)
+
+    def _usable(self, dues: NDArray[np.int64]) -> list[frozenset[str]] | None:
+        """Return each step's symbols with a fresh price; None where all have one at each step."""
+        core = self._core
+        names = list(core.history.series)
+        fresh = np.array([self._fresh(name, dues) for name in names])
+        core.view.move(int(dues[0]), core.state.today or date.min, None, core.state.ledger)
+        if fresh.all():
+            return None
+        return [
+            frozenset(name for name, ok in zip(names, column, strict=True) if ok)
+            for column in fresh.T
+        ]
+
+    def _fresh(self, symbol: str, dues: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Whether a symbol's newest bar at each step is of today, fresh and positive."""
+        core = self._core
+        series = core.history.series[symbol]
+        if not series.end.size:
+            return np.zeros(dues.size, bool)
+        last = np.searchsorted(series.end, dues, "right") - 1
+        ends = series.end[np.maximum(last, 0)]
+        age = sum(
+            np.maximum(0, np.minimum(end, dues) - np.maximum(start, ends))
+            for start, end in core.segments
+        )
+        close = series.columns["close"][np.maximum(last, 0)]
+        limit = core.settings.max_price_age_seconds * 1e9
+        return (last >= 0) & (ends > core.segments[0][0]) & (age <= limit) & (close > 0)
+
+    def _place(
+        self, intents: tuple[Intent, ...], due: int, step: int, usable: frozenset[str] | None
+    ) -> None:
+        """Record a decision that wants something, and place it."""
+        core = self._core
+        if not intents:
+            return
+        self._clock.set(time_of(due))
+        found = state_digest(core.strategy.state())
+        if found != self._saved:
+            raise StrategyError("decide changed what state() returns; move the state in on_fill")
+        wanted = dict.fromkeys(i.symbol for i in intents if i.symbol in core.history.series)
+        core.record(
+            ev.DecisionTaken(
+                trading_date=core.state.today,
+                task_id=f"step-{step}",
+                step=step,
+                due=time_of(due).astimezone(UTC),
+                prices=tuple(self._steps.last_price(s) for s in wanted if usable is None or s in usable),
+                aside=(),
+                intents=len(intents),
+                state_digest=found,
+            )
+        )
+        self._orders.place(intents, source="strategy", step=step)
+
+    # --- news --------------------------------------------------------------------------------
+
+    def _next_news(self) -> int:
+        at = self._core.broker.next_event_at()
+        return _NEVER if at is None else nanos(at)
+
+    def _news_until(self, due: int) -> None:
+        """Take the broker's news one by one, each at its own time, up to a moment."""
+        while (wake := self._next_news()) <= due:
+            self._clock.set(time_of(wake))
+            saved = self._core.journal.seq
+            self._orders.take_news()
+            if self._core.journal.seq == saved and self._next_news() <= wake:
+                break  # nothing more comes of it before the clock moves
+        self._saved = state_digest(self._core.strategy.state())
