@@ -20,6 +20,7 @@ from pydantic import JsonValue
 
 from qtkit.core.clock import wall_time
 from qtkit.core.folders import OutputRoot, RunFolder, write_atomic
+from qtkit.core.surroundings import surroundings
 from qtkit.runs.compare import compare
 from qtkit.runs.gathering import Gathered, gather
 from qtkit.runs.parameters import checked
@@ -36,7 +37,6 @@ from qtkit.runs.report import record_page
 from qtkit.runs.shelf import last_good, still_running, tries_since
 from qtkit.runs.signals import StopSignals, stop_signals
 from qtkit.runs.source import Source, read_source, without_slow_import
-from qtkit.runs.surroundings import surroundings
 from qtkit.runs.watch import CELL_KEY, KernelRun, Watch
 
 __all__ = ["RunInterrupted", "execute"]

@@ -23,7 +23,7 @@ from papermill.log import logger
 
 from qtkit.core.folders import write_atomic
 from qtkit.core.render import json_text
-from qtkit.runs.surroundings import package_folder
+from qtkit.core.surroundings import package_folder
 from qtkit.runs.watch import KernelRun
 
 __all__ = ["run_notebook"]

@@ -8,12 +8,12 @@ from pathlib import Path
 from qtkit.core.errors import ConfigError
 from qtkit.core.folders import OutputRoot, RunFolder
 from qtkit.core.render import mark, text_report
+from qtkit.core.surroundings import package_folder
 from qtkit.runs.compare import differences_table
 from qtkit.runs.execute import execute
 from qtkit.runs.record import RunRecord
 from qtkit.runs.report import error_sentence, open_findings, stages_table
 from qtkit.runs.source import read_source
-from qtkit.runs.surroundings import package_folder
 
 __all__ = ["find_checklist", "smoke", "smoke_text"]
 

@@ -20,10 +20,10 @@ from qtkit.cli.runs import runs
 from qtkit.cli.smoke import smoke
 from qtkit.core.errors import ConfigError
 from qtkit.core.folders import OutputRoot
+from qtkit.core.surroundings import commit_of, surroundings
 from qtkit.runs.progress import Bar, Lines, progress_for
 from qtkit.runs.signals import stop_signals
 from qtkit.runs.smoke import find_checklist
-from qtkit.runs.surroundings import commit_of, surroundings
 from qtkit.runs.watch import Silent, Watch, first_line
 
 Write = Callable[..., Path]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import qtkit
 
-__all__ = ["Surroundings", "commit_of", "package_folder", "surroundings"]
+__all__ = ["Surroundings", "commit_of", "package_folder", "surroundings", "toolkit_version"]
 
 _PATIENCE = 10.0  # seconds for one git command
 
@@ -28,7 +28,7 @@ class Surroundings:
 def surroundings() -> Surroundings:
     """Return what this process runs on."""
     return Surroundings(
-        toolkit_version=_toolkit_version(),
+        toolkit_version=toolkit_version(),
         commit=commit_of(package_folder()),
         python=platform.python_version(),
         environment=_environment(),
@@ -40,7 +40,7 @@ def package_folder() -> Path:
     return Path(qtkit.__path__[0])
 
 
-def _toolkit_version() -> str:
+def toolkit_version() -> str:
     """Return the installed version; a bare checkout has none."""
     try:
         return version("qtkit")
