@@ -331,6 +331,15 @@ class BrokerContract:
         assert (end.how, end.at) == ("expired", at("15:00"))
         assert broker.account().open_orders == ()
 
+    def test_what_is_left_at_the_close_does_not_see_the_next_day(self) -> None:
+        broker = self.opened()
+        self.clock.set(at("14:59"))
+        broker.submit(order(1, 3000))
+
+        news = self.news_at("09:31", NEXT_DAY)
+
+        assert [getattr(e, "quantity", getattr(e, "how", "")) for e in news] == [D(1000), "expired"]
+
     # --- news and connections ----------------------------------------------------------------
 
     def test_news_come_once_on_a_connection_and_again_on_a_new_one(self) -> None:

@@ -116,6 +116,11 @@ class Floor:
     def __bool__(self) -> bool:
         return bool(self._places)
 
+    def open_orders(self) -> list[OrderRow]:
+        """Return the orders that can still execute, in order of arrival."""
+        rows = (place.row for place in self._places.values())
+        return sorted((row for row in rows if row.is_open), key=lambda row: row.number)
+
     @property
     def reserved_cash(self) -> Decimal:
         """Cash set aside for working buys, account currency."""

@@ -258,7 +258,7 @@ class SimBroker:
         return AccountReport(
             cash=self._account.cash + self._faults.cash_off(now),
             positions={symbol: quantity for symbol, quantity in positions.items() if quantity},
-            open_orders=tuple(row.seen() for row in self._account.orders.values() if row.is_open),
+            open_orders=tuple(row.seen() for row in self._floor.open_orders()),
         )
 
     # --- inside ------------------------------------------------------------------------------

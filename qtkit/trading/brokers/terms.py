@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 
 from qtkit.core.errors import ConfigError, DataError
+from qtkit.market.instruments import price_band
 from qtkit.model.bars import nanos
 from qtkit.model.instruments import Instrument
 from qtkit.trading.brokers.sim_setup import SimMarket
 
-__all__ = ["Band", "DatedTerms", "Terms", "price_band"]
-
-_ONE = Decimal(1)
+__all__ = ["Band", "DatedTerms", "Terms"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,30 +21,6 @@ class Band:
 
     low: Decimal  # account currency per share
     high: Decimal
-
-
-def price_band(close: Decimal, limit: Decimal, tick: Decimal) -> Band:
-    """Return the band around the last close, its ends rounded half-up to the tick.
-
-    Parameters
-    ----------
-    close
-        Last close before the date, account currency per share, > 0.
-    limit
-        Share of `close`, e.g. 0.10.
-    tick
-        Price step, account currency per share.
-
-    Examples
-    --------
-    >>> price_band(Decimal("10.05"), Decimal("0.10"), Decimal("0.01"))
-    Band(low=Decimal('9.05'), high=Decimal('11.06'))
-    """
-    low, high = (
-        ((close * share / tick).to_integral_value(rounding=ROUND_HALF_UP) * tick).quantize(tick)
-        for share in (_ONE - limit, _ONE + limit)
-    )
-    return Band(low, high)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,13 +80,11 @@ class DatedTerms:
         except (ConfigError, DataError) as unknown:
             raise LookupError(str(unknown)) from unknown
         last = self._market.close_before(symbol, day)
-        band = None
-        if last is not None and instrument.price_limit is not None:
-            band = price_band(last, instrument.price_limit, instrument.tick)
+        ends = None if last is None else price_band(instrument, last)
         close = self._market.market_close(day)
         return Terms(
             instrument=instrument,
-            band=band,
+            band=None if ends is None else Band(*ends),
             settles=self._market.settle_date(day, instrument.settle_days),
             close=0 if close is None else nanos(close),
         )

@@ -6,13 +6,16 @@ import math
 from datetime import timedelta
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from qtkit.core.errors import BeyondCalendar, ConfigError
+from qtkit.model.orders import OrderType
 from qtkit.trading.brokers.protocol import BrokerFill
 from qtkit.trading.brokers.sim_setup import SimSettings, chance
 from qtkit.trading.brokers.simulator import SimBroker
 from qtkit.trading.brokers.stores import MemoryBook
+from qtkit.trading.brokers.terms import Band, DatedTerms
 from tests.trading.brokers.sim_world import (
     DAY,
     OTHER,
@@ -287,3 +290,51 @@ def test_what_the_client_confirmed_is_not_told_again() -> None:
         "sim-000001-2",
         "sim-000001-3",
     ]
+
+
+@pytest.mark.parametrize(
+    ("close", "low", "high"),
+    [
+        ("10.05", "9.05", "11.06"),  # 9.045 and 11.055: halves up
+        ("10.04", "9.04", "11.04"),  # 9.036 and 11.044
+    ],
+)
+def test_the_ends_of_the_band_are_rounded_half_up_to_the_tick(
+    close: str, low: str, high: str
+) -> None:
+    terms = DatedTerms(market_of({}, close)).of(SHARE, DAY)
+    assert terms.band == Band(D(low), D(high))
+
+
+@pytest.mark.parametrize(
+    ("limit", "reserve", "code"),
+    [("NaN", "11.00", "bad_price"), ("-1", "11.00", "bad_price"), (None, "0", "bad_price")],
+)
+def test_a_price_that_is_none_is_refused(limit: str | None, reserve: str, code: str) -> None:
+    broker = SimBroker(book=MemoryBook(), market=market_of({}), clock=clock_at("09:30"))
+    broker.open_account(D(1_000_000))
+    broker.connect()
+    assert broker.submit(order(1, 100, limit, reserve=reserve)).reason_code == code
+
+
+def test_a_limit_price_and_its_type_belong_together() -> None:
+    broker = SimBroker(book=MemoryBook(), market=market_of({}), clock=clock_at("09:30"))
+    broker.open_account(D(1_000_000))
+    broker.connect()
+    without = msgspec.structs.replace(order(1, 100), order_type=OrderType.LIMIT)
+    beside = msgspec.structs.replace(order(2, 100), limit_price=D("10.00"))
+    assert broker.submit(without).reason == "a limit order needs a limit price above 0, was None"
+    assert broker.submit(beside).reason == "a market order has no limit price, was 10.00"
+
+
+def test_everything_wrong_with_an_order_is_told_at_once() -> None:
+    broker = SimBroker(book=MemoryBook(), market=market_of({}), clock=clock_at("09:30"))
+    broker.open_account(D(1_000_000))
+    broker.connect()
+    ack = broker.submit(order(1, 150, "12.005"))
+    assert ack.reason_code == "lot"
+    assert ack.reason == (
+        "quantity must be a multiple of 100 shares, was 150; "
+        "limit price must be a multiple of 0.01, was 12.005; "
+        "limit price must be from 9.00 to 11.00 on this date, was 12.005"
+    )
