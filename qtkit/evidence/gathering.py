@@ -233,6 +233,11 @@ class Evidence:
         return task_stories(self)
 
     @cached_property
+    def decided(self) -> frozenset[str]:
+        """Ids of the steps for which a decision is recorded."""
+        return frozenset(entry.event.task_id for entry in self.of(ev.DecisionTaken))
+
+    @cached_property
     def tally(self) -> Tally:
         """Cash, positions and orders, worked out from the events by the checks' own arithmetic."""
         return Tally.of(self.origin or self, day=self.day)

@@ -32,7 +32,8 @@ class Span:
 def spans_of(evidence: Evidence) -> Iterator[Span]:
     """Yield each stretch of a status; a crash cuts a stretch in two, without the downtime."""
     changes = evidence.of(StatusChanged)
-    for change, following in zip(changes, [*changes[1:], None], strict=True):
+    for number, change in enumerate(changes, 1):
+        following = changes[number] if number < len(changes) else None
         end = following.at if following else evidence.until
         left_by = following.event.because if following else ""
         since = change.at

@@ -1,0 +1,40 @@
+"""The checklist: one function per stage, each judging a session, a folder or a target."""
+
+from qtkit.stages.catalogue import all_stages, stage_named
+from qtkit.stages.checking import Check, check
+from qtkit.stages.grid import grid
+from qtkit.stages.phase_0 import phase_0
+from qtkit.stages.phase_1 import phase_1
+from qtkit.stages.phase_2 import phase_2
+from qtkit.stages.phase_3 import phase_3
+from qtkit.stages.phase_4a import phase_4a
+from qtkit.stages.phase_4b import phase_4b
+from qtkit.stages.phase_35 import phase_35
+from qtkit.stages.report import StageReport, junit, overall
+from qtkit.stages.skipping import skip_table
+from qtkit.stages.sources import Source, newest_session, session_named
+from qtkit.stages.stage import Stage, judge
+
+__all__ = [
+    "Check",
+    "Source",
+    "Stage",
+    "StageReport",
+    "all_stages",
+    "check",
+    "grid",
+    "judge",
+    "junit",
+    "newest_session",
+    "overall",
+    "phase_0",
+    "phase_1",
+    "phase_2",
+    "phase_3",
+    "phase_4a",
+    "phase_4b",
+    "phase_35",
+    "session_named",
+    "skip_table",
+    "stage_named",
+]

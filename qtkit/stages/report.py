@@ -1,0 +1,145 @@
+"""What a stage found: as text, as HTML in JupyterLab, as JSON, and as JUnit XML for a CI server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from html import escape
+
+from qtkit.core.render import (
+    html_report,
+    mimebundle,
+    verdict_counts,
+    verdict_json,
+    verdict_table,
+    verdict_text,
+)
+from qtkit.core.verdict import Conclusion, Status, Verdict, conclude
+
+__all__ = ["StageReport", "junit", "overall"]
+
+_WIDTH = 100  # columns of the heading
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageReport:
+    """The verdicts of one stage on one source.
+
+    Attributes
+    ----------
+    stage
+        Id, e.g. ``"2"`` or ``"4-A"``.
+    label
+        As people say it, e.g. ``"Phase 2"``.
+    title
+        What the stage is about.
+    source
+        What was judged.
+    verdicts
+        In the order of the stage's checks.
+    titles
+        The checks' titles, in the same order.
+    """
+
+    stage: str
+    label: str
+    title: str
+    source: str
+    verdicts: tuple[Verdict, ...]
+    titles: tuple[str, ...] = ()
+
+    @property
+    def conclusion(self) -> Conclusion:
+        """What the verdicts add up to."""
+        return conclude(self.verdicts)
+
+    @property
+    def heading(self) -> str:
+        """Label, title and conclusion on one line, how many of each at its end."""
+        left = f"{self.label} · {self.title} · {self.conclusion.upper()}"
+        return f"{left}  {verdict_counts(self.verdicts):>{max(0, _WIDTH - len(left) - 2)}}"
+
+    def verdict(self, check_id: str) -> Verdict:
+        """Return the verdict of one check.
+
+        Raises
+        ------
+        KeyError
+            If the stage has no such check.
+        """
+        found = {v.rule: v for v in self.verdicts}
+        return found[check_id]
+
+    def as_json(self) -> dict[str, object]:
+        """Return the report as JSON."""
+        return {
+            "format": 1,
+            "type": "stage_report",
+            "stage": self.stage,
+            "label": self.label,
+            "title": self.title,
+            "source": self.source,
+            "conclusion": str(self.conclusion),
+            "verdicts": [verdict_json(v) for v in self.verdicts],
+        }
+
+    def __str__(self) -> str:
+        return f"{self.heading}\n{verdict_text(self.verdicts)}"
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, object]:
+        counts = verdict_counts(self.verdicts)
+        html = html_report(
+            f"{self.label} · {self.title}",
+            f"{self.source}: {counts}",
+            verdict_table("", self.verdicts),
+            status=self.conclusion,
+        )
+        return mimebundle(str(self), html, self.as_json())
+
+
+def overall(reports: Iterable[StageReport]) -> Conclusion:
+    """Return what several stages add up to: all of them have to pass."""
+    found = {report.conclusion for report in reports}
+    if Conclusion.BLOCKED in found:
+        return Conclusion.BLOCKED
+    return Conclusion.PASSED if found == {Conclusion.PASSED} else Conclusion.PENDING
+
+
+def junit(reports: Sequence[StageReport]) -> str:
+    """Return reports as JUnit XML: a suite for each stage, a case for each check."""
+    suites = "".join(_suite(report) for report in reports)
+    return f'<?xml version="1.0" encoding="utf-8"?>\n<testsuites>\n{suites}</testsuites>\n'
+
+
+def _suite(report: StageReport) -> str:
+    counted = [v.status for v in report.verdicts]
+    waiting = counted.count(Status.SKIP) + counted.count(Status.PENDING)
+    cases = "".join(
+        _case(report, verdict, title)
+        for verdict, title in zip(report.verdicts, report.titles, strict=True)
+    )
+    return (
+        f'<testsuite name="{escape(report.label)}" tests="{len(counted)}" '
+        f'failures="{counted.count(Status.FAIL)}" errors="{counted.count(Status.ERROR)}" '
+        f'skipped="{waiting}">\n{cases}</testsuite>\n'
+    )
+
+
+def _case(report: StageReport, verdict: Verdict, title: str) -> str:
+    tags = {
+        Status.FAIL: "failure",
+        Status.ERROR: "error",
+        Status.SKIP: "skipped",
+        Status.PENDING: "skipped",
+    }
+    name = (
+        f'<testcase classname="{escape(report.label)}" name="{escape(f"{verdict.rule} {title}")}"'
+    )
+    tag = tags.get(verdict.status)
+    if tag is None:
+        return f"{name}/>\n"
+    message = escape(f"{verdict.status}: {verdict.summary}")
+    return f'{name}><{tag} message="{message}">{escape(verdict.fix)}</{tag}></testcase>\n'

@@ -1,0 +1,137 @@
+"""A stage of the checklist, and how it judges a source."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+
+from qtkit.core.verdict import Status, Verdict, ok
+from qtkit.evidence import Capability, Evidence, Scenario, Target
+from qtkit.stages.checking import Check
+from qtkit.stages.report import StageReport
+from qtkit.stages.sources import Source, evidence_of, is_target, name_of, scenario_runs
+
+__all__ = ["Stage", "judge"]
+
+_WORST_FIRST = (
+    Status.ERROR,
+    Status.FAIL,
+    Status.WARN,
+    Status.PASS,
+    Status.PENDING,
+    Status.SKIP,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """One stage: what it verifies, how to operate, its scenarios and its checks.
+
+    Attributes
+    ----------
+    id
+        E.g. ``"2"``, ``"4-A"``, ``"Grid"``.
+    title
+        A few words.
+    verifies
+        What it proves.
+    operate
+        What a person does on a running session.
+    headless
+        What the scenarios do instead.
+    scenarios
+        The first is the one that people would do.
+    """
+
+    id: str
+    title: str
+    verifies: str
+    operate: str
+    headless: str
+    scenarios: tuple[Scenario, ...]
+    checks: tuple[Check, ...]
+
+    @property
+    def label(self) -> str:
+        """As people say it."""
+        return f"Phase {self.id}" if self.id[0].isdigit() else self.id
+
+    def report(self, source: str, verdicts: Sequence[Verdict]) -> StageReport:
+        """Return the stage's report."""
+        return StageReport(
+            stage=self.id,
+            label=self.label,
+            title=self.title,
+            source=source,
+            verdicts=tuple(verdicts),
+            titles=tuple(check.title for check in self.checks),
+        )
+
+
+def judge(
+    stage: Stage, source: Source, *, day: date | None = None, root: Path | None = None
+) -> StageReport:
+    """Judge a source by a stage.
+
+    Parameters
+    ----------
+    stage
+        What to judge by.
+    source
+        Evidence, a session's folder, a session, or a target whose scenarios are run.
+    day
+        Judge this trading date alone.
+    root
+        Where a target's scenarios are written; a temporary folder without it.
+    """
+    if is_target(source):
+        return _judge_target(stage, source, root)
+    evidence = evidence_of(source)
+    if day is not None:
+        evidence = evidence.of_day(day)
+    return stage.report(name_of(source, day), [check(evidence) for check in stage.checks])
+
+
+def _judge_target(stage: Stage, target: Target, root: Path | None) -> StageReport:
+    wanted = stage.scenarios
+    if Capability.SCENARIOS not in target.capabilities:
+        wanted = wanted[:1]
+    runs = scenario_runs(target, wanted, root)
+    return stage.report(target.name, [_over_runs(check, runs) for check in stage.checks])
+
+
+def _over_runs(check: Check, runs: Mapping[str, Evidence]) -> Verdict:
+    """Judge every run that a check applies to; the worst verdict stands, with its run's name."""
+    main = next(iter(runs.values()))
+    if check.scenarios:
+        together = replace(main, runs=runs if len(runs) > 1 else {})
+        return check(together)
+    judged = {
+        name: check(run)
+        for name, run in runs.items()
+        if not check.applies_to or name in check.applies_to
+    }
+    if not judged:
+        return check(main)
+    return _combined(judged)
+
+
+def _combined(judged: Mapping[str, Verdict]) -> Verdict:
+    """Return the worst verdict; where there was nothing to judge in one run, another may tell."""
+    worst = min(judged.items(), key=lambda row: _WORST_FIRST.index(row[1].status))
+    name, verdict = worst
+    same = sum(v.status is verdict.status for v in judged.values())
+    if verdict.status is Status.PASS:
+        return _passed(judged, same)
+    where = f"run {name}" if same == 1 else f"run {name} and {same - 1} more"
+    return replace(verdict, summary=f"{where}: {verdict.summary}") if len(judged) > 1 else verdict
+
+
+def _passed(judged: Mapping[str, Verdict], passed: int) -> Verdict:
+    """Return the first passing verdict, with the number of runs that it holds for."""
+    first = next(v for v in judged.values() if v.status is Status.PASS)
+    if len(judged) == 1:
+        return first
+    return ok(f"{first.summary} · holds in {passed} runs", lines=first.lines).named(first.rule)
