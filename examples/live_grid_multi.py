@@ -72,9 +72,7 @@ class GridStrategy:
         if base is None:
             lots = (INITIAL_VALUE / price / LOT).to_integral_value(rounding=ROUND_FLOOR)
             if lots:
-                yield Intent(
-                    symbol=symbol, quantity=lots * LOT, because="first buy", tag="initial"
-                )
+                yield Intent(symbol=symbol, quantity=lots * LOT, because="first buy", tag="initial")
         elif price - base > grid.spacing and view.sellable(symbol) >= grid.batch:
             yield self._crossed(symbol, -grid.batch, base + grid.spacing)
         elif base - price > grid.spacing:

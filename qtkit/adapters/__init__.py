@@ -1,0 +1,1 @@
+"""Engines under inspection: our own, and other people's, each a `Target`."""

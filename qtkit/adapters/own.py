@@ -76,7 +76,7 @@ class OwnEngine:
 
     def _in_a_child(self, scenario: Scenario, folder: SessionFolder) -> RunFacts:
         """Live through a scenario that ends by a signal in a process of its own."""
-        done = subprocess.run(  # noqa: S603 - our own module
+        done = subprocess.run(
             [sys.executable, "-m", "qtkit.adapters.signalled"],
             input=request_json(scenario, self._source, folder),
             capture_output=True,
@@ -98,9 +98,7 @@ def live_through(scenario: Scenario, spec: StrategySpec, folder: SessionFolder) 
     """
     account = AccountFolder(folder.path / "account")
     told = list[str]()
-    plan = replace(
-        plan_of(scenario, spec), wrap_broker=lambda broker: _Overheard(broker, told)
-    )
+    plan = replace(plan_of(scenario, spec), wrap_broker=lambda broker: _Overheard(broker, told))
     if scenario.inputs is not None:
         plan = replace(replay_plan(plan, scenario.inputs), wrap_broker=plan.wrap_broker)
     if scenario.stop_reason != "stop":
@@ -186,7 +184,7 @@ def _open_files(folder: Path) -> tuple[str, ...] | None:
     found = list[str]()
     for link in table.iterdir():
         try:
-            target = os.readlink(link)
+            target = str(link.readlink())
         except OSError:
             continue  # closed in between: the listing's own
         if Path(target).is_relative_to(folder.resolve()):
@@ -206,9 +204,7 @@ def _successor(plan: SimulationPlan, run: SimulatedRun, account: AccountFolder) 
     """Start once more on the account, and return how that session began."""
     start: datetime = run.clock.now() + _NEXT_START
     folder = SessionFolder(run.folder.path / "successor")
-    again = replace(
-        plan, start=start, stop=start + _NEXT_START, commands=(), journal_observer=None
-    )
+    again = replace(plan, start=start, stop=start + _NEXT_START, commands=(), journal_observer=None)
     simulate_in(again, folder, account).run()
     opening: SessionStarted = next(iter(read_journal(folder.journal))).event
     return opening
@@ -250,6 +246,10 @@ class _Overheard:
     def close(self) -> None:
         """Pass on."""
         self._broker.close()
+
+    def confirm(self) -> None:
+        """Pass on."""
+        self._broker.confirm()
 
     def next_event_at(self) -> datetime | None:
         """Pass on."""

@@ -39,9 +39,7 @@ def plan_of(scenario: Scenario, spec: StrategySpec) -> SimulationPlan:
     """
     calendar = exchange_calendar(spec.exchange)
     when = _Local(scenario, calendar)
-    settings = SessionSettings.model_validate(
-        {"seed": scenario.seed, **{name: value for name, value in scenario.settings}}
-    )
+    settings = SessionSettings.model_validate({"seed": scenario.seed, **dict(scenario.settings)})
     return SimulationPlan(
         spec=spec,
         settings=settings,

@@ -54,7 +54,7 @@ class _Failing(_Wrapped):
 
 
 def variation(name: str) -> Wrap:
-    """Return what turns a strategy into a variation: ``reference``, ``slow:<seconds>``, ``failing``.
+    """Return what makes a variation: ``reference``, ``slow:<seconds>`` or ``failing``.
 
     Raises
     ------

@@ -57,7 +57,11 @@ def verify(path: Path) -> None:
     from qtkit.journal import summarise
 
     found = summarise(_file(path))
-    span = f", {found.first:%Y-%m-%d %H:%M:%S}Z to {found.last:%Y-%m-%d %H:%M:%S}Z" if found.last else ""
+    span = (
+        f", {found.first:%Y-%m-%d %H:%M:%S}Z to {found.last:%Y-%m-%d %H:%M:%S}Z"
+        if found.last
+        else ""
+    )
     click.echo(f"sound: {found.entries} entries{span}; last link {found.link}")
     if found.torn_bytes:
         click.echo(
@@ -72,7 +76,9 @@ def verify(path: Path) -> None:
 @click.option("--from", "first", type=int, default=1, show_default=True, help="First line.")
 @click.option("--to", "last", type=int, help="Last line.")
 @click.option("--json", "as_json", is_flag=True)
-def show(path: Path, *, kinds: tuple[str, ...], first: int, last: int | None, as_json: bool) -> None:
+def show(
+    path: Path, *, kinds: tuple[str, ...], first: int, last: int | None, as_json: bool
+) -> None:
     """Print entries, one a line."""
     from qtkit.journal import read_journal
 

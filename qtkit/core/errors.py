@@ -39,7 +39,7 @@ class ConfigError(QtkitError):
     exit_code = 2
 
 
-class FolderLocked(ConfigError):  # noqa: N818 - named after the event, like KeyboardInterrupt
+class FolderLocked(ConfigError):
     """Another process holds the lock of this journal or account."""
 
 
@@ -49,11 +49,11 @@ class DataError(QtkitError):
     exit_code = 3
 
 
-class BeyondCalendar(DataError):  # noqa: N818
+class BeyondCalendar(DataError):
     """A date lies outside what the exchange calendar knows."""
 
 
-class JournalCorrupt(DataError):  # noqa: N818
+class JournalCorrupt(DataError):
     """A journal line cannot be trusted, so nothing after it can be either."""
 
 

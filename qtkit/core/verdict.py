@@ -1,4 +1,4 @@
-"""The one shape of every judgement: risk rules, gates, health, checks, reconciliation, promotion."""
+"""The one shape of every judgement: risk rule, gate, health probe, check, reconciliation."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Entry <-> one JSON line. The only module that knows the file format.
 
-A line is ``{"seq":…,"at":…,"prev":…,"event":{"kind":…,…}}``; `prev` is the digest of the line before.
+A line is ``{"seq":…,"at":…,"prev":…,"event":{"kind":…,…}}``; `prev` is the digest of the line
+before.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ __all__ = ["START", "decode", "digest", "encode"]
 START = "0" * 16  # the link of the first line
 
 
-class _Line(msgspec.Struct, forbid_unknown_fields=True):
+class _Line(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     seq: int
     at: datetime
     prev: str

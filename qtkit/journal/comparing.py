@@ -68,4 +68,6 @@ def _differing(one: Entry | None, two: Entry | None) -> tuple[str, ...]:
 def _shown(entry: Entry | None) -> str:
     if entry is None:
         return "(ended)"
-    return f"{entry.seq}  {entry.at:%Y-%m-%d %H:%M:%S.%f}  {msgspec.json.encode(entry.event).decode()}"
+    return (
+        f"{entry.seq}  {entry.at:%Y-%m-%d %H:%M:%S.%f}  {msgspec.json.encode(entry.event).decode()}"
+    )

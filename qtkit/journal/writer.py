@@ -1,4 +1,4 @@
-"""Write a journal: the one writer, numbered, chained, locked, on disk before anything acts on it."""
+"""Write a journal: one writer, numbered, chained, locked; on disk before anything acts on it."""
 
 from __future__ import annotations
 

@@ -74,9 +74,7 @@ class Bars:
     def between(self, after: datetime | None, until: datetime | None) -> Bars:
         """Return the bars with ``after < end <= until``; None leaves that side open."""
         first = 0 if after is None else int(np.searchsorted(self.end, nanos(after), "right"))
-        last = (
-            len(self) if until is None else int(np.searchsorted(self.end, nanos(until), "right"))
-        )
+        last = len(self) if until is None else int(np.searchsorted(self.end, nanos(until), "right"))
         return self.rows(first, max(first, last))
 
 

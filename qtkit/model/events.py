@@ -80,8 +80,9 @@ class Event(
     forbid_unknown_fields=True,
     tag_field="kind",
     tag=_kind,
+    gc=False,
 ):
-    """Base of all events."""
+    """Base of all events. Values without cycles, so the collector need not look at them."""
 
     trading_date: date | None = None  # None only outside any session of the exchange
 
@@ -89,7 +90,7 @@ class Event(
 # --- the session -----------------------------------------------------------------------------
 
 
-class SessionStarted(Event, frozen=True, kw_only=True):
+class SessionStarted(Event, frozen=True, kw_only=True, gc=False):
     """One life of the engine on one account began; this alone lets the journal be folded."""
 
     format: int
@@ -109,7 +110,7 @@ class SessionStarted(Event, frozen=True, kw_only=True):
     predecessor: str  # last link of the account's previous journal; "" for the first
 
 
-class SessionResumed(Event, frozen=True, kw_only=True):
+class SessionResumed(Event, frozen=True, kw_only=True, gc=False):
     """The engine came back after a crash, in the same journal."""
 
     entries: int  # entries found
@@ -117,21 +118,21 @@ class SessionResumed(Event, frozen=True, kw_only=True):
     doubtful: tuple[str, ...]  # order ids whose fate had to be asked for
 
 
-class StopRequested(Event, frozen=True, kw_only=True):
+class StopRequested(Event, frozen=True, kw_only=True, gc=False):
     """Somebody asked for an orderly stop."""
 
     by: str
     reason: str
 
 
-class SessionEnded(Event, frozen=True, kw_only=True):
+class SessionEnded(Event, frozen=True, kw_only=True, gc=False):
     """The orderly end: always the last line."""
 
     reason: str
     closing: Book
 
 
-class StatusChanged(Event, frozen=True, kw_only=True):
+class StatusChanged(Event, frozen=True, kw_only=True, gc=False):
     """The engine moved to another status."""
 
     before: str
@@ -139,13 +140,13 @@ class StatusChanged(Event, frozen=True, kw_only=True):
     because: str
 
 
-class LoopPulsed(Event, frozen=True, kw_only=True):
+class LoopPulsed(Event, frozen=True, kw_only=True, gc=False):
     """Once a minute: how late the loop came to its work at worst since the last pulse."""
 
     largest_gap_seconds: Decimal
 
 
-class InternalErrorRaised(Event, frozen=True, kw_only=True):
+class InternalErrorRaised(Event, frozen=True, kw_only=True, gc=False):
     """Something in the engine raised that should not have."""
 
     where: str
@@ -155,7 +156,7 @@ class InternalErrorRaised(Event, frozen=True, kw_only=True):
 # --- the day's schedule and its tasks ----------------------------------------------------------
 
 
-class PlannedTask(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class PlannedTask(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """One row of a day's schedule."""
 
     task_id: str  # e.g. "20260304-run_strategy-0935"
@@ -164,14 +165,14 @@ class PlannedTask(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     step: int | None = None  # number of the strategy step in its day, from 0
 
 
-class DayStarted(Event, frozen=True, kw_only=True):
+class DayStarted(Event, frozen=True, kw_only=True, gc=False):
     """The session entered a date; what settles on it is available from here."""
 
     open: bool  # whether the exchange trades on it
     last_closes: dict[str, Decimal] = {}  # symbol -> close of the trading date before it
 
 
-class ScheduleBuilt(Event, frozen=True, kw_only=True):
+class ScheduleBuilt(Event, frozen=True, kw_only=True, gc=False):
     """The day's schedule stands; `caught_up` says when the engine came to it."""
 
     digest: str  # sha256 of the whole day's rows, hex, the same however late the start
@@ -179,7 +180,7 @@ class ScheduleBuilt(Event, frozen=True, kw_only=True):
     caught_up_to: datetime
 
 
-class TaskQueued(Event, frozen=True, kw_only=True):
+class TaskQueued(Event, frozen=True, kw_only=True, gc=False):
     """A task came due and waits for its turn."""
 
     task_id: str
@@ -188,7 +189,7 @@ class TaskQueued(Event, frozen=True, kw_only=True):
     step: int | None = None
 
 
-class TaskStarted(Event, frozen=True, kw_only=True):
+class TaskStarted(Event, frozen=True, kw_only=True, gc=False):
     """A task began."""
 
     task_id: str
@@ -196,7 +197,7 @@ class TaskStarted(Event, frozen=True, kw_only=True):
     attempt: int  # 1 for the first
 
 
-class TaskFinished(Event, frozen=True, kw_only=True):
+class TaskFinished(Event, frozen=True, kw_only=True, gc=False):
     """A task is done, its worker included."""
 
     task_id: str
@@ -204,7 +205,7 @@ class TaskFinished(Event, frozen=True, kw_only=True):
     started: datetime
 
 
-class TaskSkipped(Event, frozen=True, kw_only=True):
+class TaskSkipped(Event, frozen=True, kw_only=True, gc=False):
     """A scheduled task did not run, and why."""
 
     task_id: str
@@ -215,7 +216,7 @@ class TaskSkipped(Event, frozen=True, kw_only=True):
     step: int | None = None
 
 
-class TaskFailed(Event, frozen=True, kw_only=True):
+class TaskFailed(Event, frozen=True, kw_only=True, gc=False):
     """A task raised; it is tried again, or is a dead letter."""
 
     task_id: str
@@ -225,7 +226,7 @@ class TaskFailed(Event, frozen=True, kw_only=True):
     dead_letter: bool
 
 
-class TaskCancelled(Event, frozen=True, kw_only=True):
+class TaskCancelled(Event, frozen=True, kw_only=True, gc=False):
     """Somebody took a task off the schedule, or the session ended before it was due."""
 
     task_id: str
@@ -233,7 +234,7 @@ class TaskCancelled(Event, frozen=True, kw_only=True):
     by: str
 
 
-class DayClosed(Event, frozen=True, kw_only=True):
+class DayClosed(Event, frozen=True, kw_only=True, gc=False):
     """The books of a date were closed."""
 
     early: bool  # a stop in mid-session: the day's own closing is still due
@@ -243,7 +244,7 @@ class DayClosed(Event, frozen=True, kw_only=True):
 # --- the market ------------------------------------------------------------------------------
 
 
-class LastPrice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class LastPrice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """The newest finished bar of a symbol."""
 
     symbol: str
@@ -251,7 +252,7 @@ class LastPrice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     close: Decimal
 
 
-class PricesSeen(Event, frozen=True, kw_only=True):
+class PricesSeen(Event, frozen=True, kw_only=True, gc=False):
     """The feed delivered finished bars."""
 
     bars: int
@@ -259,20 +260,20 @@ class PricesSeen(Event, frozen=True, kw_only=True):
     refused: int = 0  # bars with a price that is NaN or not positive: nobody sees them
 
 
-class TablesRefilled(Event, frozen=True, kw_only=True):
+class TablesRefilled(Event, frozen=True, kw_only=True, gc=False):
     """Local tables were brought up to date."""
 
     tables: tuple[str, ...]
     bars: int
 
 
-class FeedFailed(Event, frozen=True, kw_only=True):
+class FeedFailed(Event, frozen=True, kw_only=True, gc=False):
     """The feed could not deliver."""
 
     error: str
 
 
-class DecisionTaken(Event, frozen=True, kw_only=True):
+class DecisionTaken(Event, frozen=True, kw_only=True, gc=False):
     """A strategy step was decided."""
 
     task_id: str
@@ -284,7 +285,7 @@ class DecisionTaken(Event, frozen=True, kw_only=True):
     state_digest: str  # of the strategy's state: deciding must not change it
 
 
-class StrategySaved(Event, frozen=True, kw_only=True):
+class StrategySaved(Event, frozen=True, kw_only=True, gc=False):
     """The strategy's own state after it moved."""
 
     state: JsonObject
@@ -293,7 +294,7 @@ class StrategySaved(Event, frozen=True, kw_only=True):
 # --- orders ------------------------------------------------------------------------------------
 
 
-class OrderRequested(Event, frozen=True, kw_only=True):
+class OrderRequested(Event, frozen=True, kw_only=True, gc=False):
     """The engine decided to send an order; written before the broker is called."""
 
     order_id: str
@@ -310,7 +311,7 @@ class OrderRequested(Event, frozen=True, kw_only=True):
     step: int | None = None
 
 
-class OrderRefused(Event, frozen=True, kw_only=True):
+class OrderRefused(Event, frozen=True, kw_only=True, gc=False):
     """A risk rule, or the contract itself, stopped an intent; no order exists."""
 
     symbol: str
@@ -322,7 +323,7 @@ class OrderRefused(Event, frozen=True, kw_only=True):
     step: int | None = None
 
 
-class OrderAccepted(Event, frozen=True, kw_only=True):
+class OrderAccepted(Event, frozen=True, kw_only=True, gc=False):
     """The broker has the order."""
 
     order_id: str
@@ -331,7 +332,7 @@ class OrderAccepted(Event, frozen=True, kw_only=True):
     accepted_at: datetime
 
 
-class OrderRejected(Event, frozen=True, kw_only=True):
+class OrderRejected(Event, frozen=True, kw_only=True, gc=False):
     """The broker refused the order."""
 
     order_id: str
@@ -339,14 +340,14 @@ class OrderRejected(Event, frozen=True, kw_only=True):
     reason: str
 
 
-class OrderDoubted(Event, frozen=True, kw_only=True):
+class OrderDoubted(Event, frozen=True, kw_only=True, gc=False):
     """The broker did not answer; whether it has the order is unknown."""
 
     order_id: str
     reason: str
 
 
-class OrderFilled(Event, frozen=True, kw_only=True):
+class OrderFilled(Event, frozen=True, kw_only=True, gc=False):
     """The broker reported an execution: one event moves cash, position and order together."""
 
     order_id: str
@@ -364,14 +365,14 @@ class OrderFilled(Event, frozen=True, kw_only=True):
     late: str = ""  # why it was not expected any more: "cancelled", "lost"
 
 
-class FillRepeated(Event, frozen=True, kw_only=True):
+class FillRepeated(Event, frozen=True, kw_only=True, gc=False):
     """The broker reported a fill again; nothing was booked."""
 
     order_id: str
     fill_id: str
 
 
-class FillUnmatched(Event, frozen=True, kw_only=True):
+class FillUnmatched(Event, frozen=True, kw_only=True, gc=False):
     """A fill that fits no order of ours; recorded, not booked, reconciliation fails."""
 
     order_id: str
@@ -383,21 +384,21 @@ class FillUnmatched(Event, frozen=True, kw_only=True):
     reason: str
 
 
-class CancelRequested(Event, frozen=True, kw_only=True):
+class CancelRequested(Event, frozen=True, kw_only=True, gc=False):
     """Somebody asked to cancel an order; written before the broker is called."""
 
     order_id: str
     by: str
 
 
-class CancelFailed(Event, frozen=True, kw_only=True):
+class CancelFailed(Event, frozen=True, kw_only=True, gc=False):
     """The broker did not take the cancel."""
 
     order_id: str
     reason: str
 
 
-class OrderCancelled(Event, frozen=True, kw_only=True):
+class OrderCancelled(Event, frozen=True, kw_only=True, gc=False):
     """The rest of the order will not execute."""
 
     order_id: str
@@ -405,7 +406,7 @@ class OrderCancelled(Event, frozen=True, kw_only=True):
     reason: str  # "cancelled", "expired", ...
 
 
-class OrderLost(Event, frozen=True, kw_only=True):
+class OrderLost(Event, frozen=True, kw_only=True, gc=False):
     """The order never reached the broker."""
 
     order_id: str
@@ -415,20 +416,20 @@ class OrderLost(Event, frozen=True, kw_only=True):
 # --- account -----------------------------------------------------------------------------------
 
 
-class BrokerConnected(Event, frozen=True, kw_only=True):
+class BrokerConnected(Event, frozen=True, kw_only=True, gc=False):
     """The broker answers."""
 
     broker_name: str
 
 
-class BrokerDisconnected(Event, frozen=True, kw_only=True):
+class BrokerDisconnected(Event, frozen=True, kw_only=True, gc=False):
     """The broker does not answer."""
 
     broker_name: str
     error: str
 
 
-class AccountReconciled(Event, frozen=True, kw_only=True):
+class AccountReconciled(Event, frozen=True, kw_only=True, gc=False):
     """Our book was held against the broker's own."""
 
     verdicts: tuple[Verdict, ...]
@@ -438,7 +439,7 @@ class AccountReconciled(Event, frozen=True, kw_only=True):
     broker_open_orders: tuple[str, ...]
 
 
-class PositionAdjusted(Event, frozen=True, kw_only=True):
+class PositionAdjusted(Event, frozen=True, kw_only=True, gc=False):
     """An operator booked what no order explains: a corporate action, a deposit."""
 
     symbol: str  # "" for cash alone
@@ -448,7 +449,7 @@ class PositionAdjusted(Event, frozen=True, kw_only=True):
     why: str
 
 
-class KillSwitchSet(Event, frozen=True, kw_only=True):
+class KillSwitchSet(Event, frozen=True, kw_only=True, gc=False):
     """Trading was stopped, or allowed again, by a named person or rule."""
 
     on: bool
@@ -459,7 +460,7 @@ class KillSwitchSet(Event, frozen=True, kw_only=True):
 # --- commands ----------------------------------------------------------------------------------
 
 
-class CommandReceived(Event, frozen=True, kw_only=True):
+class CommandReceived(Event, frozen=True, kw_only=True, gc=False):
     """An operator's command reached the engine."""
 
     command: str
@@ -467,7 +468,7 @@ class CommandReceived(Event, frozen=True, kw_only=True):
     by: str
 
 
-class CommandRefused(Event, frozen=True, kw_only=True):
+class CommandRefused(Event, frozen=True, kw_only=True, gc=False):
     """A command could not be carried out, and why."""
 
     command: str
@@ -475,7 +476,7 @@ class CommandRefused(Event, frozen=True, kw_only=True):
     by: str
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
+class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An event with its place in the journal."""
 
     seq: int  # 1, 2, 3, ... without holes: the only ordering authority

@@ -87,7 +87,10 @@ ORDER_TABLE: dict[tuple[OrderStatus, OrderMove], OrderStatus] = {
     (_S.FILLED, _M.ACCEPT): _S.FILLED,  # the acceptance came after the last fill
     (_S.CANCELLED, _M.FILL_PART): _S.CANCELLED,  # a fill that raced the cancel is booked
     (_S.CANCELLED, _M.FILL_REST): _S.FILLED,
-    (_S.LOST, _M.FILL_PART): _S.PART_FILLED,  # we gave it up and the broker had it: booked, reported
+    (
+        _S.LOST,
+        _M.FILL_PART,
+    ): _S.PART_FILLED,  # we gave it up and the broker had it: booked, reported
     (_S.LOST, _M.FILL_REST): _S.FILLED,
 }
 

@@ -174,7 +174,7 @@ def fold(entries: Iterator[Entry]) -> tuple[EngineState, Entry | None, list[str]
     last: Entry | None = None
     fills = list[str]()
     day: date | None = None
-    for last in entries:  # noqa: B007 - the last one is part of the result
+    for last in entries:
         state.apply(last)
         if state.today != day:
             day, fills = state.today, []

@@ -45,6 +45,7 @@ from qtkit.trading.ledger.ledger import Ledger
 from qtkit.trading.market_data import MarketData, data_of
 from qtkit.trading.risk.settings import rules_of
 from qtkit.trading.settings import SessionSettings, settings_digest
+from qtkit.trading.status import write_status
 from qtkit.trading.strategy.contract import Strategy, StrategySpec
 
 __all__ = ["SimulatedRun", "SimulationPlan", "engine_core", "simulate_in", "simulate_session"]
@@ -109,11 +110,12 @@ class SimulatedRun:
         """Run it to its end, and let everything go."""
         try:
             self.engine.start()
+            write_status(self.folder)
             self.engine.run(self.until, self.plan.stop_reason)
-            self.broker.confirm()
             write_feed(self.folder.feed, self.engine.core.history.everything())
         finally:
             self.close()
+        write_status(self.folder)
 
     def close(self) -> None:
         """Let journal, log, broker and account go; what is written stays."""
@@ -123,7 +125,7 @@ class SimulatedRun:
         self.lock.release()
 
 
-def engine_core(
+def engine_core(  # noqa: PLR0913 - one keyword for each part
     *,
     spec: StrategySpec,
     settings: SessionSettings,
@@ -237,9 +239,7 @@ def simulate_session(
     return _wired(planned, place, folder, heritage, account or "simulated")
 
 
-def simulate_in(
-    plan: SimulationPlan, folder: SessionFolder, place: AccountFolder
-) -> SimulatedRun:
+def simulate_in(plan: SimulationPlan, folder: SessionFolder, place: AccountFolder) -> SimulatedRun:
     """Wire a simulated session in a folder that is there, on an account that may be new.
 
     A session of the account that has not ended is resumed where it is.
@@ -346,9 +346,9 @@ def _wired(
 
 
 def _fresh(place: AccountFolder, plan: SimulationPlan, at: datetime) -> Inheritance:
-    cash = plan.spec.opening_cash
-    create_account(place, cash=cash, currency="CNY", exchange=plan.spec.exchange, at=at)
-    return Inheritance(opening=Book(cash=cash), strategy_state={})
+    cash, currency = plan.spec.opening_cash, plan.spec.currency
+    create_account(place, cash=cash, currency=currency, exchange=plan.spec.exchange, at=at)
+    return Inheritance(opening=Book(cash=cash, currency=currency), strategy_state={})
 
 
 def _inherited(place: AccountFolder, start: datetime) -> Inheritance:
@@ -418,4 +418,3 @@ def _refill(
         return TablesRefilled(trading_date=day, tables=(name,), bars=total)
 
     return refill
-

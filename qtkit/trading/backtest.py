@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import csv
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from io import StringIO
+from pathlib import Path
 from typing import Any
 
 from qtkit.core.calendars import exchange_calendar
 from qtkit.core.clock import ManualClock
 from qtkit.core.errors import ConfigError
-from qtkit.core.folders import OutputRoot
+from qtkit.core.folders import OutputRoot, write_atomic
 from qtkit.core.render import Table, html_table, mimebundle, text_table
 from qtkit.journal import MemoryJournal
 from qtkit.model.books import Book
@@ -27,7 +32,7 @@ from qtkit.trading.metrics.measures import max_drawdown
 from qtkit.trading.settings import SessionSettings, settings_digest
 from qtkit.trading.strategy.contract import StrategySpec
 
-__all__ = ["BacktestResult", "backtest", "run_backtest"]
+__all__ = ["BacktestResult", "backtest", "keep", "run_backtest"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,6 +173,42 @@ def run_backtest(
     )
 
 
+_COLUMNS = (
+    "executed_at",
+    "symbol",
+    "quantity",
+    "price",
+    "commission",
+    "tax",
+    "order_id",
+    "fill_id",
+)
+
+
+def keep(result: BacktestResult, root: OutputRoot) -> Path:
+    """Write numbers, daily equity and fills into a research run's folder, and return it.
+
+    The folder's name follows from what was run, so that the same backtest lands in the same place.
+    """
+    told = {"summary": result.summary, "equity": {str(d): str(v) for d, v in result.equity.items()}}
+    text = json.dumps(told, indent=2, sort_keys=True)
+    name = f"{result.days[0]:%Y%m%d}_{result.days[-1]:%Y%m%d}_backtest_{_digest(result)}"
+    folder = root.research_runs / name
+    write_atomic(folder / "report.json", text + "\n")
+    table = StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    writer.writerows([getattr(fill, column) for column in _COLUMNS] for fill in result.fills)
+    write_atomic(folder / "trades.csv", table.getvalue())
+    return folder
+
+
+def _digest(result: BacktestResult) -> str:
+    opening: SessionStarted = result.entries[0].event
+    asked = f"{opening.strategy} {','.join(opening.symbols)} {opening.settings_digest}"
+    return hashlib.sha256(asked.encode()).hexdigest()[:7]
+
+
 def _opening(spec: StrategySpec, settings: SessionSettings) -> SessionStarted:
     told = settings.for_journal(spec)
     return SessionStarted(
@@ -180,11 +221,10 @@ def _opening(spec: StrategySpec, settings: SessionSettings) -> SessionStarted:
         settings=told,
         settings_digest=settings_digest(told),
         seed=settings.seed,
-        opening=Book(cash=spec.opening_cash),
+        opening=Book(cash=spec.opening_cash, currency=spec.currency),
         killed=False,
         next_order=1,
         strategy_state={},
         known_fills=(),
         predecessor="",
     )
-

@@ -19,7 +19,7 @@ from qtkit.trading.brokers.protocol import (
 from qtkit.trading.risk.judge import Permit
 from qtkit.trading.risk.kill_file import kill_file_is_there
 
-__all__ = ["ForesightedBroker", "SafeBroker"]
+__all__ = ["AttentiveBroker", "ForesightedBroker", "SafeBroker"]
 
 
 @runtime_checkable
@@ -28,6 +28,14 @@ class ForesightedBroker(Protocol):
 
     def next_event_at(self) -> datetime | None:
         """Return the earliest time at which something may happen; None if nothing can."""
+
+
+@runtime_checkable
+class AttentiveBroker(Protocol):
+    """A broker that repeats its news on each connection until they are confirmed."""
+
+    def confirm(self) -> None:
+        """Take note that the client has kept everything it was told so far."""
 
 
 class SafeBroker:
@@ -59,6 +67,11 @@ class SafeBroker:
     def must_be_polled(self) -> bool:
         """Whether nobody knows when news come, so that somebody has to keep asking."""
         return self._foresight is None
+
+    def confirm(self) -> None:
+        """Tell a broker that wants to know that its news are in a journal, on disk."""
+        if isinstance(self._broker, AttentiveBroker):
+            self._broker.confirm()
 
     def submit(self, order: Order, permit: Permit) -> Ack:
         """Send an order that was judged.

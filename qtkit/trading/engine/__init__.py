@@ -1,0 +1,1 @@
+"""The engine: states, schedule, tasks, orders, closing, the loop and its thread."""

@@ -13,6 +13,7 @@ from decimal import Decimal
 import numpy as np
 from numpy.typing import NDArray
 
+from qtkit.core.calendars import Segment
 from qtkit.core.clock import ManualClock
 from qtkit.core.errors import StrategyError
 from qtkit.model import events as ev
@@ -23,7 +24,7 @@ from qtkit.trading.engine.closing import ClosingDesk
 from qtkit.trading.engine.core import EngineCore
 from qtkit.trading.engine.decision import StepDesk, state_digest
 from qtkit.trading.engine.order_desk import OrderDesk
-from qtkit.trading.engine.schedule import Segment, step_times
+from qtkit.trading.engine.schedule import step_nanos
 from qtkit.trading.engine.states import EngineStatus
 
 __all__ = ["Backtest"]
@@ -68,7 +69,9 @@ class Backtest:
         self._move(EngineStatus.SLEEPING, "start")
         for day in days:
             self._live_through(day)
-        core.record(ev.StopRequested(trading_date=core.state.today, by="qtkit", reason="end_of_data"))
+        core.record(
+            ev.StopRequested(trading_date=core.state.today, by="qtkit", reason="end_of_data")
+        )
         self._closing.stop()
 
     def _move(self, after: EngineStatus, because: str) -> None:
@@ -98,7 +101,7 @@ class Backtest:
             self._clock.set(segment.start)
             self._move(EngineStatus.RUNNING, "open_market")
             self._trade(segment, segments[-1].end, day)
-            self._news_until(nanos(segment.end))
+            self._news_until(nanos(segment.end), self._next_news())
             self._clock.set(segment.end)
             self._move(EngineStatus.SLEEPING, "close_market")
         self._closing.close_day(day, early=False)
@@ -113,9 +116,7 @@ class Backtest:
     def _trade(self, segment: Segment, close: datetime, day: date) -> None:
         """Ask the strategy at each step of a segment."""
         core = self._core
-        dues = np.array(
-            [nanos(at) for at in step_times(segment, close, core.settings.timetable)], np.int64
-        )
+        dues = step_nanos(segment, close, core.settings.timetable)
         shown = [
             (series, np.searchsorted(series.end, dues, "right").tolist())
             for series in core.history.series.values()
@@ -129,8 +130,7 @@ class Backtest:
             for series, sizes in shown:
                 series.size = sizes[k]
             if due >= wake:
-                self._news_until(due)
-                wake = self._next_news()
+                wake = self._news_until(due, wake)
             if usable is None:
                 view.tick(due)
             elif usable[k]:
@@ -170,7 +170,10 @@ class Backtest:
         )
         close = series.columns["close"][np.maximum(last, 0)]
         limit = core.settings.max_price_age_seconds * 1e9
-        return (last >= 0) & (ends > core.segments[0][0]) & (age <= limit) & (close > 0)
+        good: NDArray[np.bool_] = (
+            (last >= 0) & (ends > core.segments[0][0]) & (age <= limit) & (close > 0)
+        )
+        return good
 
     def _place(
         self, intents: tuple[Intent, ...], due: int, step: int, usable: frozenset[str] | None
@@ -190,7 +193,9 @@ class Backtest:
                 task_id=f"step-{step}",
                 step=step,
                 due=time_of(due).astimezone(UTC),
-                prices=tuple(self._steps.last_price(s) for s in wanted if usable is None or s in usable),
+                prices=tuple(
+                    self._steps.last_price(s) for s in wanted if usable is None or s in usable
+                ),
                 aside=(),
                 intents=len(intents),
                 state_digest=found,
@@ -204,12 +209,23 @@ class Backtest:
         at = self._core.broker.next_event_at()
         return _NEVER if at is None else nanos(at)
 
-    def _news_until(self, due: int) -> None:
-        """Take the broker's news one by one, each at its own time, up to a moment."""
-        while (wake := self._next_news()) <= due:
+    def _news_until(self, due: int, wake: int) -> int:
+        """Take the broker's news one by one, each at its own time, up to a moment.
+
+        Returns
+        -------
+        int
+            When the next may come, nanoseconds since 1970.
+        """
+        journal, before = self._core.journal, self._core.journal.seq
+        while wake <= due:
             self._clock.set(time_of(wake))
-            saved = self._core.journal.seq
+            heard = journal.seq
             self._orders.take_news()
-            if self._core.journal.seq == saved and self._next_news() <= wake:
+            after = self._next_news()
+            if journal.seq == heard and after <= wake:
                 break  # nothing more comes of it before the clock moves
-        self._saved = state_digest(self._core.strategy.state())
+            wake = after
+        if journal.seq != before:
+            self._saved = state_digest(self._core.strategy.state())
+        return wake

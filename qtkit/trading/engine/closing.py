@@ -32,7 +32,15 @@ class ClosingDesk:
             self.cancel_open("post_close" if not early else "stop")
         self.reconcile()
         core.record(ev.DayClosed(trading_date=day, early=early, book=core.state.ledger.book()))
+        self._confirm()
         core.log.say("day_closed", day=day, early=early)
+
+    def _confirm(self) -> None:
+        """Let the broker forget the news that are on disk here."""
+        try:
+            self._core.broker.confirm()
+        except (BrokerUnavailable, BrokerTimeout) as problem:
+            self._core.log.say("news_unconfirmed", error=problem)
 
     def cancel_open(self, by: str) -> None:
         """Cancel every open order at the broker, and take the news of it."""
@@ -105,6 +113,7 @@ class ClosingDesk:
                 trading_date=state.today, reason=request.reason, closing=state.ledger.book()
             )
         )
+        self._confirm()
 
 
 def _unanswered(problem: Exception) -> Verdict:

@@ -46,7 +46,7 @@ class CommandDesk:
         }
 
     def take(self, inbox: Inbox) -> None:
-        """Carry out what has come; a command that cannot be carried out is refused, with a reason."""
+        """Carry out what has come; what cannot be carried out is refused, with a reason."""
         for command in inbox.take(self._core.clock.now()):
             self._carry_out(command)
 
@@ -62,11 +62,7 @@ class CommandDesk:
         )
         core.log.say("command_received", command=command.verb, by=command.by)
         try:
-            if command.verb not in self._verbs:
-                raise ConfigError(
-                    f"there is no command {command.verb!r}; there are {', '.join(self._verbs)}"
-                )
-            self._verbs[command.verb](command)
+            self._verb(command)(command)
         except ConfigError as problem:
             core.record(
                 ev.CommandRefused(
@@ -77,6 +73,13 @@ class CommandDesk:
                 )
             )
             core.log.say("command_refused", command=command.verb, reason=problem)
+
+    def _verb(self, command: Command) -> _Do:
+        if command.verb not in self._verbs:
+            raise ConfigError(
+                f"there is no command {command.verb!r}; there are {', '.join(self._verbs)}"
+            )
+        return self._verbs[command.verb]
 
     def _move(self, after: EngineStatus, because: str) -> None:
         core, before = self._core, self._core.state.status
@@ -113,9 +116,7 @@ class CommandDesk:
         if not on and not why:
             raise ConfigError("lifting the kill switch needs a reason: why=TEXT")
         core = self._core
-        core.record(
-            ev.KillSwitchSet(trading_date=core.state.today, on=on, by=command.by, why=why)
-        )
+        core.record(ev.KillSwitchSet(trading_date=core.state.today, on=on, by=command.by, why=why))
         core.log.say("kill_switch_set", on=on, by=command.by, why=why)
 
     def _order(self, command: Command, side: int) -> None:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Protocol
 
+from qtkit.core.calendars import Calendar
 from qtkit.core.clock import Clock
 from qtkit.journal import Journal
 from qtkit.model.events import Entry, Event, InternalErrorRaised
@@ -16,7 +17,7 @@ from qtkit.model.instruments import Instrument
 from qtkit.trading.brokers.fees import FeeSchedule
 from qtkit.trading.brokers.safe import SafeBroker
 from qtkit.trading.engine.history import EngineView, History
-from qtkit.trading.engine.schedule import DayCalendar, Timetable
+from qtkit.trading.engine.schedule import Timetable
 from qtkit.trading.engine.state import EngineState
 from qtkit.trading.risk.request import Rule
 from qtkit.trading.strategy.contract import Strategy
@@ -72,7 +73,7 @@ class EngineCore:
     broker: SafeBroker
     strategy: Strategy
     strategy_symbols: tuple[str, ...]
-    calendar: DayCalendar
+    calendar: Calendar
     instrument_of: Callable[[str, date], Instrument]
     close_before: Callable[[str, date], Decimal | None]
     fees: FeeSchedule

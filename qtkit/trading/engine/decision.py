@@ -75,9 +75,7 @@ class StepDesk:
             self._heard = core.clock.now()
         last = tuple(self.last_price(s) for s in core.strategy_symbols if len(good.get(s, ())))
         core.record(
-            ev.PricesSeen(
-                trading_date=core.state.today, bars=kept, last=last, refused=total - kept
-            )
+            ev.PricesSeen(trading_date=core.state.today, bars=kept, last=last, refused=total - kept)
         )
 
     def last_price(self, symbol: str) -> ev.LastPrice:
@@ -99,9 +97,7 @@ class StepDesk:
             return Objection("kill_switch", "the kill switch is on")
         if not core.state.connected:
             return Objection("broker_disconnected", f"{core.broker.name} does not answer")
-        usable = usable_symbols(
-            core.history, now, core.segments, settings.max_price_age_seconds
-        )
+        usable = usable_symbols(core.history, now, core.segments, settings.max_price_age_seconds)
         self._look(usable)
         if usable:
             return None
@@ -164,4 +160,3 @@ def _sound(bars: Bars) -> Bars:
         close=bars.close[good],
         volume=bars.volume[good],
     )
-

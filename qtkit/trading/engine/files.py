@@ -76,7 +76,9 @@ def reconciliation_json(entry: Entry) -> dict[str, object]:
         "trading_date": str(event.trading_date),
         "is_ok": not failures,
         "failures": [f"{v.rule}: {v.summary}" for v in failures],
-        "verdicts": [{"rule": v.rule, "status": v.status, "summary": v.summary} for v in event.verdicts],
+        "verdicts": [
+            {"rule": v.rule, "status": v.status, "summary": v.summary} for v in event.verdicts
+        ],
         "cash": {
             "ours": str(event.ours.cash),
             "broker": str(event.broker_cash),

@@ -400,9 +400,7 @@ class OrderDesk:
                 ),
                 core.view,
             )
-        core.record(
-            ev.StrategySaved(trading_date=core.state.today, state=core.strategy.state())
-        )
+        core.record(ev.StrategySaved(trading_date=core.state.today, state=core.strategy.state()))
 
     # --- connection and doubt ----------------------------------------------------------------
 
@@ -498,4 +496,3 @@ class OrderDesk:
                 self.give_up(order_id, "restart")
             else:
                 self.settle(found)
-

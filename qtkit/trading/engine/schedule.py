@@ -6,23 +6,25 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Literal, Protocol
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
+from qtkit.core.calendars import Calendar, Segment
+from qtkit.model.bars import nanos, time_of
 from qtkit.model.events import PlannedTask
 
 __all__ = [
     "PRIORITY",
     "CaughtUp",
-    "DayCalendar",
-    "Segment",
     "Timetable",
     "catch_up",
     "day_schedule",
     "schedule_digest",
-    "step_times",
+    "step_nanos",
 ]
 
 PRIORITY = {
@@ -41,45 +43,10 @@ PRIORITY = {
 }
 """Order of tasks that are due at the same time."""
 
+_MINUTE_NANOS = 60_000_000_000
 _BEFORE_OPEN = timedelta(minutes=15)
 _AFTER_CLOSE = timedelta(minutes=15)
 _REFILL_AFTER_CLOSE = timedelta(minutes=30)
-
-
-class Segment(Protocol):
-    """A stretch of trading, half-open."""
-
-    @property
-    def start(self) -> datetime:
-        """First moment of it, UTC."""
-
-    @property
-    def end(self) -> datetime:
-        """First moment after it, UTC."""
-
-
-class DayCalendar(Protocol):
-    """What the engine asks a calendar."""
-
-    zone: ZoneInfo
-
-    def segments(self, day: date) -> Sequence[Segment]:
-        """Return the trading segments of a date; none when the exchange is closed."""
-
-    def is_session(self, day: date) -> bool:
-        """Whether the exchange trades on a date."""
-
-    def local_date(self, at: datetime) -> date:
-        """Return the date at the exchange."""
-
-    def next_session(self, day: date) -> date:
-        """Return the next trading date, strictly after."""
-
-    def previous_session(self, day: date) -> date:
-        """Return the last trading date, strictly before."""
-
-    def session_after(self, day: date, count: int) -> date:
-        """Return the trading date `count` trading days on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +59,7 @@ class Timetable:
     refill: bool = True
 
 
-def day_schedule(day: date, calendar: DayCalendar, table: Timetable) -> tuple[PlannedTask, ...]:
+def day_schedule(day: date, calendar: Calendar, table: Timetable) -> tuple[PlannedTask, ...]:
     """Return every task of a date in the order in which they run; none on a closed day.
 
     Steps and price polls stand at bar ends. The step at the day's close is moved
@@ -103,13 +70,14 @@ def day_schedule(day: date, calendar: DayCalendar, table: Timetable) -> tuple[Pl
         return ()
     midnight = _local_midnight(day + timedelta(days=1), calendar.zone)
     close = segments[-1].end
-    rows = [("pre_open", max(segments[0].start - _BEFORE_OPEN, _local_midnight(day, calendar.zone)))]
+    rows = [
+        ("pre_open", max(segments[0].start - _BEFORE_OPEN, _local_midnight(day, calendar.zone)))
+    ]
     for segment in segments:
         rows += [("open_market", segment.start), ("close_market", segment.end)]
-        rows += [
-            ("acquire_live_price", at) for at in _every(segment, table.price_poll_minutes)
-        ]
-        rows += [("run_strategy", at) for at in step_times(segment, close, table)]
+        rows += [("acquire_live_price", at) for at in _every(segment, table.price_poll_minutes)]
+        steps = step_nanos(segment, close, table).tolist()
+        rows += [("run_strategy", time_of(at)) for at in steps]
     rows.append(("post_close", min(close + _AFTER_CLOSE, midnight)))
     if table.refill:
         rows.append(("refill", min(close + _REFILL_AFTER_CLOSE, midnight)))
@@ -129,10 +97,18 @@ def _every(segment: Segment, minutes: int) -> list[datetime]:
     return found
 
 
-def step_times(segment: Segment, close: datetime, table: Timetable) -> list[datetime]:
-    """Return when the strategy's steps of a segment are due; `close` is the day's."""
-    last = close - timedelta(minutes=table.close_offset_minutes)
-    return sorted({min(at, last) for at in _every(segment, table.step_minutes)})
+def step_nanos(segment: Segment, close: datetime, table: Timetable) -> NDArray[np.int64]:
+    """Return when the strategy's steps of a segment are due; `close` is the day's.
+
+    Returns
+    -------
+    NDArray
+        Shape ``(steps,)``, nanoseconds since 1970 UTC, ascending, each once.
+    """
+    gap = table.step_minutes * _MINUTE_NANOS
+    dues = np.arange(nanos(segment.start) + gap, nanos(segment.end) + 1, gap, dtype=np.int64)
+    last = nanos(close) - table.close_offset_minutes * _MINUTE_NANOS
+    return np.unique(np.minimum(dues, last))
 
 
 def _numbered(

@@ -1,4 +1,4 @@
-"""Where slow work runs: in threads, or in simulated time; answers come back to the engine's loop."""
+"""Where slow work runs: in threads, or in simulated time; answers come back to the loop."""
 
 from __future__ import annotations
 

@@ -36,15 +36,18 @@ class Fill:
 class View(Protocol):
     """What a strategy may look at. Nothing in it is newer than `now`."""
 
-    now: datetime  # UTC
     trading_date: date
     symbols: Sequence[str]
+
+    @property
+    def now(self) -> datetime:
+        """The moment that is shown, UTC."""
 
     def price(self, symbol: str) -> float:
         """Return the last finished close of today, NaN when there is none or it is stale."""
 
     def closes(self, symbol: str, count: int) -> NDArray[np.float64]:
-        """Return up to `count` one-minute closes, oldest first, shape ``(<= count,)``; read only."""
+        """Return up to `count` one-minute closes, oldest first, shape ``(<= count,)``."""
 
     def bars(self, symbol: str, count: int, minutes: int = 1) -> Bars:
         """Return up to `count` finished bars of `minutes`, aggregated from one-minute bars."""
@@ -93,4 +96,5 @@ class StrategySpec:
     table: str = "stock_1min"
     step_minutes: int = 5
     opening_cash: Decimal = Decimal(1_000_000)
+    currency: str = "CNY"  # of the account; other instruments are refused
     parameters: JsonObject = field(default_factory=dict)  # for the record

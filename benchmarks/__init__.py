@@ -1,0 +1,1 @@
+"""Goals and measured figures, side by side: ``make bench``."""
