@@ -1,6 +1,6 @@
 """The checklist: one function per stage, each judging a session, a folder or a target."""
 
-from qtkit.stages.catalogue import all_stages, stage_named
+from qtkit.stages.catalogue import all_stages, judge_session, stage_named
 from qtkit.stages.checking import Check, check
 from qtkit.stages.grid import grid
 from qtkit.stages.phase_0 import phase_0
@@ -24,6 +24,7 @@ __all__ = [
     "check",
     "grid",
     "judge",
+    "judge_session",
     "junit",
     "newest_session",
     "overall",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import date
 from difflib import get_close_matches
 
 from qtkit.core.errors import ConfigError
+from qtkit.core.folders import OutputRoot
 from qtkit.stages.grid import STAGE as GRID
 from qtkit.stages.phase_0 import STAGE as PHASE_0
 from qtkit.stages.phase_1 import STAGE as PHASE_1
@@ -13,9 +16,17 @@ from qtkit.stages.phase_3 import STAGE as PHASE_3
 from qtkit.stages.phase_4a import STAGE as PHASE_4A
 from qtkit.stages.phase_4b import STAGE as PHASE_4B
 from qtkit.stages.phase_35 import STAGE as PHASE_35
-from qtkit.stages.stage import Stage
+from qtkit.stages.report import StageReport
+from qtkit.stages.sources import evidence_of, newest_session, session_named
+from qtkit.stages.stage import Stage, judge
 
-__all__ = ["all_stages", "stage_named"]
+__all__ = [
+    "all_stages",
+    "catalogue_json",
+    "catalogue_text",
+    "judge_session",
+    "stage_named",
+]
 
 
 def all_stages() -> tuple[Stage, ...]:
@@ -44,6 +55,68 @@ def stage_named(name: str) -> Stage:
         known = ", ".join(stage.id for stage in all_stages())
         raise ConfigError(f"there is no stage {name!r}{hint} There are: {known}")
     return found
+
+
+def judge_session(
+    root: OutputRoot, session: str | None, names: Sequence[str], *, day: date | None = None
+) -> tuple[StageReport, ...]:
+    """Judge one session under a root by some stages, reading its journal once.
+
+    Parameters
+    ----------
+    root
+        The folder that holds the sessions.
+    session
+        Id, beginning of an id, or folder; None for the newest.
+    names
+        Stages; none for all.
+    day
+        Judge this trading date alone.
+    """
+    wanted = [stage_named(name) for name in names] or list(all_stages())
+    folder = newest_session(root) if session is None else session_named(root, session)
+    evidence = evidence_of(folder)
+    return tuple(judge(stage, evidence, day=day) for stage in wanted)
+
+
+def catalogue_text(stages: Sequence[Stage]) -> str:
+    """Return stages and checks for a terminal: id, whether it needs scenarios, sentence."""
+    lines = []
+    for stage in stages:
+        lines.append(f"{stage.label} · {stage.title}")
+        lines += [
+            f"  {check.id:<6} {'◆' if check.scenarios else ' '} {check.sentence}"
+            for check in stage.checks
+        ]
+    return "\n".join([*lines, "◆ compares the runs of several scenarios"])
+
+
+def catalogue_json(stages: Sequence[Stage]) -> list[dict[str, object]]:
+    """Return stages and checks as JSON."""
+    return [
+        {
+            "stage": stage.id,
+            "title": stage.title,
+            "verifies": stage.verifies,
+            "operate": stage.operate,
+            "headless": stage.headless,
+            "scenarios": [
+                {"name": scenario.name, "sentence": scenario.sentence}
+                for scenario in stage.scenarios
+            ],
+            "checks": [
+                {
+                    "id": check.id,
+                    "title": check.title,
+                    "sentence": check.sentence,
+                    "scenarios": check.scenarios,
+                    "needs": sorted(check.needs),
+                }
+                for check in stage.checks
+            ],
+        }
+        for stage in stages
+    ]
 
 
 def _plain(name: str) -> str:

@@ -360,6 +360,9 @@ def _without_effect(evidence: Evidence) -> Iterator[tuple[int, str]]:
     faults = evidence.scenario.feed_faults if evidence.scenario else ()
     absent = {fault.symbol for fault in faults if fault.kind == "no_data"}
     decisions = evidence.of(ev.DecisionTaken)
+    poisoned = any(fault.kind == "not_a_number" for fault in faults)
+    if poisoned and decisions and not any(p.event.refused for p in evidence.of(ev.PricesSeen)):
+        yield decisions[0].seq, "a bar held no numbers, and none was refused"
     if not absent or not decisions:
         return
     traded = {r.event.symbol for r in evidence.of(ev.OrderRequested)}

@@ -16,8 +16,9 @@ from qtkit.core.render import (
 )
 from qtkit.core.verdict import Conclusion, Status, Verdict, conclude
 
-__all__ = ["StageReport", "junit", "overall"]
+__all__ = ["StageReport", "check_lines", "exit_code", "junit", "overall", "reports_json"]
 
+_IDLE = frozenset({Status.SKIP, Status.PENDING})
 _WIDTH = 100  # columns of the heading
 
 
@@ -106,6 +107,39 @@ def overall(reports: Iterable[StageReport]) -> Conclusion:
     if Conclusion.BLOCKED in found:
         return Conclusion.BLOCKED
     return Conclusion.PASSED if found == {Conclusion.PASSED} else Conclusion.PENDING
+
+
+def exit_code(reports: Iterable[StageReport]) -> int:
+    """Return what the shell sees: 0 passed, 1 blocked, 5 pending."""
+    return {Conclusion.PASSED: 0, Conclusion.BLOCKED: 1, Conclusion.PENDING: 5}[overall(reports)]
+
+
+def reports_json(reports: Sequence[StageReport]) -> dict[str, object]:
+    """Return several stages as JSON, with what they add up to."""
+    return {
+        "format": 1,
+        "type": "stage_reports",
+        "conclusion": str(overall(reports)),
+        "reports": [report.as_json() for report in reports],
+    }
+
+
+def check_lines(reports: Sequence[StageReport]) -> str:
+    """Return one line a check; what did not run stands in a section of its own."""
+    parts = [
+        f"{report.heading}\n{verdict_text(_that(report, ran=True))}".rstrip() for report in reports
+    ]
+    idle = [verdict for report in reports for verdict in _that(report, ran=False)]
+    if idle:
+        parts.append(f"Did not run\n{verdict_text(idle)}")
+    counts = verdict_counts(verdict for report in reports for verdict in report.verdicts)
+    sources = ", ".join(sorted({report.source for report in reports}))
+    parts.append(f"{sources}: {overall(reports).upper()}  ({counts})")
+    return "\n".join(parts)
+
+
+def _that(report: StageReport, *, ran: bool) -> list[Verdict]:
+    return [v for v in report.verdicts if (v.status not in _IDLE) is ran]
 
 
 def junit(reports: Sequence[StageReport]) -> str:

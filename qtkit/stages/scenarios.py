@@ -165,7 +165,10 @@ LATE_STARTS = tuple(
     )
 )
 CLOSED_DAY = Scenario(
-    name="closed_day", sentence="A day on which the exchange is closed.", day=date(2026, 2, 17)
+    name="closed_day",
+    sentence="A day on which the exchange is closed.",
+    day=date(2026, 2, 17),
+    stop_at=time(16, 0),
 )
 AFTER_HOLIDAY = Scenario(
     name="after_holiday",
@@ -271,7 +274,7 @@ SKIPS = Scenario(
             arguments=(("task_id", f"{REFERENCE_DAY:%Y%m%d}-run_strategy-104500"),),
         ),
     ),
-    feed_faults=(Fault(kind="silent", start=time(13, 4), end=time(13, 24)),),
+    feed_faults=(Fault(kind="silent", start=time(13, 6), end=time(13, 24)),),
     broker_faults=(Fault(kind="disconnect", start=time(13, 38), end=time(13, 48)),),
     stop_at=time(14, 0),
 )

@@ -132,6 +132,6 @@ def _combined(judged: Mapping[str, Verdict]) -> Verdict:
 def _passed(judged: Mapping[str, Verdict], passed: int) -> Verdict:
     """Return the first passing verdict, with the number of runs that it holds for."""
     first = next(v for v in judged.values() if v.status is Status.PASS)
-    if len(judged) == 1:
+    if passed == 1:
         return first
     return ok(f"{first.summary} · holds in {passed} runs", lines=first.lines).named(first.rule)
