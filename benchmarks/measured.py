@@ -153,7 +153,7 @@ def _in_a_process(millions: int) -> tuple[float, float]:
 
 
 def reference_day() -> list[Figure]:
-    """The reference day with journal, log and broker's book on disk."""
+    """Run the reference day with journal, log and broker's book on disk."""
     spec = load_spec(_EXAMPLE)
     times = list[float]()
     with TemporaryDirectory() as folder:

@@ -16,6 +16,7 @@ from qtkit.stages.checking import check
 from qtkit.stages.report import StageReport
 from qtkit.stages.scenarios import (
     BUSY_FEED,
+    CLOSED_DAY,
     CUT_AT_STEP,
     CUT_IN_CLOSING,
     LATE_STARTS,
@@ -238,6 +239,7 @@ STAGE = Stage(
     scenarios=(
         REFERENCE,
         SKIPS,
+        CLOSED_DAY,
         SLOW_STRATEGY,
         BUSY_FEED,
         _AT_SEGMENT_END,

@@ -166,8 +166,9 @@ LATE_STARTS = tuple(
 )
 CLOSED_DAY = Scenario(
     name="closed_day",
-    sentence="A day on which the exchange is closed.",
+    sentence="A day on which the exchange is closed, and a step asked for by hand.",
     day=date(2026, 2, 17),
+    commands=(Command(at=time(10, 0), verb="run_task", arguments=(("task", "run_strategy"),)),),
     stop_at=time(16, 0),
 )
 AFTER_HOLIDAY = Scenario(

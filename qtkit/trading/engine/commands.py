@@ -15,6 +15,7 @@ from qtkit.trading.engine.closing import ClosingDesk
 from qtkit.trading.engine.core import EngineCore
 from qtkit.trading.engine.inbox import Command, Inbox
 from qtkit.trading.engine.order_desk import OrderDesk
+from qtkit.trading.engine.schedule import PRIORITY
 from qtkit.trading.engine.states import EngineStatus
 from qtkit.trading.engine.tasks import TaskDesk
 
@@ -40,6 +41,7 @@ class CommandDesk:
             "sell": lambda command: self._order(command, -1),
             "cancel": self._cancel,
             "cancel_task": self._cancel_task,
+            "run_task": self._run_task,
             "reconcile": lambda _: _nothing(self._closing.reconcile()),
             "adjust": self._adjust,
             "note": lambda _: None,
@@ -145,6 +147,11 @@ class CommandDesk:
         task_id = str(command.arguments.get("task_id", ""))
         if not self._tasks.cancel(task_id):
             raise ConfigError(f"{task_id!r} is no task that is still to run; see `schedule`")
+
+    def _run_task(self, command: Command) -> None:
+        name = str(command.arguments.get("task", ""))
+        if not self._tasks.run_by_hand(name):
+            raise ConfigError(f"there is no task {name!r}; there are {', '.join(PRIORITY)}")
 
     def _adjust(self, command: Command) -> None:
         arguments, why = command.arguments, str(command.arguments.get("why", "")).strip()

@@ -18,6 +18,7 @@ __all__ = ["TaskDesk", "TaskKind"]
 
 _MARKET_TASKS = frozenset({"acquire_live_price", "run_strategy"})
 _RETRY_DELAY = timedelta(seconds=1)
+_FIRST_STEP_BY_HAND = 9_999  # far behind any day's own steps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +76,7 @@ class TaskDesk:
         self._waiting = list[_Waiting]()
         self._running = dict[str, _Running]()  # name -> at work in a worker
         self._busy_until = dict[str, datetime]()  # name -> when it last stopped working
+        self._by_hand = 0  # strategy steps that operators asked for
 
     # --- the day ---------------------------------------------------------------------------
 
@@ -82,6 +84,7 @@ class TaskDesk:
         """Take over a day's rows that are still to run, in their order."""
         self._upcoming = deque(tasks)
         self._waiting.clear()
+        self._by_hand = 0
 
     def next_due(self) -> datetime | None:
         """Return when there is something to do."""
@@ -121,6 +124,18 @@ class TaskDesk:
             self._waiting = [w for w in self._waiting if w.task.task_id != task_id]
             self.skip(task, Objection("canceled", "an operator took it off"))
         return bool(upcoming or waiting)
+
+    def run_by_hand(self, name: str) -> bool:
+        """Let a task come due now; return whether there is one of this name."""
+        if name not in self._kinds:
+            return False
+        core, now = self._core, self._core.clock.now()
+        stamp = f"{now.astimezone(core.calendar.zone):%Y%m%d}-{name}-hand{core.journal.seq}"
+        self._by_hand += name == "run_strategy"
+        step = _FIRST_STEP_BY_HAND + self._by_hand if name == "run_strategy" else None
+        self._admit(ev.PlannedTask(task_id=stamp, task=name, due=now, step=step))
+        self._run_waiting()
+        return True
 
     def close(self) -> None:
         """Let the workers go."""
