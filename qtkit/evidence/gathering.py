@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
 from functools import cached_property
-from heapq import merge
+from itertools import chain
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
@@ -168,7 +168,9 @@ class Evidence:
     def merged(self, *kinds: type[Event]) -> Iterator[Entry]:
         """Yield the entries of some classes in journal order; of all without arguments."""
         chosen = [self.lines[k] for k in (kinds or self.lines) if self.lines.get(k)]
-        return merge(*chosen, key=attrgetter("seq"))
+        if len(chosen) == 1:
+            return iter(chosen[0])
+        return iter(sorted(chain.from_iterable(chosen), key=attrgetter("seq")))
 
     def first(self, kind: type[E]) -> Recorded[E] | None:
         """Return the first entry of a class."""

@@ -41,7 +41,8 @@ def spans_of(evidence: Evidence) -> Iterator[Span]:
             if since <= down.since < (end or since):
                 yield _span(change.event, since, down.since, change.seq, "")
                 since = down.until
-        yield _span(change.event, since, end or since, change.seq, left_by)
+        if left_by != "recover":  # the status of before a crash, put right on the return
+            yield _span(change.event, since, end or since, change.seq, left_by)
 
 
 def _span(change: StatusChanged, since: datetime, until: datetime, line: int, left_by: str) -> Span:

@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_FLOOR, Decimal, InvalidOperation
+from operator import itemgetter
 from pathlib import Path
 
 from qtkit.core.errors import DataError
@@ -185,7 +187,10 @@ def one_line_per_step_at_most(evidence: Evidence) -> Verdict:
         return objection
     orders = [r for r in evidence.of(ev.OrderRequested) if r.event.source == "strategy"]
     wrong = [*_crowded(orders), *_while_open(evidence)]
-    wrong += [f for r in orders for f in _off_the_rule(evidence, r)]
+    parameters = _parameters(evidence)
+    states = {symbol: list(_states(evidence, symbol)) for symbol in parameters}
+    for r in orders:
+        wrong += _off_the_rule(evidence, r, parameters.get(r.event.symbol), states)
     wrong += _idle_at_first(evidence)
     if wrong:
         return fail(
@@ -237,19 +242,20 @@ def _while_open(evidence: Evidence) -> Iterator[tuple[int, str]]:
 
 
 def _off_the_rule(
-    evidence: Evidence, request: Recorded[ev.OrderRequested]
+    evidence: Evidence,
+    request: Recorded[ev.OrderRequested],
+    parameters: _Parameters | None,
+    states: Mapping[str, Sequence[tuple[int, Decimal | None]]],
 ) -> Iterator[tuple[int, str]]:
     """Yield how one order differs from what the rule makes of base and price."""
     event, line = request.event, request.seq
-    parameters = _parameters(evidence).get(event.symbol)
     price = event.quote.close if event.quote else None
     if parameters is None or price is None:
         yield line, f"{event.order_id} is of {event.symbol}, without parameters or without a price"
         return
-    base = None
-    for saved, found in _states(evidence, event.symbol):
-        if saved < line:
-            base = found
+    saved = states[event.symbol]
+    place = bisect_left(saved, line, key=itemgetter(0)) - 1
+    base = saved[place][1] if place >= 0 else None
     if event.tag == "initial":
         yield from _wrong_first_buy(evidence, line, event, base, price)
         return

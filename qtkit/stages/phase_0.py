@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 
@@ -251,7 +252,7 @@ def nothing_is_stuck(evidence: Evidence) -> Verdict:
             lines=sorted({line for line, _ in stuck}),
         )
     longest = max(wait for wait, _ in waits)
-    gap = max((float(p.event.largest_gap_seconds) for p in pulses), default=0.0)
+    gap = max((p.event.largest_gap_seconds for p in pulses), default=Decimal(0))
     waiting = sum(story.outcome is None for story in queued)
     told = f"the longest wait was {longest:.1f} s, the pulse's largest gap {gap:.3f} s"
     if waiting:
@@ -266,7 +267,9 @@ def _wait(evidence: Evidence, story: TaskStory) -> float:
     if story.queued is None:
         return 0.0
     since = story.queued.at
-    until = story.outcome.at if story.outcome else evidence.until or since
+    until = story.outcomes[0].at if story.outcomes else evidence.until or since
+    if until == since:
+        return 0.0
     down = (d.until - max(d.since, since) for d in evidence.downtimes if since <= d.until <= until)
     return (until - since - sum(down, timedelta())).total_seconds()
 
@@ -291,14 +294,14 @@ def _silent(evidence: Evidence) -> Iterator[tuple[int, str]]:
     budget = evidence.number("pulse_budget_seconds", 5)
     pulses = evidence.of(ev.LoopPulsed)
     for pulse in pulses:
-        gap = float(pulse.event.largest_gap_seconds)
+        gap = pulse.event.largest_gap_seconds
         if gap > budget:
             when = at_exchange(evidence, pulse.at)
             yield pulse.seq, f"the loop came {gap:.1f} s late before {when}, allowed {budget:.0f} s"
+    longest = timedelta(seconds=_PULSE_SECONDS + budget)
     for one, two in pairwise(pulses):
-        between = (two.at - one.at).total_seconds()
-        if between > _PULSE_SECONDS + budget and _traded(evidence, one.at, two.at):
-            when = at_exchange(evidence, one.at)
+        if two.at - one.at > longest and _traded(evidence, one.at, two.at):
+            between, when = (two.at - one.at).total_seconds(), at_exchange(evidence, one.at)
             yield two.seq, f"no pulse for {between:.0f} s after {when}"
     if not pulses and evidence.until and evidence.whole.first:
         lived = (evidence.until - evidence.whole.first.at).total_seconds()

@@ -245,7 +245,7 @@ def _delay(evidence: Evidence, booked: datetime, fill: ev.OrderFilled) -> float:
     """Return seconds from execution to booking; a downtime in between does not count."""
     since = fill.executed_at
     for down in evidence.downtimes:
-        if down.holds(since):
+        if down.holds(since) and down.until <= booked:
             since = down.until
     return (booked - since).total_seconds()
 
