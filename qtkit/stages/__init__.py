@@ -14,12 +14,14 @@ from qtkit.stages.report import StageReport, junit, overall
 from qtkit.stages.skipping import skip_table
 from qtkit.stages.sources import Source, newest_session, session_named
 from qtkit.stages.stage import Stage, judge
+from qtkit.stages.summary import Summary, summary
 
 __all__ = [
     "Check",
     "Source",
     "Stage",
     "StageReport",
+    "Summary",
     "all_stages",
     "check",
     "grid",
@@ -38,4 +40,5 @@ __all__ = [
     "session_named",
     "skip_table",
     "stage_named",
+    "summary",
 ]

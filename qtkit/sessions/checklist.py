@@ -1,0 +1,65 @@
+"""What the smoke checklist is run on: our engine and a day of it, or a session that is there."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from qtkit.adapters.own import OwnEngine
+from qtkit.core.folders import OutputRoot
+from qtkit.sessions.artifacts import chronicle_of
+from qtkit.sessions.simulated import SimulatedSession, simulate
+from qtkit.stages import Source, session_named
+from qtkit.trading.strategy.loading import load_spec
+
+__all__ = ["OUTPUTS", "Subject", "subject"]
+
+OUTPUTS = "QTKIT_OUTPUTS"  # environment variable: where notebooks write, whatever they say
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is judged.
+
+    Attributes
+    ----------
+    source
+        Hand this to the stages: an engine, or one session's folder.
+    session
+        The session that the record tells about.
+    """
+
+    source: Source
+    session: SimulatedSession
+
+
+def subject(strategy: str, *, day: str, root: str, session: str = "") -> Subject:
+    """Return what the checklist judges.
+
+    Parameters
+    ----------
+    strategy
+        A strategy's file.
+    day
+        Trading date to simulate, ``YYYY-MM-DD``.
+    root
+        Where sessions are written; the environment variable ``QTKIT_OUTPUTS`` wins.
+    session
+        Id or folder of a session to judge; empty: simulate the day, and judge the engine by its
+        scenarios.
+
+    Raises
+    ------
+    ConfigError, DataError
+        If something asked for is not there.
+    """
+    outputs = OutputRoot(Path(os.environ.get(OUTPUTS) or root))
+    if session:
+        folder = session_named(outputs, session)
+        return Subject(folder, SimulatedSession(folder, chronicle_of(folder)))
+    file = Path(strategy)
+    spec = load_spec(file)
+    lived = simulate(file, spec=spec, day=day, root=outputs)
+    return Subject(OwnEngine(spec, file), lived)
+
