@@ -1,0 +1,1 @@
+"""Sessions as people see them: starting one, what it leaves, and what it adds up to."""

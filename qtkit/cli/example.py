@@ -1,0 +1,57 @@
+"""The command line that a strategy file gets when it is run as a program."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import click
+
+from qtkit.cli import run_command
+from qtkit.cli.options import DAY, root_option
+from qtkit.trading.strategy.contract import StrategySpec
+
+__all__ = ["strategy_main"]
+
+
+def strategy_main(spec: StrategySpec, file: str) -> None:
+    """Run a strategy file as a program; never returns."""
+    run_command(_command_of(spec, Path(file)))
+
+
+def _command_of(spec: StrategySpec, source: Path) -> click.Command:
+    @click.command(
+        help=f"Trade {spec.name}: {', '.join(spec.symbols)}.",
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    @click.option("-a", "--account", metavar="ID", help="An account that exists.")
+    @click.option("-n", "--new_account", metavar="NAME", help="Make a new account of this name.")
+    @click.option(
+        "--restart", is_flag=True, help="Clear the account's record first; refused while it holds."
+    )
+    @click.option("--simulate", "day", type=DAY, required=True, help="First simulated date.")
+    @click.option("--days", type=click.IntRange(min=1), default=1, show_default=True)
+    @root_option
+    @click.pass_context
+    def command(
+        ctx: click.Context,
+        *,
+        account: str | None,
+        new_account: str | None,
+        restart: bool,
+        day: date,
+        days: int,
+        root: Path,
+    ) -> None:
+        from qtkit.sessions.simulated import prepare_account
+        from qtkit.sessions.simulated import simulate as simulated
+
+        name = prepare_account(
+            spec, root=root, account=account, new_account=new_account, restart=restart, day=day
+        )
+        session = simulated(source, spec=spec, day=day, days=days, root=root, account=name)
+        click.echo(str(session))
+        click.echo(session.folder.path)
+        ctx.exit(session.exit_code)
+
+    return command

@@ -1,0 +1,95 @@
+"""Everything in a session's folder that is rebuilt from its journal.
+
+``session_metadata.json``, ``config.json`` and the journal are inputs, and nothing here writes them.
+``sys.log`` was written as things happened, the feed's export and the tables as they were delivered.
+The rest can be deleted and made again, byte for byte.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from qtkit.core.calendars import exchange_calendar
+from qtkit.core.errors import DataError
+from qtkit.core.folders import SessionFolder, write_atomic
+from qtkit.core.render import json_text
+from qtkit.journal import read_journal
+from qtkit.model.events import JsonObject
+from qtkit.sessions.chronicle import Chronicle
+from qtkit.sessions.results import metrics_json, report_json
+from qtkit.sessions.summary import run_report
+from qtkit.sessions.trades import risk_log, trade_log, trades_csv
+from qtkit.trading.status import write_status
+
+__all__ = ["chronicle_of", "journal_digest", "read_metadata", "rebuild"]
+
+
+def rebuild(folder: SessionFolder) -> Chronicle:
+    """Make every artifact anew from journal and metadata, and return what was read.
+
+    Raises
+    ------
+    DataError
+        If there is no journal, it is empty, or the metadata are damaged.
+    JournalCorrupt
+        If the journal cannot be trusted; nothing was written.
+    """
+    told = chronicle_of(folder)
+    metadata = read_metadata(folder)
+    zone = exchange_calendar(told.opening.exchange).zone
+    source: JsonObject = {
+        "journal": folder.journal.relative_to(folder.path).as_posix(),
+        "digest": journal_digest(folder),
+        "entries": told.last.seq,
+    }
+    metrics = {"format": 1, "rebuilt_from": source, **metrics_json(told)}
+    written = {
+        folder.metrics: json_text(metrics),
+        folder.report: json_text(report_json(told, metadata, source)),
+        folder.run_report: run_report(told, metadata),
+        folder.trades: trades_csv(told, zone),
+        folder.trade_log: trade_log(told, zone),
+        folder.risk_log: risk_log(told, folder.session_id, zone),
+    }
+    for path, text in written.items():
+        write_atomic(path, text)
+    write_status(folder)
+    return told
+
+
+def chronicle_of(folder: SessionFolder) -> Chronicle:
+    """Return what a session's journal adds up to; raises as `rebuild`."""
+    return Chronicle.of(read_journal(folder.journal))
+
+
+def journal_digest(folder: SessionFolder) -> str:
+    """Return the sha256 of the journal's bytes, hex: what ``sha256sum`` prints."""
+    with folder.journal.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_metadata(folder: SessionFolder) -> JsonObject:
+    """Return `session_metadata.json`; ``{}`` where a session was started without one.
+
+    Raises
+    ------
+    DataError
+        If it is no JSON object.
+    """
+    try:
+        found = json.loads(folder.metadata.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except ValueError as problem:
+        raise DataError(_damaged(folder, f"it is no JSON ({problem})")) from None
+    if not isinstance(found, dict):
+        raise DataError(_damaged(folder, f"it holds {type(found).__name__}, expected an object"))
+    return found
+
+
+def _damaged(folder: SessionFolder, why: str) -> str:
+    return (
+        f"{folder.metadata} is damaged: {why}. The journal is not affected; move the file away "
+        "and rebuild, the report then names no versions"
+    )

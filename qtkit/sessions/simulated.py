@@ -1,0 +1,321 @@
+"""A simulated session: trading days on a clock that waits for nobody, in the caller's process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from qtkit.core.calendars import exchange_calendar
+from qtkit.core.errors import ConfigError
+from qtkit.core.folders import OutputRoot, SessionFolder
+from qtkit.core.render import mimebundle
+from qtkit.model.events import JsonObject
+from qtkit.sessions.artifacts import chronicle_of, journal_digest, rebuild
+from qtkit.sessions.asked import settings_of
+from qtkit.sessions.chronicle import Chronicle
+from qtkit.sessions.identity import metadata_of, write_identity
+from qtkit.sessions.results import metrics_json
+from qtkit.sessions.summary import summary_html, summary_text
+from qtkit.trading.accounts import account_record, create_account, restart_account
+from qtkit.trading.assemble import SimulatedRun, SimulationPlan, simulate_session, trading_days
+from qtkit.trading.engine.inbox import Command
+from qtkit.trading.engine.signals import stop_on_signals
+from qtkit.trading.settings import SessionSettings
+from qtkit.trading.strategy.contract import StrategySpec
+from qtkit.trading.strategy.loading import load_spec
+
+__all__ = ["SimulatedSession", "prepare_account", "session_of", "simulate"]
+
+_MODE = "paper"  # what a simulated session may be
+_SIGNALS = {"SIGINT", "SIGTERM"}
+_ABORTED, _STRATEGY_RAISED = 130, 4
+_FIRST_START = time(9, 0)  # local; an account is opened when its first session would start
+
+
+@dataclass(frozen=True)
+class SimulatedSession:
+    """A simulated session that has ended.
+
+    Attributes
+    ----------
+    folder
+        Everything it left.
+    told
+        What its journal adds up to.
+    """
+
+    folder: SessionFolder
+    told: Chronicle
+
+    @property
+    def session_id(self) -> str:
+        """The folder's name."""
+        return self.folder.session_id
+
+    @property
+    def exit_code(self) -> int:
+        """What the shell sees: 130 stopped by a signal, 4 the strategy raised, else 0."""
+        end = self.told.end
+        if end is not None and end.reason in _SIGNALS:
+            return _ABORTED
+        return _STRATEGY_RAISED if self.told.strategy_failed else 0
+
+    @cached_property
+    def journal_digest(self) -> str:
+        """The sha256 of the journal's bytes, hex."""
+        return journal_digest(self.folder)
+
+    def as_json(self) -> JsonObject:
+        """Return the session as JSON."""
+        return {
+            "format": 1,
+            "type": "session",
+            "session_id": self.session_id,
+            "folder": str(self.folder.path),
+            "journal_digest": self.journal_digest,
+            "strategy": self.told.opening.strategy,
+            "account": self.told.opening.account,
+            "open_days": [str(day) for day in self.told.open_days],
+            "exit_code": self.exit_code,
+            "metrics": metrics_json(self.told),
+        }
+
+    def __str__(self) -> str:
+        return summary_text(self.told)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, object]:
+        return mimebundle(str(self), summary_html(self.told), self.as_json())
+
+
+def session_of(folder: SessionFolder) -> SimulatedSession:
+    """Return a session that is there already, read from its journal.
+
+    Raises
+    ------
+    DataError
+        If the folder has no journal, or an empty one.
+    JournalCorrupt
+        If the journal cannot be trusted.
+    """
+    return SimulatedSession(folder, chronicle_of(folder))
+
+
+def simulate(  # noqa: PLR0913 - one for each thing that can be asked for
+    source: Path | str | StrategySpec,
+    *,
+    spec: StrategySpec | None = None,
+    day: date | str,
+    days: int = 1,
+    root: OutputRoot | Path | str,
+    account: str | None = None,
+    settings: Mapping[str, Any] | SessionSettings | None = None,
+    start: datetime | None = None,
+    stop: datetime | None = None,
+    commands: Sequence[tuple[datetime, Command]] = (),
+) -> SimulatedSession:
+    """Run a strategy for simulated trading days, and leave a session's folder.
+
+    Parameters
+    ----------
+    source
+        A strategy's file, or its spec.
+    spec
+        The spec, where the file is loaded already.
+    day, days
+        First date, and how many trading dates from it on; a date without trading is lived
+        through, and trading begins on the next one.
+    root
+        Where everything is written.
+    account
+        An account that exists; None: a fresh one of this session alone. A session of it that has
+        not ended is resumed.
+    settings
+        What differs from the defaults.
+    start, stop
+        When the engine comes and goes, UTC; None: before the open and after the last task.
+    commands
+        What operators do, and when (UTC).
+
+    Returns
+    -------
+    SimulatedSession
+        Also when the strategy raised: that is in the journal, and in `exit_code`.
+
+    Raises
+    ------
+    ConfigError
+        If something asked for is wrong; nothing was started.
+    DataError
+        If bars are missing, or a date is beyond the calendar; nothing was started.
+    StrategyError
+        If the strategy's file raised, or its code did where no step can be given up.
+    """
+    found, file = _loaded(source, spec)
+    outputs = _root(root)
+    plan = SimulationPlan(
+        spec=found,
+        settings=_paper(settings_of(settings)),
+        day=_date(day),
+        days=days,
+        start=start,
+        stop=stop,
+        commands=commands,
+    )
+    run = simulate_session(plan, outputs, account)
+    _identify(run, account, file)
+    return _lived(run)
+
+
+def _identify(run: SimulatedRun, account: str | None, file: Path | None) -> None:
+    """Write who the session is; nothing stays open if that does not work."""
+    metadata = metadata_of(
+        run.folder,
+        mode=run.plan.settings.mode,
+        account=run.account.name,
+        settings=run.settings,
+        bars=run.data.bars,
+        strategy=file,
+    )
+    try:
+        write_identity(run.folder, metadata, _config(run, account, file))
+    except BaseException:
+        run.close()
+        raise
+
+
+def _lived(run: SimulatedRun) -> SimulatedSession:
+    """Run to the end; whatever happens, the folder tells how far it came."""
+    try:
+        with stop_on_signals(run.engine):
+            run.run()
+    except BaseException:
+        if run.folder.journal.stat().st_size:
+            rebuild(run.folder)
+        raise
+    return SimulatedSession(run.folder, rebuild(run.folder))
+
+
+def _config(run: SimulatedRun, account: str | None, file: Path | None) -> JsonObject:
+    """Return what was asked for, and the settings that came of it."""
+    plan = run.plan
+    return {
+        "format": 1,
+        "strategy": plan.spec.name,
+        "strategy_file": file.name if file else None,
+        "day": str(plan.day),
+        "days": plan.days,
+        "start": plan.start.isoformat() if plan.start else None,
+        "stop": plan.stop.isoformat() if plan.stop else None,
+        "account": account,
+        "asked_settings": plan.settings.model_dump(mode="json", exclude_unset=True),
+        "settings": run.settings,
+        "commands": [
+            {"at": at.isoformat(), "verb": c.verb, "arguments": c.arguments, "by": c.by}
+            for at, c in plan.commands
+        ],
+    }
+
+
+def _loaded(
+    source: Path | str | StrategySpec, spec: StrategySpec | None
+) -> tuple[StrategySpec, Path | None]:
+    if isinstance(source, StrategySpec):
+        return source, None
+    path = Path(source)
+    return spec or load_spec(path), path
+
+
+def _paper(settings: SessionSettings) -> SessionSettings:
+    if settings.mode != _MODE:
+        raise ConfigError(
+            f"settings: mode was {settings.mode!r}, and a simulated session is always {_MODE!r}; "
+            "leave it out"
+        )
+    return settings
+
+
+def _root(root: OutputRoot | Path | str) -> OutputRoot:
+    return root if isinstance(root, OutputRoot) else OutputRoot(Path(root))
+
+
+def _date(day: date | str) -> date:
+    if not isinstance(day, str):
+        return day
+    try:
+        return date.fromisoformat(day)
+    except ValueError:
+        raise ConfigError(f"{day!r} is no date; expected YYYY-MM-DD, such as 2026-03-04") from None
+
+
+def prepare_account(
+    spec: StrategySpec,
+    *,
+    root: OutputRoot | Path | str,
+    account: str | None = None,
+    new_account: str | None = None,
+    restart: bool = False,
+    day: date | str,
+) -> str | None:
+    """Return the account that a session is to use, made or cleared as asked.
+
+    Parameters
+    ----------
+    spec
+        Its cash, currency and exchange are a new account's.
+    root
+        Where accounts live.
+    account
+        One that exists.
+    new_account
+        Name of one to be made.
+    restart
+        Clear the account's record, so that it begins anew.
+    day
+        First date to be traded.
+
+    Returns
+    -------
+    str or None
+        None: a fresh account of the session alone.
+
+    Raises
+    ------
+    ConfigError
+        If both names are given and differ, a new one exists already, the account does not exist,
+        or it holds something and cannot be cleared.
+    BeyondCalendar
+        If the calendar does not know the date; no account was made.
+    """
+    if account and new_account and account != new_account:
+        raise ConfigError(
+            f"--account {account} and --new_account {new_account} name two accounts; give one"
+        )
+    if restart and not (account or new_account):
+        raise ConfigError("--restart clears an account's record: name it with --account ID")
+    outputs = _root(root)
+    if new_account:
+        _make(spec, outputs, new_account, _date(day))
+    elif account:
+        account_record(outputs.account(_MODE, account))
+        if restart:
+            restart_account(outputs.account(_MODE, account))
+    return new_account or account
+
+
+def _make(spec: StrategySpec, root: OutputRoot, name: str, day: date) -> None:
+    calendar = exchange_calendar(spec.exchange)
+    trading_days(calendar, day, 1)
+    create_account(
+        root.account(_MODE, name),
+        cash=spec.opening_cash,
+        currency=spec.currency,
+        exchange=spec.exchange,
+        at=datetime.combine(day, _FIRST_START, tzinfo=calendar.zone),
+    )
