@@ -47,6 +47,7 @@ from qtkit.trading.risk.settings import rules_of
 from qtkit.trading.settings import SessionSettings, settings_digest
 from qtkit.trading.status import write_status
 from qtkit.trading.strategy.contract import Strategy, StrategySpec
+from qtkit.trading.strategy.guard import Guarded, made
 
 __all__ = ["SimulatedRun", "SimulationPlan", "engine_core", "simulate_in", "simulate_session"]
 
@@ -265,12 +266,14 @@ class _Planned:
     until: datetime
     settings: dict[str, Any]
     session_id: str
+    strategy: Strategy
 
 
 def _planned(plan: SimulationPlan, root: OutputRoot) -> _Planned:
     overlay = Path(plan.settings.calendar_overlay) if plan.settings.calendar_overlay else None
     calendar = exchange_calendar(plan.spec.exchange, overlay)
     days = trading_days(calendar, plan.day, plan.days)
+    _settles_within(calendar, plan.spec.symbols, days[-1])
     start = plan.start or _local(plan.day, _FIRST_START, calendar)
     settings = plan.settings.for_journal(plan.spec)
     return _Planned(
@@ -281,7 +284,20 @@ def _planned(plan: SimulationPlan, root: OutputRoot) -> _Planned:
         until=plan.stop or _end_of(days[-1], calendar, plan),
         settings=settings,
         session_id=session_id_of(start, plan.settings.mode, settings_digest(settings)),
+        strategy=made(plan.spec),
     )
+
+
+def _settles_within(calendar: Calendar, symbols: Sequence[str], day: date) -> None:
+    """Make sure that the calendar tells when what is bought on the last day can be sold.
+
+    Raises
+    ------
+    BeyondCalendar
+        If it does not.
+    """
+    table = InstrumentTable.load()
+    calendar.session_after(day, max((table.on(s, day).settle_days for s in symbols), default=0))
 
 
 def _wired(
@@ -291,9 +307,25 @@ def _wired(
     heritage: Inheritance,
     account: str,
 ) -> SimulatedRun:
-    plan, calendar, data = planned.plan, planned.calendar, planned.data
+    """Take the account, and wire everything; the account is let go if that does not work."""
     lock = NamedLock(place.lock, f"account {place.name!r}")
     lock.acquire()
+    try:
+        return _wired_under(lock, planned, place, folder, heritage, account)
+    except BaseException:
+        lock.release()
+        raise
+
+
+def _wired_under(
+    lock: NamedLock,
+    planned: _Planned,
+    place: AccountFolder,
+    folder: SessionFolder,
+    heritage: Inheritance,
+    account: str,
+) -> SimulatedRun:
+    plan, calendar, data = planned.plan, planned.calendar, planned.data
     if heritage.unfinished is None:
         note_session(place, folder)
     clock = ManualClock(planned.start)
@@ -315,7 +347,7 @@ def _wired(
         broker=plan.wrap_broker(broker),
         calendar=calendar,
         data=data,
-        strategy=plan.wrap(plan.spec.make(), clock),
+        strategy=Guarded(plan.wrap(planned.strategy, clock)),
         log=log,
         files=FolderFiles(folder, calendar.zone),
         kill_file=place.kill_file,

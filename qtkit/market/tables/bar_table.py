@@ -17,7 +17,7 @@ from qtkit.market.ordering import agreed, concatenated, differences, is_tidy, ta
 from qtkit.market.tables.parquet import COLUMNS, decoded, encoded
 from qtkit.model.bars import Bars, nanos, time_of
 
-__all__ = ["BarTable", "MergeReport"]
+__all__ = ["BarTable", "MergeReport", "bars_fingerprint"]
 
 _VALUES = COLUMNS[1:]
 
@@ -148,12 +148,7 @@ class BarTable:
             for name in self.symbols():
                 digest.update(f"{name} {self.fingerprint(name)}\n".encode())
             return digest.hexdigest()
-        bars = self.read(symbol)
-        for name in COLUMNS:
-            column: NDArray[np.generic] = getattr(bars, name)
-            digest.update(f"{name} {column.size}\n".encode())
-            digest.update(column.astype(column.dtype.newbyteorder("<")).data)
-        return digest.hexdigest()
+        return bars_fingerprint(self.read(symbol))
 
     def _absent(self, symbol: str) -> str:
         near = get_close_matches(symbol, self.symbols(), n=1, cutoff=0.5)
@@ -175,6 +170,16 @@ class BarTable:
             f"at {time_of(int(fresh.end[row]))}: there {before}, new {after}; nothing was written. "
             "Find out which is right, or let the new ones replace the old (--replace)"
         )
+
+
+def bars_fingerprint(bars: Bars) -> str:
+    """Return the SHA-256 of bars, hex: a function of their values alone."""
+    digest = hashlib.sha256()
+    for name in COLUMNS:
+        column: NDArray[np.generic] = getattr(bars, name)
+        digest.update(f"{name} {column.size}\n".encode())
+        digest.update(column.astype(column.dtype.newbyteorder("<")).data)
+    return digest.hexdigest()
 
 
 def _compare(old: Bars, fresh: Bars) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from qtkit.core.errors import BrokerTimeout, BrokerUnavailable
+from qtkit.core.errors import BrokerTimeout, BrokerUnavailable, StrategyError
 from qtkit.core.verdict import Status, Verdict, error
 from qtkit.model import events as ev
 from qtkit.model.bars import nanos
@@ -94,7 +94,7 @@ class ClosingDesk:
 
     def _leave(self, request: ev.StopRequested) -> None:
         core, state = self._core, self._core.state
-        core.record(ev.StrategySaved(trading_date=state.today, state=core.strategy.state()))
+        self._save_strategy()
         core.files.write_break_point(state, core.journal.seq)
         if state.status is not EngineStatus.STOPPED:
             before = state.status
@@ -114,6 +114,16 @@ class ClosingDesk:
             )
         )
         self._confirm()
+
+    def _save_strategy(self) -> None:
+        """Record the strategy's state; where it raises, the one recorded last stays."""
+        core = self._core
+        try:
+            saved = core.strategy.state()
+        except StrategyError as problem:
+            core.trouble("stop", problem)
+        else:
+            core.record(ev.StrategySaved(trading_date=core.state.today, state=saved))
 
 
 def _unanswered(problem: Exception) -> Verdict:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from qtkit.core.errors import BrokerTimeout, BrokerUnavailable, DataError
+from qtkit.core.errors import BrokerTimeout, BrokerUnavailable, DataError, StrategyError
 from qtkit.core.verdict import Verdict
 from qtkit.core.verdict import error as not_judged
 from qtkit.market.instruments import price_band
@@ -382,7 +382,21 @@ class OrderDesk:
         return core.calendar.session_after(day, wait) if wait and fill.quantity > 0 else day
 
     def move_strategy(self) -> None:
-        """Hand the strategy its fills that are not in its saved state, and save what it makes."""
+        """Hand the strategy its fills that are not in its saved state, and save what it makes.
+
+        Raises
+        ------
+        StrategyError
+            If the strategy raised. Nobody knows its state then, so nobody catches this: the engine
+            ends as in a crash, and the next start hands over the same fills.
+        """
+        try:
+            self._move_strategy()
+        except StrategyError as problem:
+            self._core.trouble("on_fill", problem)
+            raise
+
+    def _move_strategy(self) -> None:
         core = self._core
         for event in core.state.fills_since_saved:
             tag = core.state.tags.get(event.order_id)
