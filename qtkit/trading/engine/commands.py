@@ -66,15 +66,20 @@ class CommandDesk:
         try:
             self._verb(command)(command)
         except ConfigError as problem:
-            core.record(
-                ev.CommandRefused(
-                    trading_date=core.state.today,
-                    command=command.verb,
-                    reason=str(problem),
-                    by=command.by,
-                )
-            )
-            core.log.say("command_refused", command=command.verb, reason=problem)
+            self._refuse(command.verb, command.by, str(problem))
+
+    def give_up(self, command: ev.CommandReceived) -> None:
+        """Refuse a command that the power took away before anything came of it."""
+        if command.command != "note":
+            reason = "the power went before it was carried out; ask again"
+            self._refuse(command.command, command.by, reason)
+
+    def _refuse(self, verb: str, by: str, reason: str) -> None:
+        core = self._core
+        core.record(
+            ev.CommandRefused(trading_date=core.state.today, command=verb, reason=reason, by=by)
+        )
+        core.log.say("command_refused", command=verb, reason=reason)
 
     def _verb(self, command: Command) -> _Do:
         if command.verb not in self._verbs:

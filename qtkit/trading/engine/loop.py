@@ -110,7 +110,7 @@ class Engine:
 
     def _come_back(self) -> None:
         core = self.core
-        last = core.clock.now()
+        last: ev.Entry | None = None
         for entry in core.journal.entries():
             if (entry.seq == 1) is not isinstance(entry.event, ev.SessionStarted):
                 raise JournalCorrupt(
@@ -118,8 +118,8 @@ class Engine:
                     "See runbooks/journal-corrupt.md"
                 )
             core.state.apply(entry)
-            last = entry.at
-        if core.state.ended:
+            last = entry
+        if last is None or core.state.ended:
             raise JournalCorrupt(
                 "the journal's session has ended; start a new session, it gets a journal of its own"
             )
@@ -132,6 +132,8 @@ class Engine:
             )
         )
         core.log.say("session_resumed", entries=core.journal.seq)
+        if isinstance(last.event, ev.CommandReceived):
+            self._commands.give_up(last.event)
         core.strategy.restore(core.state.strategy_state)
         if core.state.fills_since_saved:
             self._orders.move_strategy()
@@ -140,7 +142,7 @@ class Engine:
         self._orders.take_news()
         if core.state.status is EngineStatus.STOPPED and core.state.stop is None:
             self._move(EngineStatus.SLEEPING, "start")
-        self._resume_day(last)
+        self._resume_day(last.at)
 
     def _resume_day(self, last: datetime) -> None:
         """Go on with the day of the crash, or close it when it is over."""

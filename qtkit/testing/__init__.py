@@ -1,0 +1,6 @@
+"""What tests of strategies and engines need: strategies by script, bars by hand, journals in memory."""
+
+from qtkit.testing.prices import hand_made_bars, hand_made_data
+from qtkit.testing.strategies import ScriptedStrategy, scripted_spec
+
+__all__ = ["ScriptedStrategy", "hand_made_bars", "hand_made_data", "scripted_spec"]

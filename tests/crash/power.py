@@ -1,0 +1,243 @@
+"""Power cuts without pretending: the disk as it stood at every moment of a day, put back elsewhere.
+
+The day is lived through once. After each journal write and after each step that the broker keeps
+everything under the root is remembered. A cut is that disk, restored in another place, and a new
+process's worth of objects coming back to it: nothing of the first life is left but its files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+
+from qtkit.core.folders import OutputRoot
+from qtkit.journal import read_journal
+from qtkit.model.events import CommandReceived, Entry
+from qtkit.trading.assemble import SimulatedRun, SimulationPlan, simulate_session
+from qtkit.trading.brokers.protocol import (
+    AccountReport,
+    Ack,
+    BrokerEvent,
+    BrokerOrder,
+    Order,
+)
+from qtkit.trading.brokers.simulator import SimBroker
+
+ACCOUNT = "main"
+_VOLATILE = "-shm"  # SQLite's shared memory: gone with the machine
+
+
+class Way(StrEnum):
+    """The four ways in which power goes."""
+
+    AFTER_WRITE = "after a journal write"
+    BEFORE_ANSWER = "after a broker commit, before its answer"
+    TORN = "in the middle of a journal line"
+    UNSYNCED = "with everything since the last fsync"
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """Every file at one moment; the journal by its length alone, since it only grows."""
+
+    files: dict[Path, bytes]
+    written: int  # bytes of the journal
+    synced: int  # of them, on disk for sure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """One moment at which the power can go."""
+
+    way: Way
+    number: int  # of the write, or of the commit
+    at: datetime
+    disk: Disk
+    sent: tuple[str, ...]  # order ids that reached the broker's door so far
+
+    def __str__(self) -> str:
+        return f"{self.way}, number {self.number}, {self.at:%Y-%m-%d %H:%M:%S} UTC"
+
+    @property
+    def journal_bytes(self) -> int:
+        """How much of the journal survives."""
+        return self.disk.synced if self.way is Way.UNSYNCED else self.disk.written
+
+
+@dataclass(slots=True)
+class Recording:
+    """A whole day, and every cut it offers."""
+
+    plan: SimulationPlan
+    root: Path
+    journal: Path  # relative to the root
+    cuts: dict[Way, list[Cut]] = field(default_factory=lambda: {way: [] for way in Way})
+    sent: list[str] = field(default_factory=list)
+    story: bytes = b""  # the whole journal
+
+    def part(self, way: Way, part: int, of: int) -> Sequence[Cut]:
+        """Return one of `of` parts of the cuts of a way."""
+        return self.cuts[way][part::of]
+
+
+class CountingBroker:
+    """A simulated broker that notes each order id at its door."""
+
+    def __init__(self, broker: SimBroker, sent: list[str]) -> None:
+        self._broker, self._sent = broker, sent
+        self.name = broker.name
+
+    def connect(self) -> None:
+        self._broker.connect()
+
+    def submit(self, order: Order) -> Ack:
+        self._sent.append(order.order_id)
+        return self._broker.submit(order)
+
+    def cancel(self, order_id: str) -> Ack:
+        return self._broker.cancel(order_id)
+
+    def poll_fills(self) -> Sequence[BrokerEvent]:
+        return self._broker.poll_fills()
+
+    def find(self, order_id: str) -> BrokerOrder | None:
+        return self._broker.find(order_id)
+
+    def account(self) -> AccountReport:
+        return self._broker.account()
+
+    def close(self) -> None:
+        self._broker.close()
+
+    def next_event_at(self) -> datetime | None:
+        return self._broker.next_event_at()
+
+
+class _Camera:
+    """Remembers the disk, reading again only what has changed."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._seen = dict[Path, tuple[tuple[int, int, int], bytes]]()
+
+    def disk(self, journal: Path, written: int, synced: int) -> Disk:
+        files = {}
+        for path in self._root.rglob("*"):
+            if path.is_dir() or path == journal or path.name.endswith(_VOLATILE):
+                continue
+            files[path.relative_to(self._root)] = self._content(path)
+        return Disk(files, written, synced)
+
+    def _content(self, path: Path) -> bytes:
+        facts = path.stat()
+        key = (facts.st_ino, facts.st_size, facts.st_mtime_ns)
+        known = self._seen.get(path)
+        if known is None or known[0] != key:
+            known = self._seen[path] = (key, path.read_bytes())
+        return known[1]
+
+
+def record(plan: SimulationPlan, root: Path, prelude: SimulationPlan | None = None) -> Recording:
+    """Live through a day once, on an account that may have lived through another before."""
+    if prelude is not None:
+        simulate_session(prelude, OutputRoot(root), ACCOUNT).run()
+    recording = Recording(plan, root, Path())
+    camera, state = _Camera(root), {"written": 0, "synced": 0, "commits": 0}
+    live: list[SimulatedRun] = []
+
+    def cut(way: Way, number: int, disk: Disk) -> None:
+        sent = tuple(recording.sent)
+        at = live[0].clock.now() if live else plan.start
+        assert at is not None, "a recorded plan says when it starts"
+        recording.cuts[way].append(Cut(way=way, number=number, at=at, disk=disk, sent=sent))
+
+    def journal_moved(what: str, entry: Entry) -> None:
+        journal = live[0].folder.journal
+        state["written"] = journal.stat().st_size
+        if what == "synced":
+            state["synced"] = state["written"]
+            return
+        disk = camera.disk(journal, state["written"], state["synced"])
+        for way in (Way.AFTER_WRITE, Way.TORN, Way.UNSYNCED):
+            cut(way, entry.seq, disk)
+
+    def broker_kept() -> None:
+        state["commits"] += 1
+        journal = live[0].folder.journal if live else root / "none"
+        disk = camera.disk(journal, state["written"], state["synced"])
+        cut(Way.BEFORE_ANSWER, state["commits"], disk)
+        # the same moment, and the disk had not taken what was not synced
+        cut(Way.UNSYNCED, -state["commits"], disk)
+
+    watched = replace(
+        plan,
+        journal_observer=journal_moved,
+        broker_observer=broker_kept,
+        wrap_broker=lambda broker: CountingBroker(broker, recording.sent),
+    )
+    run = simulate_session(watched, OutputRoot(root), ACCOUNT)
+    live.append(run)
+    run.run()
+    recording.journal = run.folder.journal.relative_to(root)
+    recording.story = run.folder.journal.read_bytes()
+    return recording
+
+
+def restored(recording: Recording, cut: Cut, place: Path) -> OutputRoot:
+    """Put the disk of a cut back in another place."""
+    for path, content in cut.disk.files.items():
+        target = place / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+    kept = recording.story[: cut.journal_bytes]
+    if cut.way is Way.TORN:
+        kept = _torn(kept)
+    if kept or cut.journal_bytes:
+        (place / recording.journal).write_bytes(kept)
+    return OutputRoot(place)
+
+
+def _torn(journal: bytes) -> bytes:
+    """Return a journal whose last line stops in its middle."""
+    start = journal.rstrip(b"\n").rfind(b"\n") + 1
+    return journal[: (start + len(journal)) // 2]
+
+
+def come_back(
+    recording: Recording, cut: Cut, place: Path, down: timedelta, sent: list[str]
+) -> SimulatedRun:
+    """Start again on the disk of a cut, live the day to its end, and return what was run.
+
+    The operator repeats what the engine has not heard, as soon as it is back.
+    """
+    root = restored(recording, cut, place)
+    back = cut.at + down
+    heard = _heard(place / recording.journal)
+    asked = [(max(at, back), command) for at, command in recording.plan.commands]
+    plan = replace(
+        recording.plan,
+        start=back,
+        commands=tuple(row for n, row in enumerate(asked) if n >= heard),
+        wrap_broker=lambda broker: CountingBroker(broker, sent),
+    )
+    run = simulate_session(plan, root, ACCOUNT)
+    run.run()
+    return run
+
+
+def _heard(journal: Path) -> int:
+    """Return how many commands a journal has, a torn one not counted."""
+    if not journal.exists():
+        return 0
+    return sum(isinstance(e.event, CommandReceived) for e in read_journal(journal))
+
+
+_DOWN = (0.0, 20.0, 75.0)  # seconds: back at once, within the minute, past the next pulse
+
+
+def downtime(cut: Cut) -> timedelta:
+    """Return how long the machine stays dark after a cut: a function of the cut's number."""
+    return timedelta(seconds=_DOWN[cut.number % len(_DOWN)])

@@ -1,0 +1,136 @@
+"""What must hold after a recovery: the broker's own book is the measure, not our ledger."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from pathlib import Path
+
+from qtkit.core.folders import SessionFolder
+from qtkit.evidence import Evidence
+from qtkit.journal import read_journal
+from qtkit.model import events as ev
+from qtkit.model.events import Entry
+from qtkit.stages.phase_0 import STAGE as PHASE_0
+from qtkit.stages.phase_4a import STAGE as PHASE_4A
+from qtkit.stages.phase_35 import STAGE as PHASE_35
+from qtkit.trading.assemble import SimulatedRun
+from tests.crash.books import TheirBook, TheirOrder, their_book
+
+GOOD = {"pass", "warn", "skip"}
+_ENDS = {
+    "filled": (),
+    "rejected": (ev.OrderRejected,),
+    "cancelled": (ev.OrderCancelled,),
+    "expired": (ev.OrderCancelled,),
+}
+
+
+def verdicts_of(folder: SessionFolder) -> dict[str, tuple[str, str]]:
+    """Return status and sentence of every check of the stages 0, 3.5 and 4-A, by id."""
+    evidence = Evidence.of_folder(folder)
+    found = (c(evidence) for stage in (PHASE_0, PHASE_35, PHASE_4A) for c in stage.checks)
+    return {v.rule: (str(v.status), v.summary) for v in found}
+
+
+def mistakes_after(
+    run: SimulatedRun,
+    root: Path,
+    sent: Counter[str],
+    known: Mapping[str, tuple[str, str]],
+) -> Iterator[str]:
+    """Yield everything that is wrong after a recovery.
+
+    Parameters
+    ----------
+    run
+        The life that ended in order.
+    root
+        Where the account and all its sessions are.
+    sent
+        How often each order id came to the broker's door, in all lives.
+    known
+        What the checks say about the same day without a cut: no more may be wrong than there.
+    """
+    theirs = their_book(run.account.broker_book)
+    journals = sorted(root.glob("paper_sessions/*/artifacts/journal.jsonl"))
+    entries = [e for journal in journals for e in read_journal(journal)]
+    yield from (f"order {order} was sent {n} times" for order, n in sent.items() if n > 1)
+    yield from _books(run, entries, theirs)
+    yield from _orders(entries, theirs)
+    yield from _fills(entries, theirs)
+    for rule, (status, summary) in verdicts_of(run.folder).items():
+        idle = status == "pending" and summary.endswith("nothing to judge")  # no order came of it
+        if status not in GOOD and not idle and known[rule][0] in GOOD:
+            yield f"check {rule} {status}: {summary}"
+
+
+def _books(run: SimulatedRun, entries: list[Entry], theirs: TheirBook) -> Iterator[str]:
+    last = list(read_journal(run.folder.journal))[-1].event
+    if not isinstance(last, ev.SessionEnded):
+        yield f"the journal ends with {type(last).__name__}"
+        return
+    adjusted = sum(
+        (e.event.cash for e in entries if isinstance(e.event, ev.PositionAdjusted)), Decimal(0)
+    )
+    if last.closing.cash - adjusted != theirs.cash:
+        yield f"cash is {last.closing.cash} here, {theirs.cash} there, {adjusted} adjusted"
+    positions = {line.symbol: line.quantity for line in last.closing.positions}
+    if positions != theirs.positions:
+        yield f"positions are {positions} here, {theirs.positions} there"
+    if last.closing.open_orders:
+        yield f"open at the end: {last.closing.open_orders}"
+
+
+def _orders(entries: list[Entry], theirs: TheirBook) -> Iterator[str]:
+    asked: dict[str, ev.OrderRequested] = {}
+    for entry in entries:
+        if isinstance(entry.event, ev.OrderRequested):
+            if entry.event.order_id in asked:
+                yield f"order id {entry.event.order_id} was given twice"
+            asked[entry.event.order_id] = entry.event
+    for order_id, order in theirs.orders.items():
+        mine = asked.get(order_id)
+        if mine is None:
+            yield f"the broker has {order_id}, which our journal does not know"
+        elif (mine.symbol, mine.quantity) != (order.symbol, order.quantity):
+            yield f"{order_id} is {mine.quantity} {mine.symbol} here, {order} there"
+        else:
+            yield from _fate(order_id, order, entries)
+    for order_id in asked.keys() - theirs.orders.keys():
+        if not _has(entries, order_id, (ev.OrderLost,)):
+            yield f"{order_id} never reached the broker and is not lost"
+
+
+def _fate(order_id: str, order: TheirOrder, entries: list[Entry]) -> Iterator[str]:
+    fills = [e.event for e in entries if isinstance(e.event, ev.OrderFilled)]
+    filled = sum((f.quantity for f in fills if f.order_id == order_id), Decimal(0))
+    if filled != order.filled:
+        yield f"{order_id} has {filled} shares filled here, {order.filled} there"
+    kinds = _ENDS[order.status]
+    if kinds and not _has(entries, order_id, kinds):
+        yield f"{order_id} is {order.status} there, and our journal does not say so"
+
+
+def _has(entries: list[Entry], order_id: str, kinds: tuple[type[ev.Event], ...]) -> bool:
+    return any(isinstance(e.event, kinds) and e.event.order_id == order_id for e in entries)
+
+
+def _fills(entries: list[Entry], theirs: TheirBook) -> Iterator[str]:
+    booked = [e.event for e in entries if isinstance(e.event, ev.OrderFilled)]
+    twice = [fill for fill, n in Counter(f.fill_id for f in booked).items() if n > 1]
+    if twice:
+        yield f"booked twice: {twice}"
+    if missing := theirs.fills.keys() - {f.fill_id for f in booked}:
+        yield f"not booked: {sorted(missing)}"
+    for fill in booked:
+        told = theirs.fills.get(fill.fill_id)
+        fees = fill.commission + fill.tax
+        if told is None or (fill.order_id, fill.quantity, fill.price, fees) != (
+            told.order_id,
+            told.quantity,
+            told.price,
+            told.fees,
+        ):
+            yield f"fill {fill.fill_id} is {fill} here, {told} there"
