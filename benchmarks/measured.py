@@ -34,7 +34,7 @@ __all__ = [
 
 _BARS = 98_280  # a year of New York's minutes
 _EXAMPLE = Path(__file__).parents[1] / "examples" / "live_grid_multi.py"
-_DAYS_OF_A_MILLION = 640
+_DAYS_OF_A_MILLION = 295
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
