@@ -13,7 +13,7 @@ from qtkit.model.intents import Intent
 from qtkit.model.orders import OrderType
 from qtkit.trading.engine.closing import ClosingDesk
 from qtkit.trading.engine.core import EngineCore
-from qtkit.trading.engine.inbox import Command, Inbox
+from qtkit.trading.engine.inbox import Answer, Command, Inbox
 from qtkit.trading.engine.order_desk import OrderDesk
 from qtkit.trading.engine.schedule import PRIORITY
 from qtkit.trading.engine.states import EngineStatus
@@ -54,7 +54,7 @@ class CommandDesk:
 
     def _carry_out(self, command: Command) -> None:
         core = self._core
-        core.record(
+        received = core.record(
             ev.CommandReceived(
                 trading_date=core.state.today,
                 command=command.verb,
@@ -63,10 +63,15 @@ class CommandDesk:
             )
         )
         core.log.say("command_received", command=command.verb, by=command.by)
+        refused = ""
         try:
             self._verb(command)(command)
         except ConfigError as problem:
-            self._refuse(command.verb, command.by, str(problem))
+            refused = str(problem)
+            self._refuse(command.verb, command.by, refused)
+        if command.answer is not None:
+            last = core.journal.seq
+            command.answer(Answer(first_line=received.seq, last_line=last, refused=refused))
 
     def give_up(self, command: ev.CommandReceived) -> None:
         """Refuse a command that the power took away before anything came of it."""

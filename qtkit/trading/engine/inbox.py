@@ -3,21 +3,38 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Event, Lock
 from typing import Any
 
-__all__ = ["Command", "Inbox"]
+__all__ = ["Answer", "Command", "Inbox"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What became of a command: the journal lines it is, and why it was refused, if it was."""
+
+    first_line: int
+    last_line: int
+    refused: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """One thing an operator wants."""
+    """One thing an operator wants.
+
+    Attributes
+    ----------
+    answer
+        Told what became of it, on the engine's thread: must return at once and never raise.
+    """
 
     verb: str
     arguments: dict[str, Any] = field(default_factory=dict)
     by: str = "operator"
+    answer: Callable[[Answer], None] | None = None
 
 
 class Inbox:
