@@ -129,7 +129,8 @@ def everything_was_let_go(evidence: Evidence) -> Verdict:
     facts, budget = evidence.facts, evidence.number("stop_budget_seconds", 10)
     took = facts.stop_seconds
     if took is None and asked:
-        took = (end.at - asked[0].at).total_seconds()
+        since = max([asked[0].at, *(down.until for down in evidence.downtimes)])
+        took = (end.at - since).total_seconds()
     wrong = []
     if took is not None and took > budget:
         wrong.append(f"the stop took {took:.1f} s, allowed are {budget:.0f} s")

@@ -86,6 +86,7 @@ def _plan(root: Path, day: date, **parts: Any) -> SimulationPlan:
         calendar_overlay=str(overlay),
         price_poll_minutes=5,
         max_price_age_seconds=400,
+        skip_share_limit=1,  # of four steps one is a quarter
         **parts.pop("settings", {}),
     )
     return SimulationPlan(

@@ -77,6 +77,7 @@ class Recording:
     cuts: dict[Way, list[Cut]] = field(default_factory=lambda: {way: [] for way in Way})
     sent: list[str] = field(default_factory=list)
     story: bytes = b""  # the whole journal
+    heard: int = 0  # commands in the journal before this life
 
     def part(self, way: Way, part: int, of: int) -> Sequence[Cut]:
         """Return one of `of` parts of the cuts of a way."""
@@ -140,50 +141,84 @@ class _Camera:
         return known[1]
 
 
-def record(plan: SimulationPlan, root: Path, prelude: SimulationPlan | None = None) -> Recording:
-    """Live through a day once, on an account that may have lived through another before."""
+def record(
+    plan: SimulationPlan,
+    root: Path,
+    *,
+    prelude: SimulationPlan | None = None,
+    sent: Sequence[str] = (),
+    heard: int = 0,
+) -> Recording:
+    """Live through a day once, on an account that may have lived through another before.
+
+    Parameters
+    ----------
+    plan
+        The life to be recorded; it says when it starts. A session that was cut before is resumed.
+    root
+        Where everything is written.
+    prelude
+        An earlier day of the account.
+    sent, heard
+        Order ids that were sent before, and how many commands the journal had.
+    """
     if prelude is not None:
         simulate_session(prelude, OutputRoot(root), ACCOUNT).run()
-    recording = Recording(plan, root, Path())
-    camera, state = _Camera(root), {"written": 0, "synced": 0, "commits": 0}
-    live: list[SimulatedRun] = []
-
-    def cut(way: Way, number: int, disk: Disk) -> None:
-        sent = tuple(recording.sent)
-        at = live[0].clock.now() if live else plan.start
-        assert at is not None, "a recorded plan says when it starts"
-        recording.cuts[way].append(Cut(way=way, number=number, at=at, disk=disk, sent=sent))
-
-    def journal_moved(what: str, entry: Entry) -> None:
-        journal = live[0].folder.journal
-        state["written"] = journal.stat().st_size
-        if what == "synced":
-            state["synced"] = state["written"]
-            return
-        disk = camera.disk(journal, state["written"], state["synced"])
-        for way in (Way.AFTER_WRITE, Way.TORN, Way.UNSYNCED):
-            cut(way, entry.seq, disk)
-
-    def broker_kept() -> None:
-        state["commits"] += 1
-        journal = live[0].folder.journal if live else root / "none"
-        disk = camera.disk(journal, state["written"], state["synced"])
-        cut(Way.BEFORE_ANSWER, state["commits"], disk)
-        # the same moment, and the disk had not taken what was not synced
-        cut(Way.UNSYNCED, -state["commits"], disk)
-
+    recording = Recording(plan, root, Path(), sent=list(sent), heard=heard)
+    photographer = _Photographer(recording)
     watched = replace(
         plan,
-        journal_observer=journal_moved,
-        broker_observer=broker_kept,
+        journal_observer=photographer.journal_moved,
+        broker_observer=photographer.broker_kept,
         wrap_broker=lambda broker: CountingBroker(broker, recording.sent),
     )
     run = simulate_session(watched, OutputRoot(root), ACCOUNT)
-    live.append(run)
+    photographer.meet(run)
     run.run()
     recording.journal = run.folder.journal.relative_to(root)
     recording.story = run.folder.journal.read_bytes()
     return recording
+
+
+class _Photographer:
+    """Takes a picture of the disk whenever something was written."""
+
+    def __init__(self, recording: Recording) -> None:
+        self._recording, self._camera = recording, _Camera(recording.root)
+        self._run: SimulatedRun | None = None
+        self._written = self._synced = self._commits = 0
+
+    def meet(self, run: SimulatedRun) -> None:
+        """Get to know the run; what its journal has so far is on disk for sure."""
+        self._run = run
+        self._written = self._synced = run.folder.journal.stat().st_size
+
+    def journal_moved(self, what: str, entry: Entry) -> None:
+        assert self._run is not None
+        self._written = self._run.folder.journal.stat().st_size
+        if what == "synced":
+            self._synced = self._written
+            return
+        disk = self._picture()
+        for way in (Way.AFTER_WRITE, Way.TORN, Way.UNSYNCED):
+            self._cut(way, entry.seq, disk)
+
+    def broker_kept(self) -> None:
+        self._commits += 1
+        disk = self._picture()
+        self._cut(Way.BEFORE_ANSWER, self._commits, disk)
+        self._cut(Way.UNSYNCED, -self._commits, disk)  # the same moment, its journal not synced
+
+    def _picture(self) -> Disk:
+        journal = self._run.folder.journal if self._run else self._recording.root / "none"
+        return self._camera.disk(journal, self._written, self._synced)
+
+    def _cut(self, way: Way, number: int, disk: Disk) -> None:
+        recording = self._recording
+        at = self._run.clock.now() if self._run else recording.plan.start
+        assert at is not None, "a recorded plan says when it starts"
+        sent = tuple(recording.sent)
+        recording.cuts[way].append(Cut(way=way, number=number, at=at, disk=disk, sent=sent))
 
 
 def restored(recording: Recording, cut: Cut, place: Path) -> OutputRoot:
@@ -206,21 +241,22 @@ def _torn(journal: bytes) -> bytes:
     return journal[: (start + len(journal)) // 2]
 
 
-def come_back(
-    recording: Recording, cut: Cut, place: Path, down: timedelta, sent: list[str]
-) -> SimulatedRun:
-    """Start again on the disk of a cut, live the day to its end, and return what was run.
+def return_plan(recording: Recording, cut: Cut, place: Path) -> SimulationPlan:
+    """Return how life goes on after a cut, on the disk that was restored in `place`.
 
     The operator repeats what the engine has not heard, as soon as it is back.
     """
-    root = restored(recording, cut, place)
-    back = cut.at + down
-    heard = _heard(place / recording.journal)
+    back = cut.at + downtime(cut)
+    heard = commands_in(place / recording.journal)
     asked = [(max(at, back), command) for at, command in recording.plan.commands]
+    return replace(recording.plan, start=back, commands=tuple(asked[heard - recording.heard :]))
+
+
+def come_back(recording: Recording, cut: Cut, place: Path, sent: list[str]) -> SimulatedRun:
+    """Start again on the disk of a cut, live the day to its end, and return what was run."""
+    root = restored(recording, cut, place)
     plan = replace(
-        recording.plan,
-        start=back,
-        commands=tuple(row for n, row in enumerate(asked) if n >= heard),
+        return_plan(recording, cut, place),
         wrap_broker=lambda broker: CountingBroker(broker, sent),
     )
     run = simulate_session(plan, root, ACCOUNT)
@@ -228,7 +264,7 @@ def come_back(
     return run
 
 
-def _heard(journal: Path) -> int:
+def commands_in(journal: Path) -> int:
     """Return how many commands a journal has, a torn one not counted."""
     if not journal.exists():
         return 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
@@ -12,14 +12,15 @@ from qtkit.evidence import Evidence
 from qtkit.journal import read_journal
 from qtkit.model import events as ev
 from qtkit.model.events import Entry
-from qtkit.stages.phase_0 import STAGE as PHASE_0
-from qtkit.stages.phase_4a import STAGE as PHASE_4A
-from qtkit.stages.phase_35 import STAGE as PHASE_35
+from qtkit.stages.catalogue import all_stages
 from qtkit.trading.assemble import SimulatedRun
 from tests.crash.books import TheirBook, TheirOrder, their_book
 
+STAGES = all_stages()
 GOOD = {"pass", "warn", "skip"}
-_ENDS = {
+Known = dict[str, tuple[str, str]]
+"""Check id -> status and sentence."""
+_ENDS: dict[str, tuple[type[ev.Event], ...]] = {
     "filled": (),
     "rejected": (ev.OrderRejected,),
     "cancelled": (ev.OrderCancelled,),
@@ -27,10 +28,10 @@ _ENDS = {
 }
 
 
-def verdicts_of(folder: SessionFolder) -> dict[str, tuple[str, str]]:
+def verdicts_of(folder: SessionFolder) -> Known:
     """Return status and sentence of every check of the stages 0, 3.5 and 4-A, by id."""
     evidence = Evidence.of_folder(folder)
-    found = (c(evidence) for stage in (PHASE_0, PHASE_35, PHASE_4A) for c in stage.checks)
+    found = (c(evidence) for stage in STAGES for c in stage.checks)
     return {v.rule: (str(v.status), v.summary) for v in found}
 
 
@@ -38,7 +39,7 @@ def mistakes_after(
     run: SimulatedRun,
     root: Path,
     sent: Counter[str],
-    known: Mapping[str, tuple[str, str]],
+    known: Known,
 ) -> Iterator[str]:
     """Yield everything that is wrong after a recovery.
 

@@ -30,6 +30,7 @@ class EngineState:
     fills_since_saved: list[ev.OrderFilled] = field(default_factory=list)
     plan: dict[str, ev.PlannedTask] = field(default_factory=dict)  # today's rows without outcome
     queued: set[str] = field(default_factory=set)  # of `plan`: came due, no outcome yet
+    failures: dict[str, int] = field(default_factory=dict)  # of `plan`: attempts that failed
     scheduled: set[date] = field(default_factory=set)  # dates that have their schedule
     closed: set[date] = field(default_factory=set)  # dates whose books were closed, not early
     doubted_at: dict[str, datetime] = field(default_factory=dict)  # order id -> since when
@@ -64,7 +65,7 @@ def _status_changed(state: EngineState, event: ev.StatusChanged, _: datetime) ->
 
 def _day_started(state: EngineState, event: ev.DayStarted, _: datetime) -> None:
     state.today, state.day_open = event.trading_date, event.open
-    state.plan, state.queued, state.decided = {}, set(), set()
+    state.plan, state.queued, state.decided, state.failures = {}, set(), set(), {}
 
 
 def _schedule_built(state: EngineState, event: ev.ScheduleBuilt, _: datetime) -> None:
@@ -85,6 +86,7 @@ def _task_settled(
 
 
 def _task_failed(state: EngineState, event: ev.TaskFailed, _: datetime) -> None:
+    state.failures[event.task_id] = event.attempt
     if event.dead_letter:
         state.plan.pop(event.task_id, None)
         state.queued.discard(event.task_id)

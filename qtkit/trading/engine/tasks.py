@@ -159,7 +159,8 @@ class TaskDesk:
             )
         )
         core.log.say("task_queued", task=task.task, task_id=task.task_id)
-        self._waiting.append(_Waiting(task, 1, task.due))
+        attempt = core.state.failures.get(task.task_id, 0) + 1  # a crash forgets no failure
+        self._waiting.append(_Waiting(task, attempt, task.due))
 
     def _objection_at_due(self, task: ev.PlannedTask) -> Objection | None:
         if task.task not in _MARKET_TASKS:
