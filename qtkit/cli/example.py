@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from qtkit.cli import run_command
+from qtkit.cli.account_options import account_options
 from qtkit.cli.options import DAY, root_option
 from qtkit.trading.strategy.contract import StrategySpec
 
@@ -16,19 +17,18 @@ __all__ = ["strategy_main"]
 
 def strategy_main(spec: StrategySpec, file: str) -> None:
     """Run a strategy file as a program; never returns."""
-    run_command(_command_of(spec, Path(file)))
+    run_command(command_of(spec, Path(file)))
 
 
-def _command_of(spec: StrategySpec, source: Path) -> click.Command:
+def command_of(spec: StrategySpec, source: Path) -> click.Command:
+    """Return the command that trades a strategy."""
+
     @click.command(
-        help=f"Trade {spec.name}: {', '.join(spec.symbols)}.",
+        name=source.name,
+        help=f"Trade {spec.name}: {', '.join(spec.symbols)}. The session's folder is printed last.",
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    @click.option("-a", "--account", metavar="ID", help="An account that exists.")
-    @click.option("-n", "--new_account", metavar="NAME", help="Make a new account of this name.")
-    @click.option(
-        "--restart", is_flag=True, help="Clear the account's record first; refused while it holds."
-    )
+    @account_options
     @click.option("--simulate", "day", type=DAY, required=True, help="First simulated date.")
     @click.option("--days", type=click.IntRange(min=1), default=1, show_default=True)
     @root_option

@@ -110,12 +110,19 @@ def _positions(told: Chronicle) -> Table:
             f"{line.quantity:,}",
             f"{sum((lot.quantity for lot in line.unsettled), Decimal(0)):,}",
             f"{line.cost:,.2f}",
-            f"{told.prices[line.symbol]:,}" if line.symbol in told.prices else "unknown",
+            _price(told.prices.get(line.symbol)),
         )
         for line in told.closing.positions
     )
     columns = ("symbol", "shares", "unsettled", "cost", "last close")
     return Table("Positions", columns, rows, "lrrrr")
+
+
+def _price(price: Decimal | None) -> str:
+    """Return a price with all its digits, two decimals at least."""
+    if price is None:
+        return "unknown"
+    return f"{price:,.2f}" if price == round(price, 2) else f"{price:,}"
 
 
 def _more(told: Chronicle) -> Iterator[Table]:
