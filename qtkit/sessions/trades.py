@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo
 
-from qtkit.model.events import Event, OrderFilled, OrderRefused, PositionAdjusted
+from qtkit.model.events import OrderFilled, OrderRefused, PositionAdjusted
 from qtkit.sessions.chronicle import Booking, Chronicle, Refusal
 from qtkit.trading.engine.syslog import format_fields
 
@@ -87,18 +87,17 @@ def trade_log(told: Chronicle, zone: ZoneInfo) -> str:
     return _csv(_TRADE_LOG, (_change(b, b.entry.event, zone) for b in told.bookings))
 
 
-def _change(booking: Booking, event: Event, zone: ZoneInfo) -> Sequence[object]:
+def _change(
+    booking: Booking, event: OrderFilled | PositionAdjusted, zone: ZoneInfo
+) -> Sequence[object]:
     at = _time(booking.entry.at, zone)
     if isinstance(event, OrderFilled):
-        what: Sequence[object] = (
-            booking.because, event.order_id, event.fill_id, event.symbol, event.quantity,
-            event.price, event.commission + event.tax,
-        )  # fmt: skip
-    elif isinstance(event, PositionAdjusted):
-        what = (booking.because, "", "", event.symbol, event.quantity, "", "")
+        order: Sequence[object] = (event.order_id, event.fill_id)
+        price: Sequence[object] = (event.price, event.commission + event.tax)
     else:
-        raise TypeError(f"{type(event).__name__} is no booking")
-    return at, *what, booking.cash, booking.position
+        order, price = ("", ""), ("", "")
+    what = (event.symbol, event.quantity)
+    return at, booking.because, *order, *what, *price, booking.cash, booking.position
 
 
 def risk_log(told: Chronicle, session_id: str, zone: ZoneInfo) -> str:

@@ -67,6 +67,28 @@ def test_a_strategy_that_raises_ends_with_4(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "content", "code", "sentence"),
+    [
+        ("raises.py", "1 / 0", 4, "raised ZeroDivisionError"),
+        ("empty.py", "", 2, "has no SPEC = StrategySpec(...) (found NoneType)"),
+        ("notes.txt", "SPEC = 1", 2, "is no Python file"),
+    ],
+)
+def test_a_file_that_is_no_strategy_starts_nothing(
+    tmp_path: Path, name: str, content: str, code: int, sentence: str
+) -> None:
+    file = tmp_path / name
+    file.write_text(content, encoding="utf-8")
+
+    found = run(tmp_path / "outputs", file, "--date", "2026-03-04").exception
+
+    assert isinstance(found, QtkitError)
+    assert found.exit_code == code
+    assert sentence in str(found)
+    assert not (tmp_path / "outputs").exists()
+
+
+@pytest.mark.parametrize(
     ("words", "code", "sentence"),
     [
         (("nowhere.py", "--date", "2026-03-04"), 2, "there is no strategy file nowhere.py"),

@@ -17,6 +17,7 @@ from qtkit.core.errors import DataError, JournalCorrupt
 from qtkit.core.folders import SessionFolder
 from qtkit.market.tables.bar_table import BarTable
 from qtkit.sessions.artifacts import journal_digest, read_metadata, rebuild
+from qtkit.sessions.facts import record_facts
 from qtkit.sessions.simulated import SimulatedSession
 from qtkit.trading.status import session_status, write_status
 from tests.sessions.session_story import WEDNESDAY, at, entries_of, opening, three_days, write_story
@@ -169,6 +170,22 @@ def test_damaged_metadata_are_named(tmp_path: Path, text: str, why: str) -> None
 
     with pytest.raises(DataError, match=why):
         rebuild(folder)
+
+
+def test_a_record_is_told_of_refusals_and_rejections(tmp_path: Path) -> None:
+    folder = SessionFolder(tmp_path / "s")
+    write_story(folder, three_days()).close()
+
+    facts = record_facts(folder)
+
+    assert (facts.refused, facts.rejected) == (1, 1)
+    assert [(o["who"], o["rule"], o["shares"]) for o in facts.rejected_orders] == [
+        ("risk", "risk.cash", "9"),
+        ("broker", "halted", "-100"),
+    ]
+    assert facts.reconciliation["is_ok"] is False
+    assert facts.reconciliation["failures"] == ["reconcile.cash: cash differs by 1.00 CNY"]
+    assert (facts.data, facts.code) == ({}, {})
 
 
 # --- session_status.json ---------------------------------------------------------------------
