@@ -20,7 +20,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export WORKERS
 
 .DEFAULT_GOAL := help
-.PHONY: help smoke test test-crash lab bench notebooks install clean
+.PHONY: help smoke test test-crash lab bench notebooks docs install clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ bench: $(STAMP) ## Run the benchmarks; the table goes to outputs/bench.json too
 
 notebooks: $(STAMP) ## Run the committed notebooks again and write their outputs back
 	@$(BIN)/python -m tests.notebooks.rewrite $(ARGS)
+
+docs: $(STAMP) ## Rewrite the parts of the documentation that come from the source
+	@$(BIN)/python -m tests.docs.generated
 
 install: $(STAMP) ## Only install, into .venv
 
