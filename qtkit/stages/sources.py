@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import Protocol, TypeGuard, runtime_checkable
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, finalize
 
 from qtkit.core.errors import DataError
 from qtkit.core.folders import OutputRoot, SessionFolder
@@ -97,15 +98,16 @@ class _Runs:
 
     def __init__(self) -> None:
         self.found: dict[tuple[Scenario, Path | None], Evidence] = {}
-        self._temporary: TemporaryDirectory[str] | None = None
+        self._temporary: Path | None = None
 
     def place(self, root: Path | None) -> Path:
         """Return where scenarios are written."""
         if root is not None:
             return root / "scenarios"
         if self._temporary is None:
-            self._temporary = TemporaryDirectory(prefix="qtkit-scenarios-")
-        return Path(self._temporary.name)
+            self._temporary = Path(mkdtemp(prefix="qtkit-scenarios-"))
+            finalize(self, rmtree, self._temporary, ignore_errors=True)
+        return self._temporary
 
 
 _RUNS: WeakKeyDictionary[Target, _Runs] = WeakKeyDictionary()

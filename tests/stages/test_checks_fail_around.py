@@ -1,0 +1,399 @@
+"""Mistakes that stand in files, in what a stop left behind, or in what a scenario did not do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace as changed
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from qtkit.core.clock import ManualClock
+from qtkit.core.folders import SessionFolder
+from qtkit.core.verdict import Status
+from qtkit.evidence import Evidence, RunFacts, Scenario
+from qtkit.journal import FileJournal
+from qtkit.model import events as ev
+from qtkit.stages import scenarios
+from qtkit.trading.engine.skips import GLOSSARY, SkipReason
+from tests.stages.parts import (
+    BY_ID,
+    CHECKS,
+    A,
+    at,
+    book,
+    open_order,
+    price,
+    session_started,
+    skipped,
+    status,
+    task_id,
+)
+from tests.stages.story import Story, healthy_day, stopped_at_lunch
+
+Damage = Callable[[SessionFolder], object]
+
+
+def failed_on(check_id: str, evidence: Evidence) -> str:
+    verdict = CHECKS[check_id](evidence)
+    assert verdict.status is Status.FAIL, verdict
+    assert verdict.fix
+    return verdict.summary
+
+
+def rewrite(path: Path, **changes: object) -> None:
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def log_without(folder: SessionFolder, part: str) -> None:
+    kept = [row for row in folder.sys_log.read_text().splitlines() if part not in row]
+    folder.sys_log.write_text("\n".join(kept) + "\n")
+
+
+def turned(folder: SessionFolder) -> None:
+    rows = folder.sys_log.read_text().splitlines()
+    rows[5], rows[6] = rows[6], rows[5]
+    folder.sys_log.write_text("\n".join(rows) + "\n")
+
+
+def resumed_in_between(folder: SessionFolder) -> None:
+    rows = folder.sys_log.read_text().splitlines()
+    rows.insert(9, "2026-03-04T10:31:01+08:00 | INFO | s | session_resumed entries=3")
+    folder.sys_log.write_text("\n".join(rows) + "\n")
+
+
+def add(path: Path, text: str) -> None:
+    with path.open("a") as file:
+        file.write(text)
+
+
+DAMAGE: list[tuple[str, str, Damage]] = [
+    ("0.5", "the file ends in half a line", lambda f: add(f.journal, '{"seq":')),
+    ("0.5", "line 5: not a journal entry", lambda f: f.journal.write_text(
+        f.journal.read_text().replace('"kind":"schedule_built"', '"kind":"?"'))),
+    ("0.5", "has no line", lambda f: f.journal.write_text("")),
+    ("0.6", "there is no sys.log", lambda f: f.sys_log.unlink()),
+    ("0.6", "sys.log line 11 'task_", lambda f: log_without(f, "task_queued task=run_strategy")),
+    ("0.6", "sys.log lacks 1 lines", lambda f: log_without(f, "because=stop")),
+    ("0.6", "sys.log line", turned),
+    ("0.6", "the journal nothing of it", lambda f: add(
+        f.sys_log, "2026-03-04T15:31:01+08:00 | INFO | s | task_queued task=x task_id=x\n")),
+    ("0.6", "tells of 1 returns", resumed_in_between),
+    ("1.1", "terminal=False", lambda f: rewrite(f.status, terminal=False)),
+    ("1.1", "status='running'", lambda f: rewrite(f.status, status="running")),
+    ("1.1", "gives no reason", lambda f: rewrite(f.status, status_reason="")),
+    ("1.1", "no finishing time", lambda f: rewrite(f.status, finished_at=None)),
+    ("1.1", "before it started", lambda f: rewrite(
+        f.status, finished_at="2026-03-04T00:00:00+00:00")),
+    ("1.1", "no session_status.json", lambda f: f.status.unlink()),
+    ("1.3", "sys.log ends in half a line", lambda f: add(f.sys_log, "2026-03")),
+    ("1.3", "trade.log ends in half a line", lambda f: f.trade_log.write_text("torn")),
+    ("1.4", "the break point keeps q3, which has ended",
+     lambda f: rewrite(f.break_point, open_orders=["q3"])),
+    ("1.5", "there is no break_point.json", lambda f: f.break_point.unlink()),
+    ("1.5", "the strategy state", lambda f: rewrite(f.break_point, strategy_state={})),
+    ("1.5", "cash in the break point: 1", lambda f: rewrite(
+        f.break_point, book={"cash": "1", "positions": [], "open_orders": []})),
+    ("1.5", "lists the open orders ['q3']", lambda f: rewrite(f.break_point, open_orders=["q3"])),
+    ("1.5", "killed=True, the journal False", lambda f: rewrite(f.break_point, killed=True)),
+    ("1.5", "number 3, 4 is the first free", lambda f: rewrite(f.break_point, next_order=3)),
+    ("4-A.4", "sys.log line 39: Traceback", lambda f: add(
+        f.sys_log, "Traceback (most recent call last):\n")),
+    ("4-A.4", "internal_error where=loop", lambda f: add(
+        f.sys_log, "2026-03-04T15:31:01+08:00 | ERROR | s | internal_error where=loop\n")),
+    ("4-B.3", "paused 0 times in the journal, 1 in the log", lambda f: add(
+        f.sys_log,
+        "2026-03-04T15:31:01+08:00 | INFO | s | task_skipped task_id=x skip_reason=paused\n")),
+    ("4-B.3", "there is no sys.log", lambda f: f.sys_log.unlink()),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("check_id", "told", "damage"), DAMAGE)
+def test_a_damaged_folder_is_found(
+    check_id: str, told: str, damage: Damage, tmp_path: Path
+) -> None:
+    folder = healthy_day().folder(tmp_path / "s")
+    damage(folder)
+
+    assert told in failed_on(check_id, Evidence.of_folder(folder))
+
+
+def test_other_checks_cannot_be_judged_on_a_corrupt_journal(tmp_path: Path) -> None:
+    folder = healthy_day().folder(tmp_path / "s")
+    folder.journal.write_text(folder.journal.read_text().replace("sleeping", "snoring", 1))
+
+    verdict = CHECKS["0.2"](Evidence.of_folder(folder))
+
+    assert verdict.status is Status.ERROR
+    assert "the chain is broken" in verdict.summary
+
+
+def test_a_lock_that_is_still_held_is_found(tmp_path: Path) -> None:
+    folder = healthy_day().folder(tmp_path / "s")
+    holder = FileJournal(folder.journal, ManualClock(at("15:32")))
+    try:
+        evidence = Evidence.of_folder(folder)
+        assert "lock" in failed_on("1.2", evidence)
+        assert "lock" in failed_on("1.3", evidence)
+    finally:
+        holder.close()
+
+
+@pytest.mark.parametrize(
+    ("facts", "told"),
+    [
+        (RunFacts(threads_alive=("qtkit-worker_0",), open_files=()), "qtkit-worker_0"),
+        (RunFacts(threads_alive=(), open_files=("sys.log",)), "files still open: sys.log"),
+        (RunFacts(threads_alive=(), open_files=(), stop_seconds=10.5), "the stop took 10.5 s"),
+    ],
+)
+def test_what_a_stop_left_behind_is_found(facts: RunFacts, told: str) -> None:
+    assert told in failed_on("1.2", healthy_day().evidence(facts=facts))
+
+
+def test_a_wrong_ending_is_found() -> None:
+    scenario = Scenario(name="s", sentence="", stop_at=at("12:00").time(), stop_reason="SIGTERM")
+
+    evidence = stopped_at_lunch().evidence(scenario=scenario)
+
+    assert "ended by SIGTERM and says stop" in failed_on("1.1", evidence)
+
+
+def test_an_order_open_at_the_broker_alone_is_found() -> None:
+    story = stopped_at_lunch()
+    story.edit(ev.AccountReconciled, {"broker_open_orders": ("q3",)})
+
+    assert "q3 is still open at the broker" in failed_on("1.4", story.evidence())
+
+
+def test_a_doubtful_order_is_no_kept_order(tmp_path: Path) -> None:
+    doubtful = replace(open_order("q3", A, 500, "20631.19"), status="doubtful")
+    story = stopped_at_lunch(settings={"on_stop": "keep"}, keep=(doubtful,))
+    story.moments[story.find(ev.OrderAccepted, order_id="q3")] = (
+        at("11:30"),
+        ev.OrderDoubted(trading_date=at("09:00").date(), order_id="q3", reason="no answer"),
+    )
+
+    evidence = Evidence.of_folder(story.folder(tmp_path / "s"))
+
+    assert "q3 is in doubt" in failed_on("1.4", evidence)
+
+
+def successor(**changes: object) -> ev.SessionStarted:
+    """Return how a good next session begins after the stop at lunch."""
+    story = stopped_at_lunch()
+    end = story.moments[-1][1]
+    saved = story.moments[story.find(ev.StrategySaved, -1)][1]
+    good = {
+        "opening": getattr(end, "closing"),  # noqa: B009 - an event of a known kind
+        "strategy_state": getattr(saved, "state"),  # noqa: B009
+        "next_order": 4,
+        "predecessor": "abc",
+    }
+    return replace(session_started(), **{**good, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"opening": book("601004.34", 5300, 5000)}, "cash after the restart: 601004.34"),
+        ({"opening": book("601004.33", 5300, 4900)}, "positions after the restart"),
+        ({"strategy_state": {}}, "the strategy's state after the restart differs"),
+        ({"next_order": 3}, "order numbers restart at 3"),
+        ({"killed": True}, "after the restart killed=True"),
+        ({"predecessor": ""}, "names no predecessor"),
+    ],
+)
+def test_a_restart_that_forgets_is_found(
+    changes: dict[str, Any], told: str, tmp_path: Path
+) -> None:
+    folder = stopped_at_lunch().folder(tmp_path / "s")
+    good = Evidence.of_folder(folder, facts=RunFacts(successor=successor()))
+    assert CHECKS["1.5"](good).status is Status.PASS, CHECKS["1.5"](good)
+
+    bad = Evidence.of_folder(folder, facts=RunFacts(successor=successor(**changes)))
+
+    assert told in failed_on("1.5", bad)
+
+
+def test_a_restart_that_did_not_happen_is_found(tmp_path: Path) -> None:
+    scenario = Scenario(name="s", sentence="", restart=True)
+    folder = stopped_at_lunch().folder(tmp_path / "s")
+
+    assert "left no session_started" in failed_on(
+        "1.5", Evidence.of_folder(folder, scenario=scenario)
+    )
+
+
+@pytest.mark.parametrize(
+    ("plant", "told"),
+    [
+        (lambda s: s.drop(ev.DayClosed), "closed early 0 times"),
+        (lambda s: s.drop(ev.AccountReconciled), "not reconciled at the stop"),
+        (lambda s: s.moments.__setitem__(
+            s.find(ev.TaskCancelled, task="post_close"),
+            (at("12:00"), skipped(BY_ID[task_id("post_close", "15:15")], "already_done"))),
+         "counts as done"),
+    ],
+)  # fmt: skip
+def test_books_left_open_at_a_stop_are_found(plant: Callable[[Story], Any], told: str) -> None:
+    story = stopped_at_lunch()
+    plant(story)
+    story.moments = [
+        (w, replace(e, trading_date=e.trading_date or at("09:00").date())) for w, e in story.moments
+    ]
+
+    assert told in failed_on("1.6", story.evidence())
+
+
+def test_a_second_stop_that_writes_is_found() -> None:
+    scenario = Scenario(name="s", sentence="", stop_twice=True)
+
+    wrote = stopped_at_lunch().evidence(scenario=scenario, facts=RunFacts(second_stop_lines=2))
+    uncounted = stopped_at_lunch().evidence(scenario=scenario)
+
+    assert "a second stop wrote 2 lines" in failed_on("1.6", wrote)
+    assert "nobody counted" in failed_on("1.6", uncounted)
+
+
+def test_an_early_closing_before_the_open_is_found() -> None:
+    story = healthy_day()
+    story.cut(story.find(ev.TaskQueued, task="open_market"))
+    story.tell(
+        "09:29",
+        ev.StopRequested(by="me", reason="stop"),
+        ev.DayClosed(early=True, book=book("1000000", 0, 0)),
+        status("sleeping", "stopped", "stop"),
+        ev.SessionEnded(reason="stop", closing=book("1000000", 0, 0)),
+    )
+
+    assert "although trading had not begun" in failed_on("1.6", story.evidence())
+
+
+def test_a_fill_that_was_told_and_dropped_is_found() -> None:
+    facts = RunFacts(delivered_fills=("f-q1-1", "f-q1-2", "f-q2-1", "f-q3-1", "f-9"))
+
+    assert "fill f-9 was told by the broker and dropped" in failed_on(
+        "2.5", healthy_day().evidence(facts=facts)
+    )
+
+
+def test_a_fill_that_nobody_told_is_found() -> None:
+    facts = RunFacts(delivered_fills=("f-q1-1", "f-q1-2", "f-q2-1"))
+
+    assert "f-q3-1 was never told by the broker" in failed_on(
+        "4-A.1", healthy_day().evidence(facts=facts)
+    )
+
+
+@pytest.mark.parametrize(
+    ("check_id", "scenario", "told"),
+    [
+        ("2.5", scenarios.FAILING_STRATEGY, "no dead letter is listed"),
+        ("2.5", scenarios.UNBOOKABLE_FILL, "none is listed as unmatched"),
+        ("3.5.4", scenarios.EARLY_FILLS_REPEATED, "no repeat is recorded"),
+        ("G.3", scenarios.NOT_A_NUMBER, "none was refused"),
+        ("G.3", changed(scenarios.NO_DATA, feed_faults=(
+            changed(scenarios.NO_DATA.feed_faults[0], symbol=A),)), "did not stand aside"),
+    ],
+)  # fmt: skip
+def test_a_scenario_without_effect_is_found(check_id: str, scenario: Scenario, told: str) -> None:
+    assert told in failed_on(check_id, healthy_day().evidence(scenario=scenario))
+
+
+def test_a_feed_that_was_to_be_slow_and_was_not_proves_nothing() -> None:
+    verdict = CHECKS["2.4"](healthy_day().evidence(scenario=scenarios.SLOW_FEED))
+
+    assert verdict.status is Status.PENDING
+
+
+def test_symbols_with_data_have_to_go_on() -> None:
+    story = healthy_day()
+    scenario = changed(
+        scenarios.NO_DATA, feed_faults=(changed(scenarios.NO_DATA.feed_faults[0], symbol=A),)
+    )
+    story.edit(ev.DecisionTaken, {"prices": (price("600036.SH", "40", "10:30"),), "aside": (A,)})
+    story.moments = [(w, e) for w, e in story.moments if not isinstance(e, ev.OrderRequested)]
+
+    assert "has data and did not go on" in failed_on("G.3", story.evidence(scenario=scenario))
+
+
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        (SkipReason("paused", "It was paused.", "Resume.", exists=False), "said not to exist"),
+        (SkipReason("paused", "", "Resume."), "has no meaning or no advice"),
+        (SkipReason("paused", "It was paused.", " "), "has no meaning or no advice"),
+    ],
+)
+def test_a_glossary_that_does_not_explain_is_found(
+    entry: SkipReason, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(GLOSSARY, "paused", entry)
+    story = healthy_day()
+    story.plant(story.find(ev.StopRequested), skipped(BY_ID[task_id("refill", "15:30")], "paused"))
+
+    assert told in failed_on("4-B.2", story.evidence())
+
+
+def test_a_market_task_on_a_closed_day_is_found() -> None:
+    """New Year's day in China, 2026-02-17."""
+    closed = at("09:00").date().replace(month=2, day=17)
+    story = Story(
+        [
+            (at("09:00", closed), session_started()),
+            (at("09:00", closed), ev.DayStarted(trading_date=closed, open=False)),
+            (
+                at("09:00", closed),
+                ev.ScheduleBuilt(
+                    trading_date=closed,
+                    digest="e",
+                    tasks=(replace(BY_ID[task_id("open_market", "09:30")],
+                                   due=at("09:30", closed)),),
+                    caught_up_to=at("09:00", closed),
+                ),
+            ),
+        ]
+    )  # fmt: skip
+
+    assert "has a row too many: open_market" in failed_on("3.5", story.evidence())
+    story.edit(ev.ScheduleBuilt, {"tasks": ()})
+    assert CHECKS["3.5"](story.evidence()).status is Status.PASS
+
+
+def test_a_half_day_in_new_york_ends_at_one(tmp_path: Path) -> None:
+    """2026-11-27, the day after Thanksgiving: 09:30 to 13:00, EST (UTC-5)."""
+    day = at("09:00").date().replace(month=11, day=27)
+    hours = [("open_market", 14, 30), ("close_market", 18, 0), ("pre_open", 14, 15),
+             ("post_close", 18, 15)]  # fmt: skip
+    bars = [(16, 0), (17, 30)]  # one step every 90 minutes; none at the close at 18:00
+    rows = [*hours, *(("acquire_live_price", *b) for b in bars)]
+    tasks = tuple(
+        ev.PlannedTask(task_id=f"{task}{h}{m}", task=task, due=_utc(day, h, m))
+        for task, h, m in rows
+    ) + tuple(
+        ev.PlannedTask(task_id=f"s{h}", task="run_strategy", due=_utc(day, h, m), step=n)
+        for n, (h, m) in enumerate(bars)
+    )
+    minutes = {"step_minutes": 90, "price_poll_minutes": 90}
+    started = replace(session_started(minutes), exchange="XNYS")
+    built = ev.ScheduleBuilt(
+        trading_date=day, digest="e", tasks=tasks, caught_up_to=_utc(day, 14, 0)
+    )
+    begun = ev.DayStarted(trading_date=day, open=True)
+    story = Story([(_utc(day, 14, 0), e) for e in (started, begun, built)])
+
+    assert CHECKS["3.5"](story.evidence()).status is Status.PASS, CHECKS["3.5"](story.evidence())
+    late = tuple(replace(t, due=_utc(day, 21, 0)) if t.task == "close_market" else t for t in tasks)
+    story.edit(ev.ScheduleBuilt, {"tasks": late})
+    assert "has no row for close_market at 2026-11-27 13:00:00" in failed_on(
+        "3.5", story.evidence()
+    )
+
+
+def _utc(day: date, hour: int, minute: int) -> datetime:
+    return at("08:00", day).replace(hour=hour, minute=minute)
