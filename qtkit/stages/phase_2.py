@@ -399,6 +399,9 @@ def _not_as_asked(evidence: Evidence, failing: list[TaskStory]) -> Iterator[tupl
 # --- 2.6 -------------------------------------------------------------------------------------
 
 
+_STATES = frozenset({"close_market"})  # its effect is a state: none is lost by not replaying it
+
+
 @check(
     "2.6",
     "The share of skipped tasks",
@@ -415,7 +418,7 @@ def the_share_of_skips_is_small(evidence: Evidence) -> Verdict:
     scheduled = Counter(story.task for story in stories)
     skipped: Counter[str] = Counter()
     for (task, _), number in counts.items():
-        skipped[task] += number
+        skipped[task] += 0 if task in _STATES else number
     above = [
         f"{task} {skipped[task]} of {scheduled[task]} ({skipped[task] / scheduled[task]:.1%})"
         for task in sorted(skipped)

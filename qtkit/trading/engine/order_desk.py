@@ -56,10 +56,11 @@ class OrderDesk:
     # --- orders out ------------------------------------------------------------------------
 
     def place(self, intents: Iterable[Intent], *, source: str, step: int | None = None) -> None:
-        """Judge intents, write all that come of them down together, then send one by one."""
+        """Judge intents, write all that come of them down together, then send one by one.
+
+        All of it is on disk before anything leaves; so is a decision of which nothing came.
+        """
         ready = [pair for i in intents if (pair := self._requested(i, source, step)) is not None]
-        if not ready:
-            return
         self._core.journal.sync()
         for order, permit in ready:
             self._send(order, permit)
