@@ -213,7 +213,10 @@ def ugly_day(root: Path) -> SimulationPlan:
 def reference_day() -> SimulationPlan:
     """Return the reference day of the example strategy, whole."""
     return SimulationPlan(
-        spec=load_spec(EXAMPLE), day=REFERENCE_DAY, start=at("09:00", REFERENCE_DAY)
+        spec=load_spec(EXAMPLE),
+        settings=SessionSettings(skip_share_limit=1),  # a lost refill is one of one
+        day=REFERENCE_DAY,
+        start=at("09:00", REFERENCE_DAY),
     )
 
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
-from shutil import rmtree
 
 import pytest
 
-from qtkit.core.folders import SessionFolder
 from qtkit.journal import read_journal
 from qtkit.model import events as ev
 from qtkit.model.events import ALL_EVENTS
 from tests.crash import days
 from tests.crash.power import (
-    Cut,
     Recording,
     Way,
     come_back,
@@ -23,7 +19,8 @@ from tests.crash.power import (
     restored,
     return_plan,
 )
-from tests.crash.verdicts import GOOD, Known, mistakes_after, verdicts_of
+from tests.crash.aftermath import known_of, mistakes_of
+from tests.crash.verdicts import GOOD
 
 PARTS = 4
 BROKEN_ON_PURPOSE = {
@@ -48,19 +45,6 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Recording]
     return {name: _recorded(name, tmp_path_factory) for name in ("clean_day", "ugly_day")}
 
 
-def _known(recording: Recording) -> Known:
-    """Return what the checks say about the day without a cut."""
-    return verdicts_of(SessionFolder((recording.root / recording.journal).parents[1]))
-
-
-def _mistakes(recording: Recording, cut: Cut, place: Path, known: Known) -> list[str]:
-    sent: list[str] = []
-    run = come_back(recording, cut, place, sent)
-    found = list(mistakes_after(run, place, Counter((*cut.sent, *sent)), known))
-    rmtree(place)
-    return [f"{cut}: {mistake}" for mistake in found]
-
-
 def _kinds(journal: Path) -> set[type[ev.Event]]:
     return {type(entry.event) for entry in read_journal(journal)}
 
@@ -77,42 +61,53 @@ def test_the_two_days_and_a_return_contain_every_kind_of_event(
 
 
 def test_without_a_cut_the_clean_day_passes_every_check(recordings: dict[str, Recording]) -> None:
-    bad = {rule: said for rule, said in _known(recordings["clean_day"]).items() if said[0] not in GOOD}
+    bad = {
+        rule: said
+        for rule, said in known_of(recordings["clean_day"]).items()
+        if said[0] not in GOOD
+    }
     assert not bad
 
 
 def test_without_a_cut_the_ugly_day_breaks_what_it_is_made_to_break(
     recordings: dict[str, Recording],
 ) -> None:
-    verdicts = _known(recordings["ugly_day"])
-    assert {rule for rule, said in verdicts.items() if said[0] not in GOOD} == set(BROKEN_ON_PURPOSE)
+    verdicts = known_of(recordings["ugly_day"])
+    assert {rule for rule, said in verdicts.items() if said[0] not in GOOD} == set(
+        BROKEN_ON_PURPOSE
+    )
 
 
 @pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("way", Way)
 @pytest.mark.parametrize("day", ["clean_day", "ugly_day"])
 def test_a_power_cut_loses_and_doubles_nothing(
-    recordings: dict[str, Recording], tmp_path: Path, day: str, way: Way, part: int
+    recordings: dict[str, Recording],
+    tmp_path: Path,
+    patient_disk: None,
+    day: str,
+    way: Way,
+    part: int,
 ) -> None:
     recording = recordings[day]
-    known = _known(recording)
+    known = known_of(recording)
     if day == "ugly_day":
         known |= {rule: ("fail", why) for rule, why in EXCUSED.items()}
     found = [
         mistake
         for cut in recording.part(way, part, PARTS)
-        for mistake in _mistakes(recording, cut, tmp_path / "again", known)
+        for mistake in mistakes_of(recording, cut, tmp_path / "again", known)
     ]
     assert not found, f"{len(found)} mistakes:\n" + "\n".join(found[:20])
 
 
 @pytest.mark.parametrize("number", range(0, 16, 3))
 def test_a_power_cut_in_the_middle_of_a_recovery_loses_and_doubles_nothing(
-    recordings: dict[str, Recording], tmp_path: Path, number: int
+    recordings: dict[str, Recording], tmp_path: Path, patient_disk: None, number: int
 ) -> None:
     """The first cut comes before an answer of the broker, the second in the first ten writes."""
     clean = recordings["clean_day"]
-    known = _known(clean)
+    known = known_of(clean)
     first = clean.cuts[Way.BEFORE_ANSWER][number]
     root = restored(clean, first, tmp_path / "first").path
     plan = return_plan(clean, first, root)
@@ -121,6 +116,6 @@ def test_a_power_cut_in_the_middle_of_a_recovery_loses_and_doubles_nothing(
         mistake
         for way in (Way.AFTER_WRITE, Way.UNSYNCED)
         for second in again.cuts[way][:10]
-        for mistake in _mistakes(again, second, tmp_path / "second", known)
+        for mistake in mistakes_of(again, second, tmp_path / "second", known)
     ]
     assert not found, f"{len(found)} mistakes:\n" + "\n".join(found[:20])

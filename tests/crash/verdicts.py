@@ -17,6 +17,8 @@ from qtkit.trading.assemble import SimulatedRun
 from tests.crash.books import TheirBook, TheirOrder, their_book
 
 STAGES = all_stages()
+JOURNALS = "paper_sessions/*/artifacts/journal.jsonl"
+_STEPS_LOST = 2
 GOOD = {"pass", "warn", "skip"}
 Known = dict[str, tuple[str, str]]
 """Check id -> status and sentence."""
@@ -30,7 +32,11 @@ _ENDS: dict[str, tuple[type[ev.Event], ...]] = {
 
 def verdicts_of(folder: SessionFolder) -> Known:
     """Return status and sentence of every check of the stages 0, 3.5 and 4-A, by id."""
-    evidence = Evidence.of_folder(folder)
+    return verdicts_on(Evidence.of_folder(folder))
+
+
+def verdicts_on(evidence: Evidence) -> Known:
+    """Return them for evidence that was gathered already."""
     found = (c(evidence) for stage in STAGES for c in stage.checks)
     return {v.rule: (str(v.status), v.summary) for v in found}
 
@@ -55,20 +61,31 @@ def mistakes_after(
         What the checks say about the same day without a cut: no more may be wrong than there.
     """
     theirs = their_book(run.account.broker_book)
-    journals = sorted(root.glob("paper_sessions/*/artifacts/journal.jsonl"))
-    entries = [e for journal in journals for e in read_journal(journal)]
+    evidence = Evidence.of_folder(run.folder)
+    earlier = sorted(set(root.glob(JOURNALS)) - {run.folder.journal})
+    entries = [e for journal in earlier for e in read_journal(journal)]
+    entries += evidence.merged()
     yield from (f"order {order} was sent {n} times" for order, n in sent.items() if n > 1)
-    yield from _books(run, entries, theirs)
+    yield from _books(entries, theirs)
     yield from _orders(entries, theirs)
     yield from _fills(entries, theirs)
-    for rule, (status, summary) in verdicts_of(run.folder).items():
+    yield from _skips(evidence)
+    for rule, (status, summary) in verdicts_on(evidence).items():
         idle = status == "pending" and summary.endswith("nothing to judge")  # no order came of it
         if status not in GOOD and not idle and known[rule][0] in GOOD:
             yield f"check {rule} {status}: {summary}"
 
 
-def _books(run: SimulatedRun, entries: list[Entry], theirs: TheirBook) -> Iterator[str]:
-    last = list(read_journal(run.folder.journal))[-1].event
+def _skips(evidence: Evidence) -> Iterator[str]:
+    """Yield it if a cut cost more than the step before it and the one in the dark."""
+    steps = [e.event for e in evidence.of(ev.TaskSkipped) if e.event.task == "run_strategy"]
+    lost = [s for s in steps if s.skip_reason in {"missed", "restart"}]
+    if len(lost) > _STEPS_LOST:
+        yield f"{len(lost)} steps were lost: {[s.task_id for s in lost]}"
+
+
+def _books(entries: list[Entry], theirs: TheirBook) -> Iterator[str]:
+    last = entries[-1].event
     if not isinstance(last, ev.SessionEnded):
         yield f"the journal ends with {type(last).__name__}"
         return
