@@ -4,19 +4,17 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date, timedelta
-from itertools import pairwise
 from pathlib import Path
 
 from qtkit.core.verdict import Verdict, fail, ok, pending
 from qtkit.evidence import Capability, Evidence
-from qtkit.evidence.tasks import OUTCOMES, TaskStory
+from qtkit.evidence.tasks import TaskStory
 from qtkit.model import events as ev
-from qtkit.model.events import Entry
 from qtkit.stages.checking import check
+from qtkit.stages.overlapping import at_work, hidden_overruns, overlaps
 from qtkit.stages.report import StageReport
 from qtkit.stages.scenarios import (
     FAILING_STRATEGY,
@@ -45,6 +43,7 @@ HEADLESS = (
 _POLL, _STEP = "acquire_live_price", "run_strategy"
 _OVERRUN = frozenset({"prev_running", "already_queued"})
 _NEAR = 5  # polls that may be at work when one step comes due
+_STATES = frozenset({"close_market"})  # its effect is a state: none is lost by not replaying it
 _SCHEDULE = "wait until the day's schedule is built"
 
 
@@ -187,9 +186,9 @@ def _skip_faults(evidence: Evidence, skip: ev.TaskSkipped) -> Iterator[str]:
 @check("2.3", "Nothing overlaps itself", needs={Capability.SCHEDULE})
 def nothing_overlaps_itself(evidence: Evidence) -> Verdict:
     """Price polls never overlap each other, nor strategy steps; an overrun shows as a skip."""
-    wrong = [f for kind in (_POLL, _STEP) for f in _overlaps(evidence, kind)]
-    wrong += [f for kind in (_POLL, _STEP) for f in _hidden_overruns(evidence, kind)]
-    polls, steps = (_at_work(evidence, kind) for kind in (_POLL, _STEP))
+    wrong = [f for kind in (_POLL, _STEP) for f in overlaps(evidence, kind)]
+    wrong += [f for kind in (_POLL, _STEP) for f in hidden_overruns(evidence, kind)]
+    polls, steps = (at_work(evidence, kind) for kind in (_POLL, _STEP))
     if wrong:
         return fail(
             f"{len(wrong)} found: {shown(s for _, s in wrong)}",
@@ -205,64 +204,6 @@ def nothing_overlaps_itself(evidence: Evidence) -> Verdict:
     )
 
 
-def _at_work(evidence: Evidence, kind: str) -> list[TaskStory]:
-    """Return the tasks of a kind that were started, in the order of their start."""
-    found = [s for s in evidence.tasks.values() if s.task == kind and s.started is not None]
-    return sorted(found, key=_start_line)
-
-
-def _start_line(story: TaskStory) -> int:
-    return story.started.seq if story.started else 0
-
-
-def _overlaps(evidence: Evidence, kind: str) -> Iterator[tuple[int, str]]:
-    """Yield each start that came before what had started earlier was over."""
-    moves: list[Entry] = [
-        e for e in evidence.merged(ev.TaskStarted, *OUTCOMES) if e.event.task == kind
-    ]
-    working: str = ""
-    for entry in moves:
-        task_id = entry.event.task_id
-        if isinstance(entry.event, ev.TaskStarted):
-            if working and working != task_id:
-                yield entry.seq, f"{task_id} started while {working} was at work"
-            working = task_id
-        elif task_id == working:
-            working = ""
-
-
-def _hidden_overruns(evidence: Evidence, kind: str) -> Iterator[tuple[int, str]]:
-    """Yield each task that came due while the one before was at work, and ran all the same."""
-    stories = _at_work(evidence, kind)
-    for before, after in pairwise(stories):
-        if before.started is None or after.started is None or after.due is None:
-            continue
-        over = before.outcome
-        if over is not None and before.started.at < after.due < over.at:
-            yield (
-                after.started.seq,
-                f"{after.task_id} came due while {before.task_id} was at work, and ran later",
-            )
-    yield from _misnamed_overruns(evidence, kind, stories)
-
-
-def _misnamed_overruns(
-    evidence: Evidence, kind: str, at_work: list[TaskStory]
-) -> Iterator[tuple[int, str]]:
-    """Yield each task that an earlier one of its kind held up, and that says it was missed."""
-    times = [(s.started.at, s.outcome.at, s.task_id) for s in at_work if s.started and s.outcome]
-    starts = [began for began, _, _ in times]
-    for story in evidence.tasks.values():
-        if story.task != kind or story.skipped is None or story.skipped.skip_reason != "missed":
-            continue
-        due = story.skipped.due
-        place = bisect_left(starts, due) - 1
-        if story.at_start or place < 0 or any(d.holds(due) for d in evidence.downtimes):
-            continue
-        if due < times[place][1]:
-            yield story.lines[-1], f"{story.task_id} is missed, {times[place][2]} was at work"
-
-
 # --- 2.4 -------------------------------------------------------------------------------------
 
 
@@ -276,7 +217,7 @@ def a_slow_poll_delays_no_step(evidence: Evidence) -> Verdict:
     """A slow price poll delays no strategy step beyond budget."""
     budget = evidence.number("price_poll_delay_budget_seconds", 1)
     polls = [(s, s.started.at, s.outcome.at if s.outcome else None)
-             for s in _at_work(evidence, _POLL) if s.started]  # fmt: skip
+             for s in at_work(evidence, _POLL) if s.started]  # fmt: skip
     steps = [s for s in evidence.tasks.values() if s.task == _STEP and not s.at_start]
     came = [(s, when) for s in steps if (when := _came_to(s)) is not None]
     if not polls or not came:
@@ -397,9 +338,6 @@ def _not_as_asked(evidence: Evidence, failing: list[TaskStory]) -> Iterator[tupl
 
 
 # --- 2.6 -------------------------------------------------------------------------------------
-
-
-_STATES = frozenset({"close_market"})  # its effect is a state: none is lost by not replaying it
 
 
 @check(

@@ -1,0 +1,72 @@
+"""Tasks of one kind that were at work at the same time, or should have been skipped for it."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator
+from itertools import pairwise
+
+from qtkit.evidence import Evidence
+from qtkit.evidence.tasks import OUTCOMES, TaskStory
+from qtkit.model import events as ev
+from qtkit.model.events import Entry
+
+__all__ = ["at_work", "hidden_overruns", "overlaps"]
+
+
+def at_work(evidence: Evidence, kind: str) -> list[TaskStory]:
+    """Return the tasks of a kind that were started, in the order of their start."""
+    found = [s for s in evidence.tasks.values() if s.task == kind and s.started is not None]
+    return sorted(found, key=_start_line)
+
+
+def _start_line(story: TaskStory) -> int:
+    return story.started.seq if story.started else 0
+
+
+def overlaps(evidence: Evidence, kind: str) -> Iterator[tuple[int, str]]:
+    """Yield each start that came before what had started earlier was over."""
+    moves: list[Entry] = [
+        e for e in evidence.merged(ev.TaskStarted, *OUTCOMES) if e.event.task == kind
+    ]
+    working: str = ""
+    for entry in moves:
+        task_id = entry.event.task_id
+        if isinstance(entry.event, ev.TaskStarted):
+            if working and working != task_id:
+                yield entry.seq, f"{task_id} started while {working} was at work"
+            working = task_id
+        elif task_id == working:
+            working = ""
+
+
+def hidden_overruns(evidence: Evidence, kind: str) -> Iterator[tuple[int, str]]:
+    """Yield each task that came due while the one before was at work, and ran all the same."""
+    stories = at_work(evidence, kind)
+    for before, after in pairwise(stories):
+        if before.started is None or after.started is None or after.due is None:
+            continue
+        over = before.outcome
+        if over is not None and before.started.at < after.due < over.at:
+            yield (
+                after.started.seq,
+                f"{after.task_id} came due while {before.task_id} was at work, and ran later",
+            )
+    yield from _misnamed_overruns(evidence, kind, stories)
+
+
+def _misnamed_overruns(
+    evidence: Evidence, kind: str, at_work: list[TaskStory]
+) -> Iterator[tuple[int, str]]:
+    """Yield each task that an earlier one of its kind held up, and that says it was missed."""
+    times = [(s.started.at, s.outcome.at, s.task_id) for s in at_work if s.started and s.outcome]
+    starts = [began for began, _, _ in times]
+    for story in evidence.tasks.values():
+        if story.task != kind or story.skipped is None or story.skipped.skip_reason != "missed":
+            continue
+        due = story.skipped.due
+        place = bisect_left(starts, due) - 1
+        if story.at_start or place < 0 or any(d.holds(due) for d in evidence.downtimes):
+            continue
+        if due < times[place][1]:
+            yield story.lines[-1], f"{story.task_id} is missed, {times[place][2]} was at work"
