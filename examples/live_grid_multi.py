@@ -121,6 +121,7 @@ SPEC = StrategySpec(
     table="stock_1min",
     step_minutes=5,
     opening_cash=Decimal(1_000_000),
+    order_sizes={symbol: grid.batch for symbol, grid in PARAMETERS.items()},
     parameters={
         symbol: {"grid": str(grid.spacing), "batch": int(grid.batch), "base": None}
         for symbol, grid in PARAMETERS.items()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from qtkit.core.errors import ConfigError
+from qtkit.core.errors import ConfigError, DataError
 
 __all__ = [
     "AccountFolder",
@@ -17,6 +20,9 @@ __all__ = [
     "SessionFolder",
     "TableFolder",
     "append_line",
+    "log_part",
+    "log_parts",
+    "next_log_part",
     "session_id_of",
     "write_atomic",
 ]
@@ -46,6 +52,39 @@ def append_line(path: Path, line: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a", encoding="utf-8") as file:
         file.write(line + "\n")
+
+
+def log_part(log: Path, day: str, number: int) -> Path:
+    """Return the file that a log was turned over into.
+
+    Examples
+    --------
+    >>> log_part(Path("risk.log"), "2026-03-04", 1).name
+    'risk.log.20260304.1'
+    """
+    return log.with_name(f"{log.name}.{day.replace('-', '')}.{number}")
+
+
+def log_parts(log: Path) -> tuple[Path, ...]:
+    """Return the files of a log that are there, oldest first; the one still written is the last."""
+    parts = sorted(_numbered_parts(log))
+    return (*(path for _, _, path in parts), *((log,) if log.exists() else ()))
+
+
+def next_log_part(log: Path, day: str) -> Path:
+    """Return the file that a log is turned over into next."""
+    taken = [number for of, number, _ in _numbered_parts(log) if of == day.replace("-", "")]
+    return log_part(log, day, max(taken, default=0) + 1)
+
+
+def _numbered_parts(log: Path) -> list[tuple[str, int, Path]]:
+    pattern = re.compile(re.escape(log.name) + r"\.(\d{8})\.([1-9]\d*)")
+    found = (pattern.fullmatch(name) for name in _names_in(log.parent))
+    return [(m[1], int(m[2]), log.with_name(m[0])) for m in found if m]
+
+
+def _names_in(folder: Path) -> list[str]:
+    return os.listdir(folder) if folder.is_dir() else []
 
 
 def safe_name(name: str, what: str) -> str:
@@ -142,6 +181,11 @@ class SessionFolder:
         return self.artifacts / "sys.log"
 
     @property
+    def console(self) -> Path:
+        """What a process without a terminal printed."""
+        return self.artifacts / "console.log"
+
+    @property
     def trade_log(self) -> Path:
         """One line for each booked change."""
         return self.artifacts / "trade.log"
@@ -160,6 +204,11 @@ class SessionFolder:
     def reconcile(self) -> Path:
         """Reconciliations by time."""
         return self.artifacts / "reconcile"
+
+    @property
+    def snapshots(self) -> Path:
+        """What each step was prepared with, by date and step."""
+        return self.artifacts / "snapshots"
 
     @property
     def tables(self) -> Path:
@@ -197,6 +246,11 @@ class AccountFolder:
     def kill_file(self) -> Path:
         """The second door of the kill switch: while it exists, nothing but reductions leaves."""
         return self.path / "KILL"
+
+    @property
+    def lift_request(self) -> Path:
+        """Asks the next start to lift the kill switch; see `qtkit.trading.kill_switch`."""
+        return self.path / "LIFT.json"
 
     @property
     def chain(self) -> Path:

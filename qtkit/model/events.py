@@ -32,6 +32,7 @@ __all__ = [
     "FeedFailed",
     "FillRepeated",
     "FillUnmatched",
+    "GateJudged",
     "InternalErrorRaised",
     "JsonObject",
     "KillSwitchSet",
@@ -45,6 +46,7 @@ __all__ = [
     "OrderRefused",
     "OrderRejected",
     "OrderRequested",
+    "PendingDiagnosed",
     "PlannedTask",
     "PositionAdjusted",
     "PricesSeen",
@@ -52,6 +54,7 @@ __all__ = [
     "SessionEnded",
     "SessionResumed",
     "SessionStarted",
+    "SnapshotTaken",
     "StatusChanged",
     "StopRequested",
     "StrategySaved",
@@ -106,6 +109,7 @@ class SessionStarted(Event, frozen=True, kw_only=True, gc=False):
     killed: bool  # whether the kill switch was on
     next_order: int  # first free order number of the account
     strategy_state: JsonObject
+    inherited: JsonObject = {}  # of the account's previous session: reconciliation, order sizes
     known_fills: tuple[str, ...]  # fill ids of this trading date that earlier sessions booked
     predecessor: str  # last link of the account's previous journal; "" for the first
 
@@ -283,6 +287,39 @@ class DecisionTaken(Event, frozen=True, kw_only=True, gc=False):
     aside: tuple[str, ...]  # symbols without a price of today: they stood aside
     intents: int
     state_digest: str  # of the strategy's state: deciding must not change it
+    snapshot: str = ""  # digest of the snapshot it was decided from; "" when prepared on the spot
+    gate_warned: bool = False  # whether a blocking gate would have kept the step out
+
+
+class SnapshotTaken(Event, frozen=True, kw_only=True, gc=False):
+    """A strategy step was prepared ahead."""
+
+    task_id: str  # of the preparation
+    step: int
+    due: datetime  # of the step it belongs to
+    taken_at: datetime  # when the preparation began: its age counts from here
+    digest: str  # sha256 of what was prepared, hex
+
+
+class GateJudged(Event, frozen=True, kw_only=True, gc=False):
+    """The gate was judged, by all its checks."""
+
+    mode: str  # off, warn, block
+    occasion: str  # start, restart, day, reconnect, demand
+    verdicts: tuple[Verdict, ...]
+    open: bool  # whether no check failed
+
+
+class PendingDiagnosed(Event, frozen=True, kw_only=True, gc=False):
+    """Open orders were held against the broker's own list."""
+
+    local_pending_count: int
+    remote_pending_count: int
+    local_pending_without_broker_order_id: tuple[str, ...]
+    local_pending_missing_remote: tuple[str, ...]
+    remote_pending_not_in_local: tuple[str, ...]
+    failures: tuple[str, ...]  # what could not be read, and why
+    is_ok: bool
 
 
 class StrategySaved(Event, frozen=True, kw_only=True, gc=False):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -40,6 +40,7 @@ class Inheritance:
     last_date: date | None = None  # trading date of the previous session's end
     last_at: datetime | None = None
     unfinished: SessionFolder | None = None
+    told: dict[str, Any] = field(default_factory=dict)  # for the next session's gate
 
 
 def create_account(
@@ -165,6 +166,7 @@ def _from_journal(session: SessionFolder) -> Inheritance:
         last_date=state.today,
         last_at=last.at if last else None,
         unfinished=None if ended else session,
+        told={"reconciliation_ok": state.reconciled_ok, "order_sizes": state.sizes_now},
     )
 
 

@@ -412,6 +412,7 @@ def opening_event(
         killed=heritage.killed,
         next_order=heritage.next_order,
         strategy_state=heritage.strategy_state,
+        inherited=heritage.told,
         known_fills=heritage.known_fills,
         predecessor=heritage.predecessor,
     )

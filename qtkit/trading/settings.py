@@ -6,9 +6,9 @@ import hashlib
 import json
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from qtkit.trading.brokers.fees import FeeSchedule
 from qtkit.trading.brokers.sim_setup import SimSettings
@@ -43,6 +43,26 @@ class SessionSettings(BaseModel):
     retries: dict[str, int] = Field(default_factory=_retries)
     on_stop: Literal["cancel", "keep"] = "cancel"
 
+    split_strategy_prepare: bool = Field(
+        default=False, description="prepare each step ahead, in a task and a snapshot of its own"
+    )
+    prepare_lead_seconds: int = Field(
+        default=5, ge=0, le=300, description="how long before its step one is prepared"
+    )
+    prepare_in_worker: bool = Field(
+        default=False, description="prepare in a worker's thread; the strategy must allow it"
+    )
+    strategy_snapshot_max_age_seconds: float = Field(
+        default=180, gt=0, description="an older snapshot is refused; at least the lead"
+    )
+    startup_gate_mode: Literal["off", "warn", "block"] = Field(
+        default="warn", description="whether a failing gate keeps strategy steps out"
+    )
+    gate_clock_tolerance_seconds: float = Field(
+        default=5, gt=0, description="how far the broker's clock may be from ours"
+    )
+    min_disk_megabytes: int = Field(default=100, ge=0, description="free space the gate asks for")
+
     late_after_seconds: float = Field(default=10, gt=0)
     feed_silent_seconds: float = Field(default=300, gt=0)
     max_price_age_seconds: float = Field(default=180, gt=0)
@@ -67,6 +87,15 @@ class SessionSettings(BaseModel):
     commission_rate: Decimal = Field(default=Decimal("0.0003"), ge=0)
     commission_minimum: Decimal = Field(default=Decimal(5), ge=0)
 
+    @model_validator(mode="after")
+    def _a_snapshot_lives_as_long_as_its_lead(self) -> Self:
+        if self.strategy_snapshot_max_age_seconds < self.prepare_lead_seconds:
+            raise ValueError(
+                f"strategy_snapshot_max_age_seconds ({self.strategy_snapshot_max_age_seconds:g}) "
+                f"must be at least prepare_lead_seconds ({self.prepare_lead_seconds})"
+            )
+        return self
+
     def engine(self, spec: StrategySpec) -> EngineSettings:
         """Return the engine's part."""
         return EngineSettings(
@@ -75,7 +104,15 @@ class SessionSettings(BaseModel):
                 price_poll_minutes=self.price_poll_minutes,
                 close_offset_minutes=self.close_offset_minutes,
                 refill=self.refill,
+                prepare_lead_seconds=(
+                    self.prepare_lead_seconds if self.split_strategy_prepare else None
+                ),
             ),
+            gate_mode=self.startup_gate_mode,
+            gate_clock_tolerance_seconds=self.gate_clock_tolerance_seconds,
+            min_disk_megabytes=self.min_disk_megabytes,
+            prepare_in_worker=self.prepare_in_worker,
+            snapshot_max_age_seconds=self.strategy_snapshot_max_age_seconds,
             late_after_seconds=self.late_after_seconds,
             feed_silent_seconds=self.feed_silent_seconds,
             max_price_age_seconds=self.max_price_age_seconds,
@@ -111,6 +148,7 @@ class SessionSettings(BaseModel):
             "strategy_parameters": spec.parameters,
             "opening_cash": str(spec.opening_cash),
             "table": spec.table,
+            "order_sizes": {s: str(q) for s, q in spec.order_sizes.items()},
         }
 
 

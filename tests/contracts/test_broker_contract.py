@@ -98,7 +98,7 @@ class BrokerContract:
             )
         ]
         assert broker.account() == AccountReport(
-            cash=D("89995.00"), positions={SHARE: D(1000)}, open_orders=()
+            cash=D("89995.00"), positions={SHARE: D(1000)}, open_orders=(), at=at("09:31")
         )
 
     def test_an_order_in_the_middle_of_a_bar_waits_for_one_that_starts_later(self) -> None:

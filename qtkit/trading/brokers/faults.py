@@ -20,6 +20,7 @@ __all__ = [
     "NO_FAULTS",
     "CancelRefused",
     "CashOff",
+    "ClockOff",
     "Disconnect",
     "Fault",
     "FaultScript",
@@ -124,6 +125,12 @@ class PositionOff(_InWindow, frozen=True, kw_only=True, tag="position_off"):
     quantity: Decimal  # shares, added to the truth
 
 
+class ClockOff(_InWindow, frozen=True, kw_only=True, tag="clock_off"):
+    """The account report shows another time; the broker itself goes by the right one."""
+
+    seconds: float  # added to the truth
+
+
 class UnmatchedFill(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="unmatched_fill"
 ):
@@ -148,6 +155,7 @@ Fault = (
     | CancelRefused
     | CashOff
     | PositionOff
+    | ClockOff
     | UnmatchedFill
 )
 _F = TypeVar("_F", bound=_OfOrder)
@@ -221,6 +229,11 @@ class FaultScript(msgspec.Struct, frozen=True, kw_only=True):
             if isinstance(fault, PositionOff) and fault.holds(now):
                 off[fault.symbol] = off.get(fault.symbol, Decimal(0)) + fault.quantity
         return off
+
+    def clock_off(self, now: datetime) -> timedelta:
+        """Return how far the broker's clock is from the truth."""
+        found = (f.seconds for f in self.faults if isinstance(f, ClockOff) and f.holds(now))
+        return timedelta(seconds=sum(found))
 
     def unmatched(self) -> tuple[UnmatchedFill, ...]:
         """Return the fills without an order, by time."""

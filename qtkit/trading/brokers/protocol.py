@@ -109,6 +109,7 @@ class AccountReport(msgspec.Struct, frozen=True, kw_only=True):
     cash: Decimal  # account currency
     positions: Mapping[str, Decimal]  # symbol -> shares; flat ones absent
     open_orders: tuple[BrokerOrder, ...]
+    at: datetime | None = None  # the broker's own clock, UTC; None where it does not tell
 
 
 class Broker(Protocol):

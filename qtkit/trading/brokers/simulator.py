@@ -259,6 +259,7 @@ class SimBroker:
             cash=self._account.cash + self._faults.cash_off(now),
             positions={symbol: quantity for symbol, quantity in positions.items() if quantity},
             open_orders=tuple(row.seen() for row in self._floor.open_orders()),
+            at=now + self._faults.clock_off(now),
         )
 
     # --- inside ------------------------------------------------------------------------------

@@ -23,8 +23,10 @@ from qtkit.model.money import decimal_of
 from qtkit.trading.engine.closing import ClosingDesk
 from qtkit.trading.engine.core import EngineCore
 from qtkit.trading.engine.decision import StepDesk, state_digest
+from qtkit.trading.engine.history import EngineView
 from qtkit.trading.engine.order_desk import OrderDesk
 from qtkit.trading.engine.schedule import step_nanos
+from qtkit.trading.engine.snapshots import SnapshotDesk
 from qtkit.trading.engine.states import EngineStatus
 
 __all__ = ["Backtest"]
@@ -48,7 +50,8 @@ class Backtest:
     def __init__(self, core: EngineCore, clock: ManualClock, opening: ev.SessionStarted) -> None:
         self._core, self._clock, self._opening = core, clock, opening
         self._orders = OrderDesk(core)
-        self._steps = StepDesk(core, self._orders)
+        self._steps = StepDesk(core, self._orders, SnapshotDesk(core))
+        self._ahead = EngineView(core.strategy_symbols, core.history, core.state.ledger)
         self._closing = ClosingDesk(core, self._orders)
         self._saved = ""  # digest of the strategy's state: deciding must not change it
         self.steps = 0
@@ -96,7 +99,6 @@ class Backtest:
             )
         )
         self._saved = state_digest(core.strategy.state())
-        self._steps.prepare()
         for segment in segments:
             self._clock.set(segment.start)
             self._move(EngineStatus.RUNNING, "open_market")
@@ -123,7 +125,9 @@ class Backtest:
         ]
         usable = self._usable(dues)
         times = dues.tolist()
-        view, decide, prepared = core.view, core.strategy.decide, self._steps.prepared
+        view, decide, prepare = core.view, core.strategy.decide, core.strategy.prepare
+        ahead = self._ahead  # shows no price of "now"
+        ahead.move(times[0], day, frozenset(), core.state.ledger)
         wake = self._next_news()
         number = self.steps
         for k, due in enumerate(times):
@@ -137,7 +141,12 @@ class Backtest:
                 view.move(due, day, usable[k], core.state.ledger)
             else:
                 continue  # no symbol has a usable price
-            intents = decide(view, prepared)
+            ahead.tick(due)
+            try:
+                intents = decide(view, prepare(ahead))
+            except Exception as error:
+                told = f"step at {time_of(due):%Y-%m-%d %H:%M} UTC: {type(error).__name__}: {error}"
+                raise StrategyError(told) from error
             if intents:
                 self._place(tuple(intents), due, number + k, usable[k] if usable else None)
                 wake = self._next_news()

@@ -11,6 +11,7 @@ from qtkit.model.bars import nanos
 from qtkit.model.books import Book
 from qtkit.trading.brokers.protocol import AccountReport
 from qtkit.trading.engine.core import EngineCore
+from qtkit.trading.engine.diagnosis import diagnose_pending_orders
 from qtkit.trading.engine.order_desk import OrderDesk
 from qtkit.trading.engine.states import EngineStatus
 from qtkit.trading.ledger.reconcile import reconcile
@@ -31,6 +32,7 @@ class ClosingDesk:
         if not early or core.settings.on_stop == "cancel":
             self.cancel_open("post_close" if not early else "stop")
         self.reconcile()
+        diagnose_pending_orders(core)
         core.record(ev.DayClosed(trading_date=day, early=early, book=core.state.ledger.book()))
         self._confirm()
         core.log.say("day_closed", day=day, early=early)

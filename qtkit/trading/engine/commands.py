@@ -13,6 +13,8 @@ from qtkit.model.intents import Intent
 from qtkit.model.orders import OrderType
 from qtkit.trading.engine.closing import ClosingDesk
 from qtkit.trading.engine.core import EngineCore
+from qtkit.trading.engine.diagnosis import diagnose_pending_orders
+from qtkit.trading.engine.gate import GateDesk
 from qtkit.trading.engine.inbox import Answer, Command, Inbox
 from qtkit.trading.engine.order_desk import OrderDesk
 from qtkit.trading.engine.schedule import PRIORITY
@@ -28,9 +30,16 @@ class CommandDesk:
     """Carries commands out on the engine's own thread; each becomes journal lines."""
 
     def __init__(
-        self, core: EngineCore, *, orders: OrderDesk, closing: ClosingDesk, tasks: TaskDesk
+        self,
+        core: EngineCore,
+        *,
+        orders: OrderDesk,
+        closing: ClosingDesk,
+        tasks: TaskDesk,
+        gate: GateDesk,
     ) -> None:
         self._core, self._orders, self._closing, self._tasks = core, orders, closing, tasks
+        self._gate = gate
         self._verbs: Mapping[str, _Do] = {
             "pause": self._pause,
             "resume": self._resume,
@@ -42,6 +51,8 @@ class CommandDesk:
             "cancel": self._cancel,
             "cancel_task": self._cancel_task,
             "run_task": self._run_task,
+            "gate": lambda _: _nothing(self._gate.judge("demand")),
+            "diagnose": lambda _: _nothing(diagnose_pending_orders(self._core)),
             "reconcile": lambda _: _nothing(self._closing.reconcile()),
             "adjust": self._adjust,
             "note": lambda _: None,

@@ -12,7 +12,7 @@ from typing import Protocol
 from qtkit.core.calendars import Calendar
 from qtkit.core.clock import Clock
 from qtkit.journal import Journal
-from qtkit.model.events import Entry, Event, InternalErrorRaised
+from qtkit.model.events import Entry, Event, InternalErrorRaised, JsonObject
 from qtkit.model.instruments import Instrument
 from qtkit.trading.brokers.fees import FeeSchedule
 from qtkit.trading.brokers.safe import SafeBroker
@@ -40,6 +40,11 @@ class EngineSettings:
     retries: Mapping[str, int] = field(
         default_factory=lambda: {"acquire_live_price": 2, "run_strategy": 1, "refill": 1}
     )
+    gate_mode: str = "off"  # off, warn, block
+    gate_clock_tolerance_seconds: float = 5
+    min_disk_megabytes: int = 100
+    prepare_in_worker: bool = False
+    snapshot_max_age_seconds: float = 180
     on_stop: str = "cancel"  # what a stop does with open orders: cancel, keep
 
 
@@ -58,6 +63,15 @@ class SessionFiles(Protocol):
 
     def write_reconciliation(self, at: datetime, entry: Entry) -> None:
         """Write one reconciliation as JSON."""
+
+    def write_snapshot(self, name: str, snapshot: JsonObject) -> None:
+        """Write what a step was prepared with, as JSON."""
+
+    def read_snapshot(self, name: str) -> JsonObject | None:
+        """Return what was written under a name; None when it is not there or damaged."""
+
+    def trouble_writing(self, megabytes: int) -> str:
+        """Return why nothing can be written, or too little; "" when all is well."""
 
     def write_break_point(self, state: EngineState, seq: int) -> None:
         """Write strategy state and book."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,17 +14,11 @@ from qtkit.model.bars import BarBatch, Bars
 from qtkit.model.money import decimal_of
 from qtkit.trading.engine.core import EngineCore
 from qtkit.trading.engine.history import newest, usable_symbols
+from qtkit.trading.engine.objection import Objection
 from qtkit.trading.engine.order_desk import OrderDesk
+from qtkit.trading.engine.snapshots import Snapshot, SnapshotDesk
 
-__all__ = ["Objection", "StepDesk", "state_digest"]
-
-
-@dataclass(frozen=True, slots=True)
-class Objection:
-    """Why a task does not run."""
-
-    reason: str  # of the glossary
-    detail: str
+__all__ = ["StepDesk", "state_digest"]
 
 
 def state_digest(state: Mapping[str, Any]) -> str:
@@ -48,17 +41,9 @@ def state_digest(state: Mapping[str, Any]) -> str:
 class StepDesk:
     """Takes in prices, and runs strategy steps on them."""
 
-    def __init__(self, core: EngineCore, orders: OrderDesk) -> None:
-        self._core, self._orders = core, orders
-        self.prepared: object | None = None
-        self._is_prepared = False
+    def __init__(self, core: EngineCore, orders: OrderDesk, snapshots: SnapshotDesk) -> None:
+        self._core, self._orders, self._snapshots = core, orders, snapshots
         self._heard: datetime | None = None  # when the feed last delivered bars
-
-    def prepare(self) -> None:
-        """Let the strategy do its heavy work ahead of the day."""
-        self._look(frozenset())
-        self.prepared = self._core.strategy.prepare(self._core.view)
-        self._is_prepared = True
 
     def start_listening(self) -> None:
         """Count the feed's silence from now."""
@@ -89,14 +74,30 @@ class StepDesk:
         day = core.state.today or core.calendar.local_date(now)
         core.view.move(now, day, usable, core.state.ledger)
 
-    def objection(self) -> Objection | None:
-        """Return what keeps a step out now, and show the moment to the view."""
+    def objection(self, task: ev.PlannedTask) -> Objection | None:
+        """Return what keeps a step out now."""
+        return self._trading_objection() or self._price_objection() or self._unprepared(task)
+
+    def _unprepared(self, task: ev.PlannedTask) -> Objection | None:
+        if self._core.settings.timetable.prepare_lead_seconds is None:
+            return None
+        found = self._snapshots.of(task)
+        return found if isinstance(found, Objection) else None
+
+    def _trading_objection(self) -> Objection | None:
         core = self._core
-        now, settings = core.clock.now(), core.settings
         if core.state.killed:
             return Objection("kill_switch", "the kill switch is on")
         if not core.state.connected:
             return Objection("broker_disconnected", f"{core.broker.name} does not answer")
+        if core.settings.gate_mode == "block" and not core.state.gate_open:
+            return Objection("gate_failed", "the gate is shut; `gate` shows why")
+        return None
+
+    def _price_objection(self) -> Objection | None:
+        """Return what is wrong with the prices, and show the moment to the view."""
+        core = self._core
+        now, settings = core.clock.now(), core.settings
         usable = usable_symbols(core.history, now, core.segments, settings.max_price_age_seconds)
         self._look(usable)
         if usable:
@@ -109,7 +110,18 @@ class StepDesk:
             )
         return Objection("no_fresh_price", "no symbol has a usable price of today")
 
-    def decide(self, task_id: str, step: int, due: datetime) -> None:
+    def _prepared(self, task: ev.PlannedTask) -> Snapshot:
+        """Return the step's own snapshot, or prepare it on the spot."""
+        if self._core.settings.timetable.prepare_lead_seconds is None:
+            spot = self._snapshots.on_the_spot()
+            self._price_objection()  # shows the moment again
+            return spot
+        found = self._snapshots.of(task)
+        if isinstance(found, Objection):
+            raise StrategyError(f"{found.reason}: {found.detail}")
+        return found
+
+    def decide(self, task: ev.PlannedTask) -> None:
         """Ask the strategy, record the decision, and place what it wants.
 
         Raises
@@ -117,15 +129,10 @@ class StepDesk:
         StrategyError
             If the strategy raised, or changed its state while deciding.
         """
-        core = self._core
-        if not self._is_prepared:  # a restart after the day's preparation
-            self.prepare()
-            self.objection()
+        core, step = self._core, -1 if task.step is None else task.step
+        snapshot = self._prepared(task)
         before = state_digest(core.strategy.state())
-        try:
-            intents = tuple(core.strategy.decide(core.view, self.prepared))
-        except Exception as error:
-            raise StrategyError(f"decide raised {type(error).__name__}: {error}") from error
+        intents = tuple(core.strategy.decide(core.view, snapshot.prepared))
         after = state_digest(core.strategy.state())
         if after != before:
             raise StrategyError("decide changed what state() returns; move the state in on_fill")
@@ -133,13 +140,15 @@ class StepDesk:
         core.record(
             ev.DecisionTaken(
                 trading_date=core.state.today,
-                task_id=task_id,
+                task_id=task.task_id,
                 step=step,
-                due=due,
+                due=task.due,
                 prices=tuple(self.last_price(s) for s, fresh in seen.items() if fresh),
                 aside=tuple(s for s, fresh in seen.items() if not fresh),
                 intents=len(intents),
                 state_digest=after,
+                snapshot=snapshot.digest,
+                gate_warned=core.settings.gate_mode == "warn" and not core.state.gate_open,
             )
         )
         self._orders.place(intents, source="strategy", step=step)

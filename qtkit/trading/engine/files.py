@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -10,7 +11,7 @@ import msgspec
 
 from qtkit.core.folders import SessionFolder, write_atomic
 from qtkit.core.verdict import Status
-from qtkit.model.events import AccountReconciled, Entry
+from qtkit.model.events import AccountReconciled, Entry, JsonObject
 from qtkit.trading.engine.state import EngineState
 
 __all__ = ["FolderFiles", "NoFiles", "reconciliation_json"]
@@ -24,6 +25,17 @@ class NoFiles:
 
     def write_break_point(self, state: EngineState, seq: int) -> None:
         """Write nothing."""
+
+    def write_snapshot(self, name: str, snapshot: JsonObject) -> None:
+        """Write nothing."""
+
+    def read_snapshot(self, name: str) -> JsonObject | None:
+        """Find nothing."""
+        return None
+
+    def trouble_writing(self, megabytes: int) -> str:
+        """There is nothing to write, so nothing is wrong."""
+        return ""
 
 
 class FolderFiles:
@@ -45,6 +57,30 @@ class FolderFiles:
         name = f"{at.astimezone(self._zone):%Y%m%d_%H%M%S}.json"
         text = json.dumps(reconciliation_json(entry), indent=2, sort_keys=True)
         write_atomic(self._folder.reconcile / name, text + "\n")
+
+    def write_snapshot(self, name: str, snapshot: JsonObject) -> None:
+        """Write what a step was prepared with."""
+        text = json.dumps(snapshot, sort_keys=True, allow_nan=False)
+        write_atomic(self._folder.snapshots / f"{name}.json", text + "\n")
+
+    def read_snapshot(self, name: str) -> JsonObject | None:
+        """Return what was written under a name; None when it is not there or damaged."""
+        try:
+            found = json.loads((self._folder.snapshots / f"{name}.json").read_text())
+        except (OSError, ValueError):
+            return None
+        return found if isinstance(found, dict) else None
+
+    def trouble_writing(self, megabytes: int) -> str:
+        """Return why nothing can be written, or too little; "" when all is well."""
+        probe = self._folder.artifacts / ".gate"
+        try:
+            probe.write_bytes(b"gate")
+            probe.unlink()
+            free = shutil.disk_usage(self._folder.artifacts).free // 1_000_000
+        except OSError as error:
+            return f"{self._folder.artifacts.name}/ cannot be written: {error.strerror}"
+        return "" if free >= megabytes else f"{free} MB are free, {megabytes} MB are asked for"
 
     def write_break_point(self, state: EngineState, seq: int) -> None:
         """Write strategy state and book, as they stand at line `seq` of the journal."""

@@ -73,6 +73,12 @@ class History:
             if symbol in self.series and len(bars):
                 self.series[symbol].extend(bars)
 
+    def frozen(self) -> History:
+        """Return the bars of this moment: what comes later does not show in it."""
+        still = History(tuple(self.series), {bars.symbol: bars for bars in self.everything()})
+        still.reveal({symbol: series.size for symbol, series in self.series.items()})
+        return still
+
     def everything(self) -> list[Bars]:
         """Return all bars so far, symbol by symbol."""
         return [self.tail(symbol, series.size) for symbol, series in self.series.items()]

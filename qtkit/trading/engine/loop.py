@@ -19,10 +19,14 @@ from qtkit.model.bars import nanos
 from qtkit.trading.engine.closing import ClosingDesk
 from qtkit.trading.engine.commands import CommandDesk
 from qtkit.trading.engine.core import EngineCore
-from qtkit.trading.engine.decision import Objection, StepDesk
+from qtkit.trading.engine.decision import StepDesk
+from qtkit.trading.engine.diagnosis import diagnose_pending_orders
+from qtkit.trading.engine.gate import GateDesk
 from qtkit.trading.engine.inbox import Inbox
+from qtkit.trading.engine.objection import Objection
 from qtkit.trading.engine.order_desk import OrderDesk
 from qtkit.trading.engine.schedule import catch_up, day_schedule, schedule_digest
+from qtkit.trading.engine.snapshots import SnapshotDesk
 from qtkit.trading.engine.states import EngineStatus
 from qtkit.trading.engine.tasks import TaskDesk, TaskKind
 from qtkit.trading.engine.workers import Job, Workers
@@ -64,11 +68,18 @@ class Engine:
         self.inbox = Inbox(self.signal)
         self._feed, self._refill, self._opening = feed, refill, opening
         self._orders = OrderDesk(core)
-        self._steps = StepDesk(core, self._orders)
+        self._snapshots = SnapshotDesk(core)
+        self._gate = GateDesk(core)
+        self._gate_due = "start"  # the occasion of the next judgement; "" while none is due
+        self._steps = StepDesk(core, self._orders, self._snapshots)
         self._closing = ClosingDesk(core, self._orders)
         self._tasks = TaskDesk(core, workers, self._kinds())
         self._commands = CommandDesk(
-            core, orders=self._orders, closing=self._closing, tasks=self._tasks
+            core,
+            orders=self._orders,
+            closing=self._closing,
+            tasks=self._tasks,
+            gate=self._gate,
         )
         self._wanted: datetime | None = None  # when the loop asked to be called
         self._largest_gap = timedelta(0)
@@ -77,14 +88,21 @@ class Engine:
 
     def _kinds(self) -> dict[str, TaskKind]:
         return {
-            "pre_open": TaskKind(act=lambda _: self._steps.prepare()),
+            "pre_open": TaskKind(act=lambda _: self._judge_gate("day")),
+            "prepare_strategy": self._preparation(),
             "open_market": TaskKind(act=lambda _: self._open_market()),
             "acquire_live_price": TaskKind(job=self._poll_job, take=self._take_bars),
             "run_strategy": TaskKind(act=self._run_step, objection=self._steps.objection),
             "close_market": TaskKind(act=lambda _: self._close_market()),
             "post_close": TaskKind(act=self._post_close),
             "refill": TaskKind(job=self._refill_job, take=self._take_refill),
+            "diagnose_pending_orders": TaskKind(act=lambda _: self._diagnose()),
         }
+
+    def _preparation(self) -> TaskKind:
+        if self.core.settings.prepare_in_worker:
+            return TaskKind(job=self._snapshots.job, take=self._snapshots.take)
+        return TaskKind(act=self._snapshots.act)
 
     # --- start and end ---------------------------------------------------------------------
 
@@ -132,6 +150,7 @@ class Engine:
             )
         )
         core.log.say("session_resumed", entries=core.journal.seq)
+        self._gate_due = "restart"
         if isinstance(last.event, ev.CommandReceived):
             self._commands.give_up(last.event)
         core.strategy.restore(core.state.strategy_state)
@@ -191,6 +210,7 @@ class Engine:
             self._finish()
             return None
         self._enter_new_day()
+        self._judge_due_gate()
         self._tasks.turn()
         self._pulse()
         self._wanted = self._next_wake()
@@ -341,6 +361,20 @@ class Engine:
         )
         core.log.say("status_changed", before=before, after=after, because=because)
 
+    def _judge_gate(self, occasion: str) -> None:
+        if self.core.settings.gate_mode != "off":
+            self._gate.judge(occasion)
+
+    def _judge_due_gate(self) -> None:
+        """Judge the gate at the start, after a return, and after each reconnection."""
+        occasion = self._gate_due or ("reconnect" if self._orders.reconnected else "")
+        if occasion:
+            self._gate_due, self._orders.reconnected = "", False
+            self._judge_gate(occasion)
+
+    def _diagnose(self) -> None:
+        diagnose_pending_orders(self.core)
+
     def _open_market(self) -> None:
         if self.core.state.status is EngineStatus.SLEEPING:
             self._move(EngineStatus.RUNNING, "open_market")
@@ -363,7 +397,7 @@ class Engine:
             raise InvariantBroken(f"the strategy step {task.task_id} has no number")
         if task.task_id in self.core.state.decided:
             return  # decided, then an order of it raised: never decided twice
-        self._steps.decide(task.task_id, task.step, task.due)
+        self._steps.decide(task)
 
     def _post_close(self, _: ev.PlannedTask) -> None:
         if self.core.state.today is not None:

@@ -52,6 +52,7 @@ class OrderDesk:
     def __init__(self, core: EngineCore) -> None:
         self._core = core
         self._ask_again: datetime | None = None
+        self.reconnected = False  # since somebody looked and took note
 
     # --- orders out ------------------------------------------------------------------------
 
@@ -429,6 +430,7 @@ class OrderDesk:
             core.log.say("broker_unavailable", broker=name, error=problem)
             self._ask_again = core.clock.now() + _RETRY
             return
+        self.reconnected = True
         core.record(ev.BrokerConnected(trading_date=core.state.today, broker_name=name))
         core.log.say("broker_connected", broker=name)
         self._ask_again = core.clock.now()

@@ -34,10 +34,12 @@ PRIORITY = {
             "pre_open",
             "open_market",
             "acquire_live_price",
+            "prepare_strategy",
             "run_strategy",
             "close_market",
             "post_close",
             "refill",
+            "diagnose_pending_orders",  # never on the schedule: by hand
         )
     )
 }
@@ -57,32 +59,56 @@ class Timetable:
     price_poll_minutes: int = 1
     close_offset_minutes: int = 1  # how much before the close the day's last step runs
     refill: bool = True
+    prepare_lead_seconds: int | None = None  # how long before its step one is prepared; None: in it
 
 
 def day_schedule(day: date, calendar: Calendar, table: Timetable) -> tuple[PlannedTask, ...]:
     """Return every task of a date in the order in which they run; none on a closed day.
 
     Steps and price polls stand at bar ends. The step at the day's close is moved
-    `close_offset_minutes` earlier, so that what it orders can still execute.
+    `close_offset_minutes` earlier, so that what it orders can still execute. A step's preparation
+    stands `prepare_lead_seconds` before it, but inside its segment.
     """
     segments = calendar.segments(day)
     if not segments:
         return ()
-    midnight = _local_midnight(day + timedelta(days=1), calendar.zone)
-    close = segments[-1].end
-    rows = [
-        ("pre_open", max(segments[0].start - _BEFORE_OPEN, _local_midnight(day, calendar.zone)))
-    ]
+    zone, close = calendar.zone, segments[-1].end
+    midnight = _local_midnight(day + timedelta(days=1), zone)
+    begin = max(segments[0].start - _BEFORE_OPEN, _local_midnight(day, zone))
+    rows = [_row(day, "pre_open", begin, zone)]
+    first_step = 0
     for segment in segments:
-        rows += [("open_market", segment.start), ("close_market", segment.end)]
-        rows += [("acquire_live_price", at) for at in _every(segment, table.price_poll_minutes)]
-        steps = step_nanos(segment, close, table).tolist()
-        rows += [("run_strategy", time_of(at)) for at in steps]
-    rows.append(("post_close", min(close + _AFTER_CLOSE, midnight)))
+        rows += [_row(day, "open_market", segment.start, zone)]
+        rows += [_row(day, "close_market", segment.end, zone)]
+        polls = _every(segment, table.price_poll_minutes)
+        rows += [_row(day, "acquire_live_price", at, zone) for at in polls]
+        steps = [time_of(at) for at in step_nanos(segment, close, table).tolist()]
+        for step, at in enumerate(steps, first_step):
+            rows += _step_rows(day, step, at, segment, table, zone)
+        first_step += len(steps)
+    rows.append(_row(day, "post_close", min(close + _AFTER_CLOSE, midnight), zone))
     if table.refill:
-        rows.append(("refill", min(close + _REFILL_AFTER_CLOSE, midnight)))
-    rows.sort(key=lambda row: (row[1], PRIORITY[row[0]]))
-    return _numbered(rows, day, calendar.zone)
+        rows.append(_row(day, "refill", min(close + _REFILL_AFTER_CLOSE, midnight), zone))
+    return tuple(sorted(rows, key=lambda row: (row.due, PRIORITY[row.task], row.step or 0)))
+
+
+def _row(
+    day: date, task: str, due: datetime, zone: ZoneInfo, step: int | None = None
+) -> PlannedTask:
+    task_id = f"{day:%Y%m%d}-{task}-{due.astimezone(zone):%H%M%S}"
+    return PlannedTask(task_id=task_id, task=task, due=due, step=step)
+
+
+def _step_rows(
+    day: date, step: int, at: datetime, segment: Segment, table: Timetable, zone: ZoneInfo
+) -> list[PlannedTask]:
+    """Return a step, and its preparation where steps are prepared ahead."""
+    run = _row(day, "run_strategy", at, zone, step)
+    if table.prepare_lead_seconds is None:
+        return [run]
+    ahead = max(at - timedelta(seconds=table.prepare_lead_seconds), segment.start)
+    task_id = run.task_id.replace("run_strategy", "prepare_strategy")  # named after its step
+    return [PlannedTask(task_id=task_id, task="prepare_strategy", due=ahead, step=step), run]
 
 
 def _local_midnight(day: date, zone: ZoneInfo) -> datetime:
@@ -111,24 +137,6 @@ def step_nanos(segment: Segment, close: datetime, table: Timetable) -> NDArray[n
     return np.unique(np.minimum(dues, last))
 
 
-def _numbered(
-    rows: list[tuple[str, datetime]], day: date, zone: ZoneInfo
-) -> tuple[PlannedTask, ...]:
-    tasks, step = list[PlannedTask](), 0
-    for name, due in rows:
-        is_step = name == "run_strategy"
-        tasks.append(
-            PlannedTask(
-                task_id=f"{day:%Y%m%d}-{name}-{due.astimezone(zone):%H%M%S}",
-                task=name,
-                due=due,
-                step=step if is_step else None,
-            )
-        )
-        step += is_step
-    return tuple(tasks)
-
-
 def schedule_digest(tasks: Sequence[PlannedTask]) -> str:
     """Return the sha256 of a schedule's rows, hex."""
     return hashlib.sha256(msgspec.json.encode(tasks)).hexdigest()
@@ -152,15 +160,19 @@ def catch_up(
     """Return the fate of each row of a day when the engine comes to it at `now`.
 
     A row that is due at `now` exactly is not past. Of the past rows, `pre_open` is kept;
-    `open_market` is kept if `now` is inside its segment; `post_close` if the day has not been
-    closed; `close_market` is not replayed, its effect is a state; the rest is missed.
+    `open_market` is kept if `now` is inside its segment; `prepare_strategy` if its step is still to
+    come; `post_close` if the day has not been closed; `close_market` is not replayed, its effect is
+    a state; the rest is missed.
     """
+    to_come = {t.step for t in tasks if t.task == "run_strategy" and t.due >= now}
     inside = next((s for s in segments if s.start <= now < s.end), None)
 
     def fate(task: PlannedTask) -> Literal["keep", "missed", "already_done"]:
         if task.task == "post_close" and closed_already:
             return "already_done"
         if task.due >= now or task.task in {"pre_open", "post_close"}:
+            return "keep"
+        if task.task == "prepare_strategy" and task.step in to_come:
             return "keep"
         if task.task == "open_market" and inside is not None and task.due == inside.start:
             return "keep"

@@ -83,19 +83,16 @@ _REASONS = (
         "gate_failed",
         "The gate keeps strategy steps out because something serious is wrong.",
         "`gate` shows which of its checks failed.",
-        exists=False,
     ),
     SkipReason(
         "snapshot_missing",
         "The step had no snapshot of its own.",
         "Look at the step's `prepare_strategy` task.",
-        exists=False,
     ),
     SkipReason(
         "snapshot_stale",
         "The step's snapshot was older than the limit.",
         "Compare the lead with the limit in the settings.",
-        exists=False,
     ),
 )
 

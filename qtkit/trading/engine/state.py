@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
+from qtkit.core.verdict import Status
 from qtkit.model import events as ev
 from qtkit.trading.engine.states import EngineStatus, check_move
 from qtkit.trading.ledger.ledger import Ledger
@@ -33,6 +34,11 @@ class EngineState:
     failures: dict[str, int] = field(default_factory=dict)  # of `plan`: attempts that failed
     scheduled: set[date] = field(default_factory=set)  # dates that have their schedule
     closed: set[date] = field(default_factory=set)  # dates whose books were closed, not early
+    snapshots: dict[int, ev.SnapshotTaken] = field(default_factory=dict)  # today's, by step
+    gate_open: bool = True
+    reconciled_ok: bool | None = None  # the account's last reconciliation; None: never
+    sizes_before: dict[str, str] = field(default_factory=dict)  # usual orders, last session
+    sizes_now: dict[str, str] = field(default_factory=dict)
     doubted_at: dict[str, datetime] = field(default_factory=dict)  # order id -> since when
     stop: ev.StopRequested | None = None
     ended: bool = False
@@ -55,6 +61,9 @@ def _session_started(state: EngineState, event: ev.SessionStarted, _: datetime) 
     state.ledger = Ledger.opened(event.opening, known_fills=event.known_fills)
     state.killed, state.next_order = event.killed, event.next_order
     state.strategy_state = event.strategy_state
+    state.reconciled_ok = event.inherited.get("reconciliation_ok")
+    state.sizes_before = event.inherited.get("order_sizes", {})
+    state.sizes_now = event.settings.get("order_sizes", {})
     state.tags = {o.order_id: o.tag for o in event.opening.open_orders if o.source == "strategy"}
 
 
@@ -66,6 +75,7 @@ def _status_changed(state: EngineState, event: ev.StatusChanged, _: datetime) ->
 def _day_started(state: EngineState, event: ev.DayStarted, _: datetime) -> None:
     state.today, state.day_open = event.trading_date, event.open
     state.plan, state.queued, state.decided, state.failures = {}, set(), set(), {}
+    state.snapshots = {}
 
 
 def _schedule_built(state: EngineState, event: ev.ScheduleBuilt, _: datetime) -> None:
@@ -122,8 +132,17 @@ def _fill_unmatched(state: EngineState, _event: ev.FillUnmatched, _: datetime) -
     state.fills_unmatched += 1
 
 
-def _reconciled(state: EngineState, _event: ev.AccountReconciled, _: datetime) -> None:
+def _reconciled(state: EngineState, event: ev.AccountReconciled, _: datetime) -> None:
     state.fills_unmatched = 0
+    state.reconciled_ok = all(v.allows or v.status is Status.SKIP for v in event.verdicts)
+
+
+def _snapshot_taken(state: EngineState, event: ev.SnapshotTaken, _: datetime) -> None:
+    state.snapshots[event.step] = event
+
+
+def _gate_judged(state: EngineState, event: ev.GateJudged, _: datetime) -> None:
+    state.gate_open = event.open
 
 
 def _strategy_saved(state: EngineState, event: ev.StrategySaved, _: datetime) -> None:
@@ -174,6 +193,8 @@ _HANDLERS: dict[type, _Handler] = {
     ev.OrderFilled: _order_filled,
     ev.FillUnmatched: _fill_unmatched,
     ev.AccountReconciled: _reconciled,
+    ev.SnapshotTaken: _snapshot_taken,
+    ev.GateJudged: _gate_judged,
     ev.StrategySaved: _strategy_saved,
     ev.KillSwitchSet: _kill_switch_set,
     ev.BrokerConnected: _connected,

@@ -10,13 +10,14 @@ from datetime import datetime, timedelta
 from qtkit.core.errors import InvariantBroken, QtkitError
 from qtkit.model import events as ev
 from qtkit.trading.engine.core import EngineCore
-from qtkit.trading.engine.decision import Objection
+from qtkit.trading.engine.objection import Objection
 from qtkit.trading.engine.states import EngineStatus
 from qtkit.trading.engine.workers import Answer, Job, Workers
 
 __all__ = ["TaskDesk", "TaskKind"]
 
-_MARKET_TASKS = frozenset({"acquire_live_price", "run_strategy"})
+_MARKET_TASKS = frozenset({"acquire_live_price", "prepare_strategy", "run_strategy"})
+_ONE_AT_A_TIME = frozenset({"acquire_live_price", "run_strategy"})  # else each has its own step
 _RETRY_DELAY = timedelta(seconds=1)
 _FIRST_STEP_BY_HAND = 9_999  # far behind any day's own steps
 
@@ -40,7 +41,7 @@ class TaskKind:
     act: Callable[[ev.PlannedTask], None] | None = None
     job: Callable[[ev.PlannedTask], Job] | None = None
     take: Callable[[object], None] | None = None
-    objection: Callable[[], Objection | None] = lambda: None
+    objection: Callable[[ev.PlannedTask], Objection | None] = lambda _: None
 
 
 @dataclass(slots=True)
@@ -74,7 +75,7 @@ class TaskDesk:
         self._core, self._workers, self._kinds = core, workers, kinds
         self._upcoming = deque[ev.PlannedTask]()
         self._waiting = list[_Waiting]()
-        self._running = dict[str, _Running]()  # name -> at work in a worker
+        self._running = dict[str, _Running]()  # task id -> at work in a worker
         self._busy_until = dict[str, datetime]()  # name -> when it last stopped working
         self._by_hand = 0  # strategy steps that operators asked for
 
@@ -166,14 +167,22 @@ class TaskDesk:
         if task.task not in _MARKET_TASKS:
             return None
         core, name = self._core, task.task
-        if name in self._running or task.due < self._busy_until.get(name, task.due):
-            return Objection("prev_running", f"the previous {name} was still at work")
-        if any(waiting.task.task == name for waiting in self._waiting):
-            return Objection("already_queued", f"a {name} was already waiting")
+        if name in _ONE_AT_A_TIME:
+            if self._is_running(name) or task.due < self._busy_until.get(name, task.due):
+                return Objection("prev_running", f"the previous {name} was still at work")
+            if any(waiting.task.task == name for waiting in self._waiting):
+                return Objection("already_queued", f"a {name} was already waiting")
         late = (core.clock.now() - task.due).total_seconds()
         if late > core.settings.late_after_seconds:
             return Objection("missed", f"the engine came to it {late:.0f} s late")
         return self._wrong_status()
+
+    def _is_running(self, name: str, step: int | None = None) -> bool:
+        """Whether a task of a name is at work in a worker; with a step: that step's own."""
+        return any(
+            r.task.task == name and (step is None or r.task.step == step)
+            for r in self._running.values()
+        )
 
     def _wrong_status(self) -> Objection | None:
         status = self._core.state.status
@@ -209,13 +218,17 @@ class TaskDesk:
     def _ready_at(self, waiting: _Waiting) -> datetime | None:
         """Return when a waiting task may start; None while only a worker's answer can tell.
 
-        A step waits for the price poll of its own moment, but not longer than its patience.
+        A step waits for the price poll of its own moment and for its own preparation, but not
+        longer than its patience.
         """
         task = waiting.task
-        if task.task == "run_strategy" and "acquire_live_price" in self._running:
+        if task.task == "run_strategy" and (
+            self._is_running("acquire_live_price")
+            or self._is_running("prepare_strategy", task.step)
+        ):
             patience = timedelta(seconds=self._core.settings.price_wait_seconds)
             return max(waiting.not_before, task.due + patience)
-        if task.task in self._running:
+        if task.task in _ONE_AT_A_TIME and self._is_running(task.task):
             return None
         return waiting.not_before
 
@@ -230,7 +243,7 @@ class TaskDesk:
         core, task, attempt = self._core, waiting.task, waiting.attempt
         kind = self._kinds[task.task]
         objection = self._wrong_status() if task.task in _MARKET_TASKS else None
-        objection = objection or kind.objection()
+        objection = objection or kind.objection(task)
         if objection is not None:
             self.skip(task, objection)
             return
@@ -245,7 +258,7 @@ class TaskDesk:
         core.log.say("task_started", task=task.task, task_id=task.task_id, attempt=attempt)
         running = _Running(task, attempt, core.clock.now())
         if kind.job is not None:
-            self._running[task.task] = running
+            self._running[task.task_id] = running
             self._workers.submit(task.task_id, kind.job(task))
         else:
             self._act(kind, running)
@@ -261,10 +274,9 @@ class TaskDesk:
             self._finished(running)
 
     def _take_answer(self, answer: Answer) -> None:
-        running = next((r for r in self._running.values() if r.task.task_id == answer.key), None)
+        running = self._running.pop(answer.key, None)
         if running is None:
             return
-        del self._running[running.task.task]
         take = self._kinds[running.task.task].take
         if answer.error is not None:
             self._failed(running, answer.error)

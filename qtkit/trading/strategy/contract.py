@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -70,7 +70,10 @@ class Strategy(Protocol):
     """From what is seen to what is wanted. It returns intents and cannot reach a broker."""
 
     def prepare(self, view: View) -> Prepared:
-        """Do the heavy work ahead of time, without a price of "now"."""
+        """Do the heavy work ahead of time, without a price of "now".
+
+        What it returns is handed to `decide`, and has to be JSON where steps are prepared ahead.
+        """
 
     def decide(self, view: View, prepared: Prepared) -> Iterable[Intent]:
         """Return what is wanted now. Must not change what `state` returns."""
@@ -98,3 +101,4 @@ class StrategySpec:
     opening_cash: Decimal = Decimal(1_000_000)
     currency: str = "CNY"  # of the account; other instruments are refused
     parameters: JsonObject = field(default_factory=dict)  # for the record
+    order_sizes: Mapping[str, Decimal] = field(default_factory=dict)  # usual shares of an order

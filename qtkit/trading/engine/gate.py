@@ -1,0 +1,214 @@
+"""The gate: whether everything is in place for the strategy to trade.
+
+All its checks are judged every time, never only the first failure. In mode ``block`` a gate that
+is shut keeps strategy steps out, and nothing else.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal, InvalidOperation
+
+from qtkit.core.errors import (
+    BeyondCalendar,
+    BrokerTimeout,
+    BrokerUnavailable,
+    DataError,
+    StrategyError,
+)
+from qtkit.core.verdict import Status, Verdict, error, fail, ok, skip, warn
+from qtkit.model import events as ev
+from qtkit.model.bars import nanos
+from qtkit.trading.brokers.protocol import AccountReport
+from qtkit.trading.engine.core import EngineCore
+from qtkit.trading.engine.decision import state_digest
+from qtkit.trading.engine.history import trading_nanos, usable_symbols
+from qtkit.trading.ledger.reconcile import reconcile
+from qtkit.trading.risk.kill_file import kill_file_is_there
+
+__all__ = ["GateDesk"]
+
+
+class GateDesk:
+    """Judges the gate and records what came of it."""
+
+    def __init__(self, core: EngineCore) -> None:
+        self._core = core
+
+    def judge(self, occasion: str) -> tuple[Verdict, ...]:
+        """Judge all checks; occasions are start, restart, day, reconnect and demand."""
+        core = self._core
+        verdicts = (
+            self._strategy(),
+            self._data(),
+            self._calendar(),
+            *self._account(),
+            self._artifacts(),
+            self._kill_switch(),
+            self._last_reconciliation(),
+            self._order_sizes(),
+        )
+        shut = [v.rule for v in verdicts if v.status in {Status.FAIL, Status.ERROR}]
+        core.record(
+            ev.GateJudged(
+                trading_date=core.state.today,
+                mode=core.settings.gate_mode,
+                occasion=occasion,
+                verdicts=verdicts,
+                open=not shut,
+            )
+        )
+        core.log.say(
+            "gate_judged",
+            mode=core.settings.gate_mode,
+            occasion=occasion,
+            open=not shut,
+            failures=",".join(shut),
+        )
+        return verdicts
+
+    def _strategy(self) -> Verdict:
+        core = self._core
+        unknown = [s for s in core.strategy_symbols if not self._is_known(s)]
+        try:
+            state_digest(core.strategy.state())
+        except StrategyError as problem:
+            verdict = error(str(problem), fix="mend the strategy's state()")
+        else:
+            verdict = (
+                fail(
+                    f"no instrument is known for {', '.join(unknown)}",
+                    fix="mend the symbols, or add them to instruments.toml",
+                )
+                if unknown or not core.strategy_symbols
+                else ok(f"state and {len(core.strategy_symbols)} instruments are in order")
+            )
+        return verdict.named("gate.strategy")
+
+    def _is_known(self, symbol: str) -> bool:
+        core = self._core
+        try:
+            core.instrument_of(symbol, core.state.today or self._date())
+        except DataError:
+            return False
+        return True
+
+    def _date(self) -> date:
+        return self._core.calendar.local_date(self._core.clock.now())
+
+    def _data(self) -> Verdict:
+        """Return whether each symbol has a last close, and in trading hours a fresh price."""
+        core, fix = self._core, "look at `qtkit data check`, then runbooks/feed-silent.md"
+        if not core.state.day_open:
+            return skip("the exchange is closed today").named("gate.data")
+        day = core.state.today or self._date()
+        blank = [s for s in core.strategy_symbols if core.close_before(s, day) is None]
+        stale = sorted(set(core.strategy_symbols) - self._fresh())
+        if blank or stale:
+            told = [f"no last close for {', '.join(blank)}"] if blank else []
+            told += [f"no fresh price for {', '.join(stale)}"] if stale else []
+            return fail("; ".join(told), fix=fix).named("gate.data")
+        return ok(f"{len(core.strategy_symbols)} symbols have their data").named("gate.data")
+
+    def _fresh(self) -> frozenset[str]:
+        """Return the symbols with a fresh price; all, while none can be expected."""
+        core, now = self._core, self._core.clock.now()
+        limit = core.settings.max_price_age_seconds
+        traded = trading_nanos(core.segments, 0, nanos(now))
+        inside = any(start <= nanos(now) < end for start, end in core.segments)
+        if not inside or traded <= limit * 1e9:
+            return frozenset(core.strategy_symbols)
+        return usable_symbols(core.history, now, core.segments, limit)
+
+    def _calendar(self) -> Verdict:
+        core = self._core
+        day = core.state.today or self._date()
+        try:
+            following = core.calendar.next_session(day)
+        except BeyondCalendar as problem:
+            verdict = fail(str(problem), fix="extend the calendar with a calendar_overlay.toml")
+        else:
+            verdict = ok(f"the calendar covers {day}; the next trading day is {following}")
+        return verdict.named("gate.calendar")
+
+    def _account(self) -> tuple[Verdict, ...]:
+        """Return whether the account can be read and agrees with our book, and the clocks agree."""
+        core = self._core
+        try:
+            report = core.broker.account()
+        except (BrokerUnavailable, BrokerTimeout) as problem:
+            fix = "see runbooks/broker-disconnected.md"
+            names = ("account", "cash", "positions", "open_orders", "fills", "clock")
+            told = f"the broker did not answer: {problem}"
+            return tuple(error(told, fix=fix).named(f"gate.{name}") for name in names)
+        book = core.state.ledger.book()
+        agree = reconcile(book, report, unmatched_fills=core.state.fills_unmatched)
+        return (
+            ok(f"{core.broker.name} tells cash {report.cash}").named("gate.account"),
+            *(v.named(v.rule.replace("reconcile.", "gate.")) for v in agree),
+            self._clock(report).named("gate.clock"),
+        )
+
+    def _clock(self, report: AccountReport) -> Verdict:
+        core = self._core
+        if report.at is None:
+            return skip(f"{core.broker.name} does not tell its time")
+        apart = abs((report.at - core.clock.now()).total_seconds())
+        limit = core.settings.gate_clock_tolerance_seconds
+        if apart > limit:
+            return fail(
+                f"the broker's clock is {apart:.0f} s from ours, allowed are {limit:g} s",
+                fix="set the machine's clock by NTP, then judge again with `gate`",
+            )
+        return ok(f"the clocks are {apart:.0f} s apart, allowed are {limit:g} s")
+
+    def _artifacts(self) -> Verdict:
+        why = self._core.files.trouble_writing(self._core.settings.min_disk_megabytes)
+        verdict = (
+            fail(why, fix="free space, or mend the folder's rights")
+            if why
+            else ok("the session's folder can be written")
+        )
+        return verdict.named("gate.artifacts")
+
+    def _kill_switch(self) -> Verdict:
+        core = self._core
+        if core.state.killed or kill_file_is_there(core.kill_file):
+            return fail("the kill switch is on", fix="see runbooks/kill-switch.md").named(
+                "gate.kill_switch"
+            )
+        return ok("the kill switch is off").named("gate.kill_switch")
+
+    def _last_reconciliation(self) -> Verdict:
+        clean = self._core.state.reconciled_ok
+        if clean is None:
+            verdict = ok("nothing has been reconciled on this account yet")
+        elif clean:
+            verdict = ok("the last reconciliation was clean")
+        else:
+            verdict = fail(
+                "the last reconciliation was not clean",
+                fix="follow runbooks/reconcile-break.md, then `reconcile`",
+            )
+        return verdict.named("gate.last_reconciliation")
+
+    def _order_sizes(self) -> Verdict:
+        """Return whether orders are no larger than in the account's last session: a warning."""
+        before, now = self._core.state.sizes_before, self._core.state.sizes_now
+        grown = [f"{s} {before[s]} to {now[s]}" for s in sorted(before.keys() & now.keys())
+                 if _number(now[s]) > _number(before[s])]  # fmt: skip
+        if grown:
+            verdict = warn(
+                f"orders are larger than in the last session: {', '.join(grown)}",
+                fix="make sure that this is wanted",
+            )
+        else:
+            verdict = ok("orders are no larger than in the last session")
+        return verdict.named("gate.order_sizes")
+
+
+def _number(text: object) -> Decimal:
+    try:
+        return Decimal(str(text))
+    except InvalidOperation:
+        return Decimal(0)

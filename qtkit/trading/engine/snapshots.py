@@ -1,0 +1,159 @@
+"""Snapshots: what each strategy step was prepared with, ahead of its time."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from qtkit.core.errors import StrategyError
+from qtkit.model import events as ev
+from qtkit.trading.engine.core import EngineCore
+from qtkit.trading.engine.history import EngineView
+from qtkit.trading.engine.objection import Objection
+from qtkit.trading.engine.workers import Job
+
+__all__ = ["Snapshot", "SnapshotDesk", "prepared_json"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """What one step is decided from."""
+
+    prepared: object
+    digest: str  # "" when it was prepared on the spot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Taken:
+    task: ev.PlannedTask
+    taken_at: datetime
+    prepared: object
+
+
+def prepared_json(prepared: object) -> str:
+    """Return what a strategy prepared as JSON: the form in which a snapshot is kept.
+
+    Raises
+    ------
+    StrategyError
+        If it is no JSON value of finite numbers.
+    """
+    try:
+        return json.dumps(prepared, sort_keys=True, allow_nan=False, separators=(",", ":"))
+    except (TypeError, ValueError) as error:
+        raise StrategyError(
+            f"prepare() must return JSON of finite numbers where steps are prepared ahead: {error}"
+        ) from None
+
+
+class SnapshotDesk:
+    """Prepares steps, keeps what they were prepared with, and finds it again."""
+
+    def __init__(self, core: EngineCore) -> None:
+        self._core = core
+        self._kept = dict[tuple[date | None, int], Snapshot]()
+
+    def on_the_spot(self) -> Snapshot:
+        """Prepare within the step itself; even then there is no price of "now" in it."""
+        core = self._core
+        return Snapshot(prepared=core.strategy.prepare(_blind(core, core.view)), digest="")
+
+    def job(self, task: ev.PlannedTask) -> Job:
+        """Return a preparation that a worker can do: it sees the bars of this moment only."""
+        core, taken_at = self._core, self._core.clock.now()
+        frozen = core.history.frozen()
+        view = _blind(core, EngineView(core.strategy_symbols, frozen, core.state.ledger))
+        return lambda: _Taken(task=task, taken_at=taken_at, prepared=core.strategy.prepare(view))
+
+    def act(self, task: ev.PlannedTask) -> None:
+        """Prepare a step on the engine's own thread."""
+        core, taken_at = self._core, self._core.clock.now()
+        prepared = core.strategy.prepare(_blind(core, core.view))
+        self.take(_Taken(task=task, taken_at=taken_at, prepared=prepared))
+
+    def take(self, result: object) -> None:
+        """Keep a snapshot: on disk, in the journal, and at hand."""
+        if not isinstance(result, _Taken):
+            raise StrategyError(f"a preparation brings a snapshot, was {type(result).__name__}")
+        core, task = self._core, result.task
+        text = prepared_json(result.prepared)
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        step = -1 if task.step is None else task.step
+        core.files.write_snapshot(
+            self._name(step),
+            {
+                "format": 1,
+                "step": step,
+                "task_id": task.task_id,
+                "taken_at": result.taken_at.isoformat(),
+                "digest": digest,
+                "prepared": json.loads(text),
+            },
+        )
+        due = next((t.due for t in core.state.plan.values() if _runs(t, step)), task.due)
+        core.record(
+            ev.SnapshotTaken(
+                trading_date=core.state.today,
+                task_id=task.task_id,
+                step=step,
+                due=due,
+                taken_at=result.taken_at,
+                digest=digest,
+            )
+        )
+        core.log.say("snapshot_taken", step=step, task_id=task.task_id, digest=digest[:12])
+        self._kept[core.state.today, step] = Snapshot(prepared=result.prepared, digest=digest)
+
+    def of(self, task: ev.PlannedTask) -> Snapshot | Objection:
+        """Return a step's own snapshot, or why it has none that counts."""
+        core, step = self._core, -1 if task.step is None else task.step
+        taken = core.state.snapshots.get(step)
+        if taken is None:
+            return Objection("snapshot_missing", f"step {step} was not prepared")
+        age, limit = self._age(task, taken), core.settings.snapshot_max_age_seconds
+        if age.total_seconds() > limit:
+            return Objection(
+                "snapshot_stale",
+                f"the snapshot is {age.total_seconds():g} s old, allowed are {limit:g} s",
+            )
+        found = self._kept.get((core.state.today, step)) or self._read_back(step, taken)
+        return found or Objection(
+            "snapshot_missing", f"the snapshot of step {step} cannot be read back from disk"
+        )
+
+    def forget(self) -> None:
+        """Let the snapshots of a day that is over go; their files stay."""
+        self._kept.clear()
+
+    def _age(self, task: ev.PlannedTask, taken: ev.SnapshotTaken) -> timedelta:
+        """Return a snapshot's age when its step came due, or when it starts, if that took long."""
+        now, patience = self._core.clock.now(), self._core.settings.price_wait_seconds
+        in_time = now - task.due <= timedelta(seconds=patience)
+        return (task.due if in_time else now) - taken.taken_at
+
+    def _read_back(self, step: int, taken: ev.SnapshotTaken) -> Snapshot | None:
+        """Return what a life before this one prepared, if it is what the journal says."""
+        found = self._core.files.read_snapshot(self._name(step))
+        if found is None or "prepared" not in found:
+            return None
+        digest = hashlib.sha256(prepared_json(found["prepared"]).encode()).hexdigest()
+        return (
+            Snapshot(prepared=found["prepared"], digest=digest) if digest == taken.digest else None
+        )
+
+    def _name(self, step: int) -> str:
+        return f"{self._core.state.today:%Y%m%d}-{step:04d}"
+
+
+def _runs(task: ev.PlannedTask, step: int) -> bool:
+    return task.task == "run_strategy" and task.step == step
+
+
+def _blind(core: EngineCore, view: EngineView) -> EngineView:
+    """Return a view that shows no price of "now"."""
+    now = core.clock.now()
+    day = core.state.today or core.calendar.local_date(now)
+    view.move(now, day, frozenset(), core.state.ledger)
+    return view
