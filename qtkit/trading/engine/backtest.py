@@ -21,9 +21,11 @@ from qtkit.model.bars import nanos, time_of
 from qtkit.model.intents import Intent
 from qtkit.model.money import decimal_of
 from qtkit.trading.engine.closing import ClosingDesk
+from qtkit.trading.engine.connection import ConnectionDesk
 from qtkit.trading.engine.core import EngineCore
 from qtkit.trading.engine.decision import StepDesk, state_digest
 from qtkit.trading.engine.history import EngineView
+from qtkit.trading.engine.news_desk import NewsDesk
 from qtkit.trading.engine.order_desk import OrderDesk
 from qtkit.trading.engine.schedule import step_nanos
 from qtkit.trading.engine.snapshots import SnapshotDesk
@@ -49,10 +51,12 @@ class Backtest:
 
     def __init__(self, core: EngineCore, clock: ManualClock, opening: ev.SessionStarted) -> None:
         self._core, self._clock, self._opening = core, clock, opening
-        self._orders = OrderDesk(core)
+        self._connection = ConnectionDesk(core)
+        self._news = NewsDesk(core, self._connection)
+        self._orders = OrderDesk(core, self._connection)
         self._steps = StepDesk(core, self._orders, SnapshotDesk(core))
         self._ahead = EngineView(core.strategy_symbols, core.history, core.state.ledger)
-        self._closing = ClosingDesk(core, self._orders)
+        self._closing = ClosingDesk(core, self._orders, self._news)
         self._saved = ""  # digest of the strategy's state: deciding must not change it
         self.steps = 0
         self.equity = dict[date, Decimal]()  # at each day's close, account currency
@@ -68,7 +72,7 @@ class Backtest:
         core = self._core
         core.record(self._opening)
         core.strategy.restore(core.state.strategy_state)
-        self._orders.connect()
+        self._connection.connect()
         self._move(EngineStatus.SLEEPING, "start")
         for day in days:
             self._live_through(day)
@@ -230,7 +234,7 @@ class Backtest:
         while wake <= due:
             self._clock.set(time_of(wake))
             heard = journal.seq
-            self._orders.take_news()
+            self._news.take_news()
             after = self._next_news()
             if journal.seq == heard and after <= wake:
                 break  # nothing more comes of it before the clock moves

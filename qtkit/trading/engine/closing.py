@@ -12,6 +12,7 @@ from qtkit.model.books import Book
 from qtkit.trading.brokers.protocol import AccountReport
 from qtkit.trading.engine.core import EngineCore
 from qtkit.trading.engine.diagnosis import diagnose_pending_orders
+from qtkit.trading.engine.news_desk import NewsDesk
 from qtkit.trading.engine.order_desk import OrderDesk
 from qtkit.trading.engine.states import EngineStatus
 from qtkit.trading.ledger.reconcile import reconcile
@@ -22,13 +23,13 @@ __all__ = ["ClosingDesk"]
 class ClosingDesk:
     """Cancels what is open, holds our book against the broker's, closes the books."""
 
-    def __init__(self, core: EngineCore, orders: OrderDesk) -> None:
-        self._core, self._orders = core, orders
+    def __init__(self, core: EngineCore, orders: OrderDesk, news: NewsDesk) -> None:
+        self._core, self._orders, self._news = core, orders, news
 
     def close_day(self, day: date, *, early: bool) -> None:
         """Close the books of a date; after an early closing the day's own is still due."""
         core = self._core
-        self._orders.take_news()
+        self._news.take_news()
         if not early or core.settings.on_stop == "cancel":
             self.cancel_open("post_close" if not early else "stop")
         self.reconcile()
@@ -48,7 +49,7 @@ class ClosingDesk:
         """Cancel every open order at the broker, and take the news of it."""
         for order_id in tuple(self._core.state.ledger.orders):
             self._orders.cancel(order_id, by)
-        self._orders.take_news()
+        self._news.take_news()
 
     def reconcile(self) -> tuple[Verdict, ...]:
         """Hold our book against the broker's own, and record what came of it."""
@@ -79,7 +80,7 @@ class ClosingDesk:
                 )
             )
             core.log.say("task_cancelled", task=task.task, task_id=task.task_id, by="stop")
-        self._orders.take_news()
+        self._news.take_news()
         if core.settings.on_stop == "cancel" and state.ledger.orders:
             self.cancel_open("stop")
         if state.today is not None and self._day_is_unfinished():

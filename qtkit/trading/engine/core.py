@@ -11,6 +11,7 @@ from typing import Protocol
 
 from qtkit.core.calendars import Calendar
 from qtkit.core.clock import Clock
+from qtkit.core.errors import DataError
 from qtkit.journal import Journal
 from qtkit.model.events import Entry, Event, InternalErrorRaised, JsonObject
 from qtkit.model.instruments import Instrument
@@ -19,6 +20,7 @@ from qtkit.trading.brokers.safe import SafeBroker
 from qtkit.trading.engine.history import EngineView, History
 from qtkit.trading.engine.schedule import Timetable
 from qtkit.trading.engine.state import EngineState
+from qtkit.trading.ledger.ledger import Ledger
 from qtkit.trading.risk.request import Rule
 from qtkit.trading.strategy.contract import Strategy
 
@@ -60,6 +62,9 @@ class SysLog(Protocol):
 
 class SessionFiles(Protocol):
     """Files that the engine leaves; every one can be rebuilt from the journal."""
+
+    def take(self, entry: Entry, ledger: Ledger) -> None:
+        """Write what people follow, line by line: booked changes and refusals."""
 
     def write_reconciliation(self, at: datetime, entry: Entry) -> None:
         """Write one reconciliation as JSON."""
@@ -105,7 +110,17 @@ class EngineCore:
         """Write an event down and take it into account: record, know."""
         entry = self.journal.append(event)
         self.state.apply(entry)
+        self.files.take(entry, self.state.ledger)
         return entry
+
+    def instrument_today(self, symbol: str) -> Instrument | None:
+        """Return a symbol's trading rules of today; None when nobody knows it."""
+        try:
+            return (
+                None if self.state.today is None else self.instrument_of(symbol, self.state.today)
+            )
+        except DataError:
+            return None
 
     def trouble(self, where: str, error: BaseException) -> None:
         """Record that something raised that should not have."""

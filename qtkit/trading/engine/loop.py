@@ -18,11 +18,13 @@ from qtkit.model import events as ev
 from qtkit.model.bars import nanos
 from qtkit.trading.engine.closing import ClosingDesk
 from qtkit.trading.engine.commands import CommandDesk
+from qtkit.trading.engine.connection import ConnectionDesk
 from qtkit.trading.engine.core import EngineCore
 from qtkit.trading.engine.decision import StepDesk
 from qtkit.trading.engine.diagnosis import diagnose_pending_orders
 from qtkit.trading.engine.gate import GateDesk
 from qtkit.trading.engine.inbox import Inbox
+from qtkit.trading.engine.news_desk import NewsDesk
 from qtkit.trading.engine.objection import Objection
 from qtkit.trading.engine.order_desk import OrderDesk
 from qtkit.trading.engine.schedule import catch_up, day_schedule, schedule_digest
@@ -67,12 +69,14 @@ class Engine:
         self.core, self.signal = core, Signal()
         self.inbox = Inbox(self.signal)
         self._feed, self._refill, self._opening = feed, refill, opening
-        self._orders = OrderDesk(core)
+        self._connection = ConnectionDesk(core)
+        self._news = NewsDesk(core, self._connection)
+        self._orders = OrderDesk(core, self._connection)
         self._snapshots = SnapshotDesk(core)
         self._gate = GateDesk(core)
         self._gate_due = "start"  # the occasion of the next judgement; "" while none is due
         self._steps = StepDesk(core, self._orders, self._snapshots)
-        self._closing = ClosingDesk(core, self._orders)
+        self._closing = ClosingDesk(core, self._orders, self._news)
         self._tasks = TaskDesk(core, workers, self._kinds())
         self._commands = CommandDesk(
             core,
@@ -119,7 +123,7 @@ class Engine:
             core.record(self._opening)
             core.log.say("session_started", account=self._opening.account, mode=self._opening.mode)
             core.strategy.restore(core.state.strategy_state)
-            self._orders.connect()
+            self._connection.connect()
             self._move(EngineStatus.SLEEPING, "start")
         else:
             self._come_back()
@@ -136,6 +140,7 @@ class Engine:
                     "See runbooks/journal-corrupt.md"
                 )
             core.state.apply(entry)
+            core.files.take(entry, core.state.ledger)
             last = entry
         if last is None or core.state.ended:
             raise JournalCorrupt(
@@ -155,10 +160,10 @@ class Engine:
             self._commands.give_up(last.event)
         core.strategy.restore(core.state.strategy_state)
         if core.state.fills_since_saved:
-            self._orders.move_strategy()
-        self._orders.connect()
-        self._orders.settle_after_crash()
-        self._orders.take_news()
+            self._news.move_strategy()
+        self._connection.connect()
+        self._connection.settle_after_crash()
+        self._news.take_news()
         if core.state.status is EngineStatus.STOPPED and core.state.stop is None:
             self._move(EngineStatus.SLEEPING, "start")
         self._resume_day(last.at)
@@ -202,9 +207,9 @@ class Engine:
             self._largest_gap = max(self._largest_gap, now - self._wanted)
         if self.stop_wanted:
             self.request_stop(self.stop_wanted, by="signal")
-        self._orders.look_after()
+        self._connection.look_after()
         self._commands.take(self.inbox)
-        self._orders.take_news()
+        self._news.take_news()
         self._look_for_kill_file()
         if core.state.stop is not None:
             self._finish()
@@ -242,7 +247,7 @@ class Engine:
             self._tasks.next_due(),
             self._next_pulse,
             self.inbox.next_due(),
-            self._orders.next_due(),
+            self._connection.next_due(),
             core.broker.next_event_at() if core.state.connected else None,
         ]
         if core.broker.must_be_polled and core.state.connected:
@@ -367,9 +372,9 @@ class Engine:
 
     def _judge_due_gate(self) -> None:
         """Judge the gate at the start, after a return, and after each reconnection."""
-        occasion = self._gate_due or ("reconnect" if self._orders.reconnected else "")
+        occasion = self._gate_due or ("reconnect" if self._connection.reconnected else "")
         if occasion:
-            self._gate_due, self._orders.reconnected = "", False
+            self._gate_due, self._connection.reconnected = "", False
             self._judge_gate(occasion)
 
     def _diagnose(self) -> None:

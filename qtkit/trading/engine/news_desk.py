@@ -1,0 +1,183 @@
+"""From the broker's news to the book: what cannot be booked is recorded and never dropped."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+from qtkit.core.errors import BrokerUnavailable, StrategyError
+from qtkit.model import events as ev
+from qtkit.model.orders import OrderMove, OrderStatus
+from qtkit.trading.brokers.protocol import (
+    Ack,
+    BrokerAccept,
+    BrokerEvent,
+    BrokerFill,
+    BrokerOrderEnd,
+)
+from qtkit.trading.engine.connection import ConnectionDesk
+from qtkit.trading.engine.core import EngineCore
+from qtkit.trading.engine.order_answers import acknowledge, reject
+from qtkit.trading.strategy.contract import Fill
+
+__all__ = ["NewsDesk"]
+
+_ZERO = Decimal(0)
+
+
+class NewsDesk:
+    """Takes the broker's news, and lets the strategy's state move with its fills.
+
+    Parameters
+    ----------
+    core
+        The engine's shared parts.
+    connection
+        Told when the broker does not answer.
+    """
+
+    def __init__(self, core: EngineCore, connection: ConnectionDesk) -> None:
+        self._core, self._connection = core, connection
+
+    def take_news(self) -> None:
+        """Take what the broker reports, and let the strategy's state move with its fills."""
+        core = self._core
+        if not core.state.connected:
+            return
+        try:
+            news = core.broker.poll_fills()
+        except BrokerUnavailable as problem:
+            self._connection.disconnected(problem)
+            return
+        for item in news:
+            self._take(item)
+        if core.state.fills_since_saved:
+            self.move_strategy()
+
+    def _take(self, item: BrokerEvent) -> None:
+        ledger, today = self._core.state.ledger, self._core.state.today
+        match item:
+            case BrokerFill():
+                self._fill(item)
+            case BrokerAccept() if self._is_unanswered(item.order_id):
+                acknowledge(
+                    self._core,
+                    item.order_id,
+                    Ack(answer="accepted", broker_order_id=item.broker_order_id),
+                )
+            case BrokerOrderEnd(how="rejected") if ledger.can(item.order_id, OrderMove.REJECT):
+                reject(self._core, item.order_id, item.reason_code, item.reason)
+            case BrokerOrderEnd() if ledger.can(item.order_id, OrderMove.CANCEL):
+                order = ledger.orders[item.order_id]
+                rest = order.quantity - order.filled
+                self._core.record(
+                    ev.OrderCancelled(
+                        trading_date=today, order_id=item.order_id, quantity=rest, reason=item.how
+                    )
+                )
+                self._core.log.say("order_cancelled", order_id=item.order_id, reason=item.how)
+            case _:
+                pass  # a repeat of what is known: only fills are counted
+
+    def _is_unanswered(self, order_id: str) -> bool:
+        order = self._core.state.ledger.orders.get(order_id)
+        return order is not None and order.status in {OrderStatus.REQUESTED, OrderStatus.DOUBTFUL}
+
+    def _fill(self, fill: BrokerFill) -> None:
+        """Book an execution, once; what cannot be booked is recorded and never dropped."""
+        core, state = self._core, self._core.state
+        if state.ledger.knows_fill(fill.fill_id):
+            core.record(
+                ev.FillRepeated(
+                    trading_date=state.today, order_id=fill.order_id, fill_id=fill.fill_id
+                )
+            )
+            return
+        why = self._unbookable(fill)
+        if why:
+            core.record(
+                ev.FillUnmatched(
+                    trading_date=state.today,
+                    order_id=fill.order_id,
+                    broker_order_id=fill.broker_order_id,
+                    fill_id=fill.fill_id,
+                    symbol=fill.symbol,
+                    quantity=fill.quantity,
+                    price=fill.price if fill.price.is_finite() else _ZERO,
+                    reason=why,
+                )
+            )
+            core.log.say("fill_unmatched", fill_id=fill.fill_id, reason=why)
+            return
+        order = state.ledger.order(fill.order_id)
+        ended = order is not None and order.status in {OrderStatus.CANCELLED, OrderStatus.LOST}
+        core.record(
+            ev.OrderFilled(
+                trading_date=state.today,
+                order_id=fill.order_id,
+                broker_order_id=fill.broker_order_id,
+                fill_id=fill.fill_id,
+                symbol=fill.symbol,
+                quantity=fill.quantity,
+                price=fill.price,
+                commission=fill.commission,
+                tax=fill.tax,
+                executed_at=fill.executed_at,
+                settles=self._settles(fill),
+                venue=fill.venue,
+                late=str(order.status) if ended and order is not None else "",
+            )
+        )
+        core.log.say(
+            "order_filled", order_id=fill.order_id, fill_id=fill.fill_id, symbol=fill.symbol,
+            quantity=fill.quantity, price=fill.price,
+        )  # fmt: skip
+
+    def _unbookable(self, fill: BrokerFill) -> str:
+        numbers = {"price": fill.price, "commission": fill.commission, "tax": fill.tax}
+        odd = [f"{name} {n}" for name, n in numbers.items() if not n.is_finite() or n < 0]
+        if odd or not fill.price:
+            return f"the broker reports {', '.join(odd) or 'a price of 0'}"
+        return self._core.state.ledger.unbookable(fill.order_id, fill.symbol, fill.quantity)
+
+    def _settles(self, fill: BrokerFill) -> date:
+        core = self._core
+        day = core.calendar.local_date(fill.executed_at)
+        instrument = core.instrument_today(fill.symbol)
+        wait = instrument.settle_days if instrument else 0
+        return core.calendar.session_after(day, wait) if wait and fill.quantity > 0 else day
+
+    def move_strategy(self) -> None:
+        """Hand the strategy its fills that are not in its saved state, and save what it makes.
+
+        Raises
+        ------
+        StrategyError
+            If the strategy raised. Nobody knows its state then, so nobody catches this: the engine
+            ends as in a crash, and the next start hands over the same fills.
+        """
+        try:
+            self._move_strategy()
+        except StrategyError as problem:
+            self._core.trouble("on_fill", problem)
+            raise
+
+    def _move_strategy(self) -> None:
+        core = self._core
+        for event in core.state.fills_since_saved:
+            tag = core.state.tags.get(event.order_id)
+            if tag is None:
+                continue  # an operator's own order
+            core.strategy.on_fill(
+                Fill(
+                    order_id=event.order_id,
+                    fill_id=event.fill_id,
+                    symbol=event.symbol,
+                    quantity=event.quantity,
+                    price=event.price,
+                    executed_at=event.executed_at,
+                    tag=tag,
+                ),
+                core.view,
+            )
+        core.record(ev.StrategySaved(trading_date=core.state.today, state=core.strategy.state()))
