@@ -84,7 +84,7 @@ def _numbered_parts(log: Path) -> list[tuple[str, int, Path]]:
 
 
 def _names_in(folder: Path) -> list[str]:
-    return os.listdir(folder) if folder.is_dir() else []
+    return [path.name for path in folder.iterdir()] if folder.is_dir() else []
 
 
 def safe_name(name: str, what: str) -> str:
@@ -176,9 +176,19 @@ class SessionFolder:
         return self.artifacts / "feed.parquet"
 
     @property
+    def log_keeping(self) -> Path:
+        """How the session's logs are kept, where that is not as usual."""
+        return self.artifacts / "logs.json"
+
+    @property
+    def log_removals(self) -> Path:
+        """Which logs an operator had removed, and when."""
+        return self.artifacts / "removed_logs.jsonl"
+
+    @property
     def sys_log(self) -> Path:
         """What the engine said as it happened."""
-        return self.artifacts / "sys.log"
+        return self._log("sys")
 
     @property
     def console(self) -> Path:
@@ -188,12 +198,38 @@ class SessionFolder:
     @property
     def trade_log(self) -> Path:
         """One line for each booked change."""
-        return self.artifacts / "trade.log"
+        return self._log("trade")
 
     @property
     def risk_log(self) -> Path:
         """One line for each risk refusal."""
-        return self.artifacts / "risk.log"
+        return self._log("risk")
+
+    def _log(self, kind: str) -> Path:
+        """Return a log's file; it may be elsewhere, and is named after the session then."""
+        folder = self.how_logs_are_kept().get(f"{kind}_log_folder")
+        if not folder:
+            return self.artifacts / f"{kind}.log"
+        return Path(folder) / f"{self.session_id}.{kind}.log"
+
+    def how_logs_are_kept(self) -> Mapping[str, Any]:
+        """Return what was written when the session began; {} where all is as usual.
+
+        Raises
+        ------
+        DataError
+            If that file is damaged.
+        """
+        try:
+            found = json.loads(self.log_keeping.read_bytes())
+        except FileNotFoundError:
+            return {}
+        except ValueError as problem:
+            raise DataError(
+                f"{self.log_keeping} is damaged ({problem}), and it alone knows where the logs of "
+                "this session are; write it anew from what config.json asked for"
+            ) from None
+        return dict(found)
 
     @property
     def break_point(self) -> Path:

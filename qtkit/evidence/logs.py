@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
+from qtkit.core.folders import log_parts
 from qtkit.model import events as ev
 
 if TYPE_CHECKING:
@@ -64,17 +67,38 @@ class LogStory:
 
 
 def read_log(path: Path, day: date | None = None) -> LogStory:
-    """Read a log once, from its first line to its last; with `day`, what was said on that date."""
+    """Read a log once, from its first line to its last; with `day`, what was said on that date.
+
+    A log that was turned over is read as one: its parts in their order, its lines numbered through.
+    """
     story = LogStory()
     wanted = f"{day:%Y-%m-%d}" if day else ""
-    with path.open(encoding="utf-8", errors="replace") as file:
-        for story.lines, line in enumerate(file, 1):
+    with ExitStack() as stack:
+        files = _opened(path, stack)
+        for story.lines, line in enumerate(chain.from_iterable(files), 1):
             parts = line.split(" | ", _FIELDS - 1)
             if len(parts) == _FIELDS:
                 _take(story, parts, wanted)
             elif line.startswith(_TRACE):
                 story.troubles.append((story.lines, line.strip()))
     return story
+
+
+def _opened(path: Path, stack: ExitStack) -> list[TextIO]:
+    """Return the log's parts, opened; a log that is turned over meanwhile is listed again."""
+    while True:
+        listed = log_parts(path)
+        try:
+            files = [stack.enter_context(open_text(part)) for part in listed]
+        except FileNotFoundError:
+            continue
+        if log_parts(path) == listed:
+            return files
+
+
+def open_text(path: Path) -> TextIO:
+    """Open a log for reading; what is no UTF-8 is shown as such."""
+    return path.open(encoding="utf-8", errors="replace")
 
 
 def _take(story: LogStory, parts: list[str], wanted: str) -> None:

@@ -1,8 +1,8 @@
 """Everything in a session's folder that is rebuilt from its journal.
 
 ``session_metadata.json``, ``config.json`` and the journal are inputs, and nothing here writes them.
-``sys.log`` was written as things happened, the feed's export and the tables as they were delivered.
-The rest can be deleted and made again, byte for byte.
+``sys.log`` was written as things happened, the feed's export and the tables as they were delivered;
+so were ``trade.log`` and ``risk.log``, which can be made again like the rest, byte for byte.
 """
 
 from __future__ import annotations
@@ -19,14 +19,26 @@ from qtkit.model.events import JsonObject
 from qtkit.sessions.chronicle import Chronicle
 from qtkit.sessions.results import metrics_json, report_json
 from qtkit.sessions.summary import run_report
-from qtkit.sessions.trades import risk_log, trade_log, trades_csv
+from qtkit.sessions.trades import risk_lines, trade_lines, trades_csv
+from qtkit.trading.engine.book_logs import TRADE_HEAD
+from qtkit.trading.engine.log_settings import rotation_of
+from qtkit.trading.engine.rotation import rewrite_log
 from qtkit.trading.status import write_status
 
-__all__ = ["chronicle_of", "journal_digest", "read_metadata", "rebuild"]
+__all__ = ["chronicle_of", "journal_digest", "read_metadata", "rebuild", "write_reports"]
 
 
 def rebuild(folder: SessionFolder) -> Chronicle:
-    """Make every artifact anew from journal and metadata, and return what was read.
+    """Make every artifact anew, trade.log and risk.log too; raises as `write_reports`."""
+    told = write_reports(folder)
+    zone, rotation = exchange_calendar(told.opening.exchange).zone, rotation_of(folder)
+    rewrite_log(folder.trade_log, trade_lines(told, zone), rotation, TRADE_HEAD)
+    rewrite_log(folder.risk_log, risk_lines(told, folder.session_id, zone), rotation)
+    return told
+
+
+def write_reports(folder: SessionFolder) -> Chronicle:
+    """Write what a session came to, from journal and metadata, and return what was read.
 
     Raises
     ------
@@ -49,8 +61,6 @@ def rebuild(folder: SessionFolder) -> Chronicle:
         folder.report: json_text(report_json(told, metadata, source)),
         folder.run_report: run_report(told, metadata),
         folder.trades: trades_csv(told, zone),
-        folder.trade_log: trade_log(told, zone),
-        folder.risk_log: risk_log(told, folder.session_id, zone),
     }
     for path, text in written.items():
         write_atomic(path, text)

@@ -14,6 +14,7 @@ from qtkit.core.verdict import Status, Verdict
 from qtkit.model import events as ev
 from qtkit.model.books import Book
 from qtkit.model.events import Entry
+from qtkit.trading.engine.book_logs import CARRIED_OVER
 from qtkit.trading.ledger.ledger import Ledger
 
 __all__ = ["Booking", "Chronicle", "DayEnd", "Reconciliation", "Refusal", "Rejection"]
@@ -32,6 +33,7 @@ class Booking:
     tag: str
     cash: Decimal  # after it, account currency
     position: Decimal  # shares of its symbol after it
+    sellable: Decimal  # of them, settled and not promised to an open sell
     realised: Decimal  # result by average cost, fees included, account currency
 
 
@@ -193,6 +195,7 @@ class Chronicle:
                 tag=tag,
                 cash=ledger.cash,
                 position=ledger.position(event.symbol),
+                sellable=ledger.sellable(event.symbol),
                 realised=moved if is_fill else _ZERO,
             )
         )
@@ -211,7 +214,7 @@ class Chronicle:
         carried = {o.order_id: o for o in self.opening.opening.open_orders}.get(event.order_id)
         if carried is None:
             return "", "", ""
-        return "ordered in an earlier session", carried.source, carried.tag
+        return CARRIED_OVER, carried.source, carried.tag
 
 
 def equity_of(book: Book, prices: Mapping[str, Decimal]) -> Decimal | None:

@@ -114,7 +114,7 @@ def _changed(settings: JsonObject) -> tuple[str, ...]:
         sorted(
             name
             for name, default in defaults.items()
-            if default is not None and settings.get(name) != default
+            if default is not None and settings.get(name, default) != default
         )
     )
 

@@ -14,7 +14,7 @@ from qtkit.core.errors import ConfigError
 from qtkit.core.folders import OutputRoot, SessionFolder
 from qtkit.core.render import mimebundle
 from qtkit.model.events import JsonObject
-from qtkit.sessions.artifacts import chronicle_of, journal_digest, rebuild
+from qtkit.sessions.artifacts import chronicle_of, journal_digest, write_reports
 from qtkit.sessions.asked import settings_of
 from qtkit.sessions.chronicle import Chronicle
 from qtkit.sessions.identity import metadata_of, write_identity
@@ -197,9 +197,9 @@ def _lived(run: SimulatedRun) -> SimulatedSession:
             run.run()
     except BaseException:
         if run.folder.journal.stat().st_size:
-            rebuild(run.folder)
+            write_reports(run.folder)
         raise
-    return SimulatedSession(run.folder, rebuild(run.folder))
+    return SimulatedSession(run.folder, write_reports(run.folder))
 
 
 def _config(run: SimulatedRun, account: str | None, file: Path | None) -> JsonObject:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, tzinfo
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC
 from zoneinfo import ZoneInfo
 
-from qtkit.model.events import OrderFilled, OrderRefused, PositionAdjusted
-from qtkit.sessions.chronicle import Booking, Chronicle, Refusal
-from qtkit.trading.engine.syslog import format_fields
+from qtkit.model.events import OrderFilled
+from qtkit.sessions.chronicle import Booking, Chronicle
+from qtkit.trading.engine.book_logs import local_time, risk_line, trade_line
 
-__all__ = ["RISK_REJECTED", "risk_log", "trade_log", "trades_csv"]
-
-RISK_REJECTED = "<RISK REJECTED>"
+__all__ = ["risk_lines", "trade_lines", "trades_csv"]
 
 _TRADES = (
     "fill_id",
@@ -38,18 +36,6 @@ _TRADES = (
     "tag",
     "late",
 )
-_TRADE_LOG = (
-    "datetime",
-    "reason",
-    "order_id",
-    "fill_id",
-    "symbol",
-    "quantity",
-    "price",
-    "fees",
-    "cash",
-    "position",
-)
 
 
 def trades_csv(told: Chronicle, zone: ZoneInfo) -> str:
@@ -63,9 +49,9 @@ def _trade(booking: Booking, fill: OrderFilled, zone: ZoneInfo) -> Sequence[obje
         fill.order_id,
         fill.broker_order_id,
         fill.trading_date,
-        _time(fill.executed_at, UTC),
-        _time(fill.executed_at, zone),
-        _time(booking.entry.at, UTC),
+        local_time(fill.executed_at, UTC),
+        local_time(fill.executed_at, zone),
+        local_time(booking.entry.at, UTC),
         fill.symbol,
         "buy" if fill.quantity > 0 else "sell",
         fill.quantity,
@@ -82,45 +68,17 @@ def _trade(booking: Booking, fill: OrderFilled, zone: ZoneInfo) -> Sequence[obje
     )
 
 
-def trade_log(told: Chronicle, zone: ZoneInfo) -> str:
-    """Return every booked change, one line each; `cash` and `position` are those after it."""
-    return _csv(_TRADE_LOG, (_change(b, b.entry.event, zone) for b in told.bookings))
+def trade_lines(told: Chronicle, zone: ZoneInfo) -> Iterator[str]:
+    """Yield the lines of trade.log below its head: every booked change, as it was written."""
+    for booking in told.bookings:
+        after = (booking.cash, booking.position, booking.sellable)
+        yield trade_line(booking.entry, booking.because, after, zone)
 
 
-def _change(
-    booking: Booking, event: OrderFilled | PositionAdjusted, zone: ZoneInfo
-) -> Sequence[object]:
-    at = _time(booking.entry.at, zone)
-    if isinstance(event, OrderFilled):
-        order: Sequence[object] = (event.order_id, event.fill_id)
-        price: Sequence[object] = (event.price, event.commission + event.tax)
-    else:
-        order, price = ("", ""), ("", "")
-    what = (event.symbol, event.quantity)
-    return at, booking.because, *order, *what, *price, booking.cash, booking.position
-
-
-def risk_log(told: Chronicle, session_id: str, zone: ZoneInfo) -> str:
-    """Return one line per refused intent; values are quoted as in sys.log."""
-    return "".join(_refusal(r, r.entry.event, session_id, zone) for r in told.refusals)
-
-
-def _refusal(refusal: Refusal, event: OrderRefused, session_id: str, zone: ZoneInfo) -> str:
-    fields: dict[str, object] = {
-        "rule_id": refusal.rule,
-        "reason": refusal.reason,
-        "symbol": event.symbol,
-        "side": "buy" if event.quantity > 0 else "sell",
-        "quantity": abs(event.quantity),
-        "price": "none" if event.price is None else event.price,
-        "source": event.source,
-    }
-    at = _time(refusal.entry.at, zone)
-    return f"{at} | {session_id} | {RISK_REJECTED} {format_fields(fields)}\n"
-
-
-def _time(at: datetime, zone: tzinfo) -> str:
-    return at.astimezone(zone).isoformat(timespec="microseconds")
+def risk_lines(told: Chronicle, session_id: str, zone: ZoneInfo) -> Iterator[str]:
+    """Yield the lines of risk.log: every refused intent, as it was written."""
+    for refusal in told.refusals:
+        yield risk_line(refusal.entry, session_id, zone)
 
 
 def _csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

@@ -18,7 +18,8 @@ from qtkit.model.orders import OrderStatus, OrderType
 from qtkit.sessions.chronicle import Chronicle
 from qtkit.sessions.results import metrics_json, report_json
 from qtkit.sessions.summary import run_report, summary_html, summary_text
-from qtkit.sessions.trades import risk_log, trade_log, trades_csv
+from qtkit.sessions.trades import risk_lines, trade_lines, trades_csv
+from qtkit.trading.engine.book_logs import TRADE_HEAD
 from tests.sessions.session_story import (
     CASH,
     SYMBOL,
@@ -121,17 +122,27 @@ def test_an_operators_booking_moves_cash_and_realises_nothing() -> None:
 
     assert metrics_json(told)["closing_cash"] == "10025.00"
     assert metrics_json(told)["realised"] == "0"
-    assert trade_log(told, SHANGHAI).splitlines()[1] == (
-        "2026-03-04T10:00:00.000000+08:00,a dividend,,,,0,,,10025.00,0"
-    )
+    assert list(trade_lines(told, SHANGHAI)) == [
+        "2026-03-04T10:00:00.000000+08:00,a dividend,,,,0,,,25.00,10025.00,0,0\n"
+    ]
 
 
 def test_trade_log_has_a_line_for_each_booked_change(told: Chronicle) -> None:
-    assert trade_log(told, SHANGHAI).splitlines() == [
-        "datetime,reason,order_id,fill_id,symbol,quantity,price,fees,cash,position",
-        "2026-03-04T10:01:00.000000+08:00,first buy,q1,f-q1,600036.SH,500,10.00,5.00,4995.00,500",
-        "2026-03-05T10:01:00.000000+08:00,up,q2,f-q2,600036.SH,-200,10.50,6.05,7088.95,300",
-    ]
+    """What is sellable is what has settled: bought on Wednesday, sold on Thursday."""
+    bought, sold = (line.split(",") for line in trade_lines(told, SHANGHAI))
+
+    assert TRADE_HEAD == (
+        "datetime,reason,order_id,fill_id,symbol,quantity,price,fees,cash_change,cash,position,"
+        "sellable\n"
+    )
+    assert bought == [
+        "2026-03-04T10:01:00.000000+08:00", "first buy", "q1", "f-q1", "600036.SH",
+        "500", "10.00", "5.00", "-5005.00", "4995.00", "500", "0\n",
+    ]  # fmt: skip
+    assert sold == [
+        "2026-03-05T10:01:00.000000+08:00", "up", "q2", "f-q2", "600036.SH",
+        "-200", "10.50", "6.05", "2093.95", "7088.95", "300", "300\n",
+    ]  # fmt: skip
 
 
 def test_trades_are_exact_and_have_both_times(told: Chronicle) -> None:
@@ -154,7 +165,7 @@ def test_trades_are_exact_and_have_both_times(told: Chronicle) -> None:
 
 
 def test_a_program_can_read_a_refusal_back(told: Chronicle) -> None:
-    (line,) = risk_log(told, "20260304_010000_paper_abc", SHANGHAI).splitlines()
+    (line,) = risk_lines(told, "20260304_010000_paper_abc", SHANGHAI)
 
     time, session, rest = line.split(" | ", 2)
     assert (time, session) == ("2026-03-04T11:00:00.000000+08:00", "20260304_010000_paper_abc")
@@ -180,7 +191,7 @@ def test_a_market_order_without_a_price_is_refused_with_none() -> None:
     )
     told = Chronicle.of(entries_of([(at(WEDNESDAY, 9), opening()), (at(WEDNESDAY, 10), refusal)]))
 
-    line = risk_log(told, "s", SHANGHAI)
+    (line,) = risk_lines(told, "s", SHANGHAI)
 
     assert (value_in(line, "price"), value_in(line, "side")) == ("none", "sell")
     assert (value_in(line, "rule_id"), value_in(line, "source")) == ("", "ann")

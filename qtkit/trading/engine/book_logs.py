@@ -72,17 +72,15 @@ def trade_line(
     zone
         The exchange's.
     """
-    event = entry.event
+    event: OrderFilled | PositionAdjusted = entry.event
     if isinstance(event, OrderFilled):
         fees = event.commission + event.tax
         paid = -(event.quantity * event.price + fees)
         what: Sequence[object] = (
             event.order_id, event.fill_id, event.symbol, event.quantity, event.price, fees, paid,
         )  # fmt: skip
-    elif isinstance(event, PositionAdjusted):
-        what = ("", "", event.symbol, event.quantity, "", "", event.cash)
     else:
-        raise TypeError(f"{type(event).__name__} is no booking")
+        what = ("", "", event.symbol, event.quantity, "", "", event.cash)
     line = io.StringIO()
     row = (local_time(entry.at, zone), " ".join(reason.split()), *what, *after)
     csv.writer(line, lineterminator="\n").writerow(row)

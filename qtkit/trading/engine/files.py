@@ -12,13 +12,19 @@ import msgspec
 from qtkit.core.folders import SessionFolder, write_atomic
 from qtkit.core.verdict import Status
 from qtkit.model.events import AccountReconciled, Entry, JsonObject
+from qtkit.trading.engine.book_logs import BookLogs
+from qtkit.trading.engine.log_settings import rotation_of
 from qtkit.trading.engine.state import EngineState
+from qtkit.trading.ledger.ledger import Ledger
 
 __all__ = ["FolderFiles", "NoFiles", "reconciliation_json"]
 
 
 class NoFiles:
     """Leaves nothing: for backtests."""
+
+    def take(self, entry: Entry, ledger: Ledger) -> None:
+        """Write nothing."""
 
     def write_reconciliation(self, at: datetime, entry: Entry) -> None:
         """Write nothing."""
@@ -46,11 +52,16 @@ class FolderFiles:
     folder
         The session's.
     zone
-        The exchange's, for file names that people read.
+        The exchange's, for file names and times that people read.
     """
 
     def __init__(self, folder: SessionFolder, zone: ZoneInfo) -> None:
         self._folder, self._zone = folder, zone
+        self._logs = BookLogs(folder, zone, rotation_of(folder))
+
+    def take(self, entry: Entry, ledger: Ledger) -> None:
+        """Write what people follow, line by line, into trade.log and risk.log."""
+        self._logs.take(entry, ledger)
 
     def write_reconciliation(self, at: datetime, entry: Entry) -> None:
         """Write one reconciliation as JSON, named by its local time."""

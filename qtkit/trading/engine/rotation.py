@@ -134,16 +134,14 @@ class RotatingFile:
             self._file = None
 
 
-def in_parts(
-    lines: Iterable[str], rotation: Rotation, head: str = ""
-) -> Iterator[tuple[str, str]]:
-    """Yield a log's parts as (day of the last line, text): at least one, the last still going on.
+def in_parts(lines: Iterable[str], rotation: Rotation, head: str = "") -> Iterator[tuple[str, str]]:
+    r"""Yield a log's parts as (day of the last line, text): at least one, the last still going on.
 
     Examples
     --------
-    >>> lines = ["2026-03-04T09:30 a\\n", "2026-03-05T09:30 b\\n"]
+    >>> lines = ["2026-03-04T09:30 a\n", "2026-03-05T09:30 b\n"]
     >>> list(in_parts(lines, Rotation(daily=True)))
-    [('2026-03-04', '2026-03-04T09:30 a\\n'), ('2026-03-05', '2026-03-05T09:30 b\\n')]
+    [('2026-03-04', '2026-03-04T09:30 a\n'), ('2026-03-05', '2026-03-05T09:30 b\n')]
     """
     text, size, before = [head], len(head.encode()), ""
     for line in lines:

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from loguru import logger
 
 from qtkit.core.clock import Clock
+from qtkit.trading.engine.rotation import NEVER, RotatingFile, Rotation
 
 __all__ = ["LINE_LEVEL", "NullLog", "SessionLog", "format_fields"]
 
@@ -60,14 +61,23 @@ class SessionLog:
         When things happen, and where people read it.
     session_id
         Stands in every line.
+    rotation
+        When the file is turned over; by the day that its lines show, not the machine's.
     """
 
-    def __init__(self, path: Path, clock: Clock, zone: ZoneInfo, session_id: str) -> None:
+    def __init__(
+        self,
+        path: Path,
+        clock: Clock,
+        zone: ZoneInfo,
+        session_id: str,
+        rotation: Rotation = NEVER,
+    ) -> None:
         self._clock, self._zone = clock, zone
-        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = RotatingFile(path, rotation)
         self._bound = logger.bind(qtkit_session=str(path), session_id=session_id)
         self._sink = logger.add(
-            path,
+            self._file,
             level=0,
             format="{extra[at]} | {extra[word]} | {extra[session_id]} | {message}",
             filter=lambda record: record["extra"].get("qtkit_session") == str(path),
@@ -89,5 +99,6 @@ class SessionLog:
         self._write("ERROR", f"{verb} {format_fields(fields)}\n{trace}")
 
     def close(self) -> None:
-        """Flush and let the file go."""
+        """Let the file go."""
         logger.remove(self._sink)
+        self._file.close()
