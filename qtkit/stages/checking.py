@@ -60,7 +60,7 @@ class Check:
         corrupt = _corrupt(evidence)
         if corrupt and self.id != _READS_DAMAGE:
             return error(
-                f"the journal cannot be read: {corrupt}",
+                f"there is no whole journal to judge by: {corrupt}",
                 fix="see check 0.5 and runbooks/journal-corrupt.md",
             )
         return None

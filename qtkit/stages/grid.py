@@ -296,6 +296,9 @@ def _idle_at_first(evidence: Evidence) -> Iterator[tuple[int, str]]:
     if not decisions or evidence.started is None or evidence.day is not None:
         return
     first = decisions[0]
+    step = evidence.tasks.get(first.event.task_id)
+    if step is None or step.fate != "finished":
+        return
     held = {p.symbol for p in evidence.started.event.opening.positions}
     asked = {r.event.symbol for r in evidence.of(ev.OrderRequested) if r.event.step is not None}
     asked |= {r.event.symbol for r in evidence.of(ev.OrderRefused)}

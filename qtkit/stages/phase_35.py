@@ -272,8 +272,6 @@ def reservations_hold(evidence: Evidence) -> Verdict:
         return not_yet(evidence, "there is no order", fix=_TRADE)
     wrong = list(tally.reservation_findings)
     wrong += [Finding(r.line, f"{r.what}: {s}") for r in tally.readings for s in r.reservations]
-    if not evidence.orders.open and tally.reserved:
-        wrong.append(Finding(evidence.whole.entries, f"{tally.reserved:.2f} stay reserved"))
     wrong += [
         Finding(r.line, f"{r.what}: {s}")
         for r in tally.readings

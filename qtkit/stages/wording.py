@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 
 from qtkit.core.verdict import Verdict, pending
@@ -53,8 +53,3 @@ def not_yet(evidence: Evidence, what: str, *, fix: str) -> Verdict:
     if evidence.running:
         return pending(f"{what} yet", fix=fix)
     return pending(f"the session has {what.replace('there is ', '')}: nothing to judge", fix=fix)
-
-
-def lines_of(findings: Iterable[tuple[int, str]]) -> Sequence[int]:
-    """Return the line numbers of findings, each once, in order."""
-    return sorted({line for line, _ in findings})

@@ -142,6 +142,8 @@ PHASE_2: list[tuple[str, str, Plant]] = [
         finished(row("refill", "15:29")))),
     ("2.1", "came out as post_close", lambda s: s.edit(
         ev.TaskFinished, {"task": "post_close"}, task="refill")),
+    ("2.1", "came out before it was scheduled", lambda s: s.moments.insert(
+        s.find(ev.LoopPulsed, 60), s.moments.pop(4))),
     ("2.2", "not in the glossary", lambda s: skip_step(s, "14:00", "bad_luck")),
     ("2.2", "is no sentence", lambda s: skip_step(s, "14:00", "paused", "paused")),
     ("2.2", "differ from its row", lambda s: (skip_step(s, "14:00", "paused"), s.edit(
@@ -218,6 +220,12 @@ PHASE_3: list[tuple[str, str, Plant]] = [
     ("3.5", "post_close comes before the close", lambda s: s.edit(
         ev.ScheduleBuilt, {"tasks": tuple(
             replace(r, due=at("14:50")) if r.task == "post_close" else r for r in ROWS)})),
+    ("3.5", "pre_open comes after the open", lambda s: s.edit(
+        ev.ScheduleBuilt, {"tasks": tuple(
+            replace(r, due=at("09:31")) if r.task == "pre_open" else r for r in ROWS)})),
+    ("3.5", "a day began without a date", lambda s: s.edit(ev.DayStarted, {"trading_date": None})),
+    ("3.5", "a schedule without a date", lambda s: s.edit(
+        ev.ScheduleBuilt, {"trading_date": None})),
     ("3.5", "the trading date 2026-03-05 never began", lambda s: s.moments.append(
         (at("09:00") + timedelta(days=2),
          ev.DayStarted(trading_date=at("09:00").date() + timedelta(days=2), open=True)))),

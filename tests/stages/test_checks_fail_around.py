@@ -340,6 +340,21 @@ def test_a_glossary_that_does_not_explain_is_found(
     assert told in failed_on("4-B.2", story.evidence())
 
 
+def test_skips_that_are_missing_in_the_log_before_a_crash_are_found(tmp_path: Path) -> None:
+    story = healthy_day()
+    steps = [BY_ID[task_id("run_strategy", due)] for due in ("14:00", "14:59")]
+    place = story.find(ev.StopRequested)
+    story.plant(
+        place,
+        *(skipped(step, "paused") for step in steps),
+        ev.SessionResumed(entries=place + 2, torn_bytes=0, doubtful=()),
+    )
+    folder = story.folder(tmp_path / "s")
+    log_without(folder, "skip_reason")
+
+    assert "2 skips before a crash are missing" in failed_on("4-B.3", Evidence.of_folder(folder))
+
+
 def test_a_market_task_on_a_closed_day_is_found() -> None:
     """New Year's day in China, 2026-02-17."""
     closed = at("09:00").date().replace(month=2, day=17)

@@ -16,6 +16,7 @@ from tests.stages.parts import (
     BY_ID,
     CHECKS,
     A,
+    B,
     accepted,
     at,
     begun,
@@ -234,6 +235,90 @@ def test_the_second_day_settles_what_the_first_bought() -> None:
         "582403.75 - 0.00 bought + 18800.00 sold - 15.04 costs = 601188.71"
     )
     assert CHECKS["3.5.2"](alone).status is Status.PASS
+
+
+def test_a_note_asks_for_nothing() -> None:
+    story = healthy_day()
+    note = ev.CommandReceived(command="note", arguments={}, by="me")
+    story.plant(story.find(ev.TaskQueued, due=at("14:00")), note)
+
+    assert CHECKS["0.3"](story.evidence()).status is Status.PASS
+
+
+@pytest.mark.parametrize("check_id", ["2.2", "4-B.1", "4-B.2"])
+def test_a_skip_that_says_why_passes(check_id: str) -> None:
+    story = healthy_day()
+    refill = BY_ID[task_id("refill", "15:30")]
+    story.moments = [
+        (w, e) for w, e in story.moments if getattr(e, "task_id", "") != refill.task_id
+    ]
+    story.plant(story.find(ev.StopRequested), skipped(refill, "canceled"))
+
+    verdict = CHECKS[check_id](story.evidence())
+
+    assert verdict.status is Status.PASS, verdict
+    assert "canceled" in verdict.summary
+
+
+def test_a_grid_that_was_inherited_keeps_its_base() -> None:
+    story = healthy_day()
+    begun_before = {A: {"base": "37.90"}, B: {"base": "40.01"}}
+    story.edit(ev.SessionStarted, {"strategy_state": begun_before})
+
+    assert CHECKS["G.1"](story.evidence()).status is Status.PASS
+
+
+def test_a_grid_with_a_base_of_its_own_begins_there() -> None:
+    preset = {A: {"grid": "0.30", "batch": 500, "base": "37.51"}, "??": {"grid": "1", "batch": 100}}
+    story = healthy_day({"strategy_parameters": preset})
+
+    assert CHECKS["G.1"](story.evidence()).status is Status.PASS
+
+
+def test_a_fill_of_an_order_that_was_given_up_is_a_warning_and_opens_it_again() -> None:
+    story = healthy_day()
+    story.plant(
+        story.find(ev.OrderFilled, fill_id="f-q1-1"), ev.OrderLost(order_id="q1", reason="?")
+    )
+    story.edit(ev.OrderFilled, {"late": "lost"}, fill_id="f-q1-1")
+    evidence = story.evidence()
+
+    assert CHECKS["4-A.3"](evidence).status is Status.WARN
+    assert CHECKS["4-A.3"](evidence).lines == (story.line(ev.OrderFilled),)
+
+
+def test_what_was_executed_while_nobody_was_there_is_booked_on_the_return() -> None:
+    """Down from 12:59 to 13:01: executed at 13:00:30, booked at 13:01."""
+    story = healthy_day()
+    story.edit(ev.OrderFilled, {"executed_at": at("13:00:30")}, order_id="q3")
+    story.moments = [(w, e) for w, e in story.moments if not at("12:59") < w < at("13:01")]
+    place = story.find(ev.OrderFilled, order_id="q3")
+    story.plant(place, ev.SessionResumed(entries=place, torn_bytes=0, doubtful=()))
+
+    assert CHECKS["4-A.5"](story.evidence()).status is Status.PASS
+    assert CHECKS["0.4"](story.evidence()).status is not Status.ERROR
+
+
+def test_a_power_cut_may_take_one_skip_from_the_log(tmp_path: Path) -> None:
+    story = healthy_day()
+    step = BY_ID[task_id("run_strategy", "14:00")]
+    place = story.find(ev.TaskQueued, task_id=step.task_id)
+    story.moments = [(w, e) for w, e in story.moments if getattr(e, "task_id", "") != step.task_id]
+    story.plant(
+        place,
+        skipped(step, "paused"),
+        ev.SessionResumed(entries=place + 1, torn_bytes=0, doubtful=()),
+    )
+    folder = story.folder(tmp_path / "s")
+    whole = folder.sys_log.read_text()
+    cut = "".join(row for row in whole.splitlines(keepends=True) if "skip_reason" not in row)
+    told = []
+    for text in (whole, cut):
+        folder.sys_log.write_text(text)
+        evidence = Evidence.of_folder(folder)
+        told += [CHECKS[c](evidence).status for c in ("0.6", "4-B.3")]
+
+    assert told == [Status.PASS] * 4
 
 
 def test_a_start_before_the_first_task_waits_for_it() -> None:

@@ -6,8 +6,6 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from qtkit.core.folders import SessionFolder
 from qtkit.core.verdict import Status, Verdict, fail
@@ -16,7 +14,7 @@ from qtkit.model import events as ev
 from qtkit.stages import all_stages
 from qtkit.stages.checking import check
 from tests.stages.parts import BY_ID, CHECKS, at, begun, skipped, task_id
-from tests.stages.story import Story, healthy_day, startup, with_pulses
+from tests.stages.story import Story, healthy_day, startup, stopped_at_lunch, with_pulses
 from tests.stages.test_checks_hold import LONE
 
 COMPARING = ("3.1", "3.2", "3.3", "4-A.6", "4-B.4")
@@ -209,34 +207,33 @@ def test_a_known_defect_is_named_and_stays_a_failure() -> None:
     assert never(evidence).known_defect == "upstream-7"
 
 
-@settings(max_examples=25, deadline=None)
-@given(
-    place=st.integers(min_value=0, max_value=len(HEALTHY.moments)),
-    running=st.booleans(),
-)
-def test_no_check_raises_on_any_beginning_of_a_good_day(*, place: int, running: bool) -> None:
-    """Whatever the power leaves: judged, pending, skipped or failed, never an error."""
-    evidence = Evidence.of_entries(HEALTHY.entries()[:place], running=running)
-
-    found = {check_id: judge(evidence) for check_id, judge in CHECKS.items()}
-
-    assert [v for v in found.values() if v.status is Status.ERROR] == []
-    if running:
-        assert [v for v in found.values() if v.status is Status.FAIL] == []
+def errors(evidence: Evidence, *, and_failures: bool) -> list[Verdict]:
+    bad = {Status.ERROR, Status.FAIL} if and_failures else {Status.ERROR}
+    return [found for judge in CHECKS.values() if (found := judge(evidence)).status in bad]
 
 
-@settings(max_examples=15, deadline=None)
-@given(place=st.integers(min_value=1, max_value=len(HEALTHY.moments) - 1))
-def test_no_check_raises_when_the_session_comes_back(place: int) -> None:
-    story = Story(HEALTHY.moments)
-    back = ev.SessionResumed(
-        trading_date=at("09:00").date(), entries=place, torn_bytes=0, doubtful=()
-    )
-    story.moments.insert(place, (story.moments[place - 1][0], back))
+@pytest.mark.parametrize("day", [HEALTHY, stopped_at_lunch()], ids=["whole", "stopped"])
+@pytest.mark.parametrize("running", [True, False])
+def test_no_check_raises_on_any_beginning_of_a_good_day(*, day: Story, running: bool) -> None:
+    """After every line: no error, and while the session runs nothing fails either."""
+    entries = day.entries()
 
-    found = [judge(story.evidence()) for judge in CHECKS.values()]
+    for place in range(len(entries) + 1):
+        evidence = Evidence.of_entries(entries[:place], running=running)
+        assert errors(evidence, and_failures=running) == [], place
 
-    assert [v for v in found if v.status is Status.ERROR] == []
+
+def test_no_check_raises_wherever_the_session_comes_back() -> None:
+    """A return after every line of the day that ends at lunch."""
+    day = stopped_at_lunch()
+
+    for place in range(1, len(day.moments)):
+        story = Story(day.moments)
+        back = ev.SessionResumed(
+            trading_date=at("09:00").date(), entries=place, torn_bytes=0, doubtful=()
+        )
+        story.moments.insert(place, (story.moments[place - 1][0], back))
+        assert errors(story.evidence(), and_failures=False) == [], place
 
 
 def test_a_day_that_nobody_started_is_no_session() -> None:

@@ -114,6 +114,15 @@ def test_3_2_the_first_difference_is_shown() -> None:
     assert found.lines == (line, line)
 
 
+def test_3_2_two_empty_journals_prove_nothing() -> None:
+    runs = {
+        "reference": Evidence.of_entries((), scenario=REFERENCE),
+        "rerun": Evidence.of_entries((), scenario=RERUN),
+    }
+
+    assert compared("3.2", runs).status is Status.PENDING
+
+
 def test_3_2_without_a_rerun_is_pending() -> None:
     runs = {
         "reference": told_in(healthy_day(), REFERENCE),
@@ -205,6 +214,19 @@ def test_3_3_a_future_row_that_is_given_up_is_found() -> None:
 
     assert found.status is Status.FAIL
     assert "is missed, the table says due" in found.summary
+
+
+def test_3_3_a_row_that_is_due_at_this_very_moment_is_not_past() -> None:
+    """At 10:30:00 sharp the 10:30 step may be skipped for a reason, and never as missed."""
+    planned = BY_ID[task_id("run_strategy", "10:30")]
+    found = []
+    for reason in ("no_fresh_price", "missed"):
+        story = late_start("10:30", frozenset({PRE_OPEN, OPEN}), "10:30")
+        story.plant(len(story.moments) - 1, skipped(planned, reason))
+        runs = {"late": story.evidence(), "x": healthy_day().evidence()}
+        found.append(compared("3.3", runs).status)
+
+    assert found == [Status.PASS, Status.FAIL]
 
 
 def test_3_3_without_a_late_start_is_pending() -> None:

@@ -153,6 +153,14 @@ def test_an_engine_without_scenarios_lives_one_day_and_skips_comparisons(tmp_pat
     assert report.verdict("3.5").status is Status.PASS
 
 
+def test_a_check_whose_run_is_not_there_judges_the_one_that_is(tmp_path: Path) -> None:
+    stage = stage_of(ONE, TWO, applies_to=("two",), one=ok("1 thing holds"))
+
+    found = judge(stage, LoneEngine(), root=tmp_path).verdict("9.1")
+
+    assert found.summary == "1 thing holds"
+
+
 def test_a_known_defect_of_a_foreign_engine_is_named(tmp_path: Path) -> None:
     stage = stage_of(ONE, one=fail("it does not hold", fix="none"))
 
