@@ -8,7 +8,15 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-__all__ = ["Clock", "ManualClock", "SystemClock", "cpu_seconds", "stopwatch", "wall_time"]
+__all__ = [
+    "Clock",
+    "ManualClock",
+    "ScaledClock",
+    "SystemClock",
+    "cpu_seconds",
+    "stopwatch",
+    "wall_time",
+]
 
 _LONGEST_WAIT = 0.25  # seconds; what a signal handler noted is seen this soon
 
@@ -33,6 +41,36 @@ class SystemClock:
     def wait(self, until: datetime, signal: threading.Event) -> None:
         """Sleep until `until` or until `signal` is set, a quarter of a second at most."""
         left = (until - self.now()).total_seconds()
+        if left > 0:
+            signal.wait(min(left, _LONGEST_WAIT))
+
+
+class ScaledClock:
+    """A clock that starts at a time of its own and runs faster than the machine's.
+
+    Parameters
+    ----------
+    start
+        First time it shows, UTC-aware.
+    speed
+        Seconds it moves on in one second of the machine, > 0.
+    """
+
+    def __init__(self, start: datetime, speed: float) -> None:
+        if start.tzinfo is None:
+            raise ValueError(f"a clock needs an aware time, was {start.isoformat()}")
+        if not 0 < speed < float("inf"):
+            raise ValueError(f"speed must be a number above 0, was {speed}")
+        self._start, self._speed = start.astimezone(UTC), speed
+        self._elapsed = stopwatch()
+
+    def now(self) -> datetime:
+        """Return the time, UTC-aware; it never goes back."""
+        return self._start + timedelta(seconds=self._elapsed() * self._speed)
+
+    def wait(self, until: datetime, signal: threading.Event) -> None:
+        """Sleep until `until` or until `signal` is set, a quarter of a real second at most."""
+        left = (until - self.now()).total_seconds() / self._speed
         if left > 0:
             signal.wait(min(left, _LONGEST_WAIT))
 

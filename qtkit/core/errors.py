@@ -8,6 +8,7 @@
   * FolderLocked       - somebody else writes here; stop them or wait (exit 2)
   * StrategyError      - mend the strategy; the journal has the line (exit 4)
   * BrokerUnavailable  - wait; the engine retries
+  * SessionUnreachable - look at the session's status; start it again if its process is gone
   * InvariantBroken    - a bug in qtkit; report it with the session folder
 
 An expected refusal is an event with a verdict, never an exception.
@@ -23,6 +24,7 @@ __all__ = [
     "InvariantBroken",
     "JournalCorrupt",
     "QtkitError",
+    "SessionUnreachable",
     "StrategyError",
 ]
 
@@ -69,6 +71,10 @@ class BrokerUnavailable(QtkitError):
 
 class BrokerTimeout(QtkitError):
     """The broker did not answer in time; whether the order arrived is unknown."""
+
+
+class SessionUnreachable(QtkitError):
+    """No engine answers for this session; the sentence says whether anything was sent."""
 
 
 class InvariantBroken(QtkitError):

@@ -10,12 +10,17 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from qtkit.core.errors import ConfigError
+from qtkit.market.feeds.settings import FeedSettings
 from qtkit.trading.risk.settings import RiskSettings
 from qtkit.trading.settings import SessionSettings
 
 __all__ = ["settings_of"]
 
-_MODELS: dict[str, type[BaseModel]] = {"": SessionSettings, "risk": RiskSettings}
+_MODELS: dict[str, type[BaseModel]] = {
+    "": SessionSettings,
+    "feed": FeedSettings,
+    "risk": RiskSettings,
+}
 
 
 def settings_of(asked: Mapping[str, Any] | SessionSettings | None) -> SessionSettings:

@@ -36,20 +36,34 @@ from qtkit.trading.engine.core import EngineCore, SessionFiles, SysLog
 from qtkit.trading.engine.files import FolderFiles
 from qtkit.trading.engine.history import EngineView, History
 from qtkit.trading.engine.inbox import Command
+from qtkit.trading.engine.log_settings import keep_logs, logs_can_be_written, rotation_of
 from qtkit.trading.engine.loop import Engine
 from qtkit.trading.engine.schedule import day_schedule
 from qtkit.trading.engine.state import EngineState
 from qtkit.trading.engine.syslog import SessionLog
 from qtkit.trading.engine.workers import SimulatedWorkers
+from qtkit.trading.kill_switch import asked_lift, last_link
 from qtkit.trading.ledger.ledger import Ledger
-from qtkit.trading.market_data import MarketData, data_of
+from qtkit.trading.market_data import MarketData, PriceSource, data_of
 from qtkit.trading.risk.settings import rules_of
 from qtkit.trading.settings import SessionSettings, settings_digest
 from qtkit.trading.status import write_status
 from qtkit.trading.strategy.contract import Strategy, StrategySpec
 from qtkit.trading.strategy.guard import Guarded, made
 
-__all__ = ["SimulatedRun", "SimulationPlan", "engine_core", "simulate_in", "simulate_session"]
+__all__ = [
+    "SimulatedRun",
+    "SimulationPlan",
+    "engine_core",
+    "fresh_account",
+    "hand_over_lift",
+    "opening_event",
+    "refill_of",
+    "settles_within",
+    "sim_market",
+    "simulate_in",
+    "simulate_session",
+]
 
 _FIRST_START = time(9, 0)  # local; where a simulated day begins if nobody says otherwise
 _AFTER_LAST_TASK = timedelta(minutes=1)
@@ -134,7 +148,7 @@ def engine_core(  # noqa: PLR0913 - one keyword for each part
     journal: Journal,
     broker: Broker,
     calendar: Calendar,
-    data: MarketData,
+    data: PriceSource,
     strategy: Strategy,
     log: SysLog,
     files: SessionFiles,
@@ -166,7 +180,7 @@ def engine_core(  # noqa: PLR0913 - one keyword for each part
     )
 
 
-def sim_market(data: MarketData, calendar: Calendar) -> SimMarket:
+def sim_market(data: PriceSource, calendar: Calendar) -> SimMarket:
     """Return the market as the simulated broker sees it: its own price cursor on the same bars."""
     table = InstrumentTable.load()
 
@@ -236,7 +250,7 @@ def simulate_session(
     else:
         folder = root.new_session(mode, planned.session_id)
         place = root.account(mode, folder.session_id)
-        heritage = _fresh(place, plan, planned.start)
+        heritage = fresh_account(place, plan.spec, planned.start)
     return _wired(planned, place, folder, heritage, account or "simulated")
 
 
@@ -249,7 +263,7 @@ def simulate_in(plan: SimulationPlan, folder: SessionFolder, place: AccountFolde
     heritage = (
         _inherited(place, planned.start)
         if place.record.exists()
-        else _fresh(place, plan, planned.start)
+        else fresh_account(place, plan.spec, planned.start)
     )
     folder.artifacts.mkdir(parents=True, exist_ok=True)
     return _wired(planned, place, heritage.unfinished or folder, heritage, "simulated")
@@ -273,9 +287,10 @@ def _planned(plan: SimulationPlan, root: OutputRoot) -> _Planned:
     overlay = Path(plan.settings.calendar_overlay) if plan.settings.calendar_overlay else None
     calendar = exchange_calendar(plan.spec.exchange, overlay)
     days = trading_days(calendar, plan.day, plan.days)
-    _settles_within(calendar, plan.spec.symbols, days[-1])
+    settles_within(calendar, plan.spec.symbols, days[-1])
     start = plan.start or _local(plan.day, _FIRST_START, calendar)
     settings = plan.settings.for_journal(plan.spec)
+    logs_can_be_written(plan.settings.logs)
     return _Planned(
         plan=plan,
         calendar=calendar,
@@ -288,7 +303,15 @@ def _planned(plan: SimulationPlan, root: OutputRoot) -> _Planned:
     )
 
 
-def _settles_within(calendar: Calendar, symbols: Sequence[str], day: date) -> None:
+def hand_over_lift(engine: Engine, place: AccountFolder) -> None:
+    """Let an engine that has not started lift the kill switch, if that was asked for."""
+    if place.lift_request.exists():
+        lift = asked_lift(place, last_link(place))
+        if lift is not None:
+            engine.inbox.put(lift)
+
+
+def settles_within(calendar: Calendar, symbols: Sequence[str], day: date) -> None:
     """Make sure that the calendar tells when what is bought on the last day can be sold.
 
     Raises
@@ -329,7 +352,8 @@ def _wired_under(
     if heritage.unfinished is None:
         note_session(place, folder)
     clock = ManualClock(planned.start)
-    log = SessionLog(folder.sys_log, clock, calendar.zone, folder.session_id)
+    keep_logs(folder, plan.settings.logs)
+    log = SessionLog(folder.sys_log, clock, calendar.zone, folder.session_id, rotation_of(folder))
     broker = SimBroker(
         book=SqliteBook(place.broker_book, on_commit=plan.broker_observer),
         market=sim_market(data, calendar),
@@ -356,9 +380,10 @@ def _wired_under(
         core,
         feed=_feed(data, plan),
         workers=SimulatedWorkers(clock, plan.work_seconds),
-        refill=_refill(plan.spec.table, data, folder, calendar),
-        opening=opening_event(plan, planned.settings, account, heritage),
+        refill=refill_of(plan.spec.table, data, folder, calendar),
+        opening=opening_event(plan.spec, plan.settings, planned.settings, account, heritage),
     )
+    hand_over_lift(engine, place)
     for at, command in plan.commands:
         if at >= planned.start:
             engine.inbox.put_at(at, command)
@@ -377,9 +402,10 @@ def _wired_under(
     )
 
 
-def _fresh(place: AccountFolder, plan: SimulationPlan, at: datetime) -> Inheritance:
-    cash, currency = plan.spec.opening_cash, plan.spec.currency
-    create_account(place, cash=cash, currency=currency, exchange=plan.spec.exchange, at=at)
+def fresh_account(place: AccountFolder, spec: StrategySpec, at: datetime) -> Inheritance:
+    """Open a new account for a strategy."""
+    cash, currency = spec.opening_cash, spec.currency
+    create_account(place, cash=cash, currency=currency, exchange=spec.exchange, at=at)
     return Inheritance(opening=Book(cash=cash, currency=currency), strategy_state={})
 
 
@@ -395,19 +421,23 @@ def _inherited(place: AccountFolder, start: datetime) -> Inheritance:
 
 
 def opening_event(
-    plan: SimulationPlan, settings: dict[str, Any], account: str, heritage: Inheritance
+    spec: StrategySpec,
+    asked: SessionSettings,
+    settings: dict[str, Any],
+    account: str,
+    heritage: Inheritance,
 ) -> SessionStarted:
     """Return the first line of a journal: with it alone the rest can be folded."""
     return SessionStarted(
         format=FORMAT,
-        mode=plan.settings.mode,
+        mode=asked.mode,
         account=account,
-        strategy=plan.spec.name,
-        symbols=plan.spec.symbols,
-        exchange=plan.spec.exchange,
+        strategy=spec.name,
+        symbols=spec.symbols,
+        exchange=spec.exchange,
         settings=settings,
         settings_digest=settings_digest(settings),
-        seed=plan.settings.seed,
+        seed=asked.seed,
         opening=heritage.opening,
         killed=heritage.killed,
         next_order=heritage.next_order,
@@ -432,8 +462,8 @@ def _feed(data: MarketData, plan: SimulationPlan) -> Feed:
     return FaultyFeed(feed, plan.feed_faults) if plan.feed_faults else feed
 
 
-def _refill(
-    name: str, data: MarketData, folder: SessionFolder, calendar: Calendar
+def refill_of(
+    name: str, data: PriceSource, folder: SessionFolder, calendar: Calendar
 ) -> Callable[[date], TablesRefilled]:
     """Return what brings the session's own copy of its table up to date, and nothing else."""
     table = BarTable(folder.tables, name)

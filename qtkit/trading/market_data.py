@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from qtkit.core.calendars import Calendar, exchange_calendar
 from qtkit.core.errors import DataError
 from qtkit.core.folders import OutputRoot
 from qtkit.market.instruments import InstrumentTable
+from qtkit.market.minutes import day_window
 from qtkit.market.tables.bar_table import BarTable
 from qtkit.market.tables.synthetic import PLAIN, Market, close_before, synthetic_bars
 from qtkit.model.bars import Bars, nanos
@@ -23,7 +25,27 @@ from qtkit.model.money import decimal_of
 from qtkit.trading.settings import SessionSettings
 from qtkit.trading.strategy.contract import StrategySpec
 
-__all__ = ["MarketData", "data_of", "joined", "synthetic_data", "table_data"]
+__all__ = [
+    "MarketData",
+    "PriceSource",
+    "data_of",
+    "joined",
+    "market_of",
+    "synthetic_data",
+    "table_close",
+    "table_data",
+]
+
+
+class PriceSource(Protocol):
+    """Bars, all of a day at once or a growing part of it, and the closes before."""
+
+    @property
+    def bars(self) -> Mapping[str, Bars]:
+        """Symbol -> its bars."""
+
+    def close_before(self, symbol: str, day: date) -> Decimal | None:
+        """Return the last close before a date, account currency per share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +78,8 @@ def _synthetic_close(symbol: str, day: date, exchange: str, seed: int, market: M
     return decimal_of(close)
 
 
-def _market_of(instrument: Instrument) -> Market:
+def market_of(instrument: Instrument) -> Market:
+    """Return a generated market that keeps an instrument's tick and lot."""
     return replace(PLAIN, tick=float(instrument.tick), lot=float(instrument.lot))
 
 
@@ -74,7 +97,7 @@ def synthetic_data(
     exchange, seed
         See `qtkit.market.tables.synthetic`.
     """
-    markets = {symbol: _market_of(instrument) for symbol, instrument in instruments.items()}
+    markets = {symbol: market_of(instrument) for symbol, instrument in instruments.items()}
     bars = {
         symbol: joined([_synthetic_day(symbol, day, exchange, seed, market) for day in days])
         for symbol, market in markets.items()
@@ -133,3 +156,15 @@ def table_data(
             f"fill it with `qtkit data import` or `qtkit data refill`, or choose other dates"
         )
     return MarketData(bars, closes)
+
+
+def table_close(
+    root: Path, name: str, symbol: str, day: date, calendar: Calendar
+) -> Decimal | None:
+    """Return the last close before a date that a local table knows; None if it knows none."""
+    table = BarTable(root, name)
+    if symbol not in table.symbols():
+        return None
+    midnight, _ = day_window(calendar, day)
+    bars = table.read(symbol, until=midnight)
+    return decimal_of(float(bars.close[-1])) if len(bars) else None

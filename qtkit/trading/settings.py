@@ -10,9 +10,11 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from qtkit.market.feeds.settings import FeedSettings
 from qtkit.trading.brokers.fees import FeeSchedule
 from qtkit.trading.brokers.sim_setup import SimSettings
 from qtkit.trading.engine.core import EngineSettings
+from qtkit.trading.engine.log_settings import LogSettings
 from qtkit.trading.engine.schedule import Timetable
 from qtkit.trading.risk.settings import RiskSettings
 from qtkit.trading.strategy.contract import StrategySpec
@@ -80,6 +82,13 @@ class SessionSettings(BaseModel):
     booking_budget_seconds: float = Field(default=2, gt=0, description="budget of check 4-A.5")
 
     risk: RiskSettings = Field(default_factory=RiskSettings)
+    logs: LogSettings = Field(
+        default_factory=LogSettings, description="where logs are written; not in the journal"
+    )
+
+    feed: FeedSettings = Field(
+        default_factory=FeedSettings, description="of a live session; not in the journal"
+    )
 
     slippage_bps: Decimal = Field(default=Decimal(2), ge=0)
     participation: Decimal = Field(default=Decimal("0.10"), gt=0, le=1)
@@ -143,7 +152,7 @@ class SessionSettings(BaseModel):
     def for_journal(self, spec: StrategySpec) -> dict[str, Any]:
         """Return all of it as JSON, with what the strategy brings along."""
         return {
-            **self.model_dump(mode="json"),
+            **self.model_dump(mode="json", exclude={"logs", "feed"}),
             "step_minutes": self.step_minutes or spec.step_minutes,
             "strategy_parameters": spec.parameters,
             "opening_cash": str(spec.opening_cash),

@@ -222,7 +222,7 @@ class Floor:
             price=found.price,
             commission=commission - row.commission,
             tax=fees.stamp_duty(value, duty),
-            executed_at=time_of(end),
+            executed_at=time_of(self._market.revealed(order.symbol, end)),
             venue=terms.instrument.exchange,
         )
         status: Literal["filled", "part_filled", "cancelled"] = "part_filled"

@@ -51,6 +51,9 @@ class SimMarket:
         ``time ->`` the trading date it belongs to.
     market_close
         ``trading date ->`` the end of its last bar, None on a closed day. Day orders expire then.
+    revealed
+        ``(symbol, end) ->`` when the bar that ended then became known, nanoseconds, `end` or
+        later: nobody can tell of an execution before.
     """
 
     bars: Mapping[str, Bars]
@@ -59,6 +62,7 @@ class SimMarket:
     settle_date: Callable[[date, int], date]
     trading_date: Callable[[datetime], date]
     market_close: Callable[[date], datetime | None]
+    revealed: Callable[[str, int], int] = lambda _symbol, end: end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,6 +55,13 @@ class Engine:
         Brings the local tables up to date after the close.
     opening
         What a new session starts from; it is not used when the journal already has one.
+    signal
+        Set by whoever has something for the loop; None: one of its own.
+
+    Attributes
+    ----------
+    turned_at
+        When the loop last came to its work, on the session's clock: its sign of life.
     """
 
     def __init__(
@@ -65,8 +72,9 @@ class Engine:
         workers: Workers,
         refill: Refill,
         opening: ev.SessionStarted,
+        signal: Signal | None = None,
     ) -> None:
-        self.core, self.signal = core, Signal()
+        self.core, self.signal = core, signal or Signal()
         self.inbox = Inbox(self.signal)
         self._feed, self._refill, self._opening = feed, refill, opening
         self._connection = ConnectionDesk(core)
@@ -88,6 +96,7 @@ class Engine:
         self._wanted: datetime | None = None  # when the loop asked to be called
         self._largest_gap = timedelta(0)
         self._next_pulse: datetime | None = None
+        self.turned_at: datetime | None = None
         self.stop_wanted = ""  # a signal handler may only set this
 
     def _kinds(self) -> dict[str, TaskKind]:
@@ -202,7 +211,7 @@ class Engine:
         core = self.core
         if core.state.ended:
             return None
-        now = core.clock.now()
+        now = self.turned_at = core.clock.now()
         if self._wanted is not None:
             self._largest_gap = max(self._largest_gap, now - self._wanted)
         if self.stop_wanted:
