@@ -7,12 +7,22 @@ before.
 from __future__ import annotations
 
 import hashlib
+import math
+from collections.abc import Iterator
 from datetime import datetime
+from decimal import Decimal
 from typing import Union
 
 import msgspec
 
-from qtkit.model.events import ALL_EVENTS, Entry
+from qtkit.model.events import (
+    ALL_EVENTS,
+    CommandReceived,
+    Entry,
+    Event,
+    SessionStarted,
+    StrategySaved,
+)
 
 __all__ = ["START", "decode", "digest", "encode"]
 
@@ -28,7 +38,8 @@ class _Line(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(_Line)
-_NO_NUMBERS = (b'"NaN"', b'"sNaN"', b'"Infinity"', b'"-Infinity"')
+_FREE_JSON = (SessionStarted, StrategySaved, CommandReceived)  # where JSON would say null for a NaN
+_LOOKS_ODD = (b'"NaN"', b'"sNaN"', b'"Infinity"', b'"-Infinity"')
 
 
 def encode(entry: Entry, link: str) -> bytes:
@@ -39,10 +50,29 @@ def encode(entry: Entry, link: str) -> bytes:
     ValueError
         If the event carries a NaN or an infinity: these are refused before they become history.
     """
-    line = _encoder.encode(_Line(entry.seq, entry.at, link, entry.event))
-    if any(bad in line for bad in _NO_NUMBERS):
-        raise ValueError(f"not a number in {type(entry.event).__name__}: {entry.event}")
+    event = entry.event
+    line = _encoder.encode(_Line(entry.seq, entry.at, link, event))
+    suspicious = isinstance(event, _FREE_JSON) or any(odd in line for odd in _LOOKS_ODD)
+    if suspicious and not all(map(_is_finite, _numbers_in(event))):
+        raise ValueError(f"not a number in {type(event).__name__}: {event}")
     return line + b"\n"
+
+
+def _is_finite(number: float | Decimal) -> bool:
+    return number.is_finite() if isinstance(number, Decimal) else math.isfinite(number)
+
+
+def _numbers_in(event: Event) -> Iterator[float | Decimal]:
+    """Yield every number in an event, however deep; text that looks like one is none."""
+    waiting = [msgspec.to_builtins(event, builtin_types=(Decimal,))]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, float | Decimal):
+            yield value
+        elif isinstance(value, dict):
+            waiting += value.values()
+        elif isinstance(value, list | tuple):
+            waiting += value
 
 
 def decode(line: bytes) -> tuple[Entry, str]:

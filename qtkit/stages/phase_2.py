@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from qtkit.core.verdict import Verdict, fail, ok, pending
@@ -216,7 +216,7 @@ def nothing_overlaps_itself(evidence: Evidence) -> Verdict:
 def a_slow_poll_delays_no_step(evidence: Evidence) -> Verdict:
     """A slow price poll delays no strategy step beyond budget."""
     budget = evidence.number("price_poll_delay_budget_seconds", 1)
-    polls = [(s, s.started.at, s.outcome.at if s.outcome else None)
+    polls = [(s, s.started.at, _worked_until(evidence, s))
              for s in at_work(evidence, _POLL) if s.started]  # fmt: skip
     steps = [s for s in evidence.tasks.values() if s.task == _STEP and not s.at_start]
     came = [(s, when) for s in steps if (when := _came_to(s)) is not None]
@@ -251,6 +251,14 @@ def a_slow_poll_delays_no_step(evidence: Evidence) -> Verdict:
         f"{counted(len(came), 'step')}, the latest {worst:.1f} s after its time{so_far(evidence)}; "
         f"the slowest poll took {longest:.1f} s"
     )
+
+
+def _worked_until(evidence: Evidence, story: TaskStory) -> datetime | None:
+    """Return when a task stopped working: at its outcome, or in the crash that took it away."""
+    begun = story.started.seq if story.started else 0
+    done = story.outcome
+    crashes = (d for d in evidence.downtimes if begun < d.line and not (done and done.seq < d.line))
+    return next((crash.since for crash in crashes), done.at if done else None)
 
 
 def _was_to_be_slow(evidence: Evidence) -> bool:

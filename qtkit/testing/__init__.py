@@ -1,4 +1,4 @@
-"""What tests of strategies and engines need: strategies by script, bars by hand, journals in memory."""
+"""What tests of strategies and engines need: strategies by script, bars by hand."""
 
 from qtkit.testing.prices import hand_made_bars, hand_made_data
 from qtkit.testing.strategies import ScriptedStrategy, scripted_spec

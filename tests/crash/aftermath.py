@@ -17,7 +17,7 @@ def known_of(recording: Recording) -> Known:
 
 
 def mistakes_of(recording: Recording, cut: Cut, place: Path, known: Known) -> list[str]:
-    """Cut, come back in `place`, live to the end, and return every mistake; `place` is left empty."""
+    """Cut, come back in `place`, live to the end, and return every mistake."""
     sent: list[str] = []
     run = come_back(recording, cut, place, sent)
     found = list(mistakes_after(run, place, Counter((*cut.sent, *sent)), known))

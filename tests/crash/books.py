@@ -1,4 +1,4 @@
-"""The broker's own book, read from its SQLite file by SQL alone: where expected values come from."""
+"""The broker's own book, read from its SQLite file by SQL alone: the expected values."""
 
 from __future__ import annotations
 

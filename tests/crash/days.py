@@ -74,7 +74,7 @@ def _calendar(overlay: Path) -> Calendar:
     return exchange_calendar("XSHG", overlay)
 
 
-def _plan(root: Path, day: date, **parts: Any) -> SimulationPlan:
+def _plan(root: Path, day: date, **parts: Any) -> SimulationPlan:  # noqa: ANN401 - of a plan
     overlay = _overlay(root)
     prices = {
         BANK: lambda n: 10.0 + 0.01 * n,

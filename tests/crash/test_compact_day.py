@@ -10,6 +10,7 @@ from qtkit.journal import read_journal
 from qtkit.model import events as ev
 from qtkit.model.events import ALL_EVENTS
 from tests.crash import days
+from tests.crash.aftermath import known_of, mistakes_of
 from tests.crash.power import (
     Recording,
     Way,
@@ -19,7 +20,6 @@ from tests.crash.power import (
     restored,
     return_plan,
 )
-from tests.crash.aftermath import known_of, mistakes_of
 from tests.crash.verdicts import GOOD
 
 PARTS = 4

@@ -132,7 +132,8 @@ def _fate(order_id: str, order: TheirOrder, entries: list[Entry]) -> Iterator[st
 
 
 def _has(entries: list[Entry], order_id: str, kinds: tuple[type[ev.Event], ...]) -> bool:
-    return any(isinstance(e.event, kinds) and e.event.order_id == order_id for e in entries)
+    told = (e.event for e in entries if isinstance(e.event, kinds))
+    return any(getattr(event, "order_id", None) == order_id for event in told)
 
 
 def _fills(entries: list[Entry], theirs: TheirBook) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
+from math import isfinite
 from typing import Any
 
 from qtkit.core.errors import ConfigError
@@ -69,7 +70,7 @@ class CommandDesk:
             ev.CommandReceived(
                 trading_date=core.state.today,
                 command=command.verb,
-                arguments=command.arguments,
+                arguments=_spelt(command.arguments),
                 by=command.by,
             )
         )
@@ -200,6 +201,12 @@ def _number(arguments: Mapping[str, Any], name: str, default: str | None = None)
     if not number.is_finite():
         raise ConfigError(f"{name} must be a number, was {found!r}")
     return number
+
+
+def _spelt(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return arguments as a journal takes them: what is no number is told as a word."""
+    odd = {n: str(v) for n, v in arguments.items() if isinstance(v, float) and not isfinite(v)}
+    return {**arguments, **odd}
 
 
 def _nothing(_: object) -> None:
