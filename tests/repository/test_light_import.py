@@ -33,14 +33,14 @@ print(json.dumps([loaded, threading.active_count()]))
 
 
 def _after_importing(module: str, folder: Path) -> tuple[set[str], int]:
-    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {name: value for name, value in os.environ.items() if "COV" not in name}
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", LOOK.format(module=module)],
         capture_output=True,
         text=True,
         check=True,
         cwd=folder,
-        env=environment,
+        env={**environment, "PYTHONDONTWRITEBYTECODE": "1"},
     )
     assert done.stderr == ""
     modules, threads = json.loads(done.stdout)
