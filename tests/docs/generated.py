@@ -47,6 +47,8 @@ def glossary() -> str:
         )
         for reason in GLOSSARY.values()
     ]
+    if not all(reason.exists for reason in GLOSSARY.values()):
+        lines += ["", "A reserved reason has its name already; this version does not produce it."]
     return "\n".join(lines)
 
 
