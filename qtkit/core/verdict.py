@@ -69,7 +69,7 @@ class Verdict:
     @property
     def allows(self) -> bool:
         """Whether money may move on this verdict."""
-        return self.status in {Status.PASS, Status.WARN}
+        return self.status is Status.PASS or self.status is Status.WARN
 
     def named(self, rule: str) -> Verdict:
         """Return the same judgement under a rule id."""

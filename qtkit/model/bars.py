@@ -35,7 +35,9 @@ def time_of(when: int) -> datetime:
     >>> time_of(60_000_000_000).isoformat()
     '1970-01-01T00:01:00+00:00'
     """
-    return _EPOCH + timedelta(microseconds=when // 1_000)
+    seconds, rest = divmod(when, 1_000_000_000)
+    at = datetime.fromtimestamp(seconds, UTC)
+    return at if not rest else at + timedelta(microseconds=rest // 1_000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,9 @@ from qtkit.trading.engine.snapshots import Snapshot, SnapshotDesk
 __all__ = ["StepDesk", "state_digest"]
 
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, allow_nan=False, separators=(",", ":"))
+
+
 def state_digest(state: Mapping[str, Any]) -> str:
     """Return the sha256 of a strategy's state, hex.
 
@@ -30,7 +33,7 @@ def state_digest(state: Mapping[str, Any]) -> str:
         If the state is no JSON object of finite numbers.
     """
     try:
-        text = json.dumps(state, sort_keys=True, allow_nan=False, separators=(",", ":"))
+        text = _CANONICAL.encode(state)
     except (TypeError, ValueError) as error:
         raise StrategyError(
             f"state() must return a JSON object of finite numbers: {error}"

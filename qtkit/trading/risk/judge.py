@@ -68,10 +68,10 @@ def judge(request: OrderRequest, view: RiskView, rules: Iterable[Rule]) -> Judge
     Judgement
         Every rule's verdict, also after the first refusal.
     """
-    asked = [_answer(rule, request, view) for rule in rules]
-    verdicts = (request_is_well_formed(request, view), *asked)
-    if not asked or not all(verdict.allows for verdict in verdicts):
-        return Judgement(verdicts=verdicts, permit=None)
+    verdicts = [request_is_well_formed(request, view)]
+    verdicts += [_answer(rule, request, view) for rule in rules]
+    if len(verdicts) == 1 or not all(verdict.allows for verdict in verdicts):
+        return Judgement(verdicts=tuple(verdicts), permit=None)
     permit = Permit(
         order_id=request.order_id,
         symbol=request.symbol,
@@ -81,7 +81,7 @@ def judge(request: OrderRequest, view: RiskView, rules: Iterable[Rule]) -> Judge
         reducing=reduces(request, view),
         seal=_SEAL,
     )
-    return Judgement(verdicts=verdicts, permit=permit)
+    return Judgement(verdicts=tuple(verdicts), permit=permit)
 
 
 def _answer(rule: Rule, request: OrderRequest, view: RiskView) -> Verdict:
