@@ -24,7 +24,7 @@ _KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name":
 
 def executed(path: Path) -> nbformat.NotebookNode:
     """Return a notebook with fresh outputs, tidied."""
-    notebook = nbformat.read(path, as_version=4)
+    notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
     with TemporaryDirectory(prefix="qtkit-notebooks-") as outputs:
         os.environ["QTKIT_OUTPUTS"] = outputs
         client = NotebookClient(
@@ -37,21 +37,26 @@ def executed(path: Path) -> nbformat.NotebookNode:
 
 def tidied(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """Return a notebook without what differs from run to run."""
-    notebook.metadata = nbformat.from_dict({"kernelspec": _KERNEL, "language_info": {"name": "python"}})
+    told = {"kernelspec": _KERNEL, "language_info": {"name": "python"}}
+    notebook.metadata = _node(told)
     for cell in notebook.cells:
         tags = cell.metadata.get("tags", [])
-        cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
+        cell.metadata = _node({"tags": tags} if tags else {})
         for output in cell.get("outputs", []):
             if "nbval-ignore-output" in tags:
                 output.get("data", {}).pop(REPORT_MIME, None)
     return notebook
 
 
+def _node(values: dict[str, Any]) -> Any:  # noqa: ANN401 - nbformat has no types
+    return nbformat.from_dict(values)  # type: ignore[no-untyped-call]
+
+
 def main(names: list[str]) -> None:
     """Rewrite the named notebooks, or all."""
     paths: list[Any] = [NOTEBOOKS / name for name in names] or sorted(NOTEBOOKS.glob("*.ipynb"))
     for path in paths:
-        nbformat.write(executed(path), path)
+        nbformat.write(executed(path), path)  # type: ignore[no-untyped-call]
         print(f"rewritten: {path.name}")  # noqa: T201 - a command's answer
 
 
