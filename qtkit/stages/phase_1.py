@@ -147,8 +147,7 @@ def everything_was_let_go(evidence: Evidence) -> Verdict:
             "a journal cannot show threads and open files: the process that stops has to count them"
         )
     return ok(
-        f"no thread and no file left open, {took or 0.0:.1f} s after the stop (allowed "
-        f"{budget:.0f} s)",
+        f"no thread and no file is left open; the stop took less than the {budget:.0f} s allowed",
         lines=[end.seq],
     )
 
