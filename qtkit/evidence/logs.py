@@ -63,6 +63,7 @@ class LogStory:
     lives: list[list[Told]] = field(default_factory=lambda: [[]])
     skips: list[list[Told]] = field(default_factory=lambda: [[]])
     troubles: list[Told] = field(default_factory=list)
+    returns: list[str] = field(default_factory=list)  # journal lines found at each return
     lines: int = 0
 
 
@@ -107,14 +108,22 @@ def _take(story: LogStory, parts: list[str], wanted: str) -> None:
         story.skips[-1].append((story.lines, value_in(parts[3], "skip_reason")))
     verb, _, rest = parts[3].rstrip("\n").partition(" ")
     if verb == "session_resumed":
-        story.lives.append([])
-        story.skips.append([])
+        _come_back(story, value_in(rest, "entries"))
         return
     keys = _KEYS.get(verb)
     if keys is not None and (parts[0].startswith(wanted) or _is_start(verb, rest)):
         story.lives[-1].append((story.lines, _told(verb, (value_in(rest, k) for k in keys))))
     elif verb == "internal_error" and parts[0].startswith(wanted):
         story.troubles.append((story.lines, f"{verb} {rest}"))
+
+
+def _come_back(story: LogStory, entries: str) -> None:
+    """Begin another life; a return that a crash cut off before its own line is told once."""
+    if story.returns[-1:] == [entries] and not story.lives[-1]:
+        return
+    story.returns.append(entries)
+    story.lives.append([])
+    story.skips.append([])
 
 
 def _is_start(verb: str, rest: str) -> bool:

@@ -364,13 +364,13 @@ def _odd_lines(evidence: Evidence) -> Iterator[tuple[int, str]]:
 @check("0.6", "sys.log tells the same story", needs={Capability.SYS_LOG})
 def log_tells_the_same_story(evidence: Evidence) -> Verdict:
     """sys.log has one line for the schedule, each status change, queued task and outcome."""
-    told = _lived(journal_story(evidence))
+    told = journal_story(evidence)
     total = sum(len(life) for life in told)
     if not total:
         return not_yet(evidence, "there is no schedule and no task", fix="start the session")
     if evidence.log is None:
         return fail("there is no sys.log", fix="look at the folder: disk full, or rights missing?")
-    lives = _lived(evidence.log.lives)
+    lives = evidence.log.lives
     if len(lives) != len(told):
         return fail(
             f"sys.log tells of {len(lives) - 1} returns after a crash, the journal of "
@@ -384,11 +384,6 @@ def log_tells_the_same_story(evidence: Evidence) -> Verdict:
             sentence, lines = difference
             return fail(sentence, fix="read sys.log around this line", lines=lines)
     return ok(f"sys.log tells the same {total} things in the same order{so_far(evidence)}")
-
-
-def _lived(lives: list[list[Told]]) -> list[list[Told]]:
-    """Return the lives that tell of something: one that was cut off at once may not be told of."""
-    return [life for life in lives if life]
 
 
 def _first_difference(

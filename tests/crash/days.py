@@ -117,7 +117,11 @@ def clean_day(root: Path) -> SimulationPlan:
     return _plan(
         root,
         SHORT,
-        settings={"doubt_grace_seconds": 30},
+        settings={
+            "doubt_grace_seconds": 30,
+            "split_strategy_prepare": True,
+            "prepare_lead_seconds": 60,
+        },
         commands=(
             _command("09:36:30", "pause"),
             _command("09:37:30", "resume"),
@@ -186,6 +190,8 @@ def ugly_day(root: Path) -> SimulationPlan:
             _command("09:32:00", "fly"),
             _command("09:33:00", "cancel_task", task_id="20260305-acquire_live_price-094500"),
             _command("09:40:30", "cancel", order_id="q000004"),
+            _command("09:42:10", "diagnose"),
+            _command("09:42:20", "gate"),
         ),
         feed_faults=(
             Silence(start=at("09:40"), end=at("09:40:01"), fails=True),

@@ -79,6 +79,8 @@ def mistakes_after(
 def _skips(evidence: Evidence) -> Iterator[str]:
     """Yield it if a cut cost more than the step before it and the one in the dark."""
     steps = [e.event for e in evidence.of(ev.TaskSkipped) if e.event.task == "run_strategy"]
+    if not evidence.of(ev.SessionResumed):
+        return  # a new session after the end of the old one
     lost = [s for s in steps if s.skip_reason in {"missed", "restart"}]
     if len(lost) > _STEPS_LOST:
         yield f"{len(lost)} steps were lost: {[s.task_id for s in lost]}"

@@ -155,6 +155,8 @@ class Engine:
             raise JournalCorrupt(
                 "the journal's session has ended; start a new session, it gets a journal of its own"
             )
+        # said before it is written, so that no written return is missing in the log
+        core.log.say("session_resumed", entries=core.journal.seq)
         core.record(
             ev.SessionResumed(
                 trading_date=core.state.today,
@@ -163,7 +165,6 @@ class Engine:
                 doubtful=tuple(core.state.ledger.orders),
             )
         )
-        core.log.say("session_resumed", entries=core.journal.seq)
         self._gate_due = "restart"
         if isinstance(last.event, ev.CommandReceived):
             self._commands.give_up(last.event)
