@@ -8,13 +8,15 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from qtkit.adapters.planning import plan_of, replay_plan
+from qtkit.adapters.listening import OverheardBroker
+from qtkit.adapters.planning import misreports_of, plan_of, replay_plan
 from qtkit.adapters.signalled import facts_of, request_json
+from qtkit.adapters.site import Site
 from qtkit.core.clock import stopwatch
 from qtkit.core.errors import ConfigError, InvariantBroken
 from qtkit.core.folders import AccountFolder, SessionFolder
@@ -23,15 +25,6 @@ from qtkit.evidence.scenario import ALL_CAPABILITIES, Capability, RunFacts, Scen
 from qtkit.journal import read_journal, summarise
 from qtkit.model.events import CommandReceived, Entry, SessionStarted, StopRequested
 from qtkit.trading.assemble import SimulatedRun, SimulationPlan, simulate_in
-from qtkit.trading.brokers.protocol import (
-    AccountReport,
-    Ack,
-    BrokerEvent,
-    BrokerFill,
-    BrokerOrder,
-    Order,
-)
-from qtkit.trading.brokers.simulator import SimBroker
 from qtkit.trading.engine.inbox import Command
 from qtkit.trading.engine.signals import stop_on_signals
 from qtkit.trading.strategy.contract import StrategySpec
@@ -97,14 +90,20 @@ def live_through(scenario: Scenario, spec: StrategySpec, folder: SessionFolder) 
     A scenario that ends by a signal sends it to this very process.
     """
     account = AccountFolder(folder.path / "account")
-    told = list[str]()
-    plan = replace(plan_of(scenario, spec), wrap_broker=lambda broker: _Overheard(broker, told))
+    told, lies = list[str](), misreports_of(scenario, spec)
+    plan = replace(
+        plan_of(scenario, spec), wrap_broker=lambda broker: OverheardBroker(broker, told, lies)
+    )
     if scenario.inputs is not None:
         plan = replace(replay_plan(plan, scenario.inputs), wrap_broker=plan.wrap_broker)
+    site = Site(scenario, folder, account)
+    site.live_before(plan)
+    plan = replace(plan, commands=(*plan.commands, *site.cues(spec)))
     if scenario.stop_reason != "stop":
         plan = _signalled(plan)
     before = _toolkit_threads()
-    run, since_stop = _run_with_cuts(plan, scenario, folder, account)
+    run, since_stop = _run_with_cuts(plan, scenario, site)
+    site.clear()
     return RunFacts(
         threads_alive=tuple(sorted(_toolkit_threads() - before)),
         open_files=_open_files(folder.path),
@@ -116,16 +115,13 @@ def live_through(scenario: Scenario, spec: StrategySpec, folder: SessionFolder) 
 
 
 def _run_with_cuts(
-    plan: SimulationPlan,
-    scenario: Scenario,
-    folder: SessionFolder,
-    account: AccountFolder,
+    plan: SimulationPlan, scenario: Scenario, site: Site
 ) -> tuple[SimulatedRun, float | None]:
     """Run a plan, losing power as told and coming back, and time its stop."""
-    watching = _Watching(scenario)
+    watching = _Watching(scenario, site)
     plan = replace(plan, journal_observer=watching)
     while True:
-        run = simulate_in(plan, folder, account)
+        run = simulate_in(plan, site.folder, site.account)
         try:
             with stop_on_signals(run.engine):
                 run.run()
@@ -146,9 +142,13 @@ def _signalled(plan: SimulationPlan) -> SimulationPlan:
 
 
 class _Watching:
-    """Looks at every entry as it is written: cuts the power, sends the signal, times the stop."""
+    """Looks at every entry as it is written: cuts the power, sends the signal, times the stop.
 
-    def __init__(self, scenario: Scenario) -> None:
+    It also gives the site its cues.
+    """
+
+    def __init__(self, scenario: Scenario, site: Site) -> None:
+        self._site = site
         self._cuts, self._ending = list(scenario.power_cuts), scenario.stop_reason
         self._seen = Counter[str]()
         self._stop: Callable[[], float] | None = None
@@ -162,6 +162,7 @@ class _Watching:
             self._stop = stopwatch()
         if isinstance(entry.event, CommandReceived) and entry.event.by == _SIGNALLER:
             os.kill(os.getpid(), signal.Signals[self._ending])
+        self._site.hear(entry.event)
         for cut in self._cuts:
             if cut.after == kind and self._seen[kind] == cut.nth:
                 self._cuts.remove(cut)
@@ -208,49 +209,3 @@ def _successor(plan: SimulationPlan, run: SimulatedRun, account: AccountFolder) 
     simulate_in(again, folder, account).run()
     opening: SessionStarted = next(iter(read_journal(folder.journal))).event
     return opening
-
-
-class _Overheard:
-    """A simulated broker, with a list of the fills it told."""
-
-    def __init__(self, broker: SimBroker, told: list[str]) -> None:
-        self._broker, self._told = broker, told
-        self.name = broker.name
-
-    def connect(self) -> None:
-        """Pass on."""
-        self._broker.connect()
-
-    def submit(self, order: Order) -> Ack:
-        """Pass on."""
-        return self._broker.submit(order)
-
-    def cancel(self, order_id: str) -> Ack:
-        """Pass on."""
-        return self._broker.cancel(order_id)
-
-    def poll_fills(self) -> Sequence[BrokerEvent]:
-        """Pass on, and note the fills."""
-        news = self._broker.poll_fills()
-        self._told.extend(item.fill_id for item in news if isinstance(item, BrokerFill))
-        return news
-
-    def find(self, order_id: str) -> BrokerOrder | None:
-        """Pass on."""
-        return self._broker.find(order_id)
-
-    def account(self) -> AccountReport:
-        """Pass on."""
-        return self._broker.account()
-
-    def close(self) -> None:
-        """Pass on."""
-        self._broker.close()
-
-    def confirm(self) -> None:
-        """Pass on."""
-        self._broker.confirm()
-
-    def next_event_at(self) -> datetime | None:
-        """Pass on."""
-        return self._broker.next_event_at()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from qtkit.adapters.listening import MISREPORTS, Misreport
 from qtkit.adapters.variations import variation
 from qtkit.core.calendars import Calendar, exchange_calendar
 from qtkit.core.errors import ConfigError
@@ -24,7 +25,7 @@ from qtkit.trading.market_data import MarketData
 from qtkit.trading.settings import SessionSettings
 from qtkit.trading.strategy.contract import StrategySpec
 
-__all__ = ["plan_of", "replay_plan"]
+__all__ = ["LocalTimes", "misreports_of", "plan_of", "replay_plan"]
 
 _ONE_SECOND = timedelta(seconds=1)
 
@@ -38,7 +39,7 @@ def plan_of(scenario: Scenario, spec: StrategySpec) -> SimulationPlan:
         If the scenario asks for what our engine does not have.
     """
     calendar = exchange_calendar(spec.exchange)
-    when = _Local(scenario, calendar)
+    when = LocalTimes(scenario, calendar)
     settings = SessionSettings.model_validate({"seed": scenario.seed, **dict(scenario.settings)})
     return SimulationPlan(
         spec=spec,
@@ -49,11 +50,15 @@ def plan_of(scenario: Scenario, spec: StrategySpec) -> SimulationPlan:
         stop=when.on_last_day(scenario.stop_at) if scenario.stop_at else None,
         stop_reason=scenario.stop_reason if scenario.stop_at else "end_of_data",
         commands=tuple(
-            (when.at(c.at), Command(verb=c.verb, arguments=dict(c.arguments), by="scenario"))
+            (when.at(c.at, c.day), Command(verb=c.verb, arguments=dict(c.arguments), by="scenario"))
             for c in scenario.commands
         ),
         broker_faults=broken.FaultScript(
-            faults=tuple(_broker_fault(f, when, spec) for f in scenario.broker_faults)
+            faults=tuple(
+                _broker_fault(f, when, spec)
+                for f in scenario.broker_faults
+                if f.kind not in MISREPORTS
+            )
         ),
         feed_faults=tuple(_feed_faults(scenario.feed_faults, when, spec)),
         work_seconds=_slowness(scenario.feed_faults),
@@ -61,31 +66,40 @@ def plan_of(scenario: Scenario, spec: StrategySpec) -> SimulationPlan:
     )
 
 
-class _Local:
+def misreports_of(scenario: Scenario, spec: StrategySpec) -> tuple[Misreport, ...]:
+    """Return what the broker says wrong about orders, and when."""
+    when = LocalTimes(scenario, exchange_calendar(spec.exchange))
+    lies = (fault for fault in scenario.broker_faults if fault.kind in MISREPORTS)
+    return tuple(
+        Misreport(fault=fault, start=when.window(fault)[0], until=when.window(fault)[1])
+        for fault in lies
+    )
+
+
+class LocalTimes:
     """Local times of a scenario as UTC."""
 
     def __init__(self, scenario: Scenario, calendar: Calendar) -> None:
         self._scenario, self._calendar = scenario, calendar
 
-    def at(self, moment: time) -> datetime:
-        """Return a time of the first day."""
+    def at(self, moment: time, days_on: int = 0) -> datetime:
+        """Return a time of a day, so many trading dates after the first."""
         day = self._scenario.day
+        for _ in range(days_on):
+            day = self._calendar.next_session(day)
         return datetime.combine(day, moment, tzinfo=self._calendar.zone).astimezone(UTC)
 
     def on_last_day(self, moment: time) -> datetime:
         """Return a time of the last day."""
-        day = self._scenario.day
-        for _ in range(self._scenario.days - 1):
-            day = self._calendar.next_session(day)
-        return datetime.combine(day, moment, tzinfo=self._calendar.zone).astimezone(UTC)
+        return self.at(moment, self._scenario.days - 1)
 
     def window(self, fault: Fault) -> tuple[datetime, datetime | None]:
         """Return when a fault begins and ends."""
-        start = self.at(fault.start or time(0, 0))
-        return start, self.at(fault.end) if fault.end else None
+        start = self.at(fault.start or time(0, 0), fault.day)
+        return start, self.at(fault.end, fault.day) if fault.end else None
 
 
-def _broker_fault(fault: Fault, when: _Local, spec: StrategySpec) -> broken.Fault:
+def _broker_fault(fault: Fault, when: LocalTimes, spec: StrategySpec) -> broken.Fault:
     order = fault.order or 1
     start, until = when.window(fault)
     symbol = fault.symbol or spec.symbols[0]
@@ -103,6 +117,9 @@ def _broker_fault(fault: Fault, when: _Local, spec: StrategySpec) -> broken.Faul
         "position_off": broken.PositionOff(
             start=start, until=until, symbol=symbol, quantity=fault.amount or Decimal(100)
         ),
+        "clock_off": broken.ClockOff(
+            start=start, until=until, seconds=float(fault.amount or Decimal(60))
+        ),
         "unmatched_fill": broken.UnmatchedFill(
             at=start,
             order_id=f"q{fault.order:06d}" if fault.order else "x000001",
@@ -112,12 +129,13 @@ def _broker_fault(fault: Fault, when: _Local, spec: StrategySpec) -> broken.Faul
         ),
     }
     if fault.kind not in makers:
-        raise ConfigError(f"no broker fault {fault.kind!r}; there are {', '.join(makers)}")
+        known = ", ".join((*makers, *sorted(MISREPORTS)))
+        raise ConfigError(f"no broker fault {fault.kind!r}; there are {known}")
     return makers[fault.kind]
 
 
 def _feed_faults(
-    faults: Sequence[Fault], when: _Local, spec: StrategySpec
+    faults: Sequence[Fault], when: LocalTimes, spec: StrategySpec
 ) -> Iterator[recorded.Fault]:
     for fault in faults:
         start, until = when.window(fault)
@@ -130,26 +148,31 @@ def _feed_faults(
                 yield recorded.Absent(symbol=symbol)
             case "not_a_number":
                 yield recorded.NotANumber(symbol=symbol, end=start)
-            case "slow":
+            case "slow" | "slow_preparation":
                 pass  # the worker is slow, not the feed
             case _:
                 raise ConfigError(
                     f"no feed fault {fault.kind!r}; there are silent, raising, no_data, "
-                    "not_a_number, slow"
+                    "not_a_number, slow, slow_preparation"
                 )
 
 
-def _slowness(faults: Sequence[Fault]) -> Any:  # noqa: ANN401 - a function of a task id
-    """Return how long the worker of a price poll takes, by the local time in the task's id."""
-    slow = [fault for fault in faults if fault.kind == "slow"]
+_SLOW = {"slow": "acquire_live_price", "slow_preparation": "prepare_strategy"}
+
+
+def _slowness(faults: Sequence[Fault]) -> Callable[[str], float]:
+    """Return how long a worker takes, by the task and the local time in the task's id."""
+    slow = [fault for fault in faults if fault.kind in _SLOW]
 
     def seconds_of(task_id: str) -> float:
-        _, _, rest = task_id.partition("-acquire_live_price-")
-        if not rest:
-            return 0.0
-        moment = datetime.strptime(rest, "%H%M%S").time()  # noqa: DTZ007 - a time of day
+        _, task, moment = task_id.split("-")
+        if not moment.isdigit():
+            return 0.0  # asked for by hand
+        at = datetime.strptime(moment, "%H%M%S").time()  # noqa: DTZ007 - a time of day
         for fault in slow:
-            if (fault.start or time.min) <= moment < (fault.end or time.max):
+            if _SLOW[fault.kind] == task and (fault.start or time.min) <= at < (
+                fault.end or time.max
+            ):
                 return float(fault.amount or 30)
         return 0.0
 

@@ -53,8 +53,32 @@ class _Failing(_Wrapped):
         return super().decide(view, prepared)
 
 
+class _SlowToPrepare(_Wrapped):
+    """Takes its time to prepare, and none to decide."""
+
+    def prepare(self, view: View) -> Prepared:
+        """Prepare as the inner one, late."""
+        self._clock.advance(self._seconds)
+        return self._inner.prepare(view)
+
+    def decide(self, view: View, prepared: Prepared) -> Iterable[Intent]:
+        """Decide as the inner one."""
+        return self._inner.decide(view, prepared)
+
+
+class _Stateless(_Wrapped):
+    """Cannot tell its state."""
+
+    def state(self) -> JsonObject:
+        """Raise."""
+        raise ZeroDivisionError("planted: the strategy cannot tell its state")
+
+
 def variation(name: str) -> Wrap:
-    """Return what makes a variation: ``reference``, ``slow:<seconds>`` or ``failing``.
+    """Return what makes a variation.
+
+    There are ``reference``, ``slow:<seconds>``, ``slow_prepare:<seconds>``, ``failing`` and
+    ``stateless``.
 
     Raises
     ------
@@ -66,6 +90,12 @@ def variation(name: str) -> Wrap:
         return lambda strategy, _: strategy
     if kind == "failing":
         return lambda strategy, clock: _Failing(strategy, clock, 0.0)
-    if kind == "slow" and number.replace(".", "", 1).isdigit():
-        return lambda strategy, clock: _Wrapped(strategy, clock, float(number))
-    raise ConfigError(f"no variation {name!r}; there are reference, slow:<seconds>, failing")
+    if kind == "stateless":
+        return lambda strategy, clock: _Stateless(strategy, clock, 0.0)
+    made = {"slow": _Wrapped, "slow_prepare": _SlowToPrepare}.get(kind)
+    if made is not None and number.replace(".", "", 1).isdigit():
+        return lambda strategy, clock: made(strategy, clock, float(number))
+    raise ConfigError(
+        f"no variation {name!r}; there are reference, slow:<seconds>, slow_prepare:<seconds>, "
+        "failing, stateless"
+    )

@@ -48,19 +48,23 @@ class Capability(StrEnum):
     GATE = "gate"
 
 
-ALL_CAPABILITIES = frozenset(Capability) - {Capability.SNAPSHOTS, Capability.GATE}
+ALL_CAPABILITIES = frozenset(Capability)
 """What a session folder of our own shows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """Something that goes wrong on purpose, at the broker or at the feed.
+    """Something that goes wrong on purpose, at the broker, at the feed, or around the session.
 
     Broker faults of one order name its number in the session; faults of a time name `start` and
     `end`, local times of the exchange. Kinds: ``reject``, ``timeout_arrived``, ``timeout_lost``,
     ``later``, ``repeat``, ``reorder``, ``fill_after_cancel``, ``cancel_refused``,
-    ``unmatched_fill``, ``disconnect``, ``cash_off``, ``position_off``; for the feed ``silent``,
-    ``raising``, ``slow``, ``no_data``, ``not_a_number``.
+    ``unmatched_fill``, ``disconnect``, ``cash_off``, ``position_off``, ``clock_off``,
+    ``stray_order`` (the broker lists an order that is not ours), ``hidden_order`` (it does not list
+    one that is), ``nameless_order`` (it accepts one without an id of its own); for the feed
+    ``silent``, ``raising``, ``slow``, ``slow_preparation``, ``no_data``, ``not_a_number``; around
+    the session ``kill_file``, ``unwritable``, ``unreconciled`` (the account's session before this
+    one) and ``grown_orders`` (since then).
     """
 
     kind: str
@@ -69,15 +73,17 @@ class Fault:
     end: time | None = None
     symbol: str = ""
     amount: Decimal | None = None  # shares, seconds or account currency, by kind
+    day: int = 0  # of its times: trading dates after the scenario's first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """An operator's command at a local time of the scenario's first day."""
+    """An operator's command at a local time of one of the scenario's days."""
 
     at: time
     verb: str
     arguments: tuple[tuple[str, str], ...] = ()
+    day: int = 0  # trading dates after the scenario's first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +114,8 @@ class Scenario:
     settings: tuple[tuple[str, str | int | float], ...] = ()  # what differs from the defaults
     broker_faults: tuple[Fault, ...] = ()
     feed_faults: tuple[Fault, ...] = ()
-    strategy: str = "reference"  # "slow:<seconds>", "failing"
+    site_faults: tuple[Fault, ...] = ()  # around the session: its folder, its account, its past
+    strategy: str = "reference"  # "slow:<seconds>", "slow_prepare:<seconds>", "failing", ...
     seed: int = 7
     power_cuts: tuple[PowerCut, ...] = ()
     replays: str = ""  # name of a scenario whose recorded inputs are fed in again

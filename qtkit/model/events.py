@@ -305,7 +305,7 @@ class GateJudged(Event, frozen=True, kw_only=True, gc=False):
     """The gate was judged, by all its checks."""
 
     mode: str  # off, warn, block
-    occasion: str  # start, restart, day, reconnect, demand
+    occasion: str  # start, restart, prices, day, reconnect, demand
     verdicts: tuple[Verdict, ...]
     open: bool  # whether no check failed
 

@@ -16,7 +16,7 @@ from qtkit.core.errors import (
     DataError,
     StrategyError,
 )
-from qtkit.core.verdict import Status, Verdict, error, fail, ok, skip, warn
+from qtkit.core.verdict import Status, Verdict, error, fail, ok, pending, skip, warn
 from qtkit.model import events as ev
 from qtkit.model.bars import nanos
 from qtkit.trading.brokers.protocol import AccountReport
@@ -34,9 +34,16 @@ class GateDesk:
 
     def __init__(self, core: EngineCore) -> None:
         self._core = core
+        self._polled = False  # whether a price poll of this life has come back
+        self._waits = False  # whether the last judgement could not know the prices yet
+
+    def hear(self) -> bool:
+        """Take note that a price poll came back; return whether a judgement waited for it."""
+        waited, self._polled, self._waits = self._waits, True, False
+        return waited
 
     def judge(self, occasion: str) -> tuple[Verdict, ...]:
-        """Judge all checks; occasions are start, restart, day, reconnect and demand."""
+        """Judge all checks; occasions are start, restart, prices, day, reconnect and demand."""
         core = self._core
         verdicts = (
             self._strategy(),
@@ -104,6 +111,11 @@ class GateDesk:
         day = core.state.today or self._date()
         blank = [s for s in core.strategy_symbols if core.close_before(s, day) is None]
         stale = sorted(set(core.strategy_symbols) - self._fresh())
+        self._waits = bool(stale) and not self._polled
+        if self._waits and not blank:
+            return pending(
+                "no price poll has come back yet", fix="wait: it is judged again with the first"
+            ).named("gate.data")
         if blank or stale:
             told = [f"no last close for {', '.join(blank)}"] if blank else []
             told += [f"no fresh price for {', '.join(stale)}"] if stale else []

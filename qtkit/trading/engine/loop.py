@@ -296,6 +296,7 @@ class Engine:
             return
         if core.state.today is not None:
             self._leave_day()
+        self._snapshots.forget()
         self._know_segments(date_now)
         closes = {s: core.close_before(s, date_now) for s in core.strategy_symbols}
         core.record(
@@ -406,6 +407,8 @@ class Engine:
         if not isinstance(result, dict):
             raise InvariantBroken(f"a feed returns a dict of bars, was {type(result).__name__}")
         self._steps.take_bars(result)
+        if self._gate.hear():
+            self._judge_gate("prices")
 
     def _run_step(self, task: ev.PlannedTask) -> None:
         if task.step is None:

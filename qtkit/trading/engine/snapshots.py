@@ -7,14 +7,17 @@ import json
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from qtkit.core.errors import StrategyError
+from qtkit.core.errors import InvariantBroken, StrategyError
 from qtkit.model import events as ev
 from qtkit.trading.engine.core import EngineCore
 from qtkit.trading.engine.history import EngineView
 from qtkit.trading.engine.objection import Objection
 from qtkit.trading.engine.workers import Job
+from qtkit.trading.ledger.ledger import Ledger
 
 __all__ = ["Snapshot", "SnapshotDesk", "prepared_json"]
+
+_ON_TIME = timedelta(seconds=1)  # a step that starts within it of its due is on time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +33,7 @@ class _Taken:
     task: ev.PlannedTask
     taken_at: datetime
     prepared: object
+    text: str  # the same as JSON
 
 
 def prepared_json(prepared: object) -> str:
@@ -58,28 +62,44 @@ class SnapshotDesk:
     def on_the_spot(self) -> Snapshot:
         """Prepare within the step itself; even then there is no price of "now" in it."""
         core = self._core
-        return Snapshot(prepared=core.strategy.prepare(_blind(core, core.view)), digest="")
+        view = _blind(core, core.view, core.state.ledger)
+        return Snapshot(prepared=core.strategy.prepare(view), digest="")
 
     def job(self, task: ev.PlannedTask) -> Job:
-        """Return a preparation that a worker can do: it sees the bars of this moment only."""
+        """Return a preparation that a worker can do: it sees bars and book of this moment only."""
         core, taken_at = self._core, self._core.clock.now()
-        frozen = core.history.frozen()
-        view = _blind(core, EngineView(core.strategy_symbols, frozen, core.state.ledger))
-        return lambda: _Taken(task=task, taken_at=taken_at, prepared=core.strategy.prepare(view))
+        if self._is_taken(task):
+            return lambda: None
+        still = Ledger.opened(core.state.ledger.book())
+        view = _blind(core, EngineView(core.strategy_symbols, core.history.frozen(), still), still)
+        return lambda: self._prepare(task, taken_at, view)
 
     def act(self, task: ev.PlannedTask) -> None:
         """Prepare a step on the engine's own thread."""
         core, taken_at = self._core, self._core.clock.now()
-        prepared = core.strategy.prepare(_blind(core, core.view))
-        self.take(_Taken(task=task, taken_at=taken_at, prepared=prepared))
+        if not self._is_taken(task):
+            view = _blind(core, core.view, core.state.ledger)
+            self.take(self._prepare(task, taken_at, view))
+
+    def _prepare(self, task: ev.PlannedTask, taken_at: datetime, view: EngineView) -> _Taken:
+        prepared = self._core.strategy.prepare(view)
+        text = prepared_json(prepared)
+        return _Taken(task=task, taken_at=taken_at, prepared=prepared, text=text)
+
+    def _is_taken(self, task: ev.PlannedTask) -> bool:
+        """Whether a power cut came between a snapshot and the end of its preparation."""
+        step = -1 if task.step is None else task.step
+        taken = self._core.state.snapshots.get(step)
+        return taken is not None and self._read_back(step, taken) is not None
 
     def take(self, result: object) -> None:
-        """Keep a snapshot: on disk, in the journal, and at hand."""
+        """Keep a snapshot: on disk, in the journal, and at hand; None: it is kept already."""
+        if result is None:
+            return
         if not isinstance(result, _Taken):
-            raise StrategyError(f"a preparation brings a snapshot, was {type(result).__name__}")
+            raise InvariantBroken(f"a preparation brings a snapshot, was {type(result).__name__}")
         core, task = self._core, result.task
-        text = prepared_json(result.prepared)
-        digest = hashlib.sha256(text.encode()).hexdigest()
+        digest = hashlib.sha256(result.text.encode()).hexdigest()
         step = -1 if task.step is None else task.step
         core.files.write_snapshot(
             self._name(step),
@@ -89,7 +109,7 @@ class SnapshotDesk:
                 "task_id": task.task_id,
                 "taken_at": result.taken_at.isoformat(),
                 "digest": digest,
-                "prepared": json.loads(text),
+                "prepared": json.loads(result.text),
             },
         )
         due = next((t.due for t in core.state.plan.values() if _runs(t, step)), task.due)
@@ -128,10 +148,12 @@ class SnapshotDesk:
         self._kept.clear()
 
     def _age(self, task: ev.PlannedTask, taken: ev.SnapshotTaken) -> timedelta:
-        """Return a snapshot's age when its step came due, or when it starts, if that took long."""
-        now, patience = self._core.clock.now(), self._core.settings.price_wait_seconds
-        in_time = now - task.due <= timedelta(seconds=patience)
-        return (task.due if in_time else now) - taken.taken_at
+        """Return a snapshot's age when its step came due, or when it starts, if that is late.
+
+        A limit that equals the lead would else refuse every step, for the moment it takes to start.
+        """
+        now = self._core.clock.now()
+        return (task.due if now - task.due <= _ON_TIME else now) - taken.taken_at
 
     def _read_back(self, step: int, taken: ev.SnapshotTaken) -> Snapshot | None:
         """Return what a life before this one prepared, if it is what the journal says."""
@@ -151,9 +173,9 @@ def _runs(task: ev.PlannedTask, step: int) -> bool:
     return task.task == "run_strategy" and task.step == step
 
 
-def _blind(core: EngineCore, view: EngineView) -> EngineView:
+def _blind(core: EngineCore, view: EngineView, ledger: Ledger) -> EngineView:
     """Return a view that shows no price of "now"."""
     now = core.clock.now()
     day = core.state.today or core.calendar.local_date(now)
-    view.move(now, day, frozenset(), core.state.ledger)
+    view.move(now, day, frozenset(), ledger)
     return view
