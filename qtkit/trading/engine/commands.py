@@ -80,6 +80,9 @@ class CommandDesk:
             self._verb(command)(command)
         except ConfigError as problem:
             refused = str(problem)
+        except ArithmeticError:
+            refused = f"its numbers are too large to calculate with: {command.arguments}"
+        if refused:
             self._refuse(command.verb, command.by, refused)
         if command.answer is not None:
             last = core.journal.seq
@@ -179,12 +182,15 @@ class CommandDesk:
         arguments, why = command.arguments, str(command.arguments.get("why", "")).strip()
         if not why:
             raise ConfigError("an adjustment needs a reason: why=TEXT")
+        symbol, quantity = str(arguments.get("symbol", "")), _number(arguments, "quantity", "0")
+        if quantity and not symbol:
+            raise ConfigError(f"an adjustment of {quantity} shares names their symbol: symbol=CODE")
         core = self._core
         core.record(
             ev.PositionAdjusted(
                 trading_date=core.state.today,
-                symbol=str(arguments.get("symbol", "")),
-                quantity=_number(arguments, "quantity", default="0"),
+                symbol=symbol,
+                quantity=quantity,
                 cash=_number(arguments, "cash", default="0"),
                 by=command.by,
                 why=why,

@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from qtkit.core.errors import StrategyError
 from qtkit.model import events as ev
-from qtkit.model.bars import BarBatch, Bars
+from qtkit.model.bars import BarBatch, Bars, nanos
 from qtkit.model.money import decimal_of
 from qtkit.trading.engine.core import EngineCore
-from qtkit.trading.engine.history import newest, usable_symbols
+from qtkit.trading.engine.history import newest, trading_nanos, usable_symbols
 from qtkit.trading.engine.objection import Objection
 from qtkit.trading.engine.order_desk import OrderDesk
 from qtkit.trading.engine.snapshots import Snapshot, SnapshotDesk
@@ -106,11 +106,9 @@ class StepDesk:
         if usable:
             return None
         heard = self._heard or now
-        silent = now - heard
-        if silent > timedelta(seconds=settings.feed_silent_seconds):
-            return Objection(
-                "feed_silent", f"no bar for {silent.total_seconds():.0f} s of the session's clock"
-            )
+        silent = trading_nanos(core.segments, nanos(heard), nanos(now)) / 1e9
+        if silent > settings.feed_silent_seconds:
+            return Objection("feed_silent", f"no bar for {silent:.0f} s of trading")
         return Objection("no_fresh_price", "no symbol has a usable price of today")
 
     def _prepared(self, task: ev.PlannedTask) -> Snapshot:

@@ -8,11 +8,12 @@ feed and the broker alone.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from threading import Event as Signal
 
-from qtkit.core.errors import InvariantBroken, JournalCorrupt
+from qtkit.core.errors import InvariantBroken, JournalCorrupt, StrategyError
 from qtkit.market.feeds.protocol import Feed
 from qtkit.model import events as ev
 from qtkit.model.bars import nanos
@@ -25,7 +26,7 @@ from qtkit.trading.engine.diagnosis import diagnose_pending_orders
 from qtkit.trading.engine.gate import GateDesk
 from qtkit.trading.engine.inbox import Inbox
 from qtkit.trading.engine.news_desk import NewsDesk
-from qtkit.trading.engine.objection import Objection
+from qtkit.trading.engine.objection import Objection, why_not_run
 from qtkit.trading.engine.order_desk import OrderDesk
 from qtkit.trading.engine.schedule import catch_up, day_schedule, schedule_digest
 from qtkit.trading.engine.snapshots import SnapshotDesk
@@ -239,7 +240,7 @@ class Engine:
     def run(self, until: datetime | None = None, reason: str = "end_of_data") -> None:
         """Turn until the session ends; at `until` it is stopped with `reason`."""
         clock = self.core.clock
-        wake = self.turn()
+        wake = self._turn_or_tell()
         while wake is not None:
             if until is not None and wake >= until:
                 clock.wait(until, self.signal)
@@ -248,7 +249,18 @@ class Engine:
             else:
                 clock.wait(wake, self.signal)
             self.signal.clear()
-            wake = self.turn()
+            wake = self._turn_or_tell()
+
+    def _turn_or_tell(self) -> datetime | None:
+        """Turn; what nobody caught is recorded, and ends the engine as a crash would."""
+        try:
+            return self.turn()
+        except StrategyError:
+            raise  # told where it happened
+        except Exception as problem:
+            with suppress(OSError, ValueError):  # the journal itself may be what failed
+                self.core.trouble("loop", problem)
+            raise
 
     def _next_wake(self) -> datetime:
         core = self.core
@@ -351,7 +363,7 @@ class Engine:
             elif row.task.task_id in core.state.decided:
                 self._close_decided(row.task)
             else:
-                self._tasks.skip(row.task, _why_not(row.task, row.fate, crashed_at))
+                self._tasks.skip(row.task, why_not_run(row.task, row.fate, crashed_at))
         self._tasks.take_day(keep)
 
     def _close_decided(self, task: ev.PlannedTask) -> None:
@@ -433,13 +445,3 @@ class Engine:
 
 def _next_minute(now: datetime) -> datetime:
     return now.astimezone(UTC).replace(second=0, microsecond=0) + _MINUTE
-
-
-def _why_not(task: ev.PlannedTask, fate: str, crashed_at: datetime | None) -> Objection:
-    if fate == "already_done":
-        return Objection("already_done", "the day's books are closed")
-    if crashed_at is not None and task.due <= crashed_at:
-        return Objection("restart", "it came due before the crash; it is not done late")
-    if task.task == "close_market":
-        return Objection("missed", "it is not replayed: its effect is a state")
-    return Objection("missed", "its time had passed when the engine came to the day")

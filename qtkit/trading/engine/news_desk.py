@@ -102,7 +102,7 @@ class NewsDesk:
                     broker_order_id=fill.broker_order_id,
                     fill_id=fill.fill_id,
                     symbol=fill.symbol,
-                    quantity=fill.quantity,
+                    quantity=fill.quantity if fill.quantity.is_finite() else _ZERO,
                     price=fill.price if fill.price.is_finite() else _ZERO,
                     reason=why,
                 )

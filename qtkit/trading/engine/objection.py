@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
-__all__ = ["Objection"]
+from qtkit.model.events import PlannedTask
+
+__all__ = ["Objection", "why_not_run"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,3 +16,14 @@ class Objection:
 
     reason: str  # of the glossary
     detail: str
+
+
+def why_not_run(task: PlannedTask, fate: str, crashed_at: datetime | None) -> Objection:
+    """Return why a row that was past when the engine came to its day does not run."""
+    if fate == "already_done":
+        return Objection("already_done", "the day's books are closed")
+    if crashed_at is not None and task.due <= crashed_at:
+        return Objection("restart", "it came due before the crash; it is not done late")
+    if task.task == "close_market":
+        return Objection("missed", "it is not replayed: its effect is a state")
+    return Objection("missed", "its time had passed when the engine came to the day")

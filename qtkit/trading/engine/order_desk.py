@@ -200,6 +200,9 @@ class OrderDesk:
         except BrokerUnavailable as problem:
             give_up(core, order.order_id, f"not sent: {problem}")
             self._connection.disconnected(problem)
+        except Exception as problem:  # noqa: BLE001 - whatever it was, the order may have arrived
+            core.trouble("submit", problem)
+            doubt(core, order.order_id, problem)
         else:
             acknowledge(core, order.order_id, ack)
 
