@@ -13,10 +13,15 @@ from qtkit.core.errors import QtkitError
 __all__ = ["main", "qtkit"]
 
 _VERBS = {
+    "attach": "qtkit.cli.attach",
     "backtest": "qtkit.cli.backtest",
     "check": "qtkit.cli.check",
+    "config": "qtkit.cli.config",
     "data": "qtkit.cli.data",
     "journal": "qtkit.cli.journal",
+    "rotatelogs": "qtkit.cli.rotatelogs",
+    "kill": "qtkit.cli.kill",
+    "live": "qtkit.cli.live",
     "run": "qtkit.cli.run",
     "runs": "qtkit.cli.runs",
     "simulate": "qtkit.cli.simulate",

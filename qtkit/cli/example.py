@@ -9,6 +9,7 @@ import click
 
 from qtkit.cli import run_command
 from qtkit.cli.account_options import account_options
+from qtkit.cli.live import live_options, trade_live
 from qtkit.cli.options import DAY, root_option
 from qtkit.trading.strategy.contract import StrategySpec
 
@@ -25,24 +26,45 @@ def command_of(spec: StrategySpec, source: Path) -> click.Command:
 
     @click.command(
         name=source.name,
-        help=f"Trade {spec.name}: {', '.join(spec.symbols)}. The session's folder is printed last.",
+        help=(
+            f"Trade {spec.name}: {', '.join(spec.symbols)}. In real time the session's folder is "
+            "printed first; with --simulate it is printed last."
+        ),
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     @account_options
-    @click.option("--simulate", "day", type=DAY, required=True, help="First simulated date.")
-    @click.option("--days", type=click.IntRange(min=1), default=1, show_default=True)
+    @click.option("--simulate", "day", type=DAY, help="First simulated date; else in real time.")
+    @click.option(
+        "--days", type=click.IntRange(min=1), default=1, show_default=True, help="Simulated ones."
+    )
+    @live_options
     @root_option
     @click.pass_context
-    def command(
+    def command(  # noqa: PLR0913 - one for each option
         ctx: click.Context,
         *,
         account: str | None,
         new_account: str | None,
         restart: bool,
-        day: date,
+        day: date | None,
         days: int,
+        ui: str,
+        debug: bool,
         root: Path,
     ) -> None:
+        if day is None:
+            ctx.exit(
+                trade_live(
+                    source,
+                    spec,
+                    root=root,
+                    account=account,
+                    new_account=new_account,
+                    restart=restart,
+                    ui=ui,
+                    debug=debug,
+                )
+            )
         from qtkit.sessions.simulated import prepare_account
         from qtkit.sessions.simulated import simulate as simulated
 

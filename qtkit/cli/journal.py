@@ -10,7 +10,7 @@ import msgspec
 
 from qtkit.model.events import BY_KIND, Entry
 
-__all__ = ["journal"]
+__all__ = ["journal", "print_entries"]
 
 _DIFFERENT = 1
 
@@ -45,7 +45,8 @@ def _short(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."  # noqa: PLR2004 - a line's worth
 
 
-def _print(entries: Iterable[Entry], *, as_json: bool) -> None:
+def print_entries(entries: Iterable[Entry], *, as_json: bool = False) -> None:
+    """Print entries, one a line."""
     for entry in entries:
         click.echo(msgspec.json.encode(entry).decode() if as_json else _line(entry))
 
@@ -88,7 +89,7 @@ def show(
         for e in read_journal(_file(path))
         if e.seq >= first and (last is None or e.seq <= last) and isinstance(e.event, wanted)
     )
-    _print(chosen, as_json=as_json)
+    print_entries(chosen, as_json=as_json)
 
 
 def _classes(kinds: tuple[str, ...]) -> tuple[type, ...]:
@@ -110,7 +111,7 @@ def tail(path: Path, *, count: int, as_json: bool) -> None:
 
     from qtkit.journal import read_journal
 
-    _print(deque(read_journal(_file(path)), maxlen=count), as_json=as_json)
+    print_entries(deque(read_journal(_file(path)), maxlen=count), as_json=as_json)
 
 
 @journal.command()
@@ -142,5 +143,5 @@ def story(ctx: click.Context, *, path: Path, order_id: str, as_json: bool) -> No
     if not entries:
         raise DataError(f"the journal knows no order {order_id!r}; `qtkit journal show {path} "
                         "--kind order_requested` lists them")  # fmt: skip
-    _print(entries, as_json=as_json)
+    print_entries(entries, as_json=as_json)
     ctx.exit(0)

@@ -15,6 +15,8 @@ from qtkit.core.folders import write_atomic
 
 __all__ = ["NamedLock", "is_locked"]
 
+_PROBES = 0.2  # seconds; whoever only looks whether a lock is held holds it for a moment
+
 
 class NamedLock:
     """An exclusive lock between processes; the file beside it names the holder.
@@ -41,11 +43,11 @@ class NamedLock:
         Raises
         ------
         FolderLocked
-            At once, if another process holds it.
+            If another process holds it.
         """
         self._path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            self._lock.acquire(timeout=0)
+            self._lock.acquire(timeout=_PROBES, poll_interval=_PROBES / 10)
         except Timeout:
             raise FolderLocked(
                 f"{self._purpose} is in use by {self._described_holder()}; stop that engine first, "

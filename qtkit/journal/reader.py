@@ -11,7 +11,7 @@ from qtkit.core.errors import DataError, JournalCorrupt
 from qtkit.journal.codec import START, decode, digest
 from qtkit.model.events import FORMAT, Entry, SessionStarted
 
-__all__ = ["JournalSummary", "read_journal", "summarise"]
+__all__ = ["JournalSummary", "read_journal", "sound_entry", "summarise"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,12 +68,13 @@ def _linked(path: Path) -> Iterator[tuple[Entry, str, int]]:
             if not line.endswith(b"\n"):
                 return
             number += 1
-            entry = _sound_entry(path, line, number, link)
+            entry = sound_entry(path, line, number, link)
             link, sound = digest(line), sound + len(line)
             yield entry, link, sound
 
 
-def _sound_entry(path: Path, line: bytes, number: int, link: str) -> Entry:
+def sound_entry(path: Path, line: bytes, number: int, link: str) -> Entry:
+    """Return a line's entry, if it is line `number` and follows the line of digest `link`."""
     try:
         entry, previous = decode(line)
     except ValueError as error:

@@ -12,9 +12,70 @@ from qtkit.core.render import json_text
 from qtkit.journal import read_journal
 from qtkit.model.events import Entry, SessionEnded, SessionStarted, StatusChanged
 
-__all__ = ["session_status", "write_status"]
+__all__ = ["Standing", "session_status", "write_status"]
 
 _CRASHED = "the journal has no end and nobody writes it; the next start on the account resumes it"
+
+
+class Standing:
+    """Where a session stands, entry by entry.
+
+    Parameters
+    ----------
+    session_id
+        Its id; the journal does not know it.
+    """
+
+    def __init__(self, session_id: str) -> None:
+        self._session_id = session_id
+        self._first: Entry | None = None
+        self._last: Entry | None = None
+        self._engine, self._mode = "", ""
+
+    def take(self, entry: Entry) -> None:
+        """Take the next entry into account."""
+        self._first, self._last = self._first or entry, entry
+        if isinstance(entry.event, StatusChanged):
+            self._engine = entry.event.after
+        elif isinstance(entry.event, SessionStarted):
+            self._mode = entry.event.mode
+
+    def as_json(self, *, alive: bool, beat: datetime | None = None) -> dict[str, object]:
+        """Return the status.
+
+        Parameters
+        ----------
+        alive
+            Whether somebody holds the journal's lock.
+        beat
+            The engine's last sign of life, where it is newer than the journal.
+
+        Raises
+        ------
+        DataError
+            If there was no entry.
+        """
+        first, last = self._first, self._last
+        if first is None or last is None:
+            raise DataError(
+                f"the journal of session {self._session_id} has no line: it never started"
+            )
+        ended = isinstance(last.event, SessionEnded)
+        updated = last.at if ended or beat is None else max(beat, last.at)
+        status, reason = _standing(last, self._engine, alive=alive)
+        return {
+            "format": 1,
+            "rebuilt_from": "artifacts/journal.jsonl",
+            "session_id": self._session_id,
+            "mode": self._mode,
+            "status": status,
+            "terminal": ended,
+            "status_reason": reason,
+            "started_at": _text(first.at),
+            "updated_at": _text(updated),
+            "finished_at": _text(last.at) if ended else None,
+            "duration_seconds": (updated - first.at).total_seconds(),
+        }
 
 
 def session_status(entries: Iterable[Entry], session_id: str, *, alive: bool) -> dict[str, object]:
@@ -39,32 +100,10 @@ def session_status(entries: Iterable[Entry], session_id: str, *, alive: bool) ->
     DataError
         If the journal has no line.
     """
-    first: Entry | None = None
-    last: Entry | None = None
-    engine, mode = "", ""
-    for last in entries:
-        first = first or last
-        if isinstance(last.event, StatusChanged):
-            engine = last.event.after
-        elif isinstance(last.event, SessionStarted):
-            mode = last.event.mode
-    if first is None or last is None:
-        raise DataError(f"the journal of session {session_id} has no line: it never started")
-    ended = isinstance(last.event, SessionEnded)
-    status, reason = _standing(last, engine, alive=alive)
-    return {
-        "format": 1,
-        "rebuilt_from": "artifacts/journal.jsonl",
-        "session_id": session_id,
-        "mode": mode,
-        "status": status,
-        "terminal": ended,
-        "status_reason": reason,
-        "started_at": _text(first.at),
-        "updated_at": _text(last.at),
-        "finished_at": _text(last.at) if ended else None,
-        "duration_seconds": (last.at - first.at).total_seconds(),
-    }
+    standing = Standing(session_id)
+    for entry in entries:
+        standing.take(entry)
+    return standing.as_json(alive=alive)
 
 
 def _standing(last: Entry, engine: str, *, alive: bool) -> tuple[str, str]:

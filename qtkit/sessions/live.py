@@ -1,0 +1,177 @@
+"""A session in real time, in this very process: engine, door, heartbeat, and an orderly end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from qtkit.core.calendars import exchange_calendar
+from qtkit.core.clock import wall_time
+from qtkit.core.folders import OutputRoot, SessionFolder
+from qtkit.model.events import JsonObject
+from qtkit.sessions.artifacts import write_reports
+from qtkit.sessions.asked import settings_of
+from qtkit.sessions.chronicle import Chronicle
+from qtkit.sessions.commanding import CommandServer
+from qtkit.sessions.heartbeat import Heartbeat
+from qtkit.sessions.identity import metadata_of, write_identity
+from qtkit.sessions.runtime import socket_path
+from qtkit.trading.engine.signals import stop_on_signals
+from qtkit.trading.engine.thread import EngineThread
+from qtkit.trading.live import LivePlan, LiveRun, live_session
+from qtkit.trading.settings import SessionSettings
+from qtkit.trading.status import write_status
+from qtkit.trading.strategy.contract import StrategySpec
+from qtkit.trading.strategy.loading import load_spec
+
+__all__ = ["LiveEnd", "market_date", "run_live"]
+
+_SIGNALS = {"SIGINT", "SIGTERM"}
+_ABORTED, _STRATEGY_RAISED = 130, 4
+
+
+@dataclass(frozen=True, slots=True)
+class LiveEnd:
+    """How a live session ended.
+
+    Attributes
+    ----------
+    folder
+        Everything it left.
+    told
+        What its journal adds up to.
+    """
+
+    folder: SessionFolder
+    told: Chronicle
+
+    @property
+    def exit_code(self) -> int:
+        """What the shell sees: 130 stopped by a signal, 4 the strategy raised, else 0."""
+        end = self.told.end
+        if end is not None and end.reason in _SIGNALS:
+            return _ABORTED
+        return _STRATEGY_RAISED if self.told.strategy_failed else 0
+
+
+def market_date(spec: StrategySpec, settings: SessionSettings) -> date:
+    """Return the date on the exchange's wall where a session's time begins."""
+    return exchange_calendar(spec.exchange).local_date(settings.feed.begins(wall_time()))
+
+
+def run_live(
+    source: Path,
+    *,
+    root: OutputRoot,
+    spec: StrategySpec | None = None,
+    account: str | None = None,
+    settings: Mapping[str, Any] | SessionSettings | None = None,
+    ready: Callable[[SessionFolder], None] = lambda _: None,
+    meanwhile: Callable[[SessionFolder], None] = lambda _: None,
+) -> LiveEnd:
+    """Trade in real time until somebody stops it; Ctrl-C and SIGTERM stop it in order.
+
+    Parameters
+    ----------
+    source
+        The strategy's file.
+    root
+        Where everything is written.
+    spec
+        The spec, where the file is loaded already.
+    account
+        An account that exists; None: a fresh one of this session alone. A session of it that has
+        not ended is resumed.
+    settings
+        What differs from the defaults.
+    ready
+        Called once the engine runs and the status says so.
+    meanwhile
+        Runs on this thread beside the engine: an operator's shell. When it returns, the session
+        goes on until it is stopped.
+
+    Raises
+    ------
+    ConfigError, DataError
+        If something asked for is impossible; nothing was started.
+    QtkitError
+        What the engine died of; the next start on the account resumes the session.
+    """
+    plan = LivePlan(spec=spec or load_spec(source), settings=settings_of(settings))
+    run = live_session(plan, root, account)
+    try:
+        _identify(run, account, source)
+        server = CommandServer(socket_path(run.folder), run.engine.inbox.put)
+        try:
+            _live(run, server, ready, meanwhile)
+        finally:
+            server.close()
+        run.export_feed()
+    finally:
+        run.close()
+        if run.folder.journal.stat().st_size:
+            write_status(run.folder)
+    return LiveEnd(run.folder, write_reports(run.folder))
+
+
+def _live(
+    run: LiveRun,
+    server: CommandServer,
+    ready: Callable[[SessionFolder], None],
+    meanwhile: Callable[[SessionFolder], None],
+) -> None:
+    """Let the engine run on its own thread until it ends; raises what it died of."""
+    thread = EngineThread(run.engine)
+    beat = Heartbeat(run.folder, run.account.name, run.engine, thread, server.path)
+    with stop_on_signals(run.engine):
+        server.start()
+        thread.start()
+        try:
+            if beat.wait_for_life():
+                beat.start()
+                ready(run.folder)
+                meanwhile(run.folder)
+            thread.join()
+        except BaseException as problem:
+            _end(run, thread, problem)
+            raise
+        finally:
+            beat.stop()
+
+
+def _end(run: LiveRun, thread: EngineThread, problem: BaseException) -> None:
+    """Say what the engine died of; stop it if it was somebody else who failed."""
+    run.log.trouble("session_failed", problem)
+    if thread.is_alive:
+        run.engine.stop_wanted = type(problem).__name__
+        run.engine.signal.set()
+        thread.join()
+
+
+def _identify(run: LiveRun, account: str | None, file: Path) -> None:
+    metadata = metadata_of(
+        run.folder,
+        mode=run.plan.settings.mode,
+        account=run.account.name,
+        settings=run.settings,
+        bars={},
+        strategy=file,
+    )
+    write_identity(run.folder, metadata, _config(run, account, file))
+
+
+def _config(run: LiveRun, account: str | None, file: Path) -> JsonObject:
+    """Return what was asked for, and the settings that came of it; secrets are masked."""
+    asked = run.plan.settings
+    return {
+        "format": 1,
+        "live": True,
+        "strategy": run.plan.spec.name,
+        "strategy_file": file.name,
+        "account": account,
+        "asked_settings": asked.model_dump(mode="json", exclude_unset=True),
+        "settings": {**run.settings, "feed": asked.feed.model_dump(mode="json")},
+    }
