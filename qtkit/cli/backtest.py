@@ -5,26 +5,30 @@ from __future__ import annotations
 import json
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import click
 
+from qtkit.cli.configured import config_option, configured
 from qtkit.cli.options import DAY, root_option
 
 __all__ = ["backtest"]
 
 
 @click.command()
-@click.argument("strategy", type=click.Path(path_type=Path))
+@click.argument("strategy", type=click.Path(path_type=Path), required=False)
+@config_option
 @click.option("--start", type=DAY, required=True, help="First date.")
 @click.option("--end", type=DAY, required=True, help="Last date, included.")
 @click.option("--seed", type=int, help="Of the generated data and of chance.")
 @click.option("--data", help="'synthetic' (default), or the name of a local table.")
 @click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON.")
 @root_option
-def backtest(
+@click.pass_context
+def backtest(  # noqa: PLR0913 - one for each option
+    ctx: click.Context,
     *,
-    strategy: Path,
+    strategy: Path | None,
+    config: Path | None,
     start: date,
     end: date,
     seed: int | None,
@@ -40,15 +44,18 @@ def backtest(
     from qtkit.core.folders import OutputRoot
     from qtkit.trading.backtest import backtest as tested
     from qtkit.trading.backtest import keep
-    from qtkit.trading.settings import SessionSettings
     from qtkit.trading.strategy.loading import load_spec
 
-    asked: dict[str, Any] = {"seed": seed, "data": data}
-    asked = {name: value for name, value in asked.items() if value is not None}
-    outputs = OutputRoot(root)
-    result = tested(
-        load_spec(strategy), start, end, settings=SessionSettings(**asked), root=outputs
-    )
+    options = {
+        "session.strategy": strategy,
+        "session.seed": seed,
+        "session.data": data,
+        "session.root": root,
+    }
+    found = configured(ctx, config, options)
+    spec = found.spec_of(load_spec(Path(found.strategy)))
+    outputs = OutputRoot(Path(found.run.root))
+    result = tested(spec, start, end, settings=found.settings, root=outputs)
     folder = keep(result, outputs)
     click.echo(json.dumps(result.summary, indent=2) if as_json else str(result))
     if not as_json:

@@ -8,13 +8,15 @@ from pathlib import Path
 import click
 
 from qtkit.cli.account_options import account_options
+from qtkit.cli.configured import account_asked, config_option, configured
 from qtkit.cli.options import DAY, root_option
 
 __all__ = ["simulate"]
 
 
 @click.command()
-@click.argument("strategy", type=click.Path(path_type=Path))
+@click.argument("strategy", type=click.Path(path_type=Path), required=False)
+@config_option
 @click.option("--date", "day", type=DAY, required=True, help="First trading date.")
 @click.option("--days", type=click.IntRange(min=1), default=1, show_default=True)
 @account_options
@@ -25,7 +27,8 @@ __all__ = ["simulate"]
 def simulate(  # noqa: PLR0913 - one for each option
     ctx: click.Context,
     *,
-    strategy: Path,
+    strategy: Path | None,
+    config: Path | None,
     day: date,
     days: int,
     account: str | None,
@@ -37,6 +40,8 @@ def simulate(  # noqa: PLR0913 - one for each option
 ) -> None:
     """Run STRATEGY (a Python file with a SPEC) for simulated trading days.
 
+    A configuration file may name the strategy, and everything else that can be set.
+
     The session's folder is printed last. Exit codes: 0 done, 2 wrong request, 3 data missing or
     beyond the calendar, 4 the strategy raised, 130 stopped by Ctrl-C or SIGTERM.
     """
@@ -44,13 +49,21 @@ def simulate(  # noqa: PLR0913 - one for each option
     from qtkit.sessions.simulated import simulate as simulated
     from qtkit.trading.strategy.loading import load_spec
 
-    spec = load_spec(strategy)
+    options = {
+        "session.strategy": strategy,
+        "session.seed": seed,
+        "session.data": data,
+        "session.root": root,
+    }
+    found = configured(ctx, config, options)
+    file, place = Path(found.strategy), Path(found.run.root)
+    spec = found.spec_of(load_spec(file))
+    name, new_name = account_asked(found, account, new_account)
     name = prepare_account(
-        spec, root=root, account=account, new_account=new_account, restart=restart, day=day
+        spec, root=place, account=name, new_account=new_name, restart=restart, day=day
     )
-    asked = {name: value for name, value in (("seed", seed), ("data", data)) if value is not None}
     session = simulated(
-        strategy, spec=spec, day=day, days=days, root=root, account=name, settings=asked
+        file, spec=spec, day=day, days=days, root=place, account=name, settings=found.settings
     )
     click.echo(str(session))
     click.echo(session.folder.path)

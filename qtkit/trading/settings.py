@@ -33,17 +33,28 @@ class SessionSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    mode: Mode = "paper"
+    mode: Mode = Field(
+        default="paper",
+        description="a stage on the way to live money; a simulated session is paper",
+    )
     seed: int = Field(default=20260304, description="of the synthetic data and of chance")
     data: str = Field(default="synthetic", description="'synthetic', or the name of a local table")
-    calendar_overlay: str = ""
+    calendar_overlay: str = Field(
+        default="", description="TOML file that extends the exchange's calendar"
+    )
 
     step_minutes: int | None = Field(default=None, ge=1, description="none: the strategy's own")
-    price_poll_minutes: int = Field(default=1, ge=1)
-    close_offset_minutes: int = Field(default=1, ge=0, le=4)
-    refill: bool = True
-    retries: dict[str, int] = Field(default_factory=_retries)
-    on_stop: Literal["cancel", "keep"] = "cancel"
+    price_poll_minutes: int = Field(default=1, ge=1, description="how often prices are asked for")
+    close_offset_minutes: int = Field(
+        default=1, ge=0, le=4, description="the day's last step runs so long before the close"
+    )
+    refill: bool = Field(default=True, description="bring the table up to date after each day")
+    retries: dict[str, int] = Field(
+        default_factory=_retries, description="task to the number of further attempts"
+    )
+    on_stop: Literal["cancel", "keep"] = Field(
+        default="cancel", description="what an orderly stop does with open orders"
+    )
 
     split_strategy_prepare: bool = Field(
         default=False, description="prepare each step ahead, in a task and a snapshot of its own"
@@ -65,13 +76,27 @@ class SessionSettings(BaseModel):
     )
     min_disk_megabytes: int = Field(default=100, ge=0, description="free space the gate asks for")
 
-    late_after_seconds: float = Field(default=10, gt=0)
-    feed_silent_seconds: float = Field(default=300, gt=0)
-    max_price_age_seconds: float = Field(default=180, gt=0)
-    price_wait_seconds: float = Field(default=1, ge=0)
-    doubt_grace_seconds: float = Field(default=60, ge=0)
-    broker_poll_seconds: float = Field(default=1, gt=0)
-    retry_seconds: float = Field(default=5, gt=0)
+    late_after_seconds: float = Field(
+        default=10, gt=0, description="a step or poll found later than this was missed"
+    )
+    feed_silent_seconds: float = Field(
+        default=300, gt=0, description="steps are skipped when the feed was silent so long"
+    )
+    max_price_age_seconds: float = Field(
+        default=180, gt=0, description="trading seconds; a symbol with an older price stands aside"
+    )
+    price_wait_seconds: float = Field(
+        default=1, ge=0, description="a step waits so long for the price poll of its moment"
+    )
+    doubt_grace_seconds: float = Field(
+        default=60, ge=0, description="an order in doubt keeps its reservation at least so long"
+    )
+    broker_poll_seconds: float = Field(
+        default=1, gt=0, description="how often a broker is asked that cannot tell when news come"
+    )
+    retry_seconds: float = Field(
+        default=5, gt=0, description="between attempts to reach a broker or to settle a doubt"
+    )
 
     max_wait_seconds: float = Field(default=60, gt=0, description="budget of check 0.4")
     first_refill_seconds: float = Field(default=1800, gt=0, description="budget of check 0.4")
@@ -90,11 +115,21 @@ class SessionSettings(BaseModel):
         default_factory=FeedSettings, description="of a live session; not in the journal"
     )
 
-    slippage_bps: Decimal = Field(default=Decimal(2), ge=0)
-    participation: Decimal = Field(default=Decimal("0.10"), gt=0, le=1)
-    latency_seconds: float = Field(default=0, ge=0)
-    commission_rate: Decimal = Field(default=Decimal("0.0003"), ge=0)
-    commission_minimum: Decimal = Field(default=Decimal(5), ge=0)
+    slippage_bps: Decimal = Field(
+        default=Decimal(2), ge=0, description="of a bar's open, against us; market orders only"
+    )
+    participation: Decimal = Field(
+        default=Decimal("0.10"), gt=0, le=1, description="of a bar's volume, for one order"
+    )
+    latency_seconds: float = Field(
+        default=0, ge=0, description="from the submit until the market can see an order"
+    )
+    commission_rate: Decimal = Field(
+        default=Decimal("0.0003"), ge=0, description="of the notional, buys and sells"
+    )
+    commission_minimum: Decimal = Field(
+        default=Decimal(5), ge=0, description="account currency, once for an order that executes"
+    )
 
     @model_validator(mode="after")
     def _a_snapshot_lives_as_long_as_its_lead(self) -> Self:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic import model_validator as after_all
 
+from qtkit.core.config.secret import Secret
 from qtkit.market.feeds.http_bars import checked_address
 
 __all__ = ["FeedKind", "FeedSettings"]
@@ -35,9 +36,7 @@ class FeedSettings(BaseModel):
     url: Annotated[str, AfterValidator(_address)] = Field(
         default="", description="of the endpoint, for kind http"
     )
-    token: SecretStr | None = Field(
-        default=None, description="sent to the endpoint as a bearer token"
-    )
+    token: Secret | None = Field(default=None, description="sent to the endpoint as a bearer token")
     timeout_seconds: float = Field(default=2, gt=0, le=60, description="real time, one attempt")
     attempts: int = Field(default=3, ge=1, le=10, description="for each poll")
     backoff_seconds: float = Field(

@@ -1,0 +1,63 @@
+"""A verb's options on top of a configuration file: what is said on the command line wins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from click.core import ParameterSource
+
+if TYPE_CHECKING:
+    from qtkit.trading.configuration.models import Configuration
+
+__all__ = ["account_asked", "config_option", "configured"]
+
+config_option = click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A configuration file, such as qtkit.toml; options of the command line win.",
+)
+
+
+def configured(
+    ctx: click.Context, config: Path | None, options: Mapping[str, object]
+) -> Configuration:
+    """Return the configuration that a file and the options given on the command line come to.
+
+    Parameters
+    ----------
+    options
+        Key of the configuration -> value of the verb's parameter of the same name. One that is
+        None, or that nobody gave, leaves the key to the file.
+    """
+    from qtkit.trading.configuration.reading import read_configuration
+
+    given = {
+        key: str(value) if isinstance(value, Path) else value
+        for key, value in options.items()
+        if value is not None
+        and ctx.get_parameter_source(key.rpartition(".")[2]) is not ParameterSource.DEFAULT
+    }
+    return read_configuration(config, arguments=given)
+
+
+def account_asked(
+    found: Configuration, account: str | None, new_account: str | None
+) -> tuple[str | None, str | None]:
+    """Return the account that exists and the one to be made, by options or else by configuration.
+
+    Parameters
+    ----------
+    account, new_account
+        As given on the command line.
+    """
+    from qtkit.core.folders import OutputRoot
+
+    asked = found.account
+    if account or new_account or not asked.name:
+        return account, new_account
+    place = OutputRoot(Path(found.run.root)).account(found.settings.mode, asked.name)
+    make = asked.new and not place.record.exists()
+    return (None, asked.name) if make else (asked.name, None)

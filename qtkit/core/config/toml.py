@@ -1,0 +1,119 @@
+"""A TOML file with the line of every key."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from qtkit.core.errors import ConfigError
+
+__all__ = ["Key", "TomlFile", "read_toml"]
+
+Key = tuple[str, ...]
+"""A key with its tables, outermost first."""
+
+_TOKEN = re.compile(
+    r'"""(?:\\.|[^\\])*?"""+'
+    r"|'''.*?'''+"
+    r'|"(?:\\.|[^"\\\n])*"'
+    r"|'[^'\n]*'"
+    r"|\#[^\n]*"
+    r"|\n|[\[\]{}=]|[^\[\]{}=\n\"'\#]+",
+    re.DOTALL,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TomlFile:
+    """What a file says, and where.
+
+    Attributes
+    ----------
+    values
+        Tables in tables; decimal numbers are exact.
+    lines
+        Key with its tables -> line, counted from 1.
+    """
+
+    name: str
+    values: Mapping[str, Any]
+    lines: Mapping[Key, int]
+
+    def place(self, key: Key) -> str:
+        """Return where a key stands, or what it stands in."""
+        for length in range(len(key), 0, -1):
+            if key[:length] in self.lines:
+                return f"{self.name} line {self.lines[key[:length]]}"
+        return self.name
+
+
+def read_toml(path: Path) -> TomlFile:
+    """Read a file.
+
+    Raises
+    ------
+    ConfigError
+        If there is none, or it is no TOML; the line is named.
+    """
+    try:
+        text = path.read_bytes().decode()
+    except OSError as problem:
+        raise ConfigError(
+            f"{path.name} cannot be read ({problem.strerror}); name a file that is there: {path}"
+        ) from None
+    except UnicodeDecodeError as problem:
+        raise ConfigError(
+            f"{path.name} is no UTF-8 text (byte {problem.start}); save it as UTF-8"
+        ) from None
+    text = text.replace("\r\n", "\n")
+    try:
+        values = tomllib.loads(text, parse_float=Decimal)
+    except tomllib.TOMLDecodeError as problem:
+        raise ConfigError(f"{path.name} is no TOML: {problem}") from None
+    return TomlFile(path.name, values, dict(_key_lines(text)))
+
+
+def _key_lines(text: str) -> Iterator[tuple[Key, int]]:
+    """Yield the keys of a sound file with their lines; of inline tables the outer key alone."""
+    table: Key = ()
+    for line, statement in _statements(text):
+        if statement.startswith("["):
+            table = _names(statement.strip("[]"))
+            yield table, line
+        else:
+            yield (*table, *_names(statement)), line
+
+
+def _statements(text: str) -> Iterator[tuple[int, str]]:
+    """Yield (line, head) of each statement: ``[table]``, or a key without its value."""
+    line, first, depth = 1, 1, 0
+    head: list[str] = []
+    in_value = False
+    for part in _TOKEN.findall(text):
+        if part == "\n" and depth == 0:
+            if "".join(head).strip():
+                yield first, "".join(head).strip()
+            head, in_value, first = [], False, line + 1
+        elif part == "=" and depth == 0:
+            in_value = True
+        elif not in_value and not part.startswith("#"):
+            head.append(part)
+        depth += (part in {"[", "{"}) - (part in {"]", "}"})
+        line += part.count("\n")
+    if "".join(head).strip():
+        yield first, "".join(head).strip()
+
+
+def _names(key: str) -> Key:
+    """Return the parts of a dotted key, quotes taken off."""
+    found: Any = tomllib.loads(f"{key} = 0")
+    names = []
+    while isinstance(found, dict):
+        ((name, found),) = found.items()
+        names.append(name)
+    return tuple(names)

@@ -1,0 +1,1 @@
+"""One file, `.env` and the environment, mapped onto what a session is started with."""
