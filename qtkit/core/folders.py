@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -256,6 +256,15 @@ class SessionFolder:
         """Stage reports."""
         return self.artifacts / "stages"
 
+    @property
+    def sheet(self) -> Path:
+        """What operators wrote on the days' sheets."""
+        return self.artifacts / "sheet.json"
+
+    def day_record(self, day: date) -> Path:
+        """Return the record of one of the session's days."""
+        return self.artifacts / f"record-{day.isoformat()}.json"
+
 
 @dataclass(frozen=True, slots=True)
 class AccountFolder:
@@ -381,6 +390,11 @@ class OutputRoot:
             folder = SessionFolder(parent / name)
             folder.artifacts.mkdir()
             return folder
+
+    @property
+    def shell_history(self) -> Path:
+        """What was typed in the operator's shell."""
+        return self.path / ".shell_history"
 
     @property
     def run_records(self) -> Path:

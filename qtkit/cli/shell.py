@@ -1,0 +1,54 @@
+"""`qtkit shell`: the operator's shell on a simulated day, to learn it and to try things out."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import click
+
+from qtkit.cli.options import DAY, root_option
+
+__all__ = ["shell"]
+
+
+@click.command()
+@click.argument("strategy", type=click.Path(path_type=Path))
+@click.option("--date", "day", type=DAY, required=True, help="First trading date.")
+@click.option("--days", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option("-a", "--account", metavar="ID", help="An account that exists.")
+@click.option(
+    "-c", "--command", "lines", multiple=True, metavar="LINE", help="A line; may be repeated."
+)
+@click.option("--by", default="operator", show_default=True, help="Your name; it is journalled.")
+@click.option("--debug", is_flag=True, help="Let tasks be run by hand.")
+@root_option
+def shell(
+    *,
+    strategy: Path,
+    day: date,
+    days: int,
+    account: str | None,
+    lines: tuple[str, ...],
+    by: str,
+    debug: bool,
+    root: Path,
+) -> None:
+    """Operate a simulated session of STRATEGY by hand: its time moves when you say `advance`.
+
+    Without -c it asks at the terminal, or reads lines from standard input. When you leave it the
+    session is stopped in order. To operate a session that runs in real time use `qtkit attach`.
+    Exit codes: 0 done, 2 wrong request, 3 data missing or beyond the calendar.
+    """
+    from qtkit.desk.rehearsal import Rehearsal
+    from qtkit.desk.shell import Console, interact
+
+    with Rehearsal.of(strategy, day=day, days=days, root=root, account=account) as desk:
+        click.echo(desk.folder.path)
+        if not lines:
+            interact(desk, by=by, debug=debug)
+        console = Console.at(desk, by=by, debug=debug)
+        for line in lines:
+            if text := console.run(line):
+                click.echo(text)
+        desk.stop(by=by)

@@ -1,0 +1,45 @@
+"""Who sits at a desk, and what they set for themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from qtkit.desk.desk import Desk
+
+__all__ = ["JSON", "Seat", "Shown"]
+
+JSON = "qtkit.desk.json"  # key of a click context: whether JSON was asked for
+
+
+class _HasForms(Protocol):
+    """A report: text by `str`, JSON for programs."""
+
+    def as_json(self) -> dict[str, object]:
+        """Return the report as JSON."""
+
+
+Shown = _HasForms | str
+
+
+@dataclass(slots=True)
+class Seat:
+    """One operator at one session.
+
+    Attributes
+    ----------
+    by
+        The operator's name, as the journal has it.
+    debug
+        Whether tasks may be run by hand.
+    watched
+        What `watch` shows; empty: everything the session trades.
+    left
+        Whether they said `bye`.
+    """
+
+    desk: Desk
+    by: str = "operator"
+    debug: bool = False
+    watched: tuple[str, ...] = ()
+    left: bool = False

@@ -1,0 +1,108 @@
+"""What is held, cash, and the newest prices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from qtkit.core.render import mark
+from qtkit.desk.listing import Column, View, number_text
+from qtkit.desk.picture import Picture
+from qtkit.trading.ledger.positions import Position
+
+__all__ = ["cash", "positions", "prices"]
+
+_UNIT_COST = Decimal("0.0001")
+
+
+def positions(picture: Picture) -> View:
+    """Return what is held, at the newest prices that the session knows."""
+    ledger = picture.state.ledger
+    held = sorted((p for p in ledger.positions.values() if not p.is_empty), key=_symbol_of)
+    currency = ledger.currency
+    columns = (
+        Column(name="symbol"),
+        Column(name="held", unit="shares"),
+        Column(name="sellable", unit="shares"),
+        Column(name="unsettled"),
+        Column(name="unit cost", unit=currency, places=2),
+        Column(name="price", unit=currency, places=2),
+        Column(name="value", unit=currency, places=2),
+        Column(name="profit", unit=currency, places=2),
+    )
+    rows = tuple(_position_row(picture, position) for position in held)
+    return View(name="positions", columns=columns, rows=rows, empty="nothing is held")
+
+
+def _symbol_of(position: Position) -> str:
+    return position.symbol
+
+
+def _position_row(picture: Picture, position: Position) -> tuple[object, ...]:
+    price = _price(picture, position.symbol)
+    value = None if price is None else price * position.quantity
+    waiting = ", ".join(f"{number_text(x.quantity)} to {x.settles}" for x in position.unsettled)
+    return (
+        position.symbol,
+        position.quantity,
+        position.sellable,
+        waiting,
+        position.unit_cost.quantize(_UNIT_COST).normalize(),
+        price,
+        value,
+        None if value is None else value - position.cost,
+    )
+
+
+def _price(picture: Picture, symbol: str) -> Decimal | None:
+    seen = picture.prices.get(symbol)
+    return seen.close if seen else picture.last_closes.get(symbol)
+
+
+def cash(picture: Picture) -> View:
+    """Return the session's cash, from its opening to now, and whether it adds up."""
+    ledger, flows = picture.state.ledger, picture.flows
+    adds_up = flows.closing == ledger.cash
+    rows = (
+        ("opening", flows.opening),
+        ("sold", flows.sold),
+        ("bought", -flows.bought),
+        ("fees", -flows.fees),
+        ("adjusted by hand", flows.adjusted),
+        ("cash", ledger.cash),
+        ("reserved by open orders", ledger.reserved_cash),
+        ("free", ledger.free_cash),
+        ("adds up", mark("pass" if adds_up else "fail")),
+    )
+    columns = (Column(name="what"), Column(name="amount", unit=ledger.currency, places=2))
+    return View(name="cash", columns=columns, rows=rows, is_facts=True)
+
+
+def prices(picture: Picture, symbols: Iterable[str]) -> View:
+    """Return the newest prices of symbols."""
+    rows = tuple(_price_row(picture, symbol) for symbol in symbols)
+    currency = picture.state.ledger.currency
+    columns = (
+        Column(name="symbol"),
+        Column(name="price", unit=currency, places=2),
+        Column(name="bar's end"),
+        Column(name="last close", unit=currency, places=2),
+        Column(name="change", unit="%"),
+        Column(name="held", unit="shares"),
+    )
+    return View(name="prices", columns=columns, rows=rows, day=picture.now.date())
+
+
+def _price_row(picture: Picture, symbol: str) -> tuple[object, ...]:
+    seen, before = picture.prices.get(symbol), picture.last_closes.get(symbol)
+    change = None
+    if seen is not None and before:
+        change = ((seen.close / before - 1) * 100).quantize(Decimal("0.01"))
+    return (
+        symbol,
+        seen.close if seen else "none today",
+        picture.local(seen.end) if seen else None,
+        before,
+        change,
+        picture.state.ledger.position(symbol),
+    )
