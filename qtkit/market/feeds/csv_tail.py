@@ -73,9 +73,10 @@ class CsvTail:
         file.seek(self._offset)
         whole, newline, rest = file.read(_ONE_READING).rpartition(b"\n")
         if len(rest) > _LONGEST_LINE:
+            number = self._line + (whole.count(b"\n") + 1 if newline else 0) + 1
             raise DataError(
-                f"{self._path.name} line {self._line + 1 + whole.count(newline or b'?')} has no "
-                f"end within {_LONGEST_LINE} bytes; expected a CSV file of bars"
+                f"{self._path.name} line {number} has no end within {_LONGEST_LINE} bytes; "
+                "expected a CSV file of bars"
             )
         self._offset += len(whole) + len(newline)
         return whole.split(b"\n") if newline else []

@@ -24,7 +24,7 @@ from qtkit.model.bars import nanos, time_of
 
 if TYPE_CHECKING:
     import socket
-    from http.client import HTTPConnection
+    from http.client import HTTPConnection, HTTPResponse
 
 __all__ = ["HttpBars", "Patience", "checked_address"]
 
@@ -165,9 +165,11 @@ class HttpBars:
             finally:
                 guard.cancel()
                 guard.join()
-        except (OSError, HTTPException, UnicodeError) as problem:
+        except (OSError, HTTPException, UnicodeError, _Passing) as problem:
             if elapsed() >= seconds:
                 raise _Passing(f"no whole answer within {seconds:.3g} s") from None
+            if isinstance(problem, _Passing):
+                raise
             told = f"{type(problem).__name__}: {problem}".rstrip(": ")
             raise _Passing(told) from None
         finally:
@@ -181,7 +183,10 @@ class HttpBars:
 
     def _asked(self, connection: HTTPConnection, target: str) -> bytes:
         connection.request("GET", target, headers=self._headers)
-        response = connection.getresponse()
+        with connection.getresponse() as response:
+            return self._read(response)
+
+    def _read(self, response: HTTPResponse) -> bytes:
         code = response.status
         if code == _TOO_MANY or code >= _SERVER:
             raise _Passing(f"it answered {code} {response.reason}")

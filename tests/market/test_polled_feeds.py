@@ -1,0 +1,266 @@
+"""Growing files as feeds: what comes late, half, wrong, or again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pytest
+
+from qtkit.core.calendars import exchange_calendar
+from qtkit.core.errors import DataError
+from qtkit.market.feeds.csv_tail import CsvTail
+from qtkit.market.feeds.export import write_feed
+from qtkit.market.feeds.parquet_tail import ParquetTail
+from qtkit.market.feeds.polled import Fetched, PolledFeed
+from qtkit.market.feeds.polled_synthetic import SyntheticSource
+from qtkit.market.ordering import concatenated
+from qtkit.market.tables.synthetic import PLAIN, synthetic_bars
+from qtkit.model.bars import Bars, nanos
+from tests.market.bar_makers import bars_at, utc
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+HEADER = "symbol,end,open,high,low,close,volume\n"
+SINCE = utc("2026-03-04 01:30")
+LATE = utc("2026-03-04 08:00")
+
+
+def line(symbol: str, end: str, close: float) -> str:
+    return f"{symbol},{end},{close},{close},{close},{close},100\n"
+
+
+def csv_feed(path: Path, *symbols: str) -> PolledFeed:
+    return PolledFeed(CsvTail(path, SHANGHAI), symbols or ("A",), SINCE)
+
+
+def closes(feed: PolledFeed, symbol: str = "A") -> list[float]:
+    batch = feed.bars_until(LATE)
+    return batch[symbol].close.tolist() if symbol in batch else []
+
+
+# --- any source ------------------------------------------------------------------------------
+
+
+class Told:
+    """A source that gives the answers it was given."""
+
+    def __init__(self, *answers: Fetched) -> None:
+        self.answers = list(answers)
+        self.asked = list[tuple[int, int]]()
+
+    def fetch(self, after: int, until: int) -> Fetched:
+        self.asked.append((after, until))
+        return self.answers.pop(0)
+
+
+def test_a_bar_of_the_future_waits_until_it_has_ended() -> None:
+    early = bars_at("A", ["2026-03-04 01:31", "2026-03-04 01:33"], [1.0, 3.0])
+    feed = PolledFeed(Told(Fetched([early]), Fetched([]), Fetched([])), ("A",), SINCE)
+
+    assert feed.bars_until(utc("2026-03-04 01:32"))["A"].close.tolist() == [1.0]
+    assert dict(feed.bars_until(utc("2026-03-04 01:32:59"))) == {}
+    assert feed.bars_until(utc("2026-03-04 01:33"))["A"].close.tolist() == [3.0]
+
+
+def test_a_bar_that_comes_after_a_newer_one_is_left_out() -> None:
+    newer, older = (bars_at("A", [f"2026-03-04 01:{m}"], [float(m)]) for m in (32, 31))
+    feed = PolledFeed(Told(Fetched([newer]), Fetched([older])), ("A",), SINCE)
+
+    assert closes(feed) == [32.0]
+    assert closes(feed) == []
+
+
+def test_of_two_contradicting_bars_of_one_minute_the_first_is_delivered() -> None:
+    one, other = (bars_at("A", ["2026-03-04 01:31"], [price]) for price in (1.0, 2.0))
+
+    assert closes(PolledFeed(Told(Fetched([one, other])), ("A",), SINCE)) == [1.0]
+
+
+def test_symbols_nobody_trades_and_bars_from_before_are_left_out() -> None:
+    mine = bars_at("A", ["2026-03-04 01:30", "2026-03-04 01:31"], [0.5, 1.0])
+    feed = PolledFeed(Told(Fetched([mine, bars_at("X", ["2026-03-04 01:31"])])), ("A",), SINCE)
+
+    assert {s: b.close.tolist() for s, b in feed.bars_until(LATE).items()} == {"A": [1.0]}
+
+
+def test_the_good_part_of_an_answer_comes_with_the_next_poll() -> None:
+    good = bars_at("A", ["2026-03-04 01:31"], [1.0])
+    source = Told(Fetched([good], "one line is wrong"), Fetched([]))
+    feed = PolledFeed(source, ("A",), SINCE)
+
+    with pytest.raises(DataError, match=r"one line is wrong; the rest comes with the next poll"):
+        feed.bars_until(LATE)
+    assert closes(feed) == [1.0]
+
+
+def test_a_source_is_asked_for_what_the_slowest_symbol_lacks() -> None:
+    source = Told(Fetched([bars_at("A", ["2026-03-04 01:31"])]), Fetched([]))
+    feed = PolledFeed(source, ("A", "B"), SINCE)
+    feed.bars_until(LATE)
+    feed.bars_until(LATE)
+
+    assert source.asked[1] == (nanos(SINCE), nanos(LATE))
+
+
+# --- CSV -------------------------------------------------------------------------------------
+
+
+def test_lines_are_read_as_they_are_added_and_half_a_line_waits(tmp_path: Path) -> None:
+    path = tmp_path / "bars.csv"
+    path.write_text(HEADER + line("A", "2026-03-04T09:31", 1.0) + "A,2026-03-04T09:32,2.0")
+    feed = csv_feed(path)
+
+    assert closes(feed) == [1.0]
+    with path.open("a") as file:
+        file.write(",2.0,2.0,2.0,100\n" + line("A", "2026-03-04T01:33+00:00", 3.0))
+    assert closes(feed) == [2.0, 3.0]
+    assert closes(feed) == []
+
+
+def test_columns_may_stand_in_any_order_and_an_empty_price_is_nan(tmp_path: Path) -> None:
+    path = tmp_path / "bars.csv"
+    path.write_text(
+        "\ufeffVolume,close,low,high,open,end,Symbol,source\n"
+        "100,,1,3,2,2026-03-04T09:31:00+08:00,A,exchange\n\n",
+        encoding="utf-8",
+    )
+    bars = csv_feed(path).bars_until(LATE)["A"]
+
+    assert (bars.open[0], bars.high[0], bars.low[0], bars.volume[0]) == (2.0, 3.0, 1.0, 100.0)
+    assert np.isnan(bars.close[0])
+    assert bars.end[0] == nanos(utc("2026-03-04 01:31"))
+
+
+def test_a_wrong_line_is_told_once_by_its_number_and_the_others_are_delivered(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "bars.csv"
+    good, late = line("A", "2026-03-04T09:31", 1.0), line("A", "2026-03-04T09:35", 5.0)
+    wrong = line("A", "yesterday", 2.0) + "A,2026-03-04T09:33\n" + "A\x00,,,\n" + "?\n?\n"
+    path.write_text(HEADER + good + wrong + late)
+    feed = csv_feed(path)
+
+    with pytest.raises(DataError, match=r"bars.csv: line 3 .*line 4 .*line 5 .*and 2 more"):
+        feed.bars_until(LATE)
+    assert closes(feed) == [1.0, 5.0]
+
+
+def test_a_file_that_is_replaced_or_cut_is_read_again_without_repeats(tmp_path: Path) -> None:
+    path, draft = tmp_path / "bars.csv", tmp_path / "draft.csv"
+    first, second, third = (line("A", f"2026-03-04T09:3{i}", float(i)) for i in (1, 2, 3))
+    path.write_text(HEADER + first)
+    feed = csv_feed(path)
+    assert closes(feed) == [1.0]
+
+    draft.write_text(HEADER + first + second)
+    draft.replace(path)
+    assert closes(feed) == [2.0]
+    path.write_text(HEADER + third)
+    assert closes(feed) == [3.0]
+
+
+def test_a_file_that_is_not_there_yet_is_an_error_until_it_comes(tmp_path: Path) -> None:
+    path = tmp_path / "bars.csv"
+    feed = csv_feed(path)
+    with pytest.raises(DataError, match=r"No such file.*check the path, and that its writer runs"):
+        feed.bars_until(LATE)
+    path.touch()
+
+    assert closes(feed) == []
+    path.write_text(HEADER + line("A", "2026-03-04T09:31", 1.0))
+    assert closes(feed) == [1.0]
+
+
+def test_a_header_without_a_column_names_it_and_may_be_mended(tmp_path: Path) -> None:
+    path = tmp_path / "bars.csv"
+    path.write_text("symbol,end,open,high,low,last,volume,volume\n")
+    feed = csv_feed(path)
+    with pytest.raises(DataError, match=r"wrong are close, volume, found 'symbol,end"):
+        feed.bars_until(LATE)
+    path.write_text(HEADER + line("A", "2026-03-04T09:31", 1.0))
+
+    assert closes(feed) == [1.0]
+
+
+def test_a_file_without_lines_is_refused_before_it_fills_the_memory(tmp_path: Path) -> None:
+    path = tmp_path / "bars.csv"
+    path.write_bytes(HEADER.encode() + b"\xff" * 10_000)
+
+    with pytest.raises(DataError, match=r"line 2 has no end within 4096 bytes"):
+        csv_feed(path).bars_until(LATE)
+
+
+# --- Parquet ---------------------------------------------------------------------------------
+
+
+def parquet_feed(path: Path) -> PolledFeed:
+    return PolledFeed(ParquetTail(path), ("A",), SINCE)
+
+
+def test_a_longer_file_in_its_place_brings_the_new_bars(tmp_path: Path) -> None:
+    path = tmp_path / "bars.parquet"
+    first = bars_at("A", ["2026-03-04 01:31"], [1.0])
+    write_feed(path, [first])
+    feed = parquet_feed(path)
+    assert (closes(feed), closes(feed)) == ([1.0], [])
+
+    write_feed(path, [concatenated(first, bars_at("A", ["2026-03-04 01:32"], [2.0]))])
+    assert closes(feed) == [2.0]
+
+
+def test_a_half_written_file_is_an_error_until_it_is_whole(tmp_path: Path) -> None:
+    whole, path = tmp_path / "whole.parquet", tmp_path / "bars.parquet"
+    write_feed(whole, [bars_at("A", ["2026-03-04 01:31"], [1.0])])
+    path.write_bytes(whole.read_bytes()[:-20])
+    feed = parquet_feed(path)
+    with pytest.raises(DataError, match="is no export of a feed"):
+        feed.bars_until(LATE)
+
+    path.write_bytes(whole.read_bytes())
+    assert closes(feed) == [1.0]
+
+
+def test_columns_of_other_types_and_a_missing_file_are_named(tmp_path: Path) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    path = tmp_path / "bars.parquet"
+    with pytest.raises(DataError, match="No such file"):
+        parquet_feed(path).bars_until(LATE)
+    names = ("open", "high", "low", "volume")
+    columns = {"symbol": ["A"], "end": [1.5], "close": ["7"], **{name: [1.0] for name in names}}
+    parquet.write_table(pa.table(columns), path)
+
+    with pytest.raises(DataError, match=r"the columns close, end have another type"):
+        parquet_feed(path).bars_until(LATE)
+
+
+# --- generated -------------------------------------------------------------------------------
+
+
+def test_generated_bars_come_day_by_day_as_they_are_generated_whole() -> None:
+    calendar = exchange_calendar("XSHG")
+    feed = PolledFeed(SyntheticSource({"A": PLAIN}, calendar, 7), ("A",), utc("2026-03-06 01:30"))
+    found: list[Bars] = []
+    for moment in ("2026-03-06 02:00", "2026-03-07 12:00", "2026-03-09 01:31"):  # over a weekend
+        found += feed.bars_until(utc(moment)).values()
+    friday, monday = (
+        synthetic_bars("A", utc(day).date(), calendar, seed=7)
+        for day in ("2026-03-06", "2026-03-09")
+    )
+
+    assert [len(part) for part in found] == [30, 210, 1]
+    expected = [*friday.close.tolist(), float(monday.close[0])]
+    assert concatenated(*found).close.tolist() == expected
+
+
+def test_nothing_is_left_open(tmp_path: Path) -> None:
+    path = tmp_path / "bars.csv"
+    path.write_text(HEADER)
+    feed = csv_feed(path)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(5):
+        feed.bars_until(LATE)
+
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
