@@ -1,0 +1,243 @@
+"""trade.log and risk.log of a session: written as things happen, the same when made again."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qtkit.core.errors import ConfigError, DataError
+from qtkit.core.folders import AccountFolder, SessionFolder, log_parts
+from qtkit.evidence import Evidence
+from qtkit.evidence.logs import value_in
+from qtkit.model.events import Entry
+from qtkit.model.intents import Intent
+from qtkit.sessions.artifacts import rebuild
+from qtkit.sessions.simulated import SimulatedSession, simulate
+from qtkit.testing import scripted_spec
+from qtkit.trading.assemble import SimulationPlan, simulate_in
+from qtkit.trading.settings import SessionSettings
+
+SYMBOL = "600036.SH"
+WEDNESDAY = date(2026, 3, 4)
+BACK = datetime(2026, 3, 4, 2, 30, tzinfo=UTC)
+
+
+def wanted(quantity: int, because: str) -> list[Intent]:
+    return [Intent(symbol=SYMBOL, quantity=Decimal(quantity), because=because)]
+
+
+SPEC = scripted_spec(
+    {
+        "03-04 09:35": [*wanted(300, "a first, with a comma"), *wanted(5_000_000, "far too many")],
+        "03-04 09:40": wanted(-100, "too early"),
+        "03-05 09:35": wanted(-100, "the day after"),
+        "03-05 09:40": wanted(5_000_000, "again too many"),
+    },
+    [SYMBOL],
+)
+
+
+class PowerLost(Exception):
+    """Nothing after this was written."""
+
+
+def lived(root: Path, **logs: object) -> SimulatedSession:
+    return simulate(SPEC, day=WEDNESDAY, days=2, root=root, settings={"logs": logs})
+
+
+def parts_of(folder: SessionFolder) -> dict[str, bytes]:
+    return {
+        part.name: part.read_bytes()
+        for log in (folder.trade_log, folder.risk_log)
+        for part in log_parts(log)
+    }
+
+
+def test_each_booking_and_each_refusal_has_its_line(tmp_path: Path) -> None:
+    folder = lived(tmp_path).folder
+
+    bought, sold = csv.DictReader(io.StringIO(folder.trade_log.read_text(encoding="utf-8")))
+    first, early, second = folder.risk_log.read_text(encoding="utf-8").splitlines()
+
+    assert (bought["reason"], bought["position"], bought["sellable"]) == (
+        "a first, with a comma", "300", "0",
+    )  # fmt: skip
+    assert (sold["quantity"], sold["position"], sold["sellable"]) == ("-100", "200", "200")
+    paid = -(Decimal(300) * Decimal(bought["price"]) + Decimal(bought["fees"]))
+    assert Decimal(bought["cash_change"]) == paid
+    assert Decimal(bought["cash"]) == Decimal(1_000_000) + paid
+    assert Decimal(sold["cash"]) == Decimal(bought["cash"]) + Decimal(sold["cash_change"])
+    assert [value_in(row, "quantity") for row in (first, early, second)] == [
+        "5000000", "100", "5000000",
+    ]  # fmt: skip
+    assert value_in(early, "side") == "sell"
+    assert all(" | <RISK REJECTED> rule_id=" in row for row in (first, early, second))
+
+
+@pytest.mark.parametrize("logs", [{}, {"rotate_daily": True}, {"rotate_megabytes": 0.0006}])
+def test_made_again_they_are_the_same_to_the_byte(tmp_path: Path, logs: dict[str, Any]) -> None:
+    folder = lived(tmp_path, **logs).folder
+    before = parts_of(folder)
+    for log in (folder.trade_log, folder.risk_log):
+        for part in log_parts(log):
+            part.unlink()
+
+    rebuild(folder)
+
+    assert parts_of(folder) == before
+    assert len(before) == (2 if not logs else len(before))
+    assert len(before) > 2 or not logs
+
+
+def test_a_day_of_its_own_for_each_part(tmp_path: Path) -> None:
+    folder = lived(tmp_path, rotate_daily=True).folder
+
+    assert [path.name for path in log_parts(folder.trade_log)] == [
+        "trade.log.20260304.1", "trade.log",
+    ]  # fmt: skip
+    assert [path.name for path in log_parts(folder.sys_log)] == ["sys.log.20260304.1", "sys.log"]
+    assert all(part.read_bytes().endswith(b"\n") for part in log_parts(folder.trade_log))
+
+
+def test_the_log_tells_the_journals_story_however_it_was_turned_over(tmp_path: Path) -> None:
+    plain = Evidence.of_folder(lived(tmp_path / "a").folder).log
+    turned = Evidence.of_folder(lived(tmp_path / "b", rotate_megabytes=0.001).folder).log
+
+    assert plain is not None
+    assert turned is not None
+    assert turned.lives == plain.lives
+    assert turned.skips == plain.skips
+
+
+def test_how_logs_are_kept_does_not_enter_the_journal(tmp_path: Path) -> None:
+    one = lived(tmp_path / "a")
+    two = lived(tmp_path / "b", sys_log_file_path=str(tmp_path / "x"), rotate_daily=True)
+
+    assert one.journal_digest == two.journal_digest
+    assert one.session_id == two.session_id
+
+
+# --- elsewhere -----------------------------------------------------------------------------------
+
+
+def test_logs_may_be_elsewhere_and_are_found_there(tmp_path: Path) -> None:
+    system, trades = tmp_path / "var" / "sys", tmp_path / "var" / "trades"
+    session = lived(tmp_path, sys_log_file_path=str(system), trade_log_file_path=str(trades))
+    name, folder = session.session_id, session.folder
+
+    assert [path.name for path in system.iterdir()] == [f"{name}.sys.log"]
+    assert sorted(path.name for path in trades.iterdir()) == [
+        f"{name}.risk.log",
+        f"{name}.trade.log",
+    ]
+    assert not list(folder.artifacts.glob("*.log"))
+    evidence = Evidence.of_folder(SessionFolder(folder.path))
+    assert evidence.log is not None
+    assert evidence.log.lines > 100
+    config = json.loads(folder.config.read_text(encoding="utf-8"))
+    assert config["asked_settings"]["logs"]["trade_log_file_path"] == str(trades)
+
+
+def test_two_sessions_never_share_a_log(tmp_path: Path) -> None:
+    logs = {"trade_log_file_path": str(tmp_path / "logs")}
+
+    one, two = lived(tmp_path, **logs), lived(tmp_path, **logs)
+
+    assert one.folder.trade_log != two.folder.trade_log
+    assert one.folder.trade_log.read_bytes() == two.folder.trade_log.read_bytes()
+
+
+def test_all_places_that_cannot_be_written_are_told_and_nothing_is_started(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    inside = str(tmp_path / "file" / "logs")
+
+    with pytest.raises(ConfigError) as caught:
+        lived(tmp_path / "out", sys_log_file_path=inside, trade_log_file_path=inside)
+
+    assert str(caught.value).count("no folder can be there (Not a directory)") == 2
+    assert "logs.sys_log_file_path" in str(caught.value)
+    assert "logs.trade_log_file_path" in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_is_read_only_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root may write anywhere, so the system's answer is put in its mouth."""
+    monkeypatch.setattr("os.access", lambda *_: False)
+
+    with pytest.raises(ConfigError, match="nothing may be written into it"):
+        lived(tmp_path, sys_log_file_path=str(tmp_path / "logs"))
+
+
+def test_a_session_that_does_not_know_where_its_logs_are_says_so(tmp_path: Path) -> None:
+    folder = lived(tmp_path, rotate_daily=True).folder
+    folder.log_keeping.write_text("{")
+
+    with pytest.raises(DataError, match=r"logs\.json is damaged"):
+        _ = folder.sys_log
+
+
+# --- after a crash -------------------------------------------------------------------------------
+
+
+def cut_after(kind: str, nth: int) -> Callable[[str, Entry], None]:
+    left = [nth]
+
+    def observe(what: str, entry: Entry) -> None:
+        if what == "written" and type(entry.event).__struct_config__.tag == kind:
+            left[0] -= 1
+            if left[0] == 0:
+                raise PowerLost
+
+    return observe
+
+
+@pytest.mark.parametrize("kind", ["order_filled", "order_refused", "order_requested"])
+@pytest.mark.parametrize("torn", [b"", b"2026-03-04T09:3"])
+def test_a_line_that_the_power_took_is_written_on_the_return_and_none_twice(
+    tmp_path: Path, kind: str, torn: bytes
+) -> None:
+    folder, account = SessionFolder(tmp_path / "s"), AccountFolder(tmp_path / "account")
+    plan = SimulationPlan(
+        spec=SPEC,
+        settings=SessionSettings.model_validate({"logs": {"rotate_daily": True}}),
+        day=WEDNESDAY,
+        days=2,
+    )
+    cut = simulate_in(plan_with(plan, cut_after(kind, 1)), folder, account)
+    with pytest.raises(PowerLost):
+        cut.run()
+    for log in (folder.trade_log, folder.risk_log):
+        log.write_bytes(log.read_bytes() + torn)
+
+    simulate_in(plan_with(plan, None, BACK), folder, account).run()
+
+    found = parts_of(folder)
+    rebuild(folder)
+    assert parts_of(folder) == found
+    bought = b"".join(found.values()).count(b"first, with a comma")
+    assert bought == (1 if kind == "order_filled" else 0)  # unsent orders are given up
+
+
+def plan_with(
+    plan: SimulationPlan,
+    observer: Callable[[str, Entry], None] | None,
+    start: datetime | None = None,
+) -> SimulationPlan:
+    return SimulationPlan(
+        spec=plan.spec,
+        settings=plan.settings,
+        day=plan.day,
+        days=plan.days,
+        start=start,
+        journal_observer=observer,
+    )
