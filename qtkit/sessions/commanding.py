@@ -91,10 +91,10 @@ class CommandServer:
         self._put = put
         self._closing = Event()
         self._answers = SimpleQueue[tuple[_Client, Answer]]()
+        self._door = listening_socket(path)
         self._wake_in, self._wake_out = socket.socketpair()
         self._wake_in.setblocking(False)
         self._wake_out.setblocking(False)
-        self._door = listening_socket(path)
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._door, selectors.EVENT_READ)
         self._selector.register(self._wake_out, selectors.EVENT_READ)

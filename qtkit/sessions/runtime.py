@@ -104,8 +104,10 @@ def free_socket(path: Path) -> None:
         except FileNotFoundError:
             return
         except ConnectionRefusedError:
-            path.unlink(missing_ok=True)
-            return
+            if stat.S_ISSOCK(path.lstat().st_mode):
+                path.unlink(missing_ok=True)
+                return
+            reason = "it is no socket"
         except OSError as problem:
             reason = problem.strerror or "it does not answer"
         else:
