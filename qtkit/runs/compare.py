@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from qtkit.core.render import Table, html_report, mimebundle, text_report
-from qtkit.runs.record import Difference, RunRecord
+from qtkit.runs.record import RunRecord
+from qtkit.sessions.recording import Difference, differences, flat, verdicts_by_name
 
 __all__ = ["Comparison", "compare", "differences_table"]
 
@@ -62,23 +63,7 @@ def compare(before: RunRecord, after: RunRecord) -> Comparison:
 
     Session ids, times and timings differ in every run and are left out.
     """
-    return Comparison(before.run_id, after.run_id, tuple(_differences(before, after)))
-
-
-def _differences(before: RunRecord, after: RunRecord) -> Iterable[Difference]:
-    """Yield the differences section by section."""
-    for section, told in _SECTIONS.items():
-        yield from _changed(section, told(before), told(after))
-
-
-def _changed(
-    section: str, before: Mapping[str, object], after: Mapping[str, object]
-) -> Iterable[Difference]:
-    """Yield the names whose values differ, in the order of the later run."""
-    for name in dict.fromkeys([*after, *before]):
-        old, new = before.get(name, _NONE), after.get(name, _NONE)
-        if old != new:
-            yield Difference(section=section, name=name, before=str(old), after=str(new))
+    return Comparison(before.run_id, after.run_id, tuple(differences(before, after, _SECTIONS)))
 
 
 def _outcome(record: RunRecord) -> Mapping[str, object]:
@@ -91,44 +76,19 @@ def _outcome(record: RunRecord) -> Mapping[str, object]:
     }
 
 
-def _verdicts(record: RunRecord) -> dict[str, tuple[str, str]]:
-    """Return status and sentence per check; a check judged again carries a number."""
-    found: dict[str, tuple[str, str]] = {}
-    for stage in record.stages:
-        for verdict in stage.verdicts:
-            number = 1
-            name = verdict.rule
-            while name in found:
-                number += 1
-                name = f"{verdict.rule} ({number})"
-            found[name] = str(verdict.status), verdict.summary
-    return found
-
-
 def _statuses(record: RunRecord) -> Mapping[str, object]:
     """Return the status per check."""
-    return {name: status for name, (status, _) in _verdicts(record).items()}
+    return {name: str(v.status) for name, v in verdicts_by_name(record).items()}
 
 
 def _findings(record: RunRecord) -> Mapping[str, object]:
     """Return the sentence per check: it holds the numbers."""
-    return {name: summary for name, (_, summary) in _verdicts(record).items()}
+    return {name: v.summary for name, v in verdicts_by_name(record).items()}
 
 
 def _journals(record: RunRecord) -> Mapping[str, object]:
     """Return the journal digest per session, by the order of the sessions."""
     return {f"session {n}": s.journal_digest for n, s in enumerate(record.sessions, 1)}
-
-
-def _flat(facts: Mapping[str, object] | None, above: str = "") -> dict[str, object]:
-    """Return nested facts as dotted names."""
-    flat: dict[str, object] = {}
-    for name, value in (facts or {}).items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{above}{name}.")
-        else:
-            flat[above + name] = value
-    return flat
 
 
 def _toolkit(record: RunRecord) -> Mapping[str, object]:
@@ -157,12 +117,12 @@ _SECTIONS = {
     "verdict": _statuses,
     "finding": _findings,
     "journal": _journals,
-    "parameter": lambda record: _flat(record.parameters),
-    "setting": lambda record: _flat(record.settings),
-    "data": lambda record: _flat(record.data),
-    "code": lambda record: _flat(record.code),
-    "gate": lambda record: _flat(record.gate),
-    "reconciliation": lambda record: _flat(record.reconciliation),
+    "parameter": lambda record: flat(record.parameters),
+    "setting": lambda record: flat(record.settings),
+    "data": lambda record: flat(record.data),
+    "code": lambda record: flat(record.code),
+    "gate": lambda record: flat(record.gate),
+    "reconciliation": lambda record: flat(record.reconciliation),
     "count": _counts,
     "toolkit": _toolkit,
     "package": _packages,

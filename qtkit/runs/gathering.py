@@ -18,7 +18,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 from qtkit.core.render import REPORT_MIME
-from qtkit.runs.record import RecordedVerdict, SessionFacts, StageRecord, told
+from qtkit.runs.record import SessionFacts
+from qtkit.sessions.recording import RecordedVerdict, StageRecord, what_is_wrong
 
 __all__ = ["Gathered", "RecordFacts", "gather"]
 
@@ -106,7 +107,9 @@ def gather(cells: Sequence[Mapping[str, Any]]) -> Gathered:
                 case "record_facts":
                     facts = _merged(facts, RecordFacts.model_validate(payload))
         except ValidationError as mistake:
-            unreadable.append(f"the {payload['type']} that cell {number} shows: {told(mistake)}")
+            unreadable.append(
+                f"the {payload['type']} that cell {number} shows: {what_is_wrong(mistake)}"
+            )
     ticks = {**{stage.stage: _HEADLESS for stage in stages}, **facts.get("ticks", {})}
     return Gathered(
         tuple(stages), tuple(sessions.values()), facts | {"ticks": ticks}, tuple(unreadable)

@@ -7,19 +7,20 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import (
-    AwareDatetime,
-    BaseModel,
-    ConfigDict,
-    Field,
-    JsonValue,
-    ValidationError,
-    model_validator,
-)
+from pydantic import AwareDatetime, Field, ValidationError, model_validator
 
 from qtkit.core.errors import DataError
 from qtkit.core.render import json_text
-from qtkit.core.verdict import Conclusion, Status, Verdict, conclude
+from qtkit.core.verdict import Conclusion
+from qtkit.sessions.recording import (
+    Closed,
+    Difference,
+    JsonObject,
+    Recorded,
+    RecordedVerdict,
+    StageRecord,
+    what_is_wrong,
+)
 
 __all__ = [
     "CellTiming",
@@ -35,10 +36,8 @@ __all__ = [
     "digest_of",
     "record_json",
     "record_of",
-    "told",
 ]
 
-JsonObject = dict[str, JsonValue]
 Count = Annotated[int, Field(ge=0)]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -77,12 +76,6 @@ _JUDGED = {RunStatus.PASSED, RunStatus.BLOCKED, RunStatus.PENDING}
 _BROKEN = {RunStatus.FAILED_CELL, RunStatus.TIMED_OUT, RunStatus.KERNEL_DIED}
 
 
-class Closed(BaseModel):
-    """A frozen value that refuses fields it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
 class CellTiming(Closed):
     """How long one cell took."""
 
@@ -99,68 +92,16 @@ class RunError(Closed):
     source: str = ""  # first line of that cell
 
 
-class RecordedVerdict(Closed):
-    """A verdict as a stage report showed it."""
-
-    rule: str
-    status: Status
-    summary: str
-    fix: str = ""
-    lines: tuple[int, ...] = ()
-    known_defect: str = ""
-
-    @property
-    def verdict(self) -> Verdict:
-        """The same judgement as a value of the core."""
-        return Verdict(
-            rule=self.rule,
-            status=self.status,
-            summary=self.summary,
-            fix=self.fix,
-            lines=self.lines,
-            known_defect=self.known_defect,
-        )
-
-
-class StageRecord(Closed):
-    """One stage report."""
-
-    stage: str
-    title: str
-    source: str = ""
-    conclusion: Conclusion
-    verdicts: tuple[RecordedVerdict, ...]
-
-    @model_validator(mode="after")
-    def _conclusion_follows(self) -> StageRecord:
-        """Refuse a conclusion that its verdicts do not support."""
-        found = conclude(v.verdict for v in self.verdicts)
-        if found != self.conclusion:
-            raise ValueError(
-                f"stage {self.stage} says {self.conclusion}, but its verdicts add up to {found}"
-            )
-        return self
-
-
 class SessionFacts(Closed):
     """A session that the notebook ran or read."""
 
     session_id: str
     folder: str = ""
     journal_digest: str = ""
-    details: JsonObject = {}
+    details: JsonObject = Field(default_factory=dict)
 
 
-class Difference(Closed):
-    """One thing that is not as it was."""
-
-    section: str
-    name: str
-    before: str
-    after: str
-
-
-class RunRecord(Closed):
+class RunRecord(Recorded):
     """What was run, on what, and how it came out."""
 
     format: Literal[1] = 1
@@ -173,28 +114,17 @@ class RunRecord(Closed):
 
     notebook: str  # file name
     notebook_digest: str
-    parameters: JsonObject = {}
+    parameters: JsonObject = Field(default_factory=dict)
     cells: Count = 0
     cells_run: Count = 0
     timings: tuple[CellTiming, ...] = ()
     error: RunError | None = None
 
-    toolkit_version: str
-    commit: str = ""  # with "+dirty" when files were changed; "" outside a repository
     python: str
     environment: tuple[str, ...]  # name==version
     environment_digest: str
 
-    settings: JsonObject = {}
-    data: JsonObject = {}  # fingerprints of the tables
-    code: JsonObject = {}  # fingerprints of the strategy code
-    gate: JsonObject | None = None
-    rejected_orders: tuple[JsonObject, ...] = ()
-    reconciliation: JsonObject | None = None
     sessions: tuple[SessionFacts, ...] = ()
-    stages: tuple[StageRecord, ...] = ()
-    action_summaries: dict[str, str] = {}
-    ticks: dict[str, str] = {}
 
     previous: str = ""  # run id of the last good run
     differences: tuple[Difference, ...] = ()
@@ -281,14 +211,6 @@ def record_of(text: str, where: str) -> RunRecord:
         return RunRecord.model_validate_json(text)
     except ValidationError as mistake:
         raise DataError(
-            f"{where}: this is no run record of format 1: {told(mistake)}. "
+            f"{where}: this is no run record of format 1: {what_is_wrong(mistake)}. "
             "Run the notebook again; the folder can be deleted"
         ) from mistake
-
-
-def told(mistake: ValidationError) -> str:
-    """Return all mistakes of a validation in one line."""
-    return "; ".join(
-        f"{'.'.join(str(part) for part in error['loc']) or 'record'}: {error['msg']}"
-        for error in mistake.errors(include_url=False)
-    )

@@ -1,0 +1,166 @@
+"""What the records of a run and of a day have in common: closed values, and how two compare."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError, model_validator
+
+from qtkit.core.verdict import Conclusion, Status, Verdict, conclude
+
+__all__ = [
+    "Closed",
+    "Difference",
+    "JsonObject",
+    "Recorded",
+    "RecordedVerdict",
+    "StageRecord",
+    "changed",
+    "differences",
+    "flat",
+    "verdicts_by_name",
+    "what_is_wrong",
+]
+
+JsonObject = dict[str, JsonValue]
+_NONE = "none"
+
+
+class Closed(BaseModel):
+    """A frozen value that refuses fields it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class RecordedVerdict(Closed):
+    """A verdict as a stage report showed it."""
+
+    rule: str
+    status: Status
+    summary: str
+    fix: str = ""
+    lines: tuple[int, ...] = ()
+    known_defect: str = ""
+
+    @property
+    def verdict(self) -> Verdict:
+        """The same judgement as a value of the core."""
+        return Verdict(
+            rule=self.rule,
+            status=self.status,
+            summary=self.summary,
+            fix=self.fix,
+            lines=self.lines,
+            known_defect=self.known_defect,
+        )
+
+
+class StageRecord(Closed):
+    """One stage report."""
+
+    stage: str
+    title: str
+    source: str = ""
+    conclusion: Conclusion
+    verdicts: tuple[RecordedVerdict, ...]
+
+    @model_validator(mode="after")
+    def _conclusion_follows(self) -> StageRecord:
+        """Refuse a conclusion that its verdicts do not support."""
+        found = conclude(v.verdict for v in self.verdicts)
+        if found != self.conclusion:
+            raise ValueError(
+                f"stage {self.stage} says {self.conclusion}, but its verdicts add up to {found}"
+            )
+        return self
+
+
+class Difference(Closed):
+    """One thing that is not as it was."""
+
+    section: str
+    name: str
+    before: str
+    after: str
+
+
+class Recorded(Closed):
+    """What was judged, made with what, and what people said about it."""
+
+    toolkit_version: str
+    commit: str = ""  # with "+dirty" when files were changed; "" outside a repository
+    settings: JsonObject = {}
+    data: JsonObject = {}  # fingerprints of the tables
+    code: JsonObject = {}  # fingerprints of the strategy code
+    gate: JsonObject | None = None
+    rejected_orders: tuple[JsonObject, ...] = ()
+    reconciliation: JsonObject | None = None
+    stages: tuple[StageRecord, ...] = ()
+    action_summaries: dict[str, str] = {}
+    ticks: dict[str, str] = {}
+
+
+_Record = TypeVar("_Record", bound=Recorded)
+
+
+# --- comparing -------------------------------------------------------------------------------
+
+
+def differences(
+    before: _Record,
+    after: _Record,
+    sections: Mapping[str, Callable[[_Record], Mapping[str, object]]],
+) -> Iterable[Difference]:
+    """Yield what differs between two records, section by section."""
+    for section, told in sections.items():
+        yield from changed(section, told(before), told(after))
+
+
+def changed(
+    section: str, before: Mapping[str, object], after: Mapping[str, object]
+) -> Iterable[Difference]:
+    """Yield the names whose values differ, in the order of the later one."""
+    for name in dict.fromkeys([*after, *before]):
+        old, new = before.get(name, _NONE), after.get(name, _NONE)
+        if old != new:
+            yield Difference(section=section, name=name, before=str(old), after=str(new))
+
+
+def flat(facts: Mapping[str, object] | None, above: str = "") -> dict[str, object]:
+    """Return nested facts as dotted names.
+
+    Examples
+    --------
+    >>> flat({"a": {"b": 1}, "c": 2})
+    {'a.b': 1, 'c': 2}
+    """
+    found: dict[str, object] = {}
+    for name, value in (facts or {}).items():
+        if isinstance(value, dict):
+            found |= flat(value, f"{above}{name}.")
+        else:
+            found[above + name] = value
+    return found
+
+
+def verdicts_by_name(record: Recorded) -> dict[str, RecordedVerdict]:
+    """Return each check's verdict; a check judged again carries a number."""
+    found: dict[str, RecordedVerdict] = {}
+    for stage in record.stages:
+        for verdict in stage.verdicts:
+            number = 1
+            name = verdict.rule
+            while name in found:
+                number += 1
+                name = f"{verdict.rule} ({number})"
+            found[name] = verdict
+    return found
+
+
+def what_is_wrong(mistake: ValidationError) -> str:
+    """Return all mistakes of a validation in one line."""
+    return "; ".join(
+        f"{'.'.join(str(part) for part in error['loc']) or 'record'}: {error['msg']}"
+        for error in mistake.errors(include_url=False)
+    )
