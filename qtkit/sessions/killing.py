@@ -51,7 +51,11 @@ def lift_account(account: AccountFolder, *, by: str, why: str) -> str:
     running = _running(account)
     if running is None:
         ask_lift(account, by=by, why=why)
-        drop_kill_file(account)
+        try:
+            drop_kill_file(account)
+        except ConfigError:
+            account.lift_request.unlink()
+            raise
         return (
             f"account {account.name}: no engine runs; the next start lifts the kill switch and "
             f"journals that {by} asked for it"

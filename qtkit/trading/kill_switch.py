@@ -43,15 +43,16 @@ def set_kill_file(account: AccountFolder, *, by: str, why: str) -> None:
     ConfigError
         If there is no such account.
     OSError
-        If not even an empty file can be made.
+        If not even an empty file can be made: stop the engine's process instead.
     """
     if not account.path.is_dir():
         raise ConfigError(no_account(account))
     text = json.dumps({"by": by, "why": why, "at": wall_time().isoformat()}) + "\n"
     try:
         write_atomic(account.kill_file, text)
-    except OSError:  # a full disk takes no text; an empty file stops trading as well
-        os.close(os.open(account.kill_file, os.O_CREAT | os.O_WRONLY, 0o644))
+    except OSError:  # a full disk takes no text; whatever is there stops trading as well
+        if not os.path.lexists(account.kill_file):
+            account.kill_file.touch()
     account.lift_request.unlink(missing_ok=True)
 
 

@@ -1,0 +1,425 @@
+"""The engine as it is wired for real time, on a clock that tests move."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import msgspec
+import pytest
+
+from qtkit.core.calendars import exchange_calendar
+from qtkit.core.clock import Clock, ManualClock
+from qtkit.core.errors import BeyondCalendar, ConfigError, FolderLocked
+from qtkit.core.folders import AccountFolder, OutputRoot
+from qtkit.journal import read_journal
+from qtkit.market.feeds.export import read_feed, write_feed
+from qtkit.market.tables.bar_table import BarTable
+from qtkit.market.tables.synthetic import synthetic_bars
+from qtkit.model import events as ev
+from qtkit.model.bars import Bars, nanos
+from qtkit.model.events import Entry
+from qtkit.sessions.asked import settings_of
+from qtkit.sessions.killing import kill_account, lift_account
+from qtkit.trading.accounts import create_account
+from qtkit.trading.engine.inbox import Command
+from qtkit.trading.engine.workers import SimulatedWorkers, Workers
+from qtkit.trading.live import LivePlan, LiveRun, live_session
+from qtkit.trading.strategy.contract import StrategySpec
+from qtkit.trading.strategy.loading import load_spec
+from tests.market.bar_makers import utc
+
+GRID = load_spec(Path(__file__).parents[2] / "examples" / "live_grid_multi.py")
+XSHG = exchange_calendar("XSHG")
+SEED = 20260304
+
+
+def plan(start: str, spec: StrategySpec = GRID, **settings: object) -> LivePlan:
+    made = list[ManualClock]()
+
+    def clock(not_before: datetime | None) -> Clock:
+        made.append(ManualClock(max(utc(start), not_before or utc(start))))
+        return made[-1]
+
+    def workers(_: Event) -> Workers:
+        return SimulatedWorkers(made[-1])
+
+    return LivePlan(spec=spec, settings=settings_of(settings), clock_from=clock, workers=workers)
+
+
+def root_of(tmp_path: Path) -> OutputRoot:
+    return OutputRoot(tmp_path / "outputs")
+
+
+def account_of(tmp_path: Path, name: str = "demo") -> AccountFolder:
+    place = root_of(tmp_path).account("paper", name)
+    create_account(
+        place,
+        cash=GRID.opening_cash,
+        currency="CNY",
+        exchange="XSHG",
+        at=utc("2026-03-01 00:00"),
+    )
+    return place
+
+
+@contextmanager
+def wired(tmp_path: Path, asked: LivePlan, account: str | None = None) -> Iterator[LiveRun]:
+    run = live_session(asked, root_of(tmp_path), account)
+    try:
+        yield run
+    finally:
+        run.close()
+
+
+def lived(tmp_path: Path, asked: LivePlan, until: str, account: str | None = None) -> list[Entry]:
+    """Live until a time and stop in order."""
+    with wired(tmp_path, asked, account) as run:
+        run.engine.start()
+        run.engine.run(utc(until))
+    return list(read_journal(run.folder.journal))
+
+
+def crashed(tmp_path: Path, asked: LivePlan, until: str, account: str) -> LiveRun:
+    """Live until a time, and let everything go without an end."""
+    with wired(tmp_path, asked, account) as run:
+        run.engine.start()
+        turn_until(run, until)
+    return run
+
+
+def turn_until(run: LiveRun, until: str) -> None:
+    clock = run.clock
+    while clock.now() < utc(until):
+        wake = run.engine.turn()
+        assert wake is not None
+        clock.wait(min(wake, utc(until)), Event())
+
+
+def of(entries: list[Entry], kind: type[ev.Event]) -> list[Any]:
+    return [entry.event for entry in entries if isinstance(entry.event, kind)]
+
+
+# --- nights ----------------------------------------------------------------------------------
+
+
+def test_a_session_survives_midnight_and_opens_the_next_day_by_itself(tmp_path: Path) -> None:
+    entries = lived(tmp_path, plan("2026-03-04 06:50"), "2026-03-05 01:41")
+
+    days = of(entries, ev.DayStarted)
+    assert [(d.trading_date, d.open) for d in days] == [
+        (date(2026, 3, 4), True),
+        (date(2026, 3, 5), True),
+    ]
+    closes = {
+        symbol: synthetic_bars(symbol, date(2026, 3, 4), XSHG, seed=SEED).close[-1]
+        for symbol in GRID.symbols
+    }
+    assert {s: float(c) for s, c in days[1].last_closes.items()} == closes
+    moved = [(e.at, e.event.after) for e in entries if isinstance(e.event, ev.StatusChanged)]
+    assert (utc("2026-03-05 01:30"), "running") in moved
+    decided = [d.due for d in of(entries, ev.DecisionTaken)]
+    assert decided[-2:] == [utc("2026-03-05 01:35"), utc("2026-03-05 01:40")]
+    assert of(entries, ev.DayClosed)[0].trading_date == date(2026, 3, 4)
+
+
+def test_a_weekend_is_slept_through(tmp_path: Path) -> None:
+    entries = lived(tmp_path, plan("2026-03-06 07:20"), "2026-03-09 01:31")
+
+    assert [d.open for d in of(entries, ev.DayStarted)] == [True, False, False, True]
+    assert of(entries, ev.StatusChanged)[-2].because == "open_market"
+
+
+# --- bars that come late ---------------------------------------------------------------------
+
+
+def parquet_plan(tmp_path: Path, start: str) -> tuple[LivePlan, Path]:
+    path = tmp_path / "bars.parquet"
+    asked = plan(
+        start,
+        refill=False,
+        feed={"kind": "parquet", "path": str(path)},
+        participation="1",
+        max_price_age_seconds=600,
+    )
+    return asked, path
+
+
+def day_bars(until: str) -> list[Bars]:
+    days = (date(2026, 3, 3), date(2026, 3, 4))
+    return [Bars(symbol=s, **_columns(s, days)).between(None, utc(until)) for s in GRID.symbols]
+
+
+def _columns(symbol: str, days: tuple[date, ...]) -> dict[str, Any]:
+    import numpy as np
+
+    parts = [synthetic_bars(symbol, day, XSHG, seed=SEED) for day in days]
+    names = ("end", "open", "high", "low", "close", "volume")
+    return {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+
+
+def test_a_bar_that_comes_late_executes_when_it_is_known_and_nothing_spins(
+    tmp_path: Path,
+) -> None:
+    asked, path = parquet_plan(tmp_path, "2026-03-04 01:28")
+    write_feed(path, day_bars("2026-03-04 01:35"))
+    with wired(tmp_path, asked) as run:
+        run.engine.start()
+        turn_until(run, "2026-03-04 01:36:30")
+        turns = 0
+        while run.clock.now() < utc("2026-03-04 01:38:20"):  # nothing new: orders wait for bars
+            wake = run.engine.turn()
+            assert wake is not None
+            turns += 1
+            run.clock.wait(wake, Event())
+        write_feed(path, day_bars("2026-03-04 01:38"))
+        turn_until(run, "2026-03-04 01:39:01")
+    entries = list(read_journal(run.folder.journal))
+
+    assert turns < 40
+    requested = [e.at for e in entries if isinstance(e.event, ev.OrderRequested)]
+    assert requested[0] == utc("2026-03-04 01:35")
+    fills = [(e.at, e.event.executed_at) for e in entries if isinstance(e.event, ev.OrderFilled)]
+    assert fills[0] == (utc("2026-03-04 01:39"), utc("2026-03-04 01:39"))
+    opens = {b.symbol: b.open[-3] for b in day_bars("2026-03-04 01:38")}  # of the bar from 09:35
+    filled = next(e for e in entries if isinstance(e.event, ev.OrderFilled)).event
+    assert float(filled.price) == pytest.approx(opens[filled.symbol], rel=0.001)
+
+
+def test_a_last_close_that_no_bar_tells_comes_from_a_local_table(tmp_path: Path) -> None:
+    path = tmp_path / "bars.parquet"
+    write_feed(path, [])
+    table = BarTable(root_of(tmp_path).tables, GRID.table)
+    for symbol in GRID.symbols[:2]:
+        table.write(synthetic_bars(symbol, date(2026, 3, 3), XSHG, seed=SEED))
+    asked = plan("2026-03-04 01:00", feed={"kind": "parquet", "path": str(path)})
+    (day,) = of(lived(tmp_path, asked, "2026-03-04 01:01"), ev.DayStarted)
+
+    known = synthetic_bars("600036.SH", date(2026, 3, 3), XSHG, seed=SEED).close[-1]
+    assert float(day.last_closes["600036.SH"]) == known
+    assert GRID.symbols[2] not in day.last_closes
+
+
+def test_without_a_last_close_no_buy_leaves(tmp_path: Path) -> None:
+    path = tmp_path / "bars.csv"
+    header = "symbol,end,open,high,low,close,volume\n"
+    path.write_text(header + "600036.SH,2026-03-04T09:35:00,37.5,37.6,37.4,37.5,100000\n")
+    asked = plan("2026-03-04 01:34", feed={"kind": "csv", "path": str(path)})
+    entries = lived(tmp_path, asked, "2026-03-04 01:36")
+
+    assert of(entries, ev.OrderRequested) == []
+    (refused,) = of(entries, ev.OrderRefused)
+    told = [v.summary for v in refused.verdicts if not v.allows]
+    assert any("previous close is unknown" in summary for summary in told)
+
+
+def test_a_feed_that_is_away_is_told_and_trading_waits(tmp_path: Path) -> None:
+    asked = plan(
+        "2026-03-04 01:29", feed={"kind": "csv", "path": str(tmp_path / "none.csv")},
+        feed_silent_seconds=200,
+    )  # fmt: skip
+    with wired(tmp_path, asked) as run:
+        run.engine.start()
+        run.engine.run(utc("2026-03-04 01:36"))
+    entries = list(read_journal(run.folder.journal))
+
+    assert "feed_unavailable" in run.folder.sys_log.read_text()
+    assert "No such file" in of(entries, ev.FeedFailed)[0].error
+    steps = [s for s in of(entries, ev.TaskSkipped) if s.task == "run_strategy"]
+    assert steps[0].skip_reason == "feed_silent"
+
+
+def test_what_the_feed_delivered_can_be_exported_for_a_re_run(tmp_path: Path) -> None:
+    with wired(tmp_path, plan("2026-03-04 01:29")) as run:
+        run.engine.start()
+        run.engine.run(utc("2026-03-04 01:33:01"))
+        run.export_feed()
+    found = read_feed(run.folder.feed)
+
+    assert set(found) == set(GRID.symbols)
+    assert found["600036.SH"].end[-1] == nanos(utc("2026-03-04 01:33"))
+    assert len(found["600036.SH"]) == 240 + 3  # yesterday's session, for its close
+
+
+# --- coming back -----------------------------------------------------------------------------
+
+
+def test_after_a_crash_the_same_session_goes_on_and_orders_find_their_bars(
+    tmp_path: Path,
+) -> None:
+    account_of(tmp_path)
+    first = crashed(tmp_path, plan("2026-03-04 01:29"), "2026-03-04 01:35:30", "demo")
+    with wired(tmp_path, plan("2026-03-04 01:29"), "demo") as second:
+        assert second.resumed
+        assert second.folder == first.folder
+        assert second.clock.now() >= utc("2026-03-04 01:35")
+        second.engine.start()
+        second.engine.run(utc("2026-03-04 01:41"))
+    entries = list(read_journal(second.folder.journal))
+
+    orders = [order.order_id for order in of(entries, ev.OrderRequested)]
+    assert len(orders) == len(set(orders))
+    bought = {f.symbol: f.quantity for f in of(entries, ev.OrderFilled) if f.quantity > 0}
+    assert set(bought) == set(GRID.symbols)
+    broker = second.broker
+    broker.connect()
+    book = of(entries, ev.SessionEnded)[0].closing
+    assert broker.account().cash == book.cash
+    broker.close()
+
+
+def test_a_session_is_not_resumed_by_another_strategy(tmp_path: Path) -> None:
+    account_of(tmp_path)
+    run = crashed(tmp_path, plan("2026-03-04 01:29"), "2026-03-04 01:30", "demo")
+    other = plan("2026-03-04 01:29", replace(GRID, name="other"))
+
+    with pytest.raises(ConfigError, match=f"session {run.folder.session_id} .* not 'other'"):
+        live_session(other, root_of(tmp_path), "demo")
+
+
+def test_an_account_has_one_engine_and_is_free_after_a_refusal(tmp_path: Path) -> None:
+    account_of(tmp_path)
+    with (
+        wired(tmp_path, plan("2026-03-04 01:29"), "demo"),
+        pytest.raises(FolderLocked, match="account 'demo' is in use"),
+    ):
+        live_session(plan("2026-03-04 01:29"), root_of(tmp_path), "demo")
+    with pytest.raises(BeyondCalendar):
+        live_session(plan("2031-03-04 01:29"), root_of(tmp_path), "demo")
+
+    with wired(tmp_path, plan("2026-03-04 01:29"), "demo"):
+        pass
+
+
+def test_the_clock_does_not_go_behind_what_the_account_has_lived_through(tmp_path: Path) -> None:
+    account_of(tmp_path)
+    lived(tmp_path, plan("2026-03-04 01:00"), "2026-03-04 01:01", "demo")
+    back = replace(
+        plan("2026-03-04 00:00"), clock_from=lambda _: ManualClock(utc("2026-03-04 00:00"))
+    )
+    with pytest.raises(ConfigError, match=r"has lived until 2026-03-04 01:01:00 UTC.*clock"):
+        live_session(back, root_of(tmp_path), "demo")
+
+    replayed = settings_of({"feed": {"speed": 60, "start": "2026-03-04T08:00:00+08:00"}})
+    with wired(tmp_path, LivePlan(spec=GRID, settings=replayed), "demo") as run:
+        assert utc("2026-03-04 01:01") <= run.clock.now() < utc("2026-03-04 01:06")
+        run.engine._tasks.close()
+
+
+def test_only_paper_has_a_broker(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="mode was 'live', and there is a broker for 'paper'"):
+        live_session(plan("2026-03-04 01:29", mode="live"), root_of(tmp_path))
+
+
+# --- the kill switch -------------------------------------------------------------------------
+
+
+def test_killed_without_an_engine_the_next_start_is_killed_and_stays_so(tmp_path: Path) -> None:
+    place = account_of(tmp_path)
+    sentence = kill_account(place, by="anna", why="odd fills")
+    assert "the kill switch is ON" in sentence
+    assert "the next one starts with the switch on" in sentence
+    entries = lived(tmp_path, plan("2026-03-04 01:29"), "2026-03-04 01:36", "demo")
+
+    assert of(entries, ev.KillSwitchSet)[0].on
+    assert of(entries, ev.OrderRequested) == []
+    skips = {s.skip_reason for s in of(entries, ev.TaskSkipped)}
+    assert skips == {"kill_switch"}
+
+
+def test_lifted_without_an_engine_the_next_start_journals_who_and_why(tmp_path: Path) -> None:
+    place = account_of(tmp_path)
+    kill_account(place, by="anna", why="odd fills")
+    lived(tmp_path, plan("2026-03-04 01:29"), "2026-03-04 01:36", "demo")
+    sentence = lift_account(place, by="bert", why="fills explained")
+    entries = lived(tmp_path, plan("2026-03-04 01:37"), "2026-03-04 01:41", "demo")
+
+    assert "the next start lifts the kill switch" in sentence
+    assert of(entries, ev.SessionStarted)[0].killed
+    (lifted,) = of(entries, ev.KillSwitchSet)
+    assert (lifted.on, lifted.by, lifted.why) == (False, "bert", "fills explained")
+    assert of(entries, ev.OrderRequested)
+    assert not place.lift_request.exists()
+
+
+def test_a_lift_counts_for_a_crashed_session_too(tmp_path: Path) -> None:
+    place = account_of(tmp_path)
+    kill_account(place, by="anna", why="odd")
+    crashed(tmp_path, plan("2026-03-04 01:29"), "2026-03-04 01:36", "demo")
+    lift_account(place, by="bert", why="fine")
+    entries = lived(tmp_path, plan("2026-03-04 01:29"), "2026-03-04 01:41", "demo")
+
+    assert [k.on for k in of(entries, ev.KillSwitchSet)] == [True, False]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [b"", b"{}", b"yes", b"\xff", b'{"by":"","why":"x","at":"","link":"x"}', None],
+    ids=["empty", "nothing", "word", "bytes", "nobody", "another_line"],
+)
+def test_a_damaged_or_stale_lift_keeps_the_switch_on(tmp_path: Path, damage: bytes | None) -> None:
+    place = account_of(tmp_path)
+    with wired(tmp_path, plan("2026-03-04 01:00"), "demo") as run:
+        run.engine.start()
+        run.engine.inbox.put(Command(verb="kill", by="anna"))
+        turn_until(run, "2026-03-04 01:01")
+    lift_account(place, by="bert", why="fine")
+    if damage is None:  # asked for before something else happened
+        request = msgspec.json.decode(place.lift_request.read_bytes())
+        damage = msgspec.json.encode({**request, "link": "0" * 16})
+    place.lift_request.write_bytes(damage)
+    entries = lived(tmp_path, plan("2026-03-04 01:00"), "2026-03-04 01:36", "demo")
+
+    assert [k.on for k in of(entries, ev.KillSwitchSet)] == [True]
+    assert of(entries, ev.OrderRequested) == []
+
+
+def test_a_kill_withdraws_a_lift_that_was_asked_for(tmp_path: Path) -> None:
+    place = account_of(tmp_path)
+    lived(tmp_path, plan("2026-03-04 01:00"), "2026-03-04 01:01", "demo")
+    lift_account(place, by="bert", why="fine")
+    kill_account(place, by="anna", why="not fine")
+
+    assert place.kill_file.exists()
+    assert not place.lift_request.exists()
+
+
+def test_a_kill_file_that_is_a_folder_stops_too_and_says_why_it_cannot_go(tmp_path: Path) -> None:
+    place = account_of(tmp_path)
+    lived(tmp_path, plan("2026-03-04 01:00"), "2026-03-04 01:01", "demo")
+    place.kill_file.mkdir()
+
+    with pytest.raises(ConfigError, match=r"cannot be removed .* stays on until it is"):
+        lift_account(place, by="bert", why="fine")
+    assert not place.lift_request.exists()
+    kill_account(place, by="anna", why="again")
+    assert place.kill_file.exists()
+
+
+def test_a_name_that_is_no_account_changes_nothing(tmp_path: Path) -> None:
+    account_of(tmp_path)
+    nobody = root_of(tmp_path).account("paper", "dmeo")
+
+    for act in (kill_account, lift_account):
+        with pytest.raises(ConfigError, match=r"no account 'dmeo' .*nothing was changed.*demo"):
+            act(nobody, by="anna", why="x")
+    assert not nobody.path.exists()
+
+
+def test_a_session_that_settles_beyond_the_calendar_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BeyondCalendar):
+        live_session(plan("2026-12-31 01:00"), root_of(tmp_path))
+
+
+def test_cash_and_time_are_as_the_account_says(tmp_path: Path) -> None:
+    asked = plan("2026-03-04 01:00")
+    with wired(tmp_path, asked) as run:
+        run.engine.start()
+        assert run.engine.core.state.ledger.cash == Decimal(1_000_000)
+        assert run.clock.now() - utc("2026-03-04 01:00") < timedelta(seconds=1)
