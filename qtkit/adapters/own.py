@@ -10,10 +10,11 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from pathlib import Path
 
 from qtkit.adapters.listening import OverheardBroker
+from qtkit.adapters.old_logs import Rotate, rotation_seen
 from qtkit.adapters.planning import misreports_of, plan_of, replay_plan
 from qtkit.adapters.signalled import facts_of, request_json
 from qtkit.adapters.site import Site
@@ -21,7 +22,13 @@ from qtkit.core.clock import stopwatch
 from qtkit.core.errors import ConfigError, InvariantBroken
 from qtkit.core.folders import AccountFolder, SessionFolder
 from qtkit.evidence.gathering import Evidence
-from qtkit.evidence.scenario import ALL_CAPABILITIES, Capability, RunFacts, Scenario
+from qtkit.evidence.scenario import (
+    ALL_CAPABILITIES,
+    Capability,
+    RotationSeen,
+    RunFacts,
+    Scenario,
+)
 from qtkit.journal import read_journal, summarise
 from qtkit.model.events import CommandReceived, Entry, SessionStarted, StopRequested
 from qtkit.trading.assemble import SimulatedRun, SimulationPlan, simulate_in
@@ -50,22 +57,30 @@ class OwnEngine:
         The strategy it trades.
     source
         The strategy's file, for scenarios that need a process of their own.
+    rotate
+        What removes expired logs; without it nobody can see what it does.
     """
 
     name = "qtkit"
     capabilities: frozenset[Capability] = ALL_CAPABILITIES
     known_defects: Mapping[str, str] = {}
 
-    def __init__(self, spec: StrategySpec, source: Path) -> None:
-        self._spec, self._source = spec, source
+    def __init__(self, spec: StrategySpec, source: Path, rotate: Rotate | None = None) -> None:
+        self._spec, self._source, self._rotate = spec, source, rotate
 
     def run(self, scenario: Scenario, folder: SessionFolder) -> Evidence:
         """Live through a scenario in `folder`, and gather what it left."""
         if scenario.stop_reason == "stop":
             facts = live_through(scenario, self._spec, folder)
+            if scenario.rotates is not None and self._rotate is not None:
+                facts = replace(facts, rotation=self._rotation(scenario, self._rotate, folder))
         else:
             facts = self._in_a_child(scenario, folder)
         return Evidence.of_folder(folder, facts=facts, scenario=scenario)
+
+    def _rotation(self, scenario: Scenario, rotate: Rotate, folder: SessionFolder) -> RotationSeen:
+        plan = plan_of(replace(scenario, commands=(), start_at=time(9, 0)), self._spec)
+        return rotation_seen(rotate, plan, scenario.rotates or 0, folder.path / "old")
 
     def _in_a_child(self, scenario: Scenario, folder: SessionFolder) -> RunFacts:
         """Live through a scenario that ends by a signal in a process of its own."""

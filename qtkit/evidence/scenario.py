@@ -23,6 +23,7 @@ __all__ = [
     "Command",
     "Fault",
     "PowerCut",
+    "RotationSeen",
     "RunFacts",
     "Scenario",
     "Target",
@@ -118,8 +119,21 @@ class Scenario:
     strategy: str = "reference"  # "slow:<seconds>", "slow_prepare:<seconds>", "failing", ...
     seed: int = 7
     power_cuts: tuple[PowerCut, ...] = ()
+    rotates: int | None = None  # afterwards, risk logs are removed that are so many days old
     replays: str = ""  # name of a scenario whose recorded inputs are fed in again
     inputs: Path | None = None  # the session folder that holds them, once it is known
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RotationSeen:
+    """What the removal of expired logs did, among logs whose age is known."""
+
+    days: int
+    expired: tuple[str, ...]  # what should go: older, and of sessions that have ended
+    listed: tuple[str, ...]  # what was shown before anything went
+    removed_by_preview: tuple[str, ...]  # what was gone when it had only been shown
+    removed: tuple[str, ...]  # what was gone in the end
+    left: tuple[str, ...]  # what is still there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +146,7 @@ class RunFacts:
     second_stop_lines: int | None = None  # journal lines that a second stop wrote
     successor: SessionStarted | None = None  # how the next session on the account began
     delivered_fills: tuple[str, ...] | None = None  # every fill id that the broker told
+    rotation: RotationSeen | None = None  # what became of old logs
 
 
 class Target(Protocol):

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from qtkit.adapters.own import OwnEngine
 from qtkit.core.folders import OutputRoot
 from qtkit.sessions.artifacts import chronicle_of
+from qtkit.sessions.rotation import expired_logs, rotate_logs
 from qtkit.sessions.simulated import SimulatedSession, simulate
 from qtkit.stages import Source, session_named
 from qtkit.trading.strategy.loading import load_spec
 
-__all__ = ["OUTPUTS", "Subject", "subject"]
+__all__ = ["OUTPUTS", "Subject", "expired", "subject"]
 
 OUTPUTS = "QTKIT_OUTPUTS"  # environment variable: where notebooks write, whatever they say
 
@@ -61,5 +63,10 @@ def subject(strategy: str, *, day: str, root: str, session: str = "") -> Subject
     file = Path(strategy)
     spec = load_spec(file)
     lived = simulate(file, spec=spec, day=day, root=outputs)
-    return Subject(OwnEngine(spec, file), lived)
+    return Subject(OwnEngine(spec, file, expired), lived)
 
+
+def expired(root: OutputRoot, days: int, now: datetime, remove: bool) -> list[Path]:  # noqa: FBT001
+    """Return the logs that have expired, and remove them if that is asked for."""
+    found = expired_logs(root, days, now)
+    return [log.path for log in (rotate_logs(found, now) if remove else found).logs]

@@ -9,6 +9,9 @@ from qtkit.stages.phase_2 import phase_2
 from qtkit.stages.phase_3 import phase_3
 from qtkit.stages.phase_4a import phase_4a
 from qtkit.stages.phase_4b import phase_4b
+from qtkit.stages.phase_5a import phase_5a
+from qtkit.stages.phase_5b import phase_5b
+from qtkit.stages.phase_5c import phase_5c
 from qtkit.stages.phase_35 import phase_35
 from qtkit.stages.report import StageReport, junit, overall
 from qtkit.stages.skipping import skip_table
@@ -36,6 +39,9 @@ __all__ = [
     "phase_3",
     "phase_4a",
     "phase_4b",
+    "phase_5a",
+    "phase_5b",
+    "phase_5c",
     "phase_35",
     "session_named",
     "skip_table",

@@ -15,6 +15,9 @@ from qtkit.stages.phase_2 import STAGE as PHASE_2
 from qtkit.stages.phase_3 import STAGE as PHASE_3
 from qtkit.stages.phase_4a import STAGE as PHASE_4A
 from qtkit.stages.phase_4b import STAGE as PHASE_4B
+from qtkit.stages.phase_5a import STAGE as PHASE_5A
+from qtkit.stages.phase_5b import STAGE as PHASE_5B
+from qtkit.stages.phase_5c import STAGE as PHASE_5C
 from qtkit.stages.phase_35 import STAGE as PHASE_35
 from qtkit.stages.report import StageReport
 from qtkit.stages.sources import evidence_of, newest_session, session_named
@@ -31,7 +34,10 @@ __all__ = [
 
 def all_stages() -> tuple[Stage, ...]:
     """Return every stage of the checklist."""
-    return (PHASE_0, PHASE_1, PHASE_2, PHASE_3, PHASE_35, PHASE_4A, PHASE_4B, GRID)
+    return (
+        PHASE_0, PHASE_1, PHASE_2, PHASE_3, PHASE_35, PHASE_4A, PHASE_4B, PHASE_5A, PHASE_5B,
+        PHASE_5C, GRID,
+    )  # fmt: skip
 
 
 def stage_named(name: str) -> Stage:

@@ -13,6 +13,7 @@ from qtkit.core.verdict import Verdict, fail, ok, pending
 from qtkit.evidence import Capability, Evidence
 from qtkit.model import events as ev
 from qtkit.stages.checking import check
+from qtkit.stages.phase_5_scenarios import GATE_CURED, SLOW_PREPARATION, STALE
 from qtkit.stages.report import StageReport
 from qtkit.stages.scenarios import (
     BUSY_FEED,
@@ -36,7 +37,8 @@ VERIFIES = "Every `skip_reason=` can be sorted and understood by a person."
 OPERATE = "`grep skip_reason= sys.log`, and look each reason up in the glossary."
 HEADLESS = (
     "The reference day; a day with a pause, the kill switch, a silent feed, a lost broker and a "
-    "cancelled task; a slow strategy; a busy feed; a start at the end of a segment; two power cuts."
+    "cancelled task; a slow strategy; a busy feed; slow and stale preparations; a gate that is "
+    "shut; a start at the end of a segment; two power cuts."
 )
 
 _STEP = "run_strategy"
@@ -242,6 +244,9 @@ STAGE = Stage(
         CLOSED_DAY,
         SLOW_STRATEGY,
         BUSY_FEED,
+        SLOW_PREPARATION,
+        STALE,
+        GATE_CURED,
         _AT_SEGMENT_END,
         CUT_AT_STEP,
         CUT_IN_CLOSING,

@@ -20,6 +20,7 @@ __all__ = [
     "EARLY_FILLS_REORDERED",
     "EARLY_FILLS_REPEATED",
     "FAILING_STRATEGY",
+    "HELD_BACK",
     "LATE_STARTS",
     "NOT_A_NUMBER",
     "NO_DATA",
@@ -38,7 +39,7 @@ __all__ = [
 
 REFERENCE = Scenario(name="reference", sentence="The reference day, whole.")
 
-_HELD_BACK = ("latency_seconds", 120)  # an order is still open two minutes after its step
+HELD_BACK = ("latency_seconds", 120)  # an order is still open two minutes after its step
 
 STOPS = (
     Scenario(
@@ -56,14 +57,14 @@ STOPS = (
         name="stop_with_order",
         sentence="Stopped in mid-session with orders open, which are cancelled.",
         stop_at=time(9, 36, 30),
-        settings=(_HELD_BACK,),
+        settings=(HELD_BACK,),
         restart=True,
     ),
     Scenario(
         name="stop_keeping_orders",
         sentence="Stopped in mid-session with orders open, which are kept.",
         stop_at=time(9, 36, 30),
-        settings=(_HELD_BACK, ("on_stop", "keep")),
+        settings=(HELD_BACK, ("on_stop", "keep")),
         restart=True,
     ),
     Scenario(
@@ -197,7 +198,7 @@ REJECTIONS = Scenario(
 CANCEL_RACE = Scenario(
     name="cancel_race",
     sentence="An order is cancelled by hand, and executes all the same.",
-    settings=(_HELD_BACK,),
+    settings=(HELD_BACK,),
     broker_faults=(Fault(kind="fill_after_cancel", order=1),),
     commands=(Command(at=time(9, 36), verb="cancel", arguments=(("order_id", "q000001"),)),),
     stop_at=time(10, 30),

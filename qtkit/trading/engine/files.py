@@ -66,12 +66,12 @@ class FolderFiles:
     def write_reconciliation(self, at: datetime, entry: Entry) -> None:
         """Write one reconciliation as JSON, named by its local time; a second one gets a number."""
         name = f"{at.astimezone(self._zone):%Y%m%d_%H%M%S}"
+        text = json.dumps(reconciliation_json(entry), indent=2, sort_keys=True) + "\n"
         path, number = self._folder.reconcile / f"{name}.json", 1
-        while path.exists():
+        while path.exists() and path.read_text() != text:
             number += 1
             path = path.with_name(f"{name}_{number}.json")
-        text = json.dumps(reconciliation_json(entry), indent=2, sort_keys=True)
-        write_atomic(path, text + "\n")
+        write_atomic(path, text)
 
     def write_snapshot(self, name: str, snapshot: JsonObject) -> None:
         """Write what a step was prepared with."""

@@ -152,6 +152,8 @@ class Engine:
             core.state.apply(entry)
             core.files.take(entry, core.state.ledger)
             last = entry
+        if last is not None and isinstance(last.event, ev.AccountReconciled):
+            core.files.write_reconciliation(last.at, last)  # the power may have gone before
         if last is None or core.state.ended:
             raise JournalCorrupt(
                 "the journal's session has ended; start a new session, it gets a journal of its own"
