@@ -24,6 +24,8 @@ _VERBS = {
     "live": "qtkit.cli.live",
     "run": "qtkit.cli.run",
     "runs": "qtkit.cli.runs",
+    "sheet": "qtkit.cli.sheet",
+    "shell": "qtkit.cli.shell",
     "simulate": "qtkit.cli.simulate",
     "smoke": "qtkit.cli.smoke",
     "stages": "qtkit.cli.stages",

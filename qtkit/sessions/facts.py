@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from typing import Protocol
 
 from qtkit.core.folders import SessionFolder
@@ -84,8 +85,13 @@ class RecordFacts:
             yield Table("Orders that did not leave, a sample", columns, sample, "lllrll")
 
 
-def record_facts(session: HasFolder | SessionFolder) -> RecordFacts:
-    """Return what a run record keeps of a session.
+def record_facts(session: HasFolder | SessionFolder, *, day: date | None = None) -> RecordFacts:
+    """Return what a record keeps of a session.
+
+    Parameters
+    ----------
+    day
+        Refusals, rejections and reconciliations of this trading date alone.
 
     Raises
     ------
@@ -94,6 +100,8 @@ def record_facts(session: HasFolder | SessionFolder) -> RecordFacts:
     """
     folder = session if isinstance(session, SessionFolder) else session.folder
     told, metadata = chronicle_of(folder), read_metadata(folder)
+    if day is not None:
+        told = _of_day(told, day)
     settings = told.opening.settings
     return RecordFacts(
         settings={f"{_PREFIX}{name}": value for name, value in sorted(settings.items())},
@@ -104,6 +112,16 @@ def record_facts(session: HasFolder | SessionFolder) -> RecordFacts:
         refused=len(told.refusals),
         rejected=len(told.rejections),
         reconciliation=_reconciliation(told),
+    )
+
+
+def _of_day(told: Chronicle, day: date) -> Chronicle:
+    """Return a chronicle whose lists for the record are those of one trading date."""
+    return replace(
+        told,
+        refusals=[r for r in told.refusals if r.entry.event.trading_date == day],
+        rejections=[r for r in told.rejections if r.entry.event.trading_date == day],
+        reconciliations=[r for r in told.reconciliations if r.entry.event.trading_date == day],
     )
 
 

@@ -1,0 +1,200 @@
+"""The record of one day of a session: closed, versioned, and comparable with the day before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date
+from operator import itemgetter
+from typing import Literal
+
+from pydantic import AwareDatetime, Field, ValidationError, model_validator
+
+from qtkit.core.errors import DataError
+from qtkit.core.folders import SessionFolder
+from qtkit.core.render import json_text
+from qtkit.core.verdict import Conclusion, conclude
+from qtkit.sessions.recording import (
+    Closed,
+    Difference,
+    Recorded,
+    differences,
+    flat,
+    verdicts_by_name,
+    what_is_wrong,
+)
+
+__all__ = [
+    "DayRecord",
+    "SheetRow",
+    "day_differences",
+    "day_record_json",
+    "day_record_of",
+    "previous_record",
+    "sheet_conclusion",
+]
+
+
+class SheetRow(Closed):
+    """One row of the sheet: what the checks of its stages add up to."""
+
+    row: str
+    criterion: str
+    stages: tuple[str, ...]  # ids of those that were judged
+    conclusion: Conclusion
+
+
+class DayRecord(Recorded):
+    """What a day of a session came to; ticks and summaries stand under the ids of the rows."""
+
+    format: Literal[1] = 1
+    type: Literal["day_record"] = "day_record"
+    session_id: str
+    account: str
+    strategy: str
+    mode: str
+    exchange: str
+    day: date
+    journal_lines: int = Field(ge=1)
+    journal_digest: str
+    written: AwareDatetime  # by the machine's clock
+    rows: tuple[SheetRow, ...]
+    conclusion: Conclusion
+    previous: str = ""  # session id and date of the record before
+    differences: tuple[Difference, ...] = ()
+
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> DayRecord:
+        """Refuse a record that contradicts itself, all contradictions at once."""
+        if wrong := list(_contradictions(self)):
+            raise ValueError("; ".join(wrong))
+        return self
+
+
+def _contradictions(record: DayRecord) -> Iterable[str]:
+    by_stage = {stage.stage: stage for stage in record.stages}
+    for row in record.rows:
+        verdicts = [v.verdict for s in row.stages if s in by_stage for v in by_stage[s].verdicts]
+        if missing := sorted(set(row.stages) - by_stage.keys()):
+            yield f"row {row.row} names stages without a report: {', '.join(missing)}"
+        elif (found := conclude(verdicts)) != row.conclusion:
+            yield f"row {row.row} says {row.conclusion}, but its verdicts add up to {found}"
+    if (found := sheet_conclusion(record.rows, record.ticks)) != record.conclusion:
+        yield f"conclusion {record.conclusion}, but rows and ticks add up to {found}"
+    if record.differences and not record.previous:
+        yield "differences without a previous record"
+
+
+def sheet_conclusion(rows: Iterable[SheetRow], ticks: Mapping[str, str]) -> Conclusion:
+    """Return what a sheet adds up to: a blocked row blocks, and an empty box is pending.
+
+    Examples
+    --------
+    >>> row = SheetRow(row="0", criterion="it starts", stages=("0",), conclusion="passed")
+    >>> sheet_conclusion([row], {}), sheet_conclusion([row], {"0": "headless"})
+    (<Conclusion.PENDING: 'pending'>, <Conclusion.PASSED: 'passed'>)
+    """
+    found = list(rows)
+    if any(row.conclusion is Conclusion.BLOCKED for row in found):
+        return Conclusion.BLOCKED
+    all_well = all(row.conclusion is Conclusion.PASSED and ticks.get(row.row) for row in found)
+    return Conclusion.PASSED if found and all_well else Conclusion.PENDING
+
+
+def day_record_json(record: DayRecord) -> str:
+    """Return a record as the text of its file."""
+    return json_text(record.model_dump(mode="json"))
+
+
+def day_record_of(text: str | bytes, where: str) -> DayRecord:
+    """Return the record that a text holds.
+
+    Raises
+    ------
+    DataError
+        If it is no day's record of format 1, with all mistakes.
+    """
+    try:
+        return DayRecord.model_validate_json(text)
+    except ValidationError as mistake:
+        raise DataError(
+            f"{where}: this is no day's record of format 1: {what_is_wrong(mistake)}. "
+            "Write it again with `qtkit sheet SESSION --save`"
+        ) from None
+
+
+# --- the day before --------------------------------------------------------------------------
+
+
+def previous_record(
+    folder: SessionFolder, day: date, *, account: str, strategy: str
+) -> DayRecord | None:
+    """Return the record of a date that a sheet is compared with.
+
+    Looked for in the session itself, then among its neighbours on the same account, then among
+    those of the same strategy; of several the one written last. A damaged record is none.
+
+    Parameters
+    ----------
+    day
+        The trading date before the sheet's own.
+    """
+    ranked = [
+        ((r.session_id == folder.session_id, r.account == account, r.written), r)
+        for r in _records(folder, day)
+        if account == r.account or strategy == r.strategy
+    ]
+    return max(ranked, key=itemgetter(0))[1] if ranked else None
+
+
+def _records(folder: SessionFolder, day: date) -> Iterable[DayRecord]:
+    for path in sorted(folder.path.resolve().parent.iterdir()):
+        file = SessionFolder(path).day_record(day)
+        try:
+            yield day_record_of(file.read_bytes(), str(file))
+        except (OSError, DataError):
+            continue
+
+
+def day_differences(before: DayRecord, after: DayRecord) -> tuple[Difference, ...]:
+    """Return what changed from one day to another; numbers of the day itself are left out."""
+    return tuple(differences(before, after, _SECTIONS))
+
+
+def _conclusions(record: DayRecord) -> Mapping[str, object]:
+    return {"sheet": record.conclusion} | {row.row: row.conclusion for row in record.rows}
+
+
+def _statuses(record: DayRecord) -> Mapping[str, object]:
+    return {name: str(verdict.status) for name, verdict in verdicts_by_name(record).items()}
+
+
+def _made_with(record: DayRecord) -> Mapping[str, object]:
+    return {
+        "strategy": record.strategy,
+        "account": record.account,
+        "mode": record.mode,
+        "toolkit": record.toolkit_version,
+        "commit": record.commit or "none",
+    }
+
+
+def _gate(record: DayRecord) -> Mapping[str, object]:
+    return {name: value for name, value in flat(record.gate).items() if name != "line"}
+
+
+def _reconciliation(record: DayRecord) -> Mapping[str, object]:
+    found = record.reconciliation or {}
+    return {name: found.get(name, "none") for name in ("is_ok", "failures")}
+
+
+_SECTIONS: Mapping[str, Callable[[DayRecord], Mapping[str, object]]] = {
+    "conclusion": _conclusions,
+    "check": _statuses,
+    "made with": _made_with,
+    "setting": lambda record: flat(record.settings),
+    "code": lambda record: flat(record.code),
+    "data": lambda record: flat(record.data),
+    "gate": _gate,
+    "reconciliation": _reconciliation,
+    "count": lambda record: {"rejected orders in the sample": len(record.rejected_orders)},
+}
