@@ -11,9 +11,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qtkit.core.config.toml import Key, TomlFile
+
+if TYPE_CHECKING:
+    from dotenv.parser import Binding
 
 __all__ = [
     "PREFIX",
@@ -91,16 +94,21 @@ def dotenv_layer(path: Path, sections: Iterable[str]) -> Layer:
     known = tuple(sections)
     with path.open(encoding="utf-8") as file:
         bindings = list(parse_stream(file))
-    broken = tuple(
-        f"{path.name} line {b.original.line}: expected NAME=VALUE" for b in bindings if b.error
-    )
+    broken = tuple(f"{path.name} line {_line(b)}: expected NAME=VALUE" for b in bindings if b.error)
     if broken:
         return Layer({}, broken)
     source = DotEnvSettingsSource(
         _model(known), env_file=path, env_file_encoding="utf-8", dotenv_filtering="only_existing"
     )
-    places = {b.key.upper(): f"{path.name} line {b.original.line}" for b in bindings if b.key}
+    places = {b.key.upper(): f"{path.name} line {_line(b)}" for b in bindings if b.key}
     return _told(source(), places, known)
+
+
+def _line(binding: Binding) -> int:
+    """Return the line of a name: what stands before it may begin with empty lines."""
+    text = binding.original.string
+    before = text[: len(text) - len(text.lstrip())]
+    return binding.original.line + before.count("\n")
 
 
 def _model(sections: tuple[str, ...]) -> Any:  # noqa: ANN401 - a class that pydantic makes
@@ -120,15 +128,15 @@ def _model(sections: tuple[str, ...]) -> Any:  # noqa: ANN401 - a class that pyd
     return create_model("Sections", __base__=Environment, **fields)
 
 
-def _told(found: Mapping[str, Any], places: Mapping[str, str], sections: Iterable[str]) -> Layer:
+def _told(found: Mapping[str, Any], places: Mapping[str, str], sections: tuple[str, ...]) -> Layer:
     values = Values()
     for key, value in _leaves(found):
         place = places[PREFIX + _BETWEEN.join(key).upper()]
         values.update((inner, Given(place, one)) for inner, one in _leaves(_decoded(value), key))
-    return Layer(values, tuple(_strangers(places, set(sections))))
+    return Layer(values, tuple(_strangers(places, sections)))
 
 
-def _strangers(places: Mapping[str, str], sections: set[str]) -> Iterator[str]:
+def _strangers(places: Mapping[str, str], sections: tuple[str, ...]) -> Iterator[str]:
     """Yield a sentence for each name that looks like a key of ours and names no section."""
     for name, place in sorted(places.items()):
         section = name.removeprefix(PREFIX).partition(_BETWEEN)[0].lower()
