@@ -230,6 +230,7 @@ class Engine:
         self._enter_new_day()
         self._judge_due_gate()
         self._tasks.turn()
+        self._largest_gap = max(self._largest_gap, core.clock.now() - now)  # nothing else ran
         self._pulse()
         self._wanted = self._next_wake()
         return self._wanted

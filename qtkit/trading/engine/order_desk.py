@@ -61,10 +61,14 @@ class OrderDesk:
         """Record one intent as a request or a refusal."""
         core, today = self._core, self._core.state.today
         instrument = core.instrument_today(intent.symbol)
-        if instrument is not None:
-            intent = normalised(intent, instrument)
         quote = self._quote(intent.symbol)
-        view, reserve_price = self._risk_view(intent, instrument, quote)
+        try:
+            if instrument is not None:
+                intent = normalised(intent, instrument)
+            view, reserve_price = self._risk_view(intent, instrument, quote)
+        except ArithmeticError:
+            self._refuse(intent, source, step, quote, (_too_large(intent),))
+            return None
         request = OrderRequest(
             order_id=f"{core.order_prefix}{core.state.next_order:06d}",
             symbol=intent.symbol,
@@ -220,3 +224,10 @@ class OrderDesk:
             reason = f"{ack.reason_code}: {ack.reason}"
             core.record(ev.CancelFailed(trading_date=today, order_id=order_id, reason=reason))
             core.log.say("cancel_failed", order_id=order_id, reason=reason)
+
+
+def _too_large(intent: Intent) -> Verdict:
+    return not_judged(
+        f"{intent.symbol}: {intent.quantity} shares are too many to calculate with",
+        fix="correct the quantity",
+    ).named("risk.arithmetic")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 
 from qtkit.core.errors import StrategyError
 from qtkit.model.intents import Intent
+from qtkit.model.orders import OrderType
 from qtkit.trading.strategy.contract import (
     Fill,
     JsonObject,
@@ -18,11 +20,16 @@ from qtkit.trading.strategy.contract import (
 
 __all__ = ["Guarded", "made"]
 
+_KINDS: dict[str, type | tuple[type, ...]] = {
+    "symbol": str,
+    "quantity": Decimal,
+    "order_type": OrderType,
+    "limit_price": (Decimal, type(None)),
+}
+
 
 class Guarded:
     """A strategy whose mistakes are `StrategyError`.
-
-    `decide` is left to its caller, who words the error; it only has to return intents.
 
     Parameters
     ----------
@@ -39,17 +46,11 @@ class Guarded:
             return self._strategy.prepare(view)
 
     def decide(self, view: View, prepared: Prepared) -> Iterable[Intent]:
-        """Pass on, and refuse what is no intent.
-
-        Raises
-        ------
-        TypeError
-            With what was returned instead.
-        """
-        intents = tuple(self._strategy.decide(view, prepared))
+        """Pass on, and refuse what is no intent."""
+        with _named("decide"):
+            intents = tuple(self._strategy.decide(view, prepared))
         for intent in intents:
-            if not isinstance(intent, Intent):
-                raise TypeError(f"decide returns Intent values, was {intent!r}")
+            _demand(intent)
         return intents
 
     def on_fill(self, fill: Fill, view: View) -> None:
@@ -78,6 +79,19 @@ def made(spec: StrategySpec) -> Strategy:
     """
     with _named("make"):
         return spec.make()
+
+
+def _demand(intent: object) -> None:
+    """Refuse what is no intent, and an intent whose numbers are no decimals."""
+    if not isinstance(intent, Intent):
+        raise StrategyError(f"decide returns Intent values, was {intent!r}")
+    for name, kind in _KINDS.items():
+        found = getattr(intent, name)
+        if not isinstance(found, kind):
+            raise StrategyError(
+                f"decide returned an intent whose {name} is {found!r} ({type(found).__name__}); "
+                "symbols are text, quantities and prices are Decimal"
+            )
 
 
 @contextmanager
