@@ -1,0 +1,253 @@
+"""Live sessions as real processes: begun, commanded, stopped, and left alone by whoever dies."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from qtkit.core.clock import stopwatch
+from qtkit.core.errors import ConfigError, DataError, SessionUnreachable
+from qtkit.core.folders import OutputRoot
+from qtkit.model import events as ev
+from qtkit.sessions.session import Session
+from tests.sessions.live_processes import (
+    GRID,
+    ROOT,
+    beats,
+    is_alive,
+    no_process_left,
+    pid_of,
+    replay,
+    spawned,
+    until,
+)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Iterator[Path]:
+    place = tmp_path / "outputs"
+    with no_process_left(place):
+        yield place
+
+
+@pytest.fixture
+def session(root: Path) -> Session:
+    """Return a session on the account demo, before the open."""
+    settings = replay("2026-03-04T09:00:00+08:00", 1)
+    return Session.start(GRID, root=root, new_account="demo", settings=settings)
+
+
+def qtkit(*words: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "qtkit", *(str(word) for word in words)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_from_start_to_stop(session: Session, root: Path) -> None:
+    status = session.status()
+    assert (status["status"], status["account"], status["terminal"]) == ("running", "demo", False)
+    assert session.is_running
+    socket = Path(str(status["socket"]))
+    assert stat.S_IMODE(socket.stat().st_mode) == 0o600
+    assert stat.S_IMODE(socket.parent.stat().st_mode) == 0o700
+    assert len(os.fsencode(socket)) < 100
+    pid = pid_of(session)
+    assert beats(session)
+
+    done = session.command("pause", by="anna")
+    assert [type(entry.event) for entry in done.entries] == [ev.CommandReceived, ev.StatusChanged]
+    assert str(done) == f"pause: journal lines {done.lines[0]} to {done.lines[1]}"
+    assert session.state().status == "paused"
+    with pytest.raises(ConfigError, match="pause was refused: the engine is paused: nothing to"):
+        session.command("pause")
+    with pytest.raises(ConfigError, match="there is no command 'paus'"):
+        session.command("paus")
+
+    other = Session.attach(session.session_id[:10], root=root)
+    assert other.folder == session.folder
+    assert other.state().status == "paused"
+    line = qtkit("attach", session.folder.path, "--ask", "note text='all quiet'", "--by", "anna")
+    assert line.returncode == 0
+    assert 'command=note arguments={"text":"all quiet"} by=anna' in line.stdout
+    assert session.entries()[-1].event.by == "anna" or session.entries(after=5)
+    assert "kill switch    off" in str(session)
+    bundle = session._repr_mimebundle_()
+    assert "<table" in str(bundle["text/html"])
+    assert session.evidence().running
+
+    assert session.stop()["status_reason"] == "stop"
+    until(lambda: not is_alive(pid), 15, "the end of the process")
+    assert not socket.exists()
+    assert session.stop()["terminal"] is True
+    with pytest.raises(SessionUnreachable, match="nothing was sent: it is stopped"):
+        session.command("pause")
+    assert session.folder.report.exists()
+    assert session.folder.console.read_text() == ""
+
+
+def test_killing_and_lifting_through_the_second_door(session: Session, root: Path) -> None:
+    killed = qtkit("kill", "demo", "--root", root, "--by", "anna", "--why", "odd prices")
+    assert killed.returncode == 0
+    assert "the engine that runs on it looks at the file" in killed.stdout
+    until(lambda: session.state().killed, 10, "the kill switch")
+    assert qtkit("kill", "demo", "--root", root, "--lift").returncode == 2
+    assert session.state().killed
+
+    lifted = qtkit("kill", "demo", "--root", root, "--lift", "--by", "bert", "--why", "fine")
+    assert "the kill switch is off; lift: journal lines" in lifted.stdout
+    assert not session.state().killed
+    told = [e.event for e in session.entries() if isinstance(e.event, ev.KillSwitchSet)]
+    assert [(k.on, k.by) for k in told] == [(True, "KILL file"), (False, "bert")]
+    session.stop()
+
+
+def test_an_engine_that_hangs_is_told_apart_and_can_still_be_killed(
+    session: Session, root: Path
+) -> None:
+    pid = pid_of(session)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        with pytest.raises(SessionUnreachable, match=r"note was sent .* no answer came within 0.3"):
+            session.command("note", timeout=0.3)
+        assert "is ON" in qtkit("kill", "demo", "--root", root).stdout
+        place = OutputRoot(root).account("paper", "demo")
+        assert json.loads(place.kill_file.read_text())["by"] == "operator"
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    until(lambda: session.state().killed, 10, "the kill switch")
+    session.stop()
+
+
+def test_a_process_that_was_killed_is_told_and_resumed_on_its_account(
+    session: Session, root: Path
+) -> None:
+    os.kill(pid_of(session), signal.SIGKILL)
+    until(lambda: session.status()["status"] == "crashed", 10, "the news of the crash")
+    with pytest.raises(SessionUnreachable, match="nothing was sent: its process is gone"):
+        session.command("pause")
+
+    settings = replay("2026-03-04T09:00:00+08:00", 1)
+    again = Session.start(GRID, root=root, account="demo", settings=settings)
+    assert again.folder.path.samefile(session.folder.path)
+    assert any(isinstance(e.event, ev.SessionResumed) for e in again.entries())
+    assert session.command("note", by="anna").lines
+    assert again.stop()["status"] == "stopped"
+
+
+def test_an_idle_session_uses_under_two_percent_of_a_core(session: Session) -> None:
+    times = Path("/proc") / str(pid_of(session)) / "stat"
+    ticks = os.sysconf("SC_CLK_TCK")
+
+    def cpu() -> float:
+        fields = times.read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / ticks
+
+    beats(session)
+    before, elapsed = cpu(), stopwatch()
+    until(lambda: elapsed() > 6, 30)
+    used = cpu() - before
+
+    assert used / elapsed() < 0.02
+    session.stop()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_a_session_in_the_foreground_in_order(root: Path, number: int) -> None:
+    settings = root.parent / "settings.json"
+    settings.write_text(json.dumps(replay("2026-03-04T09:40:00+08:00", 1)))
+    process = spawned("live", GRID, "--root", root, "--settings", settings)
+    assert process.stdout is not None
+    folder = process.stdout.readline().strip()
+    process.send_signal(number)
+    said, _ = process.communicate(timeout=30)
+
+    assert process.returncode == 130, said
+    session = Session.attach(folder)
+    assert session.status()["status_reason"] == signal.Signals(number).name
+    assert isinstance(session.entries()[-1].event, ev.SessionEnded)
+    assert any(isinstance(e.event, ev.DayClosed) and e.event.early for e in session.entries())
+
+
+def test_what_cannot_start_says_why_and_leaves_nothing(root: Path) -> None:
+    with pytest.raises(ConfigError, match="there is no account 'nobody'"):
+        Session.start(GRID, root=root, account="nobody")
+    with pytest.raises(ConfigError, match="spede"):
+        Session.start(GRID, root=root, settings={"feed": {"spede": 60}})
+    with pytest.raises(DataError, match="XSHG is known from"):
+        Session.start(GRID, root=root, settings=replay("2031-03-04T09:00:00+08:00"))
+    with pytest.raises(ConfigError, match="name a strategy's file"):
+        Session.start(root=root)
+
+    assert not (root / "paper_sessions").exists()
+
+
+def test_a_second_engine_on_an_account_is_refused_by_name(session: Session, root: Path) -> None:
+    with pytest.raises(ConfigError, match="account 'demo' is in use by process"):
+        Session.start(GRID, root=root, account="demo", settings=replay())
+
+    assert session.is_running
+    session.stop()
+
+
+# --- whoever started it may die ---------------------------------------------------------------
+
+STARTER = """
+import sys, threading
+from qtkit.sessions.session import Session
+session = Session.start({strategy!r}, root={root!r}, settings={settings!r})
+print(session.folder.path, flush=True)
+threading.Event().wait(600)
+"""
+
+
+def starter(root: Path) -> str:
+    settings = replay("2026-03-04T09:40:00+08:00", 1)
+    return STARTER.format(strategy=str(GRID), root=str(root), settings=settings)
+
+
+def test_killing_the_kernel_that_started_it_leaves_a_session_trading(root: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", starter(root)], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    ) as kernel:
+        assert kernel.stdout is not None
+        session = Session.attach(kernel.stdout.readline().strip())
+        kernel.kill()
+
+    assert beats(session)
+    assert session.command("note", by="anna").lines
+    assert session.stop()["status"] == "stopped"
+
+
+def notebook_of(source: str) -> dict[str, object]:
+    cell = {
+        "cell_type": "code", "id": "one", "metadata": {}, "execution_count": None, "outputs": [],
+        "source": source,
+    }  # fmt: skip
+    kernel = {"name": "python3", "display_name": "Python 3"}
+    metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
+    return {"cells": [cell], "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
+
+
+def test_sigterm_to_papermill_leaves_a_session_trading(root: Path, tmp_path: Path) -> None:
+    notebook, executed = tmp_path / "starter.ipynb", tmp_path / "executed.ipynb"
+    notebook.write_text(json.dumps(notebook_of(starter(root))), encoding="utf-8")
+    command = [sys.executable, "-m", "papermill", str(notebook), str(executed)]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as run:
+        pattern = "paper_sessions/*/session_status.json"
+        until(lambda: list(root.glob(pattern)), 60, "a session")
+        run.send_signal(signal.SIGTERM)
+        run.wait(30)
+    (status,) = root.glob(pattern)
+    session = Session.attach(status.parent)
+
+    assert beats(session)
+    assert session.stop()["status"] == "stopped"

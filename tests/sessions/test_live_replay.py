@@ -1,0 +1,151 @@
+"""Half an hour of market in half a minute over HTTP, and lives that are cut short."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from qtkit.core.folders import OutputRoot, SessionFolder
+from qtkit.journal import read_journal
+from qtkit.model import events as ev
+from qtkit.sessions.session import Session
+from qtkit.stages import phase_0, phase_2, phase_4a, phase_35
+from qtkit.trading.brokers.protocol import BrokerFill
+from qtkit.trading.brokers.sqlite_book import SqliteBook
+from tests.sessions.live_market import Endpoint, days_of, market, seeded
+from tests.sessions.live_processes import CHURN, GRID, no_process_left, replay, spawned, until
+
+SYMBOLS = ("000651.SZ", "600036.SH", "601398.SH")
+DAYS = (date(2026, 3, 3), date(2026, 3, 4))
+SEED = 20260304
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Iterator[Path]:
+    place = tmp_path / "outputs"
+    with no_process_left(place):
+        yield place
+
+
+def endpoint_settings(endpoint: Endpoint, start: str) -> dict[str, object]:
+    found: dict[str, object] = replay(
+        start,
+        60,
+        kind="http",
+        url=endpoint.url,
+        timeout_seconds=0.5,
+        attempts=4,
+        backoff_seconds=0.05,
+        patience_seconds=3,
+    )
+    return found
+
+
+def test_half_an_hour_at_sixty_times_with_drop_outs_slow_answers_and_garbage(root: Path) -> None:
+    with market(days_of(SYMBOLS, DAYS, SEED), seeded(7)) as endpoint:
+        settings = endpoint_settings(endpoint, "2026-03-04T09:29:00+08:00")
+        session = Session.start(GRID, root=root, settings=settings)
+        until(lambda: _decided(session) >= 6, 60, "the step of 10:00")
+        session.stop()
+    entries = session.entries()
+
+    misdeeds = Counter(endpoint.done)
+    assert {"drop", "slow", "garbage", "cut", "busy", "html"} <= misdeeds.keys()
+    for judged in (phase_0, phase_2, phase_35, phase_4a):
+        report = judged(session)
+        assert report.conclusion == "passed", str(report)
+    assert not [e for e in entries if isinstance(e.event, ev.FeedFailed)]
+    bars = sum(e.event.bars for e in entries if isinstance(e.event, ev.PricesSeen))
+    polls = sum(isinstance(e.event, ev.PricesSeen) for e in entries)
+    assert bars == 3 * (240 + _last_minute(session))
+    assert polls >= 30
+    bought = {e.event.symbol for e in entries if isinstance(e.event, ev.OrderFilled)}
+    assert bought == set(SYMBOLS)
+
+
+def _decided(session: Session) -> int:
+    return sum(isinstance(e.event, ev.DecisionTaken) for e in session.entries())
+
+
+def _last_minute(session: Session) -> int:
+    """Return how many minutes after the open the newest bar ended that was seen."""
+    seen = [e.event.last[0].end for e in session.entries() if isinstance(e.event, ev.PricesSeen)]
+    return (seen[-1].hour - 1) * 60 + seen[-1].minute - 30
+
+
+def lives(root: Path, endpoint: Endpoint, count: int) -> Session:
+    """Let a session be killed `count` times at moments that nobody chose, and then end in order."""
+    strategy, asked = root.parent / "churn.py", root.parent / "settings.json"
+    strategy.write_text(CHURN, encoding="utf-8")
+    settings = endpoint_settings(endpoint, "2026-03-04T09:30:00+08:00")
+    asked.write_text(json.dumps(settings), encoding="utf-8")
+    name = "--new_account"
+    for life in range(count):
+        process = spawned("live", strategy, name, "demo", "--root", root, "--settings", asked)
+        if not life:
+            until(lambda: list(root.glob("*/*/session_status.json")), 30, "a first life")
+        digest = hashlib.sha256(f"life {life}".encode()).digest()
+        Event().wait(0.8 + digest[0] / 256 * 2.4)
+        process.kill()
+        process.communicate()
+        name = "--account"
+    session = Session.start(strategy, root=root, account="demo", settings=settings)
+    before = _decided(session)
+    until(lambda: _decided(session) >= before + 3, 30, "three more steps")
+    session.stop()
+    return session
+
+
+def nothing_was_lost_or_sent_twice(root: Path, session: Session) -> None:
+    entries = list(read_journal(session.folder.journal))
+    account = OutputRoot(root).account("paper", "demo")
+    book = SqliteBook(account.broker_book)
+    state = book.load()
+    book.close()
+    broker_fills = {n.event.fill_id: n.event for n in state.news if isinstance(n.event, BrokerFill)}
+    booked = [e.event for e in entries if isinstance(e.event, ev.OrderFilled)]
+    requested = [e.event.order_id for e in entries if isinstance(e.event, ev.OrderRequested)]
+    closing = entries[-1].event.closing
+
+    assert len(account.chain.read_text().splitlines()) == 1
+    assert requested == [f"q{number:06d}" for number in range(1, len(requested) + 1)]
+    arrived = [row.order.order_id for row in state.orders]
+    assert len(arrived) == len(set(arrived))
+    assert set(arrived) <= set(requested)
+    assert sorted(fill.fill_id for fill in booked) == sorted(broker_fills)
+    assert closing.cash == state.cash
+    ours = {line.symbol: line.quantity for line in closing.positions}
+    assert ours == {held.symbol: held.quantity for held in state.holdings}
+    saved = [e.event.state for e in entries if isinstance(e.event, ev.StrategySaved)]
+    assert saved[-1] == {"filled": dict.fromkeys((f.fill_id for f in booked), 1)}
+    for judged in (phase_35, phase_4a):
+        wrong = [v for v in judged(session).verdicts if v.status in {"fail", "error"}]
+        assert not wrong, wrong
+    assert len(booked) > 3
+
+
+def test_three_kills_lose_nothing_and_send_nothing_twice(root: Path) -> None:
+    with market(days_of(SYMBOLS, DAYS, SEED), seeded(3)) as endpoint:
+        session = lives(root, endpoint, 3)
+
+    nothing_was_lost_or_sent_twice(root, session)
+
+
+@pytest.mark.crash
+def test_twenty_kills_lose_nothing_and_send_nothing_twice(root: Path) -> None:
+    with market(days_of(SYMBOLS, DAYS, SEED), seeded(4)) as endpoint:
+        session = lives(root, endpoint, 20)
+    resumed = [
+        e for e in read_journal(session.folder.journal) if isinstance(e.event, ev.SessionResumed)
+    ]
+
+    nothing_was_lost_or_sent_twice(root, session)
+    assert len(resumed) >= 10
+    assert SessionFolder(session.folder.path).report.exists()
