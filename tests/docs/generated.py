@@ -17,9 +17,12 @@ import msgspec
 from pydantic_core import PydanticUndefined
 
 from qtkit.cli import qtkit
+from qtkit.core.config.wording import shown
 from qtkit.core.folders import write_atomic
 from qtkit.model.events import BY_KIND
 from qtkit.stages import all_stages
+from qtkit.trading.configuration.counterparts import COUNTERPARTS
+from qtkit.trading.configuration.keys import SECTIONS, all_keys
 from qtkit.trading.engine.skips import GLOSSARY
 from qtkit.trading.risk.settings import RiskSettings
 from qtkit.trading.settings import SessionSettings
@@ -150,6 +153,38 @@ def risk() -> str:
     return _model(RiskSettings)
 
 
+def configuration() -> str:
+    """Return every key of a configuration file, section by section."""
+    parts = list[str]()
+    for section, about in SECTIONS.items():
+        keys = [key for key in all_keys().values() if key.section == section]
+        parts += [f"## [{section}]", "", about, ""]
+        parts += _table("key", "meaning", "allowed", "unit", "default", "changes")
+        parts += [
+            _row(
+                f"`{key.name}`",
+                key.meaning,
+                key.allowed + (" (a secret)" if key.secret else ""),
+                key.unit or "",
+                f"`{shown(key.default)}`",
+                "at the start" if key.start_only else "while it runs",
+            )
+            for key in keys
+        ]
+        parts.append("")
+    return "\n".join(parts).rstrip()
+
+
+def counterparts() -> str:
+    """Return the names of other live engines, and what they are called here."""
+    lines = _table("name elsewhere", "here", "note")
+    lines += [
+        _row(f"`{other.name}`", ", ".join(f"`{key}`" for key in other.keys) or "none", other.note)
+        for other in COUNTERPARTS
+    ]
+    return "\n".join(lines)
+
+
 def _model(model: type[SessionSettings | RiskSettings]) -> str:
     lines = _table("setting", "default", "note")
     for name, field in model.model_fields.items():
@@ -166,7 +201,18 @@ def _plain(value: object) -> str:
 
 
 PARTS: Mapping[str, Callable[[], str]] = {
-    part.__name__: part for part in (checklist, commands, events, glossary, risk, settings, stages)
+    part.__name__: part
+    for part in (
+        checklist,
+        commands,
+        configuration,
+        counterparts,
+        events,
+        glossary,
+        risk,
+        settings,
+        stages,
+    )
 }
 
 
