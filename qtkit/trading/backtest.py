@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -19,6 +19,7 @@ from qtkit.core.errors import ConfigError
 from qtkit.core.folders import OutputRoot, write_atomic
 from qtkit.core.render import Table, html_table, mimebundle, text_table
 from qtkit.journal import MemoryJournal
+from qtkit.model.bars import Bars
 from qtkit.model.books import Book
 from qtkit.model.events import FORMAT, Entry, OrderFilled, OrderRefused, SessionStarted
 from qtkit.trading.assemble import engine_core, sim_market
@@ -46,6 +47,7 @@ class BacktestResult:
     closing: Book = field(repr=False)
     equity: dict[date, Decimal] = field(repr=False)  # at each day's close, account currency
     opening_cash: Decimal
+    bars: Mapping[str, Bars] = field(default_factory=dict, repr=False)  # what it was run on
 
     @property
     def fills(self) -> list[OrderFilled]:
@@ -170,6 +172,7 @@ def run_backtest(
         closing=core.state.ledger.book(),
         equity=engine.equity,
         opening_cash=spec.opening_cash,
+        bars=data.bars,
     )
 
 

@@ -111,7 +111,13 @@ class Backtest:
             self._clock.set(segment.end)
             self._move(EngineStatus.SLEEPING, "close_market")
         self._closing.close_day(day, early=False)
+        self._show_until(nanos(segments[-1].end))
         self.equity[day] = core.state.ledger.equity(self._last_prices())
+
+    def _show_until(self, at: int) -> None:
+        """Show every bar that has ended: the last step comes before the day's last bars."""
+        for series in self._core.history.series.values():
+            series.size = int(np.searchsorted(series.end, at, "right"))
 
     def _last_prices(self) -> dict[str, Decimal]:
         held = self._core.state.ledger.positions
