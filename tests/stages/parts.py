@@ -234,6 +234,20 @@ def reconciled(ours: Book, cash: str | None = None, **verdicts: Verdict) -> ev.A
     )
 
 
+def diagnosed(local: int = 0, **changes: object) -> ev.PendingDiagnosed:
+    """Return a clean diagnosis, or one with changes."""
+    fields: dict[str, Any] = {
+        "local_pending_count": local,
+        "remote_pending_count": local,
+        "local_pending_without_broker_order_id": (),
+        "local_pending_missing_remote": (),
+        "remote_pending_not_in_local": (),
+        "failures": (),
+        "is_ok": True,
+    }
+    return ev.PendingDiagnosed(**{**fields, **changes})
+
+
 def session_started(settings: Mapping[str, Any] | None = None) -> ev.SessionStarted:
     return ev.SessionStarted(
         format=1,

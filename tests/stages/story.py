@@ -31,6 +31,7 @@ from tests.stages.parts import (
     book,
     dated,
     decision,
+    diagnosed,
     fill,
     finished,
     price,
@@ -142,7 +143,35 @@ class Story:
         folder.sys_log.write_text("".join(f"{line}\n" for line in self.log()))
         folder.status.write_text(json.dumps(STATUS_FILE))
         folder.break_point.write_text(json.dumps(self.break_point()))
+        folder.trade_log.write_text("".join(f"{line}\n" for line in self.trades()))
+        folder.risk_log.write_text("".join(f"{line}\n" for line in self.refusals()))
+        folder.reconcile.mkdir()
+        for entry in self.entries():
+            if isinstance(entry.event, ev.AccountReconciled):
+                text = json.dumps(reconciliation(entry))
+                (folder.reconcile / f"{entry.seq}.json").write_text(text)
         return folder
+
+    def trades(self) -> Iterator[str]:
+        """Yield what trade.log says about the story."""
+        yield "datetime,order_id,fill_id,symbol,quantity"
+        for when, event in self.moments:
+            if isinstance(event, ev.OrderFilled):
+                what = (event.order_id, event.fill_id, event.symbol, str(event.quantity))
+                yield ",".join((when.isoformat(), *what))
+
+    def refusals(self) -> Iterator[str]:
+        """Yield what risk.log says about the story."""
+        for when, event in self.moments:
+            if isinstance(event, ev.OrderRefused):
+                side = "buy" if event.quantity > 0 else "sell"
+                first = event.verdicts[0]
+                yield (
+                    f"{when.astimezone(SHANGHAI).isoformat(timespec='microseconds')} | s | "
+                    f"<RISK REJECTED> rule_id={first.rule} reason={json.dumps(first.summary)} "
+                    f"symbol={event.symbol} side={side} quantity={abs(event.quantity)} "
+                    f"price={event.price or 'none'} source={event.source}"
+                )
 
     def log(self) -> Iterator[str]:
         """Yield what sys.log says about the story."""
@@ -169,6 +198,35 @@ class Story:
             "killed": False,
             "next_order": 1 + requested,
         }
+
+
+def reconciliation(entry: Entry) -> dict[str, Any]:
+    """Return the file of a reconciliation, written apart from the engine."""
+    event: ev.AccountReconciled = entry.event
+    bad = [v for v in event.verdicts if v.status in {"fail", "error"}]
+    ours = {line.symbol: line.quantity for line in event.ours.positions}
+    theirs = event.broker_positions
+    return {
+        "format": 1,
+        "seq": entry.seq,
+        "at": entry.at.isoformat(),
+        "is_ok": not bad,
+        "failures": [v.rule for v in bad],
+        "cash": {
+            "ours": str(event.ours.cash),
+            "broker": str(event.broker_cash),
+            "difference": str(event.ours.cash - event.broker_cash),
+        },
+        "positions": {
+            symbol: {"ours": str(ours.get(symbol, 0)), "broker": str(theirs.get(symbol, 0))}
+            for symbol in {*ours, *theirs}
+        },
+        "open_orders": {
+            "ours": [o.order_id for o in event.ours.open_orders],
+            "broker": list(event.broker_open_orders),
+        },
+        "tolerance": "0.01",
+    }
 
 
 STATUS_FILE = {
@@ -281,6 +339,7 @@ def healthy_day(settings: Mapping[str, Any] | None = None) -> Story:
     story.task(
         BY_ID[task_id("post_close", "15:15")],
         reconciled(night),
+        diagnosed(),
         ev.DayClosed(early=False, book=night),
     )
     story.task(
@@ -329,6 +388,7 @@ def stopped_at_lunch(
     return day.tell(
         "12:00",
         reconciled(closing),
+        diagnosed(len(keep)),
         ev.DayClosed(early=True, book=closing),
         saved("37.51", "40.01"),
         status("sleeping", "stopped", "stop"),

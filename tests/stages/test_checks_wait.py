@@ -16,6 +16,7 @@ from qtkit.stages.checking import check
 from tests.stages.parts import BY_ID, CHECKS, at, begun, skipped, task_id
 from tests.stages.story import Story, healthy_day, startup, stopped_at_lunch, with_pulses
 from tests.stages.test_checks_hold import LONE
+from tests.stages.test_phase_5_holds import PHASE_5
 
 COMPARING = ("3.1", "3.2", "3.3", "4-A.6", "4-B.4")
 HEALTHY = healthy_day()
@@ -26,7 +27,7 @@ def verdict(check_id: str, evidence: Evidence) -> Verdict:
 
 
 def test_every_check_of_the_stages_is_tested_here() -> None:
-    assert sorted((*LONE, *COMPARING)) == sorted(CHECKS)
+    assert sorted((*LONE, *COMPARING, *PHASE_5)) == sorted(CHECKS)
     assert len(CHECKS) == sum(len(stage.checks) for stage in all_stages())
 
 

@@ -1,0 +1,651 @@
+"""Phases 5-A, 5-B and 5-C on journals in which everything goes well."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from qtkit.core.folders import SessionFolder
+from qtkit.core.verdict import Status, Verdict, fail, ok
+from qtkit.evidence import Evidence, Fault, RotationSeen, RunFacts, Scenario
+from qtkit.model import events as ev
+from qtkit.model.events import Event, PlannedTask
+from qtkit.stages.phase_5_scenarios import GATE_BLOCKING, GATE_OFF, SPLIT
+from qtkit.stages.phase_5b import GATE_RULES
+from qtkit.stages.scenarios import REFERENCE
+from tests.stages.parts import (
+    BY_ID,
+    CHECKS,
+    DAY,
+    ROWS,
+    SHANGHAI,
+    A,
+    at,
+    begun,
+    book,
+    diagnosed,
+    finished,
+    open_order,
+    price,
+    reconciled,
+    request,
+    skipped,
+    task_id,
+)
+from tests.stages.story import CASH_AT_NIGHT, Story, healthy_day, startup, stopped_at_lunch
+
+PHASE_5 = (
+    "5-A.1", "5-A.2", "5-A.3", "5-A.4", "5-A.5", "5-A.6",
+    "5-B.1", "5-B.2", "5-B.3", "5-B.4", "5-B.5",
+    "5-C.1", "5-C.2", "5-C.3", "5-C.4", "5-C.5", "5-C.6", "5-C.7", "5-C.8",
+)  # fmt: skip
+STEP, PREPARE = "run_strategy", "prepare_strategy"
+STEPS = {0: "10:30", 1: "11:30", 2: "14:00", 3: "14:59"}
+PREPARED = {"base": "37.50"}
+DIGEST = hashlib.sha256(b'{"base":"37.50"}').hexdigest()
+LEAD = 60  # seconds
+SPLIT_ON: dict[str, Any] = {
+    "split_strategy_prepare": True,
+    "prepare_lead_seconds": LEAD,
+    "strategy_snapshot_max_age_seconds": 90,
+}
+
+
+def judged(check_id: str, story: Story, **parts: Any) -> Verdict:  # noqa: ANN401 - as evidence
+    return CHECKS[check_id](story.evidence(**parts))
+
+
+def on_disk(check_id: str, story: Story, path: Path, facts: RunFacts | None = None) -> Verdict:
+    return CHECKS[check_id](Evidence.of_folder(story.folder(path / "s"), facts=facts))
+
+
+def then(story: Story, when: str, *events: Event) -> Story:
+    """Let events happen at a time, after everything of that time."""
+    place = next(i for i, (moment, _) in enumerate(story.moments) if moment > at(when))
+    return story.plant(place, *events, when=when)
+
+
+# --- a day with the split on -----------------------------------------------------------------
+
+
+def preparation(step: int) -> PlannedTask:
+    """Return the row that prepares a step: a minute before it, named after it."""
+    due = at(STEPS[step])
+    return PlannedTask(
+        task_id=task_id(STEP, STEPS[step]).replace(STEP, PREPARE),
+        task=PREPARE,
+        due=due - timedelta(seconds=LEAD),
+        step=step,
+    )
+
+
+def snapshot(step: int, taken: str | None = None) -> ev.SnapshotTaken:
+    return ev.SnapshotTaken(
+        task_id=preparation(step).task_id,
+        step=step,
+        due=at(STEPS[step]),
+        taken_at=at(taken) if taken else preparation(step).due,
+        digest=DIGEST,
+    )
+
+
+def split_day(settings: Mapping[str, Any] | None = None) -> Story:
+    """Return the healthy day, each step prepared a minute ahead."""
+    story = healthy_day({**SPLIT_ON, **(settings or {})})
+    ahead = {s: preparation(s) for s in STEPS}
+    rows = sorted((*ROWS, *ahead.values()), key=lambda r: r.due)
+    story.edit(ev.ScheduleBuilt, {"tasks": tuple(rows)})
+    for step, planned in ahead.items():
+        moment = f"{planned.due.astimezone(SHANGHAI):%H:%M:%S}"
+        then(story, moment, *begun(planned), snapshot(step), finished(planned))
+        story.edit(ev.DecisionTaken, {"snapshot": DIGEST}, step=step)
+    return story
+
+
+def snapshot_files(folder: SessionFolder) -> SessionFolder:
+    """Write the snapshots of a split day, apart from the engine."""
+    folder.snapshots.mkdir()
+    for step in STEPS:
+        told = {
+            "format": 1,
+            "step": step,
+            "task_id": preparation(step).task_id,
+            "taken_at": preparation(step).due.isoformat(),
+            "digest": DIGEST,
+            "prepared": PREPARED,
+        }
+        (folder.snapshots / f"20260304-{step:04d}.json").write_text(json.dumps(told))
+    return folder
+
+
+@pytest.mark.parametrize("check_id", ["5-A.2", "5-A.4"])
+def test_a_day_with_the_split_on_passes(check_id: str) -> None:
+    found = judged(check_id, split_day())
+
+    assert found.status is Status.PASS, found
+    assert "60 s" in found.summary
+
+
+def test_5_a_2_with_the_split_off_nothing_is_prepared() -> None:
+    found = judged("5-A.2", healthy_day())
+
+    assert found.status is Status.PASS
+    assert found.summary == "the split is off: 4 steps prepared on the spot"
+
+
+@pytest.mark.parametrize("check_id", ["5-A.4", "5-A.6"])
+def test_with_the_split_off_there_is_nothing_to_age(check_id: str) -> None:
+    assert judged(check_id, healthy_day()).status is Status.SKIP
+
+
+def test_5_a_6_snapshots_on_disk_read_back_equal(tmp_path: Path) -> None:
+    folder = snapshot_files(split_day().folder(tmp_path / "s"))
+
+    found = CHECKS["5-A.6"](Evidence.of_folder(folder))
+
+    assert found.status is Status.PASS, found
+    assert found.summary == "4 snapshots on disk, each reads back equal"
+
+
+def test_5_a_2_a_step_prepared_again_after_a_return_has_one_that_counts() -> None:
+    story = split_day()
+    place = story.find(ev.TaskFinished, task_id=preparation(2).task_id)
+    entries = place
+    again = ev.SessionResumed(entries=entries, torn_bytes=0, doubtful=())
+    story.plant(place, again, snapshot(2))
+
+    assert judged("5-A.2", story).status is Status.PASS
+
+
+def test_5_a_4_a_refusal_that_names_both_ages_passes() -> None:
+    """Prepared at 13:58:00, refused at 13:59:40 of the engine's clock: 100 s old, 90 s allowed."""
+    story = refused_as_stale("the snapshot is 100 s old, allowed are 90 s")
+
+    found = judged("5-A.4", story)
+
+    assert found.status is Status.PASS, found
+    assert found.summary.endswith("1 refused")
+
+
+def refused_as_stale(detail: str, taken: str = "13:58:20") -> Story:
+    """Return a split day on which the third step is refused."""
+    story = split_day()
+    story.edit(ev.SnapshotTaken, {"taken_at": at(taken)}, step=2)
+    planned = BY_ID[task_id(STEP, "14:00")]
+    place = story.find(ev.TaskQueued, task_id=planned.task_id)
+    story.moments = [
+        (w, e) for w, e in story.moments if getattr(e, "task_id", "") != planned.task_id
+    ]
+    return story.plant(place, skipped(planned, "snapshot_stale", detail), when="14:00")
+
+
+# --- days that are compared --------------------------------------------------------------------
+
+
+def compared(check_id: str, runs: Mapping[str, Evidence]) -> Verdict:
+    main = next(iter(runs.values()))
+    return CHECKS[check_id](replace(main, runs=runs))
+
+
+def lived(story: Story, scenario: Scenario) -> Evidence:
+    return story.evidence(scenario=scenario)
+
+
+def test_5_a_1_a_baseline_that_decides_everything_passes() -> None:
+    runs = {"reference": lived(healthy_day(), REFERENCE), "split": lived(split_day(), SPLIT)}
+
+    found = compared("5-A.1", runs)
+
+    assert found.status is Status.PASS
+    assert found.summary == "all 4 steps of the baseline decided, none from a snapshot"
+
+
+def test_5_a_3_the_same_decisions_pass() -> None:
+    runs = {"split": lived(split_day(), SPLIT), "reference": lived(healthy_day(), REFERENCE)}
+
+    found = compared("5-A.3", runs)
+
+    assert found.status is Status.PASS
+    assert found.summary == "4 decisions and their 3 orders are the same, off and on"
+
+
+def test_5_a_5_combinations_that_lose_nothing_pass() -> None:
+    runs = {
+        "one": lived(split_day(), SPLIT),
+        "two": lived(split_day({"prepare_lead_seconds": 61}), replace(SPLIT, name="two")),
+    }
+
+    found = compared("5-A.5", runs)
+
+    assert found.status is Status.PASS
+    assert found.summary.startswith("all 8 steps of 2 combinations were decided: 60 s/1 min, 61")
+
+
+def test_5_b_1_the_same_day_in_three_modes_passes() -> None:
+    runs = {
+        scenario.name: lived(healthy_day({"startup_gate_mode": mode}), scenario)
+        for mode, scenario in (("warn", REFERENCE), ("off", GATE_OFF), ("block", GATE_BLOCKING))
+    }
+
+    found = compared("5-B.1", runs)
+
+    assert found.status is Status.PASS
+    assert found.summary == "4 decisions are the same with the gate off, warn and block"
+
+
+@pytest.mark.parametrize("check_id", ["5-A.1", "5-A.3", "5-A.5", "5-B.1"])
+def test_what_compares_runs_waits_for_them_and_skips_a_lone_session(check_id: str) -> None:
+    other = Scenario(name="other", sentence="Another day.", strategy="failing")
+    nothing = {"other": lived(healthy_day({"split_strategy_prepare": False}), other)}
+
+    assert compared(check_id, nothing).status is Status.PENDING
+    assert judged(check_id, healthy_day()).status is Status.SKIP
+
+
+@pytest.mark.parametrize("check_id", ["5-A.3", "5-B.1"])
+def test_days_without_a_decision_compare_nothing(check_id: str) -> None:
+    quiet = {
+        name: lived(startup(settings=settings), replace(REFERENCE, name=name))
+        for name, settings in (
+            (REFERENCE.name, {"startup_gate_mode": "warn"}),
+            (SPLIT.name, {"split_strategy_prepare": True}),
+            (GATE_OFF.name, {"startup_gate_mode": "off"}),
+            (GATE_BLOCKING.name, {"startup_gate_mode": "block"}),
+        )
+    }
+
+    assert compared(check_id, quiet).status is Status.PENDING
+
+
+# --- the gate ----------------------------------------------------------------------------------
+
+
+def gate(occasion: str, mode: str = "warn", **failing: str) -> ev.GateJudged:
+    """Return a judgement; what fails is named as ``cash="why"``."""
+    verdicts = tuple(
+        fail(failing[rule.removeprefix("gate.")], fix="mend it").named(rule)
+        if rule.removeprefix("gate.") in failing
+        else ok("1 thing is in order").named(rule)
+        for rule in sorted(GATE_RULES)
+    )
+    return ev.GateJudged(mode=mode, occasion=occasion, verdicts=verdicts, open=not failing)
+
+
+def gated_day(mode: str = "warn") -> Story:
+    """Return the healthy day with a gate."""
+    story = healthy_day({"startup_gate_mode": mode})
+    story.plant(story.find(ev.DayStarted) + 1, gate("start", mode))
+    pre_open = story.find(ev.TaskFinished, task="pre_open")
+    return story.plant(pre_open, gate("day", mode))
+
+
+def gate_command() -> ev.CommandReceived:
+    return ev.CommandReceived(command="gate", arguments={}, by="me")
+
+
+def shut_at_13(mode: str) -> Story:
+    """Return the gated day with a gate that is found shut at 13:30."""
+    story = gated_day(mode)
+    return then(story, "13:30", gate_command(), gate("demand", mode, cash="1 yuan off"))
+
+
+def warned_day() -> Story:
+    story = shut_at_13("warn")
+    for step in (2, 3):
+        story.edit(ev.DecisionTaken, {"gate_warned": True}, step=step)
+    return story
+
+
+def blocked_day() -> Story:
+    """Return a day whose afternoon the gate keeps out, but for what is not a step."""
+    story = shut_at_13("block")
+    for step in (2, 3):
+        planned = BY_ID[task_id(STEP, STEPS[step])]
+        place = story.find(ev.TaskQueued, task_id=planned.task_id)
+        story.moments = [
+            (w, e) for w, e in story.moments if getattr(e, "task_id", "") != planned.task_id
+        ]
+        story.plant(place, skipped(planned, "gate_failed", "the gate is shut"), when=STEPS[step])
+    return story
+
+
+def cured_day() -> Story:
+    """Return a day on which the gate is shut at lunch and opened again before 14:00."""
+    return then(shut_at_13("block"), "13:40", gate_command(), gate("demand", "block"))
+
+
+def test_5_b_2_warned_steps_are_counted() -> None:
+    found = judged("5-B.2", warned_day())
+
+    assert found.status is Status.PASS, found
+    assert found.summary == (
+        "3 judgements, 1 of them failed; 2 of 4 decided steps would have been kept out"
+    )
+
+
+def test_5_b_3_block_keeps_steps_out_and_nothing_else() -> None:
+    """After 13:30: two steps kept out, the closing goes on."""
+    found = judged("5-B.3", blocked_day())
+
+    assert found.status is Status.PASS, found
+    assert found.summary == (
+        "2 steps kept out; while it was shut: 0 orders, 0 fills, 0 cancels, 1 closing"
+    )
+
+
+@pytest.mark.parametrize("mode", ["warn", "block"])
+def test_5_b_4_a_gate_judged_at_the_start_and_by_day_passes(mode: str) -> None:
+    found = judged("5-B.4", gated_day(mode))
+
+    assert found.status is Status.PASS, found
+    assert found.summary == "2 judgements by 13 checks: day 1, start 1"
+
+
+def test_5_b_4_a_gate_that_is_off_is_judged_when_asked() -> None:
+    assert judged("5-B.4", healthy_day()).summary.endswith("judged 0 times: nobody asked")
+    story = healthy_day()
+    place = story.find(ev.TaskQueued, due=at("14:00"))
+    story.plant(place, gate_command(), gate("demand", "off"))
+
+    assert judged("5-B.4", story).summary.endswith("judged 1 times: demand 1")
+
+
+def test_5_b_4_a_return_and_a_reconnect_are_judged_too() -> None:
+    story = gated_day()
+    place = story.find(ev.TaskQueued, due=at("14:00"))
+    lost = ev.BrokerDisconnected(broker_name="sim", error="gone")
+    found = ev.BrokerConnected(broker_name="sim")
+    back = ev.SessionResumed(entries=place + 3, torn_bytes=0, doubtful=())
+    story.plant(place, lost, found, gate("reconnect"), back, found, gate("restart"), gate("prices"))
+
+    verdict = judged("5-B.4", story)
+
+    assert verdict.status is Status.PASS, verdict
+    assert verdict.summary.endswith("day 1, prices 1, reconnect 1, restart 1, start 1")
+
+
+def test_5_b_4_a_command_that_a_power_cut_took_away_is_no_occasion() -> None:
+    story = gated_day()
+    place = story.find(ev.TaskQueued, due=at("14:00"))
+    gone = ev.CommandRefused(command="gate", reason="the power went", by="me")
+    back = ev.SessionResumed(entries=place + 1, torn_bytes=0, doubtful=())
+    story.plant(place, gate_command(), back, gone, gate("restart"))
+
+    assert judged("5-B.4", story).status is Status.PASS
+
+
+def test_5_b_5_a_cured_fault_opens_the_gate() -> None:
+    found = judged("5-B.5", cured_day())
+
+    assert found.status is Status.PASS, found
+    assert "shut and opened again 1 times" in found.summary
+
+
+def test_5_b_5_waits_for_the_cure_and_skips_where_nothing_was_wrong() -> None:
+    assert judged("5-B.5", gated_day()).status is Status.SKIP
+    assert judged("5-B.5", blocked_day()).status is Status.SKIP
+    assert judged("5-B.5", blocked_day(), running=True).status is Status.PENDING
+
+
+@pytest.mark.parametrize(
+    ("check_id", "mode"), [("5-B.2", "off"), ("5-B.2", "block"), ("5-B.3", "warn")]
+)
+def test_another_mode_has_nothing_to_show(check_id: str, mode: str) -> None:
+    found = judged(check_id, gated_day(mode))
+
+    assert found.status is Status.SKIP
+    assert found.summary == f"the gate's mode is {mode}"
+
+
+# --- mapping, logs, diagnosis, reconciliation ----------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "check_id", ["5-C.1", "5-C.2", "5-C.3", "5-C.4", "5-C.5", "5-C.6", "5-C.7"]
+)
+@pytest.mark.parametrize("story", [healthy_day(), stopped_at_lunch()], ids=["whole", "stopped"])
+def test_a_good_day_passes_phase_5_c(check_id: str, story: Story, tmp_path: Path) -> None:
+    found = on_disk(check_id, story, tmp_path)
+
+    assert found.status is Status.PASS, found
+    assert any(letter.isdigit() for letter in found.summary)
+
+
+def test_5_c_1_a_kept_order_keeps_its_name_in_the_next_session() -> None:
+    kept = open_order("q3", A, 500, "20631.19")
+    story = stopped_at_lunch(settings={"on_stop": "keep"}, keep=(kept,))
+    following = story.entries()[0].event
+    following = msgspec.structs.replace(following, opening=book("601004.33", 5300, 5000, kept))
+
+    found = judged("5-C.1", story, facts=RunFacts(successor=following))
+
+    assert found.status is Status.PASS, found
+
+
+def rejected_day() -> Story:
+    """Return the healthy day on which the second order is rejected by the counter."""
+    story = healthy_day()
+    place = story.find(ev.OrderAccepted, order_id="q2") + 1
+    extra = request("q4", price(A, "37.50", "10:30"), 100, "4126.00", "initial", 0)
+    story.edit(ev.OrderRequested, {"order_id": "q4"}, order_id="q3")
+    for kind in (ev.OrderAccepted, ev.OrderFilled):
+        story.edit(kind, {"order_id": "q4", "broker_order_id": "b-q4"}, order_id="q3")
+    no = ev.OrderRejected(order_id="q3", reason_code="suspended", reason="trading is halted")
+    return story.plant(place, msgspec.structs.replace(extra, order_id="q3"), no)
+
+
+def test_5_c_2_a_rejection_with_its_reason_passes() -> None:
+    found = judged("5-C.2", rejected_day())
+
+    assert found.status is Status.PASS, found
+    assert found.summary == "1 of 4 orders rejected, by reason: suspended 1"
+
+
+def refusal(quantity: int = 150, limit: str | None = "37.50") -> ev.OrderRefused:
+    return ev.OrderRefused(
+        symbol=A,
+        quantity=Decimal(quantity),
+        price=None if limit is None else Decimal(limit),
+        because="by hand",
+        source="me",
+        verdicts=(fail("150 shares are no whole lots", fix="none").named("risk.lot_and_tick"),),
+    )
+
+
+def refused_day() -> Story:
+    return then(healthy_day(), "13:30", refusal(), refusal(-700, None))
+
+
+def test_5_c_3_refusals_stand_in_risk_log(tmp_path: Path) -> None:
+    found = on_disk("5-C.3", refused_day(), tmp_path)
+
+    assert found.status is Status.PASS, found
+    assert found.summary == (
+        "2 refusals beside 3 orders; risk.log: 2 lines; by rule: risk.lot_and_tick 2"
+    )
+
+
+def test_5_c_3_lines_that_a_power_cut_took_from_the_journal_may_stay_in_the_log(
+    tmp_path: Path,
+) -> None:
+    story = refused_day()
+    folder = story.folder(tmp_path / "s")
+    story.drop(ev.OrderRefused)
+    place = story.find(ev.OrderRefused)
+    story.plant(place, ev.SessionResumed(entries=place, torn_bytes=0, doubtful=()))
+
+    evidence = Evidence.of_entries(story.entries(), folder=folder)
+
+    assert CHECKS["5-C.3"](evidence).status is Status.PASS, CHECKS["5-C.3"](evidence)
+
+
+def removed(folder: SessionFolder, name: str = "risk.log", when: str = "2026-05-01") -> None:
+    folder.log_removals.write_text(json.dumps({"at": f"{when}T00:00:00+00:00", "log": name}) + "\n")
+
+
+@pytest.mark.parametrize("check_id", ["5-C.3", "5-C.4", "5-C.5"])
+def test_a_risk_log_that_an_operator_had_removed_is_no_loss(check_id: str, tmp_path: Path) -> None:
+    folder = refused_day().folder(tmp_path / "s")
+    folder.risk_log.unlink()
+    removed(folder)
+
+    found = CHECKS[check_id](Evidence.of_folder(folder))
+
+    assert found.status is Status.PASS, found
+
+
+SEEN = RotationSeen(
+    days=30,
+    expired=("a/risk.log",),
+    listed=("a/risk.log",),
+    removed_by_preview=(),
+    removed=("a/risk.log",),
+    left=("b/risk.log", "c/risk.log"),
+)
+
+
+def test_5_c_5_what_expired_went_and_was_shown_first(tmp_path: Path) -> None:
+    found = on_disk("5-C.5", healthy_day(), tmp_path, RunFacts(rotation=SEEN))
+
+    assert found.status is Status.PASS, found
+    assert found.summary.endswith(
+        "of 3 risk logs 1 expired after 30 days, shown first, then removed"
+    )
+
+
+def test_5_c_6_what_was_planted_is_found() -> None:
+    planted = Scenario(
+        name="x", sentence="A stranger's order.", broker_faults=(Fault(kind="stray_order"),)
+    )
+    story = healthy_day()
+    found = {"remote_pending_not_in_local": ("b-9",), "remote_pending_count": 1, "is_ok": False}
+    story.edit(ev.PendingDiagnosed, found)
+
+    verdict = judged("5-C.6", story, scenario=planted)
+
+    assert verdict.status is Status.PASS, verdict
+    assert verdict.summary.endswith("found as planted: remote_pending_not_in_local")
+
+
+def test_5_c_6_open_orders_are_counted_with_the_opening_book_and_partial_fills() -> None:
+    """q1 fills 3000 of 5300 at 10:31, q2 is open, and one order came from the day before."""
+    story = healthy_day()
+    old = open_order("q0", A, 100, "0")
+    story.edit(ev.SessionStarted, {"opening": book("1000000", 0, 0, old)})
+    place = story.find(ev.OrderFilled, 1)
+    story.plant(place, diagnosed(3))
+    ended = ev.OrderCancelled(order_id="q0", quantity=Decimal(100), reason="expired")
+    story.plant(story.find(ev.OrderFilled, 1), ended)
+
+    assert judged("5-C.6", story).status is Status.PASS, judged("5-C.6", story)
+
+
+def two_mornings() -> Story:
+    """Return Wednesday's story with a Thursday on which nothing but a dividend of 25.50 comes."""
+    story = healthy_day()
+    story.cut(story.find(ev.StopRequested))
+    thursday = DAY + timedelta(days=1)
+    night = book(str(Decimal(CASH_AT_NIGHT) + Decimal("25.50")), 5800, 5000)
+    events: tuple[Event, ...] = (
+        ev.PositionAdjusted(
+            symbol="", quantity=Decimal(0), cash=Decimal("25.50"), by="me", why="a dividend"
+        ),
+        ev.DayStarted(open=True),
+        reconciled(night),
+        diagnosed(),
+        ev.DayClosed(early=False, book=night),
+    )
+    for event in events:
+        dated = msgspec.structs.replace(event, trading_date=thursday)
+        story.moments.append((at("15:15", thursday), dated))
+    return story
+
+
+def test_5_c_8_a_morning_equal_to_the_evening_passes() -> None:
+    story = two_mornings()
+
+    found = judged("5-C.8", story)
+    alone = CHECKS["5-C.8"](story.evidence().of_day(DAY + timedelta(days=1)))
+
+    assert found.status is Status.PASS, found
+    assert found.summary == "1 opening book equal to the closing book before"
+    assert alone.status is Status.PASS
+    assert judged("5-C.8", healthy_day()).status is Status.SKIP
+
+
+def test_5_c_8_the_next_session_opens_with_the_last_ones_book() -> None:
+    story = healthy_day()
+    closing = story.entries()[-1].event.closing
+    following = msgspec.structs.replace(story.entries()[0].event, opening=closing)
+
+    found = judged("5-C.8", story, facts=RunFacts(successor=following))
+
+    assert found.status is Status.PASS, found
+
+
+# --- where nothing is there yet ------------------------------------------------------------------
+
+LONE_5 = tuple(c for c in PHASE_5 if not CHECKS[c].scenarios)
+
+
+@pytest.mark.parametrize("running", [True, False])
+@pytest.mark.parametrize("check_id", LONE_5)
+def test_phase_5_passes_nothing_on_an_empty_journal(
+    *, check_id: str, running: bool, tmp_path: Path
+) -> None:
+    empty = Evidence.of_entries((), running=running, folder=SessionFolder(tmp_path / "s"))
+
+    assert CHECKS[check_id](empty).status is Status.PENDING
+
+
+@pytest.mark.parametrize("check_id", [c for c in LONE_5 if c not in {"5-B.5", "5-C.8"}])
+def test_phase_5_waits_on_a_session_that_has_just_started(check_id: str, tmp_path: Path) -> None:
+    mode = {"5-B.3": "block", "5-B.2": "warn"}.get(check_id, "off")
+    story = startup(settings={**SPLIT_ON, "startup_gate_mode": mode})
+    if check_id == "5-B.3":
+        story.drop(ev.ScheduleBuilt)
+    folder = SessionFolder(tmp_path / "s")
+    folder.artifacts.mkdir(parents=True)
+    folder.sys_log.write_text("".join(f"{line}\n" for line in story.log()))
+    for log in (folder.trade_log, folder.risk_log):
+        log.write_text("datetime,fill_id\n" if log == folder.trade_log else "")
+    young = Evidence.of_entries(story.entries(), running=True, folder=folder)
+
+    expected = Status.PASS if check_id == "5-C.5" else Status.PENDING
+    assert CHECKS[check_id](young).status is expected, CHECKS[check_id](young)
+
+
+def test_5_c_3_a_log_that_is_being_written_is_waited_for(tmp_path: Path) -> None:
+    story = refused_day()
+    folder = story.folder(tmp_path / "s")
+    folder.risk_log.write_text("")
+    running = Evidence.of_entries(story.entries(), running=True, folder=folder)
+
+    assert CHECKS["5-C.3"](running).status is Status.PENDING
+
+
+def test_one_date_of_a_session_passes_phase_5(tmp_path: Path) -> None:
+    folder = snapshot_files(split_day().folder(tmp_path / "s"))
+    alone = Evidence.of_folder(folder).of_day(DAY)
+
+    for check_id in LONE_5:
+        found = CHECKS[check_id](alone)
+        assert found.status in {Status.PASS, Status.SKIP}, found
+
+
+@pytest.mark.parametrize("day", [split_day(), blocked_day(), cured_day()], ids=["a", "b", "c"])
+def test_phase_5_raises_on_no_beginning_of_a_day(day: Story) -> None:
+    entries = day.entries()
+    for place in range(len(entries) + 1):
+        evidence = Evidence.of_entries(entries[:place], running=True)
+        bad = [v for c in LONE_5 if (v := CHECKS[c](evidence)).status in {"error", "fail"}]
+        assert bad == [], place
