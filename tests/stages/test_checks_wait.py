@@ -14,9 +14,9 @@ from qtkit.model import events as ev
 from qtkit.stages import all_stages
 from qtkit.stages.checking import check
 from tests.stages.parts import BY_ID, CHECKS, at, begun, skipped, task_id
+from tests.stages.phase_5_stories import PHASE_5
 from tests.stages.story import Story, healthy_day, startup, stopped_at_lunch, with_pulses
 from tests.stages.test_checks_hold import LONE
-from tests.stages.test_phase_5_holds import PHASE_5
 
 COMPARING = ("3.1", "3.2", "3.3", "4-A.6", "4-B.4")
 HEALTHY = healthy_day()

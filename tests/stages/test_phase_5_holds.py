@@ -2,129 +2,56 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
 
 from qtkit.core.folders import SessionFolder
-from qtkit.core.verdict import Status, Verdict, fail, ok
-from qtkit.evidence import Evidence, Fault, RotationSeen, RunFacts, Scenario
+from qtkit.core.verdict import Status
+from qtkit.evidence import Evidence, Fault, RunFacts, Scenario
 from qtkit.model import events as ev
-from qtkit.model.events import Event, PlannedTask
 from qtkit.stages.phase_5_scenarios import GATE_BLOCKING, GATE_OFF, SPLIT
-from qtkit.stages.phase_5b import GATE_RULES
 from qtkit.stages.scenarios import REFERENCE
 from tests.stages.parts import (
-    BY_ID,
     CHECKS,
     DAY,
-    ROWS,
-    SHANGHAI,
     A,
     at,
-    begun,
     book,
     diagnosed,
-    finished,
     open_order,
-    price,
-    reconciled,
-    request,
-    skipped,
-    task_id,
 )
-from tests.stages.story import CASH_AT_NIGHT, Story, healthy_day, startup, stopped_at_lunch
-
-PHASE_5 = (
-    "5-A.1", "5-A.2", "5-A.3", "5-A.4", "5-A.5", "5-A.6",
-    "5-B.1", "5-B.2", "5-B.3", "5-B.4", "5-B.5",
-    "5-C.1", "5-C.2", "5-C.3", "5-C.4", "5-C.5", "5-C.6", "5-C.7", "5-C.8",
-)  # fmt: skip
-STEP, PREPARE = "run_strategy", "prepare_strategy"
-STEPS = {0: "10:30", 1: "11:30", 2: "14:00", 3: "14:59"}
-PREPARED = {"base": "37.50"}
-DIGEST = hashlib.sha256(b'{"base":"37.50"}').hexdigest()
-LEAD = 60  # seconds
-SPLIT_ON: dict[str, Any] = {
-    "split_strategy_prepare": True,
-    "prepare_lead_seconds": LEAD,
-    "strategy_snapshot_max_age_seconds": 90,
-}
-
-
-def judged(check_id: str, story: Story, **parts: Any) -> Verdict:  # noqa: ANN401 - as evidence
-    return CHECKS[check_id](story.evidence(**parts))
-
-
-def on_disk(check_id: str, story: Story, path: Path, facts: RunFacts | None = None) -> Verdict:
-    return CHECKS[check_id](Evidence.of_folder(story.folder(path / "s"), facts=facts))
-
-
-def then(story: Story, when: str, *events: Event) -> Story:
-    """Let events happen at a time, after everything of that time."""
-    place = next(i for i, (moment, _) in enumerate(story.moments) if moment > at(when))
-    return story.plant(place, *events, when=when)
-
+from tests.stages.phase_5_stories import (
+    PHASE_5,
+    SEEN,
+    SPLIT_ON,
+    blocked_day,
+    compared,
+    cured_day,
+    gate,
+    gate_command,
+    gated_day,
+    judged,
+    lived,
+    on_disk,
+    preparation,
+    refused_as_stale,
+    refused_day,
+    rejected_day,
+    removed,
+    snapshot,
+    snapshot_files,
+    split_day,
+    two_mornings,
+    warned_day,
+)
+from tests.stages.story import Story, healthy_day, startup, stopped_at_lunch
 
 # --- a day with the split on -----------------------------------------------------------------
-
-
-def preparation(step: int) -> PlannedTask:
-    """Return the row that prepares a step: a minute before it, named after it."""
-    due = at(STEPS[step])
-    return PlannedTask(
-        task_id=task_id(STEP, STEPS[step]).replace(STEP, PREPARE),
-        task=PREPARE,
-        due=due - timedelta(seconds=LEAD),
-        step=step,
-    )
-
-
-def snapshot(step: int, taken: str | None = None) -> ev.SnapshotTaken:
-    return ev.SnapshotTaken(
-        task_id=preparation(step).task_id,
-        step=step,
-        due=at(STEPS[step]),
-        taken_at=at(taken) if taken else preparation(step).due,
-        digest=DIGEST,
-    )
-
-
-def split_day(settings: Mapping[str, Any] | None = None) -> Story:
-    """Return the healthy day, each step prepared a minute ahead."""
-    story = healthy_day({**SPLIT_ON, **(settings or {})})
-    ahead = {s: preparation(s) for s in STEPS}
-    rows = sorted((*ROWS, *ahead.values()), key=lambda r: r.due)
-    story.edit(ev.ScheduleBuilt, {"tasks": tuple(rows)})
-    for step, planned in ahead.items():
-        moment = f"{planned.due.astimezone(SHANGHAI):%H:%M:%S}"
-        then(story, moment, *begun(planned), snapshot(step), finished(planned))
-        story.edit(ev.DecisionTaken, {"snapshot": DIGEST}, step=step)
-    return story
-
-
-def snapshot_files(folder: SessionFolder) -> SessionFolder:
-    """Write the snapshots of a split day, apart from the engine."""
-    folder.snapshots.mkdir()
-    for step in STEPS:
-        told = {
-            "format": 1,
-            "step": step,
-            "task_id": preparation(step).task_id,
-            "taken_at": preparation(step).due.isoformat(),
-            "digest": DIGEST,
-            "prepared": PREPARED,
-        }
-        (folder.snapshots / f"20260304-{step:04d}.json").write_text(json.dumps(told))
-    return folder
 
 
 @pytest.mark.parametrize("check_id", ["5-A.2", "5-A.4"])
@@ -176,28 +103,7 @@ def test_5_a_4_a_refusal_that_names_both_ages_passes() -> None:
     assert found.summary.endswith("1 refused")
 
 
-def refused_as_stale(detail: str, taken: str = "13:58:20") -> Story:
-    """Return a split day on which the third step is refused."""
-    story = split_day()
-    story.edit(ev.SnapshotTaken, {"taken_at": at(taken)}, step=2)
-    planned = BY_ID[task_id(STEP, "14:00")]
-    place = story.find(ev.TaskQueued, task_id=planned.task_id)
-    story.moments = [
-        (w, e) for w, e in story.moments if getattr(e, "task_id", "") != planned.task_id
-    ]
-    return story.plant(place, skipped(planned, "snapshot_stale", detail), when="14:00")
-
-
 # --- days that are compared --------------------------------------------------------------------
-
-
-def compared(check_id: str, runs: Mapping[str, Evidence]) -> Verdict:
-    main = next(iter(runs.values()))
-    return CHECKS[check_id](replace(main, runs=runs))
-
-
-def lived(story: Story, scenario: Scenario) -> Evidence:
-    return story.evidence(scenario=scenario)
 
 
 def test_5_a_1_a_baseline_that_decides_everything_passes() -> None:
@@ -267,60 +173,6 @@ def test_days_without_a_decision_compare_nothing(check_id: str) -> None:
 
 
 # --- the gate ----------------------------------------------------------------------------------
-
-
-def gate(occasion: str, mode: str = "warn", **failing: str) -> ev.GateJudged:
-    """Return a judgement; what fails is named as ``cash="why"``."""
-    verdicts = tuple(
-        fail(failing[rule.removeprefix("gate.")], fix="mend it").named(rule)
-        if rule.removeprefix("gate.") in failing
-        else ok("1 thing is in order").named(rule)
-        for rule in sorted(GATE_RULES)
-    )
-    return ev.GateJudged(mode=mode, occasion=occasion, verdicts=verdicts, open=not failing)
-
-
-def gated_day(mode: str = "warn") -> Story:
-    """Return the healthy day with a gate."""
-    story = healthy_day({"startup_gate_mode": mode})
-    story.plant(story.find(ev.DayStarted) + 1, gate("start", mode))
-    pre_open = story.find(ev.TaskFinished, task="pre_open")
-    return story.plant(pre_open, gate("day", mode))
-
-
-def gate_command() -> ev.CommandReceived:
-    return ev.CommandReceived(command="gate", arguments={}, by="me")
-
-
-def shut_at_13(mode: str) -> Story:
-    """Return the gated day with a gate that is found shut at 13:30."""
-    story = gated_day(mode)
-    return then(story, "13:30", gate_command(), gate("demand", mode, cash="1 yuan off"))
-
-
-def warned_day() -> Story:
-    story = shut_at_13("warn")
-    for step in (2, 3):
-        story.edit(ev.DecisionTaken, {"gate_warned": True}, step=step)
-    return story
-
-
-def blocked_day() -> Story:
-    """Return a day whose afternoon the gate keeps out, but for what is not a step."""
-    story = shut_at_13("block")
-    for step in (2, 3):
-        planned = BY_ID[task_id(STEP, STEPS[step])]
-        place = story.find(ev.TaskQueued, task_id=planned.task_id)
-        story.moments = [
-            (w, e) for w, e in story.moments if getattr(e, "task_id", "") != planned.task_id
-        ]
-        story.plant(place, skipped(planned, "gate_failed", "the gate is shut"), when=STEPS[step])
-    return story
-
-
-def cured_day() -> Story:
-    """Return a day on which the gate is shut at lunch and opened again before 14:00."""
-    return then(shut_at_13("block"), "13:40", gate_command(), gate("demand", "block"))
 
 
 def test_5_b_2_warned_steps_are_counted() -> None:
@@ -431,38 +283,11 @@ def test_5_c_1_a_kept_order_keeps_its_name_in_the_next_session() -> None:
     assert found.status is Status.PASS, found
 
 
-def rejected_day() -> Story:
-    """Return the healthy day on which the second order is rejected by the counter."""
-    story = healthy_day()
-    place = story.find(ev.OrderAccepted, order_id="q2") + 1
-    extra = request("q4", price(A, "37.50", "10:30"), 100, "4126.00", "initial", 0)
-    story.edit(ev.OrderRequested, {"order_id": "q4"}, order_id="q3")
-    for kind in (ev.OrderAccepted, ev.OrderFilled):
-        story.edit(kind, {"order_id": "q4", "broker_order_id": "b-q4"}, order_id="q3")
-    no = ev.OrderRejected(order_id="q3", reason_code="suspended", reason="trading is halted")
-    return story.plant(place, msgspec.structs.replace(extra, order_id="q3"), no)
-
-
 def test_5_c_2_a_rejection_with_its_reason_passes() -> None:
     found = judged("5-C.2", rejected_day())
 
     assert found.status is Status.PASS, found
     assert found.summary == "1 of 4 orders rejected, by reason: suspended 1"
-
-
-def refusal(quantity: int = 150, limit: str | None = "37.50") -> ev.OrderRefused:
-    return ev.OrderRefused(
-        symbol=A,
-        quantity=Decimal(quantity),
-        price=None if limit is None else Decimal(limit),
-        because="by hand",
-        source="me",
-        verdicts=(fail("150 shares are no whole lots", fix="none").named("risk.lot_and_tick"),),
-    )
-
-
-def refused_day() -> Story:
-    return then(healthy_day(), "13:30", refusal(), refusal(-700, None))
 
 
 def test_5_c_3_refusals_stand_in_risk_log(tmp_path: Path) -> None:
@@ -488,10 +313,6 @@ def test_5_c_3_lines_that_a_power_cut_took_from_the_journal_may_stay_in_the_log(
     assert CHECKS["5-C.3"](evidence).status is Status.PASS, CHECKS["5-C.3"](evidence)
 
 
-def removed(folder: SessionFolder, name: str = "risk.log", when: str = "2026-05-01") -> None:
-    folder.log_removals.write_text(json.dumps({"at": f"{when}T00:00:00+00:00", "log": name}) + "\n")
-
-
 @pytest.mark.parametrize("check_id", ["5-C.3", "5-C.4", "5-C.5"])
 def test_a_risk_log_that_an_operator_had_removed_is_no_loss(check_id: str, tmp_path: Path) -> None:
     folder = refused_day().folder(tmp_path / "s")
@@ -501,16 +322,6 @@ def test_a_risk_log_that_an_operator_had_removed_is_no_loss(check_id: str, tmp_p
     found = CHECKS[check_id](Evidence.of_folder(folder))
 
     assert found.status is Status.PASS, found
-
-
-SEEN = RotationSeen(
-    days=30,
-    expired=("a/risk.log",),
-    listed=("a/risk.log",),
-    removed_by_preview=(),
-    removed=("a/risk.log",),
-    left=("b/risk.log", "c/risk.log"),
-)
 
 
 def test_5_c_5_what_expired_went_and_was_shown_first(tmp_path: Path) -> None:
@@ -547,27 +358,6 @@ def test_5_c_6_open_orders_are_counted_with_the_opening_book_and_partial_fills()
     story.plant(story.find(ev.OrderFilled, 1), ended)
 
     assert judged("5-C.6", story).status is Status.PASS, judged("5-C.6", story)
-
-
-def two_mornings() -> Story:
-    """Return Wednesday's story with a Thursday on which nothing but a dividend of 25.50 comes."""
-    story = healthy_day()
-    story.cut(story.find(ev.StopRequested))
-    thursday = DAY + timedelta(days=1)
-    night = book(str(Decimal(CASH_AT_NIGHT) + Decimal("25.50")), 5800, 5000)
-    events: tuple[Event, ...] = (
-        ev.PositionAdjusted(
-            symbol="", quantity=Decimal(0), cash=Decimal("25.50"), by="me", why="a dividend"
-        ),
-        ev.DayStarted(open=True),
-        reconciled(night),
-        diagnosed(),
-        ev.DayClosed(early=False, book=night),
-    )
-    for event in events:
-        dated = msgspec.structs.replace(event, trading_date=thursday)
-        story.moments.append((at("15:15", thursday), dated))
-    return story
 
 
 def test_5_c_8_a_morning_equal_to_the_evening_passes() -> None:
