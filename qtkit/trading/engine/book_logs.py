@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import csv
 import io
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, tzinfo
 from decimal import Decimal
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from qtkit.core.folders import SessionFolder, log_parts
@@ -22,7 +22,7 @@ from qtkit.model.events import (
     PositionAdjusted,
     SessionStarted,
 )
-from qtkit.trading.engine.rotation import RotatingFile, Rotation
+from qtkit.trading.engine.rotation import RotatingFile, Rotation, rewrite_log
 from qtkit.trading.engine.syslog import format_fields
 from qtkit.trading.ledger.ledger import Ledger
 
@@ -114,8 +114,8 @@ def local_time(at: datetime, zone: tzinfo) -> str:
 class BookLogs:
     """Both logs of a session while it lives.
 
-    A session that comes back hands over its whole journal again: lines that are there already are
-    not written twice, those that a power cut lost are written late.
+    A session that comes back hands over its whole journal again, by `replay`. Power cuts may take
+    lines of a log, or of the journal that a log tells of: where they differ, the journal is right.
 
     Parameters
     ----------
@@ -129,28 +129,36 @@ class BookLogs:
 
     def __init__(self, folder: SessionFolder, zone: ZoneInfo, rotation: Rotation) -> None:
         self._zone, self._session_id = zone, folder.session_id
-        self._trades = RotatingFile(folder.trade_log, rotation, head=TRADE_HEAD, cut_torn=True)
-        self._risks = RotatingFile(folder.risk_log, rotation, cut_torn=True)
-        self._written = Counter(
-            line
-            for log in (folder.trade_log, folder.risk_log)
-            for part in log_parts(log)
-            for line in io.StringIO(part.read_bytes().decode(), newline="\n")
-        )
+        self._trades = _Log(folder.trade_log, rotation, TRADE_HEAD)
+        self._risks = _Log(folder.risk_log, rotation, "")
         self._reasons: dict[str, str] = {}
+
+    def replay(self, entry: Entry, ledger: Ledger) -> None:
+        """Learn what an entry of an earlier life came to."""
+        for log, line in self._told(entry, ledger):
+            log.told.append(line)
+
+    def caught_up(self) -> None:
+        """Hold the logs against what was replayed; one that tells another story is made anew."""
+        self._trades.settle()
+        self._risks.settle()
 
     def take(self, entry: Entry, ledger: Ledger) -> None:
         """Write what an entry comes to; `ledger` has taken it into account already."""
+        for log, line in self._told(entry, ledger):
+            log.file.write(line)
+            log.file.close()
+
+    def _told(self, entry: Entry, ledger: Ledger) -> Iterator[tuple[_Log, str]]:
         event = entry.event
         if isinstance(event, OrderRequested):
             self._reasons[event.order_id] = event.because
         elif isinstance(event, OrderFilled | PositionAdjusted):
             symbol = event.symbol
             after = (ledger.cash, ledger.position(symbol), ledger.sellable(symbol))
-            line = trade_line(entry, self._reason(event), after, self._zone)
-            self._write(self._trades, line)
+            yield self._trades, trade_line(entry, self._reason(event), after, self._zone)
         elif isinstance(event, OrderRefused):
-            self._write(self._risks, risk_line(entry, self._session_id, self._zone))
+            yield self._risks, risk_line(entry, self._session_id, self._zone)
         elif isinstance(event, SessionStarted):
             carried = (order.order_id for order in event.opening.open_orders)
             self._reasons = dict.fromkeys(carried, CARRIED_OVER)
@@ -160,9 +168,23 @@ class BookLogs:
             return event.why
         return self._reasons.get(event.order_id, "")
 
-    def _write(self, log: RotatingFile, line: str) -> None:
-        if self._written[line]:
-            self._written[line] -= 1
-            return
-        log.write(line)
-        log.close()
+
+class _Log:
+    """One of the two, and the lines that its journal is known to come to."""
+
+    def __init__(self, path: Path, rotation: Rotation, head: str) -> None:
+        self._path, self._rotation, self._head = path, rotation, head
+        self.file = self._opened()
+        self.told: list[str] = []
+
+    def _opened(self) -> RotatingFile:
+        return RotatingFile(self._path, self._rotation, head=self._head, cut_torn=True)
+
+    def settle(self) -> None:
+        there = "".join(
+            part.read_bytes().decode().removeprefix(self._head) for part in log_parts(self._path)
+        )
+        if there != "".join(self.told):
+            rewrite_log(self._path, self.told, self._rotation, self._head)
+            self.file = self._opened()
+        self.told = []

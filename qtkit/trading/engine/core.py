@@ -66,6 +66,12 @@ class SessionFiles(Protocol):
     def take(self, entry: Entry, ledger: Ledger) -> None:
         """Write what people follow, line by line: booked changes and refusals."""
 
+    def replay(self, entry: Entry, ledger: Ledger) -> None:
+        """Learn what those lines were in an earlier life."""
+
+    def caught_up(self) -> None:
+        """Mend those lines where a power cut took some, or the entries that they tell of."""
+
     def write_reconciliation(self, at: datetime, entry: Entry) -> None:
         """Write one reconciliation as JSON."""
 

@@ -26,6 +26,12 @@ class NoFiles:
     def take(self, entry: Entry, ledger: Ledger) -> None:
         """Write nothing."""
 
+    def replay(self, entry: Entry, ledger: Ledger) -> None:
+        """Learn nothing."""
+
+    def caught_up(self) -> None:
+        """There is nothing to mend."""
+
     def write_reconciliation(self, at: datetime, entry: Entry) -> None:
         """Write nothing."""
 
@@ -62,6 +68,14 @@ class FolderFiles:
     def take(self, entry: Entry, ledger: Ledger) -> None:
         """Write what people follow, line by line, into trade.log and risk.log."""
         self._logs.take(entry, ledger)
+
+    def replay(self, entry: Entry, ledger: Ledger) -> None:
+        """Learn what those logs have to tell of an earlier life."""
+        self._logs.replay(entry, ledger)
+
+    def caught_up(self) -> None:
+        """Mend those logs where they tell another story than the journal."""
+        self._logs.caught_up()
 
     def write_reconciliation(self, at: datetime, entry: Entry) -> None:
         """Write one reconciliation as JSON, named by its local time; a second one gets a number."""

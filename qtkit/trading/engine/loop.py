@@ -150,7 +150,7 @@ class Engine:
                     "See runbooks/journal-corrupt.md"
                 )
             core.state.apply(entry)
-            core.files.take(entry, core.state.ledger)
+            core.files.replay(entry, core.state.ledger)
             last = entry
         if last is not None and isinstance(last.event, ev.AccountReconciled):
             core.files.write_reconciliation(last.at, last)  # the power may have gone before
@@ -158,6 +158,7 @@ class Engine:
             raise JournalCorrupt(
                 "the journal's session has ended; start a new session, it gets a journal of its own"
             )
+        core.files.caught_up()
         # said before it is written, so that no written return is missing in the log
         core.log.say("session_resumed", entries=core.journal.seq)
         core.record(

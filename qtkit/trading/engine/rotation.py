@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from qtkit.core.folders import log_part, next_log_part, write_atomic
+from qtkit.core.folders import log_part, log_parts, next_log_part, write_atomic
 
 __all__ = ["NEVER", "RotatingFile", "Rotation", "in_parts", "rewrite_log"]
 
@@ -155,10 +155,12 @@ def in_parts(lines: Iterable[str], rotation: Rotation, head: str = "") -> Iterat
 
 
 def rewrite_log(path: Path, lines: Iterable[str], rotation: Rotation, head: str = "") -> None:
-    """Make a log and its parts anew, as they were written line by line."""
+    """Make a log and its parts anew, as written line by line; parts left over become empty."""
     *ended, (_, current) = in_parts(lines, rotation, head)
     numbers: dict[str, int] = {}
+    texts = {path: current}
     for day, text in ended:
         numbers[day] = numbers.get(day, 0) + 1
-        write_atomic(log_part(path, day, numbers[day]), text)
-    write_atomic(path, current)
+        texts[log_part(path, day, numbers[day])] = text
+    for part in {**dict.fromkeys(log_parts(path)), **texts}:
+        write_atomic(part, texts.get(part, head))

@@ -228,6 +228,49 @@ def test_a_line_that_the_power_took_is_written_on_the_return_and_none_twice(
     assert bought == (1 if kind == "order_filled" else 0)  # unsent orders are given up
 
 
+def test_a_line_whose_entry_the_power_took_does_not_stay(tmp_path: Path) -> None:
+    """What was not synced goes from the journal while its line may be on disk: the journal wins."""
+    folder, account = SessionFolder(tmp_path / "s"), AccountFolder(tmp_path / "account")
+    plan = SimulationPlan(
+        spec=SPEC,
+        settings=SessionSettings.model_validate({"logs": {"rotate_megabytes": 0.0004}}),
+        day=WEDNESDAY,
+    )
+    cut = simulate_in(plan_with(plan, cut_after("day_closed", 1)), folder, account)
+    with pytest.raises(PowerLost):
+        cut.run()
+    before = folder.journal.read_bytes().splitlines(keepends=True)
+    first_fill = next(n for n, row in enumerate(before) if b'"order_filled"' in row)
+    folder.journal.write_bytes(b"".join(before[:first_fill]))
+    assert b"first, with a comma" in b"".join(parts_of(folder).values())
+
+    simulate_in(plan_with(plan, None, BACK), folder, account).run()
+
+    found = parts_of(folder)
+    rebuild(folder)
+    assert parts_of(folder) == found
+    rows = [row for text in found.values() for row in text.splitlines() if b"with a comma" in row]
+    assert [row[:16] for row in rows] == [b"2026-03-04T10:30"]  # booked on the return, once
+
+
+@pytest.mark.parametrize("spoil", [b"", b"somebody wrote this\n"])
+def test_a_log_that_somebody_spoiled_is_mended_on_the_return(tmp_path: Path, spoil: bytes) -> None:
+    folder, account = SessionFolder(tmp_path / "s"), AccountFolder(tmp_path / "account")
+    plan = SimulationPlan(spec=SPEC, day=WEDNESDAY)
+    cut = simulate_in(plan_with(plan, cut_after("day_closed", 1)), folder, account)
+    with pytest.raises(PowerLost):
+        cut.run()
+    before = parts_of(folder)
+    folder.risk_log.write_bytes(spoil)
+    folder.trade_log.unlink()
+
+    simulate_in(
+        plan_with(plan, None, datetime(2026, 3, 4, 7, 20, tzinfo=UTC)), folder, account
+    ).run()
+
+    assert parts_of(folder) == before
+
+
 def plan_with(
     plan: SimulationPlan,
     observer: Callable[[str, Entry], None] | None,
