@@ -1,0 +1,97 @@
+"""What an operator asks for beside trading: judgements, tables, logs, snapshots."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from qtkit.core.errors import ConfigError
+from qtkit.desk import commands
+from qtkit.desk.desk import Desk
+from qtkit.desk.listing import facts
+from qtkit.desk.panels.book import newest
+from qtkit.desk.panels.panel import Panel
+from qtkit.desk.panels.parts import Button, Element, Field, Kit, Tick
+from qtkit.desk.report import Report
+from qtkit.desk.sentences import sentence
+from qtkit.desk.views.snapshots import snapshots
+from qtkit.model.events import Entry
+
+__all__ = ["OperationsPanel"]
+
+_ASKING: dict[str, tuple[str, str, Callable[..., Report]]] = {
+    "gate": ("Gate", "Judge the gate now, by all its checks", commands.gate),
+    "reconcile": ("Reconcile", "Hold our book against the broker's", commands.reconcile),
+    "diagnose": ("Diagnose", "Hold open orders against the broker's list", commands.diagnose),
+    "refill": ("Refill", "Bring the local tables up to date", commands.refill),
+}
+
+
+class OperationsPanel(Panel):
+    """Gate, reconcile, diagnose, refill, snapshots and rotatelogs as buttons with their reports."""
+
+    name, title = "operations", "Operations"
+
+    def subject(self) -> Sequence[Report]:
+        """Return what came of each operation last."""
+        picture = self.watch.picture
+        last = facts(
+            "operations",
+            ("gate", self._told(picture.gate)),
+            ("reconciliation", self._told(picture.reconciliation)),
+            ("diagnosis", self._told(picture.diagnosis)),
+        )
+        return (self.dated(last),)
+
+    def _told(self, entry: Entry | None) -> str:
+        if entry is None:
+            return "none yet"
+        at = self.watch.picture.local(entry.at)
+        return f"{sentence(entry.event)} ({at:%H:%M:%S}, journal line {entry.seq})"
+
+    def controls(self, kit: Kit) -> Sequence[Element]:
+        """Return the buttons."""
+        asking = [
+            kit.button(name, label, self._asks(name), hint=hint)
+            for name, (label, hint, _) in _ASKING.items()
+        ]
+        return (
+            kit.row(*asking, kit.button("snapshots", "Snapshots", self._snapshots)),
+            kit.row(
+                kit.field("days", "Keep risk logs for days", value="30"),
+                kit.tick("sure", "Really delete"),
+                kit.button("rotatelogs", "Rotate logs", self._rotate, style="warning"),
+            ),
+        )
+
+    def adjust(self) -> None:
+        """Let be asked only where somebody answers."""
+        is_there = self.watch.has_session and not self.watch.picture.state.ended
+        for name in _ASKING:
+            self.part(name, Button).enable(on=is_there)
+
+    def _asks(self, name: str) -> Callable[[], None]:
+        work = _ASKING[name][2]
+
+        def ask() -> None:
+            by = self.watch.by
+            self.ask(name, lambda desk: work(desk, by=by))
+
+        return ask
+
+    def _snapshots(self) -> None:
+        watch = self.watch
+        found = snapshots(watch.picture, tuple(watch.entries), watch.folder)
+        report = self.section("snapshots, the newest first", *newest(found))
+        self.fetch("snapshots", lambda: report, aside=False)
+
+    def _rotate(self) -> None:
+        typed, sure = self.part("days", Field).value, self.part("sure", Tick)
+        if not typed.isdecimal():
+            raise ConfigError(f"days: {typed or 'nothing'!r} is no whole number of days")
+        days, really = int(typed), sure.value
+        sure.set(on=False)
+
+        def work(desk: Desk) -> Report:
+            return commands.rotatelogs(desk, days=days, really=really)
+
+        self.ask("rotatelogs", work)

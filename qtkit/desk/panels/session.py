@@ -1,0 +1,161 @@
+"""The session itself: choose, start, attach, pause, resume, stop, and where it stands."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from qtkit.core.errors import ConfigError
+from qtkit.desk import commands, views
+from qtkit.desk.listing import facts
+from qtkit.desk.panels.panel import Panel
+from qtkit.desk.panels.parts import Button, Choice, Element, Field, Kit
+from qtkit.desk.report import Report
+from qtkit.desk.views.health import countdown, health
+from qtkit.sessions.session import Session
+from qtkit.trading.engine.states import EngineStatus
+
+__all__ = ["SessionPanel"]
+
+_FRESH = "a fresh one"
+_MODES = ("paper", "shadow", "live")
+_FEEDS = ("synthetic", "csv", "parquet", "http")
+_PLACE = {"csv": "path", "parquet": "path", "http": "url"}
+_CAN_PAUSE = {EngineStatus.RUNNING, EngineStatus.SLEEPING}
+
+
+class SessionPanel(Panel):
+    """Where the session stands, and its beginning and end."""
+
+    name, title = "session", "Session"
+
+    def subject(self) -> Sequence[Report]:
+        """Return clock, next task, health in one line, and the whole status."""
+        watch = self.watch
+        picture, now = watch.picture, watch.now
+        signs = health(picture, watch.vitals, now=now, alive=watch.alive)
+        told = facts(
+            "clock",
+            ("session", watch.folder.session_id),
+            ("clock", f"{now:%Y-%m-%d %H:%M:%S} {picture.zone.key}"),
+            ("next task", countdown(picture, now)),
+            ("health", " · ".join(f"{what} {word}" for what, word, _ in signs.rows)),
+        )
+        return self.dated(told), self.section("Status", views.status(picture, alive=watch.alive))
+
+    def controls(self, kit: Kit) -> Sequence[Element]:
+        """Return the controls: of the session that is there, and to come to another."""
+        return (
+            kit.row(
+                kit.button("pause", "Pause", lambda: self._command("pause"), style="warning"),
+                kit.button("resume", "Resume", lambda: self._command("resume"), style="success"),
+                kit.button("stop", "Stop", lambda: self._command("stop"), style="danger"),
+            ),
+            kit.row(
+                kit.choice("known", "Session", ()),
+                kit.button("attach", "Attach", self._attach, hint="Look at this session"),
+                kit.button("reload", "Reload list", self._offer),
+            ),
+            kit.row(
+                kit.field("strategy", "Strategy", hint="a strategy's file"),
+                kit.choice("mode", "Mode", _MODES),
+                kit.choice("account", "Account", (_FRESH,)),
+                kit.field("new_account", "New account", hint="a name; empty: none"),
+            ),
+            kit.row(
+                kit.choice("feed", "Data", _FEEDS),
+                kit.field("place", "File or address", hint="for csv, parquet and http"),
+                kit.field("settings", "Settings", hint="TOML: step_minutes = 5", lines=3),
+                kit.button("start", "Start", self._start, style="primary"),
+            ),
+        )
+
+    def build(self, kit: Kit) -> Element:
+        """Make the widgets, and list what there is."""
+        root = super().build(kit)
+        self._offer()
+        return root
+
+    def _offer(self) -> None:
+        """Offer the sessions and accounts that are there."""
+        root = self.watch.root
+        sessions = [p.name for mode in _MODES for p in _folders(root.sessions(mode))]
+        self.part("known", Choice).offer(sorted(sessions, reverse=True))
+        accounts = [p.name for p in _folders(root.path / "accounts" / "paper")]
+        self.part("account", Choice).offer((_FRESH, *sorted(accounts)))
+
+    def answered(self) -> None:
+        """List what there is now: a start makes a session, and perhaps an account."""
+        if self.is_open:
+            self._offer()
+
+    def adjust(self) -> None:
+        """Let be asked what the engine could do."""
+        watch = self.watch
+        state = watch.picture.state
+        lives = watch.has_session and watch.alive and not state.ended
+        self.part("pause", Button).enable(on=lives and state.status in _CAN_PAUSE)
+        self.part("resume", Button).enable(on=lives and state.status is EngineStatus.PAUSED)
+        self.part("stop", Button).enable(on=lives)
+
+    def _command(self, verb: str) -> None:
+        work, by = getattr(commands, verb), self.watch.by
+        self.ask(verb, lambda desk: work(desk, by=by))
+
+    def _attach(self) -> None:
+        chosen = self.part("known", Choice).value
+        if not chosen:
+            raise ConfigError("there is no session yet; start one")
+        self.watch.attach(chosen)
+        self.refresh()
+
+    # --- starting ----------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        asked = self._asked_for()
+        self.fetch(f"start {asked['strategy']}", lambda: self._started(asked))
+
+    def _asked_for(self) -> dict[str, Any]:
+        """Return the arguments of a start.
+
+        Raises
+        ------
+        ConfigError
+            If a field says nothing that can be understood.
+        """
+        fields = {n: self.part(n, Field).value for n in ("strategy", "new_account", "place")}
+        account = self.part("account", Choice).value
+        if not fields["strategy"]:
+            raise ConfigError("strategy: name a strategy's file")
+        return {
+            "strategy": fields["strategy"],
+            "account": None if account == _FRESH else account,
+            "new_account": fields["new_account"] or None,
+            "root": self.watch.root.path,
+            "settings": self._settings(fields["place"]),
+        }
+
+    def _settings(self, place: str) -> Mapping[str, Any]:
+        kind, mode = self.part("feed", Choice).value, self.part("mode", Choice).value
+        try:
+            typed = tomllib.loads(self.part("settings", Field).value)
+        except tomllib.TOMLDecodeError as problem:
+            raise ConfigError(f"settings: {problem}; expected lines such as seed = 7") from None
+        feed = {"kind": kind, **({_PLACE[kind]: place} if kind in _PLACE else {})}
+        given = typed.pop("feed", {})
+        return {"mode": mode, **typed, "feed": {**feed, **given}}
+
+    def _started(self, asked: Mapping[str, Any]) -> Report:
+        """Start a session in a process of its own, and look at it."""
+        session = Session.start(**asked)
+        self.watch.attach(session)
+        told = facts(
+            "start", ("session", session.session_id), ("status", session.status()["status"])
+        )
+        return Report(name="start", heading=f"started {session.session_id}", parts=(told,))
+
+
+def _folders(place: Path) -> list[Path]:
+    return [path for path in place.iterdir() if path.is_dir()] if place.is_dir() else []

@@ -1,0 +1,121 @@
+"""The risk rules of a session: their limits, how much of each is used, and what they refused."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Any
+
+from qtkit.core.render import Mark, mark
+from qtkit.desk.listing import Column, View, number_text
+from qtkit.desk.picture import Picture
+from qtkit.model import events as ev
+from qtkit.trading.engine.states import EngineStatus
+
+__all__ = ["bar", "rules"]
+
+_CELLS = 10
+_WARN, _FULL = Decimal("0.8"), Decimal(1)
+_ZERO = Decimal(0)
+
+
+def bar(share: Decimal) -> str:
+    """Return a share of a limit as a bar and in percent.
+
+    Examples
+    --------
+    >>> bar(Decimal("0.42")), bar(Decimal("1.5")), bar(Decimal(0))
+    ('████░░░░░░ 42 %', '██████████ 150 %', '░░░░░░░░░░ 0 %')
+    """
+    cells = min(_CELLS, int(max(share, _ZERO) * _CELLS))
+    return f"{'█' * cells}{'░' * (_CELLS - cells)} {share:.0%}".replace("%", " %")
+
+
+def rules(picture: Picture) -> View:
+    """Return each rule: limit, how much of it is used, and how often it refused.
+
+    A rule for a single order is used by the session's largest order so far.
+    """
+    refused = Counter(v.rule for entry in picture.refusals for v in entry.event.verdicts)
+    known = tuple(_rules(picture))
+    told = tuple(_row(rule, refused) for rule in known)
+    others = sorted(refused.keys() - {rule["rule"] for rule in known})
+    more = tuple((name, "", "", "", refused[name]) for name in others)
+    columns = (
+        Column(name="rule"),
+        Column(name="limit"),
+        Column(name="now"),
+        Column(name="use"),
+        Column(name="refusals", right=True),
+    )
+    return View(name="rules", columns=columns, rows=(*told, *more))
+
+
+def _row(rule: Mapping[str, Any], refused: Mapping[str, int]) -> tuple[object, ...]:
+    share: Decimal | None = rule.get("share")
+    return (
+        rule["rule"],
+        rule["limit"],
+        rule["now"],
+        "" if share is None else _use(share),
+        refused.get(rule["rule"], 0),
+    )
+
+
+def _use(share: Decimal) -> Mark:
+    status = "fail" if share >= _FULL else "warn" if share >= _WARN else "ok"
+    shown = mark(status)
+    return Mark(bar(share), shown.symbol, shown.colour)
+
+
+def _rules(picture: Picture) -> Iterator[dict[str, Any]]:
+    state, ledger = picture.state, picture.state.ledger
+    risk: Mapping[str, Any] = picture.opening.settings.get("risk") or {}
+    asked = [line.asked.event for line in picture.orders.values() if line.asked]
+    yield {"rule": "risk.kill_switch", "limit": "off", "now": _switch(on=state.killed)}
+    symbols = risk.get("allowed_symbols") or picture.opening.symbols
+    yield {"rule": "risk.allowed_symbols", "limit": ", ".join(symbols), "now": ""}
+    yield {
+        "rule": "risk.trading_window",
+        "limit": _windows(risk),
+        "now": "open" if state.status is EngineStatus.RUNNING else f"engine {state.status}",
+    }
+    yield {
+        "rule": "risk.cash",
+        "limit": f"{number_text(ledger.cash, 2)} {ledger.currency}",
+        "now": f"{number_text(ledger.reserved_cash, 2)} {ledger.currency} reserved",
+        "share": ledger.reserved_cash / ledger.cash if ledger.cash > 0 else _ZERO,
+    }
+    yield _largest("max_order_value", risk, [_value(o) for o in asked], ledger.currency)
+    yield _largest("max_order_quantity", risk, [abs(o.quantity) for o in asked], "shares")
+    yield {"rule": "risk.price_band", "limit": "the day's band", "now": ""}
+    yield {"rule": "risk.lot_and_tick", "limit": "the instrument's", "now": ""}
+    yield {"rule": "risk.sellable", "limit": "settled shares", "now": ""}
+
+
+def _switch(*, on: bool) -> Mark:
+    shown = mark("fail" if on else "ok")
+    return Mark("ON" if on else "off", shown.symbol, shown.colour)
+
+
+def _windows(risk: Mapping[str, Any]) -> str:
+    windows = risk.get("trading_windows") or ()
+    return ", ".join(f"{a[:5]} to {b[:5]}" for a, b in windows) or "the exchange's hours"
+
+
+def _value(order: ev.OrderRequested) -> Decimal:
+    price = order.limit_price or (order.quote.close if order.quote else None)
+    return _ZERO if price is None else abs(order.quantity) * price
+
+
+def _largest(
+    name: str, risk: Mapping[str, Any], asked: list[Decimal], unit: str
+) -> dict[str, object]:
+    limit = risk.get(name)
+    largest = max(asked, default=_ZERO)
+    told = {"rule": f"risk.{name}", "now": f"largest order {number_text(largest)} {unit}"}
+    if limit is None:
+        return {**told, "limit": "none"}
+    most = Decimal(str(limit))
+    return {**told, "limit": f"{number_text(most)} {unit}", "share": largest / most}

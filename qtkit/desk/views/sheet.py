@@ -1,0 +1,42 @@
+"""A day's sheet as rows: what the checks say, what the operator says."""
+
+from __future__ import annotations
+
+from qtkit.core.render import mark, verdict_counts
+from qtkit.desk.listing import Column, View
+from qtkit.sessions.sheet import Sheet
+from qtkit.sessions.sheet_notes import DayNotes
+from qtkit.sessions.sheet_rows import ROWS
+
+__all__ = ["notes", "sheet"]
+
+
+def sheet(found: Sheet) -> View:
+    """Return the rows of a sheet that was judged."""
+    told = found.record
+    by_stage = {stage.stage: stage for stage in told.stages}
+    rows = tuple(
+        (
+            row.row,
+            mark(row.conclusion),
+            verdict_counts(v.verdict for s in row.stages for v in by_stage[s].verdicts),
+            told.ticks.get(row.row) or "not ticked",
+            told.action_summaries.get(row.row, ""),
+        )
+        for row in told.rows
+    )
+    names = ("row", "conclusion", "checks", "tick", "action summary")
+    return View(name="sheet", columns=tuple(Column(name=n) for n in names), rows=rows)
+
+
+def notes(written: DayNotes) -> View:
+    """Return the rows of a sheet as operators left them, with each row's criterion."""
+    rows = []
+    for row in ROWS:
+        note = written.get(row.id)
+        tick = f"✓ {note.tick}" if note and note.tick else "not ticked"
+        rows.append(
+            (row.id, row.criterion, tick, str(note.summary) if note and note.summary else "")
+        )
+    names = ("row", "tick it when", "tick", "action summary")
+    return View(name="notes", columns=tuple(Column(name=n) for n in names), rows=tuple(rows))

@@ -1,0 +1,47 @@
+"""What each step was prepared with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from qtkit.core.folders import SessionFolder
+from qtkit.core.render import mark
+from qtkit.desk.listing import Column, View
+from qtkit.desk.picture import Picture
+from qtkit.model import events as ev
+from qtkit.model.events import Entry
+
+__all__ = ["snapshots"]
+
+_SHORT = 12  # hex digits that people read
+
+
+def snapshots(picture: Picture, entries: Iterable[Entry], folder: SessionFolder) -> View:
+    """Return the snapshots of a session, and whether each is on disk."""
+    taken = (entry.event for entry in entries if isinstance(entry.event, ev.SnapshotTaken))
+    rows = tuple(
+        (
+            event.step,
+            picture.local(event.taken_at),
+            picture.local(event.due),
+            event.digest[:_SHORT],
+            mark("ok" if folder_has(folder, event) else "fail"),
+        )
+        for event in taken
+    )
+    columns = (
+        Column(name="step", right=True),
+        Column(name="taken"),
+        Column(name="step due"),
+        Column(name="digest"),
+        Column(name="on disk"),
+    )
+    empty = "no snapshot was taken: split_strategy_prepare is off, or no step has come"
+    day = picture.now.date()
+    return View(name="snapshots", columns=columns, rows=rows, empty=empty, day=day)
+
+
+def folder_has(folder: SessionFolder, event: ev.SnapshotTaken) -> bool:
+    """Whether the file of a snapshot is there."""
+    name = f"{event.trading_date:%Y%m%d}-{event.step:04d}.json"
+    return (folder.snapshots / name).is_file()
