@@ -27,6 +27,7 @@ from qtkit.trading.brokers.simulator import SimBroker
 from qtkit.trading.brokers.stores import MemoryBook
 from qtkit.trading.engine.backtest import Backtest
 from qtkit.trading.engine.files import NoFiles
+from qtkit.trading.engine.history import sound_bars
 from qtkit.trading.engine.syslog import NullLog
 from qtkit.trading.market_data import MarketData, data_of
 from qtkit.trading.metrics.measures import max_drawdown
@@ -160,7 +161,7 @@ def run_backtest(
         log=NullLog(),
         files=NoFiles(),
         kill_file=None,
-        columns=data.bars,
+        columns={symbol: sound_bars(bars) for symbol, bars in data.bars.items()},
     )
     engine = Backtest(core, clock, _opening(spec, settings))
     engine.run(days)

@@ -81,6 +81,8 @@ def _skips(evidence: Evidence) -> Iterator[str]:
     steps = [e.event for e in evidence.of(ev.TaskSkipped) if e.event.task == "run_strategy"]
     if not evidence.of(ev.SessionResumed):
         return  # a new session after the end of the old one
+    if both := evidence.decided & {s.task_id for s in steps}:
+        yield f"decided and skipped: {sorted(both)}"
     lost = [s for s in steps if s.skip_reason in {"missed", "restart"}]
     if len(lost) > _STEPS_LOST:
         yield f"{len(lost)} steps were lost: {[s.task_id for s in lost]}"

@@ -10,10 +10,10 @@ from typing import Any
 
 from qtkit.core.errors import StrategyError
 from qtkit.model import events as ev
-from qtkit.model.bars import BarBatch, Bars, nanos
+from qtkit.model.bars import BarBatch, nanos
 from qtkit.model.money import decimal_of
 from qtkit.trading.engine.core import EngineCore
-from qtkit.trading.engine.history import newest, trading_nanos, usable_symbols
+from qtkit.trading.engine.history import newest, sound_bars, trading_nanos, usable_symbols
 from qtkit.trading.engine.objection import Objection
 from qtkit.trading.engine.order_desk import OrderDesk
 from qtkit.trading.engine.snapshots import Snapshot, SnapshotDesk
@@ -55,7 +55,7 @@ class StepDesk:
     def take_bars(self, batch: BarBatch) -> None:
         """Take in what the feed delivered; a bar without a usable price is refused and counted."""
         core = self._core
-        good = {symbol: _sound(bars) for symbol, bars in batch.items() if len(bars)}
+        good = {symbol: sound_bars(bars) for symbol, bars in batch.items() if len(bars)}
         total = sum(len(bars) for bars in batch.values())
         kept = sum(len(bars) for bars in good.values())
         core.history.extend(good)
@@ -153,20 +153,3 @@ class StepDesk:
             )
         )
         self._orders.place(intents, source="strategy", step=step)
-
-
-def _sound(bars: Bars) -> Bars:
-    """Return the bars whose every price is finite and positive."""
-    low, high = bars.low, bars.high
-    good = (low > 0) & (high < float("inf")) & (bars.open > 0) & (bars.close > 0)
-    if good.all():
-        return bars
-    return Bars(
-        symbol=bars.symbol,
-        end=bars.end[good],
-        open=bars.open[good],
-        high=high[good],
-        low=low[good],
-        close=bars.close[good],
-        volume=bars.volume[good],
-    )

@@ -13,7 +13,14 @@ from numpy.typing import NDArray
 from qtkit.model.bars import BAR_NANOS, BarBatch, Bars, nanos, time_of
 from qtkit.trading.ledger.ledger import Ledger
 
-__all__ = ["EngineView", "History", "newest", "usable_symbols"]
+__all__ = [
+    "EngineView",
+    "History",
+    "newest",
+    "sound_bars",
+    "trading_nanos",
+    "usable_symbols",
+]
 
 _Number = TypeVar("_Number", np.int64, np.float64)
 _COLUMNS = ("open", "high", "low", "close", "volume")
@@ -191,6 +198,23 @@ def _aggregated(bars: Bars, count: int, minutes: int) -> Bars:
         low=np.minimum.reduceat(bars.low, first)[keep],
         close=bars.close[last][keep],
         volume=np.add.reduceat(bars.volume, first)[keep],
+    )
+
+
+def sound_bars(bars: Bars) -> Bars:
+    """Return the bars whose every price is finite and positive."""
+    low, high = bars.low, bars.high
+    good = (low > 0) & (high < float("inf")) & (bars.open > 0) & (bars.close > 0)
+    if good.all():
+        return bars
+    return Bars(
+        symbol=bars.symbol,
+        end=bars.end[good],
+        open=bars.open[good],
+        high=high[good],
+        low=low[good],
+        close=bars.close[good],
+        volume=bars.volume[good],
     )
 
 

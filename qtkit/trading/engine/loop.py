@@ -362,10 +362,10 @@ class Engine:
         segments = core.calendar.segments(today) if today else ()
         keep = list[ev.PlannedTask]()
         for row in catch_up(tasks, now, segments, closed_already=today in core.state.closed):
-            if row.fate == "keep":
-                keep.append(row.task)
-            elif row.task.task_id in core.state.decided:
+            if row.task.task_id in core.state.decided:
                 self._close_decided(row.task)
+            elif row.fate == "keep":
+                keep.append(row.task)
             else:
                 self._tasks.skip(row.task, why_not_run(row.task, row.fate, crashed_at))
         self._tasks.take_day(keep)

@@ -131,6 +131,16 @@ class Bench:
         self.engine.run(at(until) if isinstance(until, str) else until, reason)
         return self
 
+    def live(self, until: str) -> Bench:
+        """Live until a local time, and leave everything as it is then: the power goes."""
+        self.engine.start()
+        wake = self.engine.turn()
+        while wake is not None and wake <= at(until):
+            self.clock.set(wake)
+            wake = self.engine.turn()
+        self.clock.set(at(until))
+        return self
+
     @property
     def entries(self) -> list[Entry]:
         """The journal so far."""

@@ -1,0 +1,78 @@
+"""An engine on the machine's own clock, on a market that never closes; run as a script it waits."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from threading import Event
+
+from qtkit.core.calendars import exchange_calendar
+from qtkit.core.clock import SystemClock, wall_time
+from qtkit.core.folders import SessionFolder
+from qtkit.journal import FileJournal
+from qtkit.market.feeds.protocol import Feed
+from qtkit.market.feeds.recorded import RecordedFeed
+from qtkit.model import events as ev
+from qtkit.model.books import Book
+from qtkit.testing import hand_made_data, scripted_spec
+from qtkit.trading.accounts import Inheritance
+from qtkit.trading.assemble import engine_core, opening_event, sim_market
+from qtkit.trading.brokers.simulator import SimBroker
+from qtkit.trading.brokers.stores import MemoryBook
+from qtkit.trading.engine.files import FolderFiles
+from qtkit.trading.engine.loop import Engine
+from qtkit.trading.engine.signals import stop_on_signals
+from qtkit.trading.engine.syslog import SessionLog
+from qtkit.trading.engine.workers import ThreadWorkers
+from qtkit.trading.settings import SessionSettings
+
+SYMBOL = "BTC-PERP"
+
+
+def live_engine(path: Path, feed: Feed | None = None) -> Engine:
+    """Return an engine that lives in real time, its session in a folder."""
+    folder = SessionFolder(path)
+    folder.artifacts.mkdir(parents=True, exist_ok=True)
+    calendar, clock, signal = exchange_calendar("24/7"), SystemClock(), Event()
+    spec = scripted_spec({}, [SYMBOL], exchange="24/7", zone="UTC")
+    data = hand_made_data({SYMBOL: 50_000.0}, [wall_time().date()], calendar)
+    settings = SessionSettings(price_poll_minutes=1)
+    broker = SimBroker(book=MemoryBook(), market=sim_market(data, calendar), clock=clock)
+    broker.open_account(spec.opening_cash)
+    core = engine_core(
+        spec=spec,
+        settings=settings,
+        clock=clock,
+        journal=FileJournal(folder.journal, clock),
+        broker=broker,
+        calendar=calendar,
+        data=data,
+        strategy=spec.make(),
+        log=SessionLog(folder.sys_log, clock, calendar.zone, folder.session_id),
+        files=FolderFiles(folder, calendar.zone),
+        kill_file=path / "KILL",
+    )
+    heritage = Inheritance(opening=Book(cash=spec.opening_cash), strategy_state={})
+    return Engine(
+        core,
+        feed=feed or RecordedFeed(data.bars),
+        workers=ThreadWorkers(signal),
+        refill=lambda day: ev.TablesRefilled(trading_date=day, tables=(), bars=0),
+        opening=opening_event(spec, settings, settings.for_journal(spec), "live", heritage),
+        signal=signal,
+    )
+
+
+def main() -> None:
+    """Live until a signal comes; say when it may come."""
+    engine = live_engine(Path(sys.argv[1]))
+    with stop_on_signals(engine):
+        engine.start()
+        wake = engine.turn()
+        print("ready", flush=True)  # noqa: T201 - the test waits for it
+        if wake is not None:
+            engine.run()
+
+
+if __name__ == "__main__":
+    main()
