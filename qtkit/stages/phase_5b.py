@@ -14,8 +14,8 @@ from qtkit.core.verdict import Status, Verdict, fail, ok, pending, skip
 from qtkit.evidence import Capability, Evidence
 from qtkit.evidence.gathering import Recorded
 from qtkit.model import events as ev
-from qtkit.model.events import Entry
 from qtkit.stages.checking import check
+from qtkit.stages.gate_occasions import unasked, unjudged
 from qtkit.stages.phase_5_scenarios import (
     GATE_BLOCKED,
     GATE_BLOCKING,
@@ -279,7 +279,7 @@ def the_gate_is_judged_each_time(evidence: Evidence) -> Verdict:
     if not judged and not begun:
         return not_yet(evidence, "there is no task", fix="wait for the first task")
     wrong = [f for j in judged for f in _incomplete(j)]
-    wrong += _uncalled(evidence) if off else _not_judged(evidence)
+    wrong += unasked(evidence) if off else unjudged(evidence)
     if wrong:
         return fail(
             f"{len(wrong)} faults: {shown(s for _, s in wrong)}",
@@ -307,62 +307,6 @@ def _incomplete(judged: Recorded[ev.GateJudged]) -> Iterator[tuple[int, str]]:
     mute = [v.rule for v in event.verdicts if v.status in _SHUT and not (v.summary and v.fix)]
     if mute:
         yield judged.seq, f"{event.occasion}: {', '.join(mute)} failed without a sentence or a fix"
-
-
-def _uncalled(evidence: Evidence) -> Iterator[tuple[int, str]]:
-    """Yield judgements of a gate that is off, where nobody asked."""
-    for judged in evidence.of(ev.GateJudged):
-        if judged.event.occasion != "demand":
-            yield judged.seq, f"the gate is off and was judged: {judged.event.occasion}"
-
-
-_WATCHED = (
-    ev.SessionStarted, ev.SessionResumed, ev.BrokerConnected, ev.CommandReceived,
-    ev.CommandRefused, ev.GateJudged, ev.TaskStarted, ev.TaskFinished, ev.StopRequested,
-)  # fmt: skip
-
-
-def _not_judged(evidence: Evidence) -> Iterator[tuple[int, str]]:
-    """Yield occasions after which a step, or the day, began without a judgement."""
-    owed: dict[str, Entry] = {}
-    for entry in evidence.merged(*_WATCHED):
-        event = entry.event
-        if isinstance(event, ev.GateJudged):
-            yield from _misnamed(entry, owed)
-            owed.clear()
-        elif isinstance(event, ev.StopRequested):
-            owed.clear()
-        elif isinstance(event, ev.CommandRefused):
-            owed.pop("demand", None)
-        elif isinstance(event, ev.TaskFinished):
-            if event.task == "pre_open" and "day" in owed:
-                yield entry.seq, "the day was prepared and the gate not judged"
-        elif isinstance(event, ev.TaskStarted) and event.task == _STEP and owed:
-            for due, since in owed.items():
-                yield since.seq, f"{event.task_id} began before the judgement due at {due}"
-            owed.clear()
-        elif (occasion := _occasion(event, owed)) is not None:
-            owed[occasion] = entry
-
-
-def _occasion(event: ev.Event, owed: Mapping[str, Entry]) -> str | None:
-    """Return the judgement that an event asks for."""
-    if isinstance(event, ev.SessionStarted):
-        return "start"
-    if isinstance(event, ev.SessionResumed):
-        return "restart"
-    if isinstance(event, ev.BrokerConnected):
-        return None if {"start", "restart"} & owed.keys() else "reconnect"
-    if isinstance(event, ev.CommandReceived):
-        return "demand" if event.command == "gate" else None
-    return "day" if isinstance(event, ev.TaskStarted) and event.task == "pre_open" else None
-
-
-def _misnamed(judged: Entry, owed: Mapping[str, Entry]) -> Iterator[tuple[int, str]]:
-    """Yield a judgement that was taken on another occasion than it says."""
-    occasion = judged.event.occasion
-    if occasion != "prices" and occasion not in owed:
-        yield judged.seq, f"a judgement is called {occasion}, due was {', '.join(owed) or 'none'}"
 
 
 # --- 5-B.5 -----------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal
@@ -23,6 +23,7 @@ __all__ = [
     "Timetable",
     "catch_up",
     "day_schedule",
+    "due_of_step",
     "schedule_digest",
     "step_nanos",
 ]
@@ -109,6 +110,14 @@ def _step_rows(
     ahead = max(at - timedelta(seconds=table.prepare_lead_seconds), segment.start)
     task_id = run.task_id.replace("run_strategy", "prepare_strategy")  # named after its step
     return [PlannedTask(task_id=task_id, task="prepare_strategy", due=ahead, step=step), run]
+
+
+def due_of_step(rows: Iterable[PlannedTask], task: PlannedTask) -> datetime:
+    """Return when a preparation's step is due; of any other task, when it is due itself."""
+    if task.task != "prepare_strategy" or task.step is None:
+        return task.due
+    steps = (r.due for r in rows if r.task == "run_strategy" and r.step == task.step)
+    return next(steps, task.due)
 
 
 def _local_midnight(day: date, zone: ZoneInfo) -> datetime:

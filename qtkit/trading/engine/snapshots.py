@@ -12,6 +12,7 @@ from qtkit.model import events as ev
 from qtkit.trading.engine.core import EngineCore
 from qtkit.trading.engine.history import EngineView
 from qtkit.trading.engine.objection import Objection
+from qtkit.trading.engine.schedule import due_of_step
 from qtkit.trading.engine.workers import Job
 from qtkit.trading.ledger.ledger import Ledger
 
@@ -31,6 +32,7 @@ class Snapshot:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Taken:
     task: ev.PlannedTask
+    due: datetime  # of the step
     taken_at: datetime
     prepared: object
     text: str  # the same as JSON
@@ -72,19 +74,26 @@ class SnapshotDesk:
             return lambda: None
         still = Ledger.opened(core.state.ledger.book())
         view = _blind(core, EngineView(core.strategy_symbols, core.history.frozen(), still), still)
-        return lambda: self._prepare(task, taken_at, view)
+        due = self._due(task)
+        return lambda: self._prepare(task, due, taken_at, view)
 
     def act(self, task: ev.PlannedTask) -> None:
         """Prepare a step on the engine's own thread."""
         core, taken_at = self._core, self._core.clock.now()
         if not self._is_taken(task):
             view = _blind(core, core.view, core.state.ledger)
-            self.take(self._prepare(task, taken_at, view))
+            self.take(self._prepare(task, self._due(task), taken_at, view))
 
-    def _prepare(self, task: ev.PlannedTask, taken_at: datetime, view: EngineView) -> _Taken:
+    def _prepare(
+        self, task: ev.PlannedTask, due: datetime, taken_at: datetime, view: EngineView
+    ) -> _Taken:
         prepared = self._core.strategy.prepare(view)
         text = prepared_json(prepared)
-        return _Taken(task=task, taken_at=taken_at, prepared=prepared, text=text)
+        return _Taken(task=task, due=due, taken_at=taken_at, prepared=prepared, text=text)
+
+    def _due(self, task: ev.PlannedTask) -> datetime:
+        """Return when the step that a preparation is for is due."""
+        return due_of_step(self._core.state.plan.values(), task)
 
     def _is_taken(self, task: ev.PlannedTask) -> bool:
         """Whether a power cut came between a snapshot and the end of its preparation."""
@@ -112,13 +121,12 @@ class SnapshotDesk:
                 "prepared": json.loads(result.text),
             },
         )
-        due = next((t.due for t in core.state.plan.values() if _runs(t, step)), task.due)
         core.record(
             ev.SnapshotTaken(
                 trading_date=core.state.today,
                 task_id=task.task_id,
                 step=step,
-                due=due,
+                due=result.due,
                 taken_at=result.taken_at,
                 digest=digest,
             )
@@ -167,10 +175,6 @@ class SnapshotDesk:
 
     def _name(self, step: int) -> str:
         return f"{self._core.state.today:%Y%m%d}-{step:04d}"
-
-
-def _runs(task: ev.PlannedTask, step: int) -> bool:
-    return task.task == "run_strategy" and task.step == step
 
 
 def _blind(core: EngineCore, view: EngineView, ledger: Ledger) -> EngineView:

@@ -11,6 +11,7 @@ from qtkit.core.errors import InvariantBroken, QtkitError
 from qtkit.model import events as ev
 from qtkit.trading.engine.core import EngineCore
 from qtkit.trading.engine.objection import Objection
+from qtkit.trading.engine.schedule import due_of_step
 from qtkit.trading.engine.states import EngineStatus
 from qtkit.trading.engine.workers import Answer, Job, Workers
 
@@ -172,7 +173,7 @@ class TaskDesk:
                 return Objection("prev_running", f"the previous {name} was still at work")
             if any(waiting.task.task == name for waiting in self._waiting):
                 return Objection("already_queued", f"a {name} was already waiting")
-        late = (core.clock.now() - task.due).total_seconds()
+        late = (core.clock.now() - due_of_step(core.state.plan.values(), task)).total_seconds()
         if late > core.settings.late_after_seconds:
             return Objection("missed", f"the engine came to it {late:.0f} s late")
         return self._wrong_status()

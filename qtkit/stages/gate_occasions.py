@@ -1,0 +1,80 @@
+"""When a gate has to be judged, and where it was not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from qtkit.evidence import Evidence
+from qtkit.model import events as ev
+from qtkit.model.events import Entry
+
+__all__ = ["unasked", "unjudged"]
+
+_STEP = "run_strategy"
+
+
+def unasked(evidence: Evidence) -> Iterator[tuple[int, str]]:
+    """Yield judgements of a gate that is off, where nobody asked."""
+    for judged in evidence.of(ev.GateJudged):
+        if judged.event.occasion != "demand":
+            yield judged.seq, f"the gate is off and was judged: {judged.event.occasion}"
+
+
+_WATCHED = (
+    ev.SessionStarted, ev.SessionResumed, ev.BrokerConnected, ev.CommandReceived,
+    ev.CommandRefused, ev.GateJudged, ev.TaskStarted, ev.TaskFinished, ev.StopRequested,
+)  # fmt: skip
+
+
+def unjudged(evidence: Evidence) -> Iterator[tuple[int, str]]:
+    """Yield occasions after which a step, or the day, began without a judgement."""
+    owed: dict[str, Entry] = {}
+    for entry in evidence.merged(*_WATCHED):
+        if isinstance(entry.event, ev.GateJudged):
+            yield from _misnamed(entry, owed)
+            owed.pop(entry.event.occasion, None)
+        else:
+            yield from _overdue(entry, owed)
+            owed = _owed_after(entry, owed)
+
+
+def _overdue(entry: Entry, owed: Mapping[str, Entry]) -> Iterator[tuple[int, str]]:
+    event = entry.event
+    if isinstance(event, ev.TaskFinished) and event.task == "pre_open" and "day" in owed:
+        yield entry.seq, "the day was prepared and the gate not judged"
+    if isinstance(event, ev.TaskStarted) and event.task == _STEP:
+        for due, since in owed.items():
+            yield since.seq, f"{event.task_id} began before the judgement due at {due}"
+
+
+def _owed_after(entry: Entry, owed: dict[str, Entry]) -> dict[str, Entry]:
+    """Return the judgements that are due after an event, with what made them due."""
+    event = entry.event
+    if isinstance(event, ev.SessionResumed):
+        return {"restart": entry}
+    if isinstance(event, ev.StopRequested):
+        return {}
+    if isinstance(event, ev.CommandRefused):
+        return {occasion: since for occasion, since in owed.items() if occasion != "demand"}
+    if isinstance(event, ev.TaskStarted) and event.task == _STEP:
+        return {}
+    occasion = _occasion(event, owed)
+    return owed if occasion is None else {**owed, occasion: entry}
+
+
+def _occasion(event: ev.Event, owed: Mapping[str, Entry]) -> str | None:
+    """Return the judgement that an event asks for."""
+    if isinstance(event, ev.SessionStarted):
+        return "start"
+    if isinstance(event, ev.BrokerConnected):
+        return None if {"start", "restart"} & owed.keys() else "reconnect"
+    if isinstance(event, ev.CommandReceived):
+        return "demand" if event.command == "gate" else None
+    return "day" if isinstance(event, ev.TaskStarted) and event.task == "pre_open" else None
+
+
+def _misnamed(judged: Entry, owed: Mapping[str, Entry]) -> Iterator[tuple[int, str]]:
+    """Yield a judgement that was taken on another occasion than it says."""
+    occasion = judged.event.occasion
+    if occasion != "prices" and occasion not in owed:
+        yield judged.seq, f"a judgement is called {occasion}, due was {', '.join(owed) or 'none'}"
