@@ -45,10 +45,12 @@ def shell(
 
     with Rehearsal.of(strategy, day=day, days=days, root=root, account=account) as desk:
         click.echo(desk.folder.path)
-        if not lines:
-            interact(desk, by=by, debug=debug)
         console = Console.at(desk, by=by, debug=debug)
-        for line in lines:
-            if text := console.run(line):
-                click.echo(text)
-        desk.stop(by=by)
+        try:
+            if not lines:
+                interact(desk, by=by, debug=debug)
+            for line in lines:
+                if text := console.run(line):
+                    click.echo(text)
+        finally:
+            desk.stop(by=by)

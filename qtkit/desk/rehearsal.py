@@ -77,7 +77,25 @@ class Rehearsal:
         asked = settings_of(settings)
         plan = SimulationPlan(spec=spec, settings=asked, day=day, days=days, start=start)
         outputs = root if isinstance(root, OutputRoot) else OutputRoot(Path(root))
-        run = simulate_session(plan, outputs, account)
+        return cls.planned(plan, root=outputs, account=account, file=file)
+
+    @classmethod
+    def planned(
+        cls,
+        plan: SimulationPlan,
+        *,
+        root: OutputRoot,
+        account: str | None = None,
+        file: Path | None = None,
+    ) -> Self:
+        """Return a session of a plan that has just started; raises as `of`.
+
+        Parameters
+        ----------
+        file
+            The strategy's file, if it has one.
+        """
+        run = simulate_session(plan, root, account)
         try:
             write_identity(run.folder, _identity(run, file), _config(run, file))
             return cls(run)
@@ -132,13 +150,13 @@ class Rehearsal:
                 f"time does not go back: it is {self.now.isoformat()}, asked for was "
                 f"{until.isoformat()}"
             )
-        goal = min(until, self._run.until)
-        while self._wake is not None and self._wake <= goal:
+        end = self._run.until
+        while self._wake is not None and self._wake <= until and self._wake < end:
             self._clock.set(self._wake)
             self._turn()
         if self._wake is not None:
-            self._clock.set(goal)
-            if goal == self._run.until:
+            self._clock.set(min(until, end))
+            if until >= end:
                 self._engine.request_stop("end_of_data", by="qtkit")
             self._turn()
 

@@ -75,7 +75,13 @@ def _open_tasks(picture: Picture) -> Iterator[TaskLine]:
 
 
 def _todays(picture: Picture) -> Iterator[TaskLine]:
-    return (picture.tasks[task_id] for task_id in picture.today)
+    """Yield the date's tasks as they are due; one by hand stands where it was asked for."""
+    lines = [picture.tasks[task_id] for task_id in picture.today]
+    yield from sorted(lines, key=_due)
+
+
+def _due(line: TaskLine) -> datetime:
+    return line.due
 
 
 def _task_counts(picture: Picture) -> str:
