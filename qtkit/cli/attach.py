@@ -54,9 +54,9 @@ def attach(
     from qtkit.desk.shell import interact, run_line
 
     if line is None:
-        interact(found, debug=debug)
+        interact(found, by=by, debug=debug)
     else:
-        click.echo(run_line(found, line, debug=debug))
+        click.echo(run_line(found, line, by=by, debug=debug))
 
 
 def _parsed(line: str) -> tuple[str, dict[str, str]]:

@@ -33,11 +33,11 @@ def kill_account(account: AccountFolder, *, by: str, why: str) -> str:
     )
 
 
-def lift_account(account: AccountFolder, *, by: str, why: str) -> str:
+def lift_account(account: AccountFolder, *, by: str, why: str, timeout: float = 10.0) -> str:
     """Let an account trade again, and say from when on.
 
     A running engine is asked; where none runs the next start lifts the switch and journals who
-    asked for it. If a running engine does not answer the switch stays on.
+    asked for it. If a running engine does not answer within `timeout` seconds the switch stays on.
 
     Raises
     ------
@@ -62,7 +62,7 @@ def lift_account(account: AccountFolder, *, by: str, why: str) -> str:
         )
     there = drop_kill_file(account)
     try:
-        done = Session(running).command("lift", by=by, why=why)
+        done = Session(running).command("lift", by=by, why=why, timeout=timeout)
     except QtkitError:
         if there:
             set_kill_file(account, by=by, why="lifting it failed")

@@ -171,6 +171,23 @@ def test_a_client_that_hangs_up_its_own_side_still_gets_its_answer(server: Comma
         assert line.recv(1) == b""
 
 
+def test_it_gets_its_answer_even_when_the_engine_takes_its_time(short: Path) -> None:
+    engine = Engine(mute=True)
+    server = CommandServer(short / "s.sock", engine.put)
+    server.start()
+    with connected(server) as line:
+        line.sendall(PAUSE)
+        line.shutdown(socket.SHUT_WR)
+        elapsed = stopwatch()
+        while not engine.taken and elapsed() < 5:
+            threading.Event().wait(0.01)
+        threading.Event().wait(0.05)
+        engine._answer(engine.taken[0], 7)
+        assert said(line)["first_line"] == 7
+    server.close()
+    engine.close()
+
+
 def test_many_clients_at_once_each_get_their_own_answer(server: CommandServer) -> None:
     with ThreadPoolExecutor(20) as pool:
         answers = list(pool.map(lambda _: ask(server, PAUSE), range(60)))

@@ -12,13 +12,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 
+from qtkit.cli import qtkit as command_line
 from qtkit.core.clock import stopwatch
 from qtkit.core.errors import ConfigError, DataError, SessionUnreachable
-from qtkit.core.folders import OutputRoot
+from qtkit.core.folders import OutputRoot, SessionFolder
 from qtkit.model import events as ev
+from qtkit.sessions.killing import lift_account
+from qtkit.sessions.live import run_live
 from qtkit.sessions.session import Session
 from tests.sessions.live_processes import (
+    CHURN,
     GRID,
     ROOT,
     beats,
@@ -45,9 +50,8 @@ def session(root: Path) -> Session:
     return Session.start(GRID, root=root, new_account="demo", settings=settings)
 
 
-def qtkit(*words: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "qtkit", *(str(word) for word in words)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+def qtkit(*words: object) -> Result:
+    return CliRunner().invoke(command_line, [str(word) for word in words])
 
 
 def test_from_start_to_stop(session: Session, root: Path) -> None:
@@ -74,8 +78,10 @@ def test_from_start_to_stop(session: Session, root: Path) -> None:
     assert other.folder == session.folder
     assert other.state().status == "paused"
     line = qtkit("attach", session.folder.path, "--ask", "note text='all quiet'", "--by", "anna")
-    assert line.returncode == 0
-    assert 'command=note arguments={"text":"all quiet"} by=anna' in line.stdout
+    assert line.exit_code == 0
+    assert 'command=note arguments={"text":"all quiet"} by=anna' in line.output
+    shown = qtkit("attach", session.session_id, "-c", "status", "--root", root)
+    assert "paused" in shown.output
     assert session.entries()[-1].event.by == "anna" or session.entries(after=5)
     assert "kill switch    off" in str(session)
     bundle = session._repr_mimebundle_()
@@ -94,14 +100,15 @@ def test_from_start_to_stop(session: Session, root: Path) -> None:
 
 def test_killing_and_lifting_through_the_second_door(session: Session, root: Path) -> None:
     killed = qtkit("kill", "demo", "--root", root, "--by", "anna", "--why", "odd prices")
-    assert killed.returncode == 0
-    assert "the engine that runs on it looks at the file" in killed.stdout
+    assert killed.exit_code == 0
+    assert "the engine that runs on it looks at the file" in killed.output
     until(lambda: session.state().killed, 10, "the kill switch")
-    assert qtkit("kill", "demo", "--root", root, "--lift").returncode == 2
+    nameless = qtkit("kill", "demo", "--root", root, "--lift", "--by", "bert")
+    assert "lifting the kill switch needs who and why" in str(nameless.exception)
     assert session.state().killed
 
     lifted = qtkit("kill", "demo", "--root", root, "--lift", "--by", "bert", "--why", "fine")
-    assert "the kill switch is off; lift: journal lines" in lifted.stdout
+    assert "the kill switch is off; lift: journal lines" in lifted.output
     assert not session.state().killed
     told = [e.event for e in session.entries() if isinstance(e.event, ev.KillSwitchSet)]
     assert [(k.on, k.by) for k in told] == [(True, "KILL file"), (False, "bert")]
@@ -116,9 +123,12 @@ def test_an_engine_that_hangs_is_told_apart_and_can_still_be_killed(
     try:
         with pytest.raises(SessionUnreachable, match=r"note was sent .* no answer came within 0.3"):
             session.command("note", timeout=0.3)
-        assert "is ON" in qtkit("kill", "demo", "--root", root).stdout
+        assert "is ON" in qtkit("kill", "demo", "--root", root).output
         place = OutputRoot(root).account("paper", "demo")
-        assert json.loads(place.kill_file.read_text())["by"] == "operator"
+        with pytest.raises(SessionUnreachable, match="lift was sent"):
+            lift_account(place, by="bert", why="fine", timeout=0.3)
+        assert json.loads(place.kill_file.read_text())["why"] == "lifting it failed"
+        assert json.loads(place.kill_file.read_text())["by"] == "bert"
     finally:
         os.kill(pid, signal.SIGCONT)
     until(lambda: session.state().killed, 10, "the kill switch")
@@ -188,6 +198,89 @@ def test_what_cannot_start_says_why_and_leaves_nothing(root: Path) -> None:
     assert not (root / "paper_sessions").exists()
 
 
+def test_what_a_strategy_prints_stands_in_the_session_s_folder(root: Path) -> None:
+    root.mkdir()
+    file = root.parent / "loud.py"
+    first = "        return [Intent("
+    loud = CHURN.replace(first, f'        print("I decide", flush=True)\n{first}')
+    file.write_text(loud, encoding="utf-8")
+    settings = replay("2026-03-04T09:29:50+08:00", 60)
+    session = Session.start(file, root=root, settings=settings)
+    until(lambda: "I decide" in session.folder.console.read_text(), 15, "a word")
+
+    assert session.is_running
+    session.stop()
+
+
+def test_a_strategy_that_loses_its_state_ends_its_process_and_says_so(root: Path) -> None:
+    root.mkdir()
+    file, asked = root.parent / "lost.py", root.parent / "settings.json"
+    file.write_text(CHURN.replace("self.filled[fill.fill_id] =", "1 / 0 #"), encoding="utf-8")
+    asked.write_text(json.dumps(replay("2026-03-04T09:29:50+08:00", 120)), encoding="utf-8")
+    process = spawned("live", file, "--root", root, "--settings", asked)
+    said, _ = process.communicate(timeout=60)
+
+    assert process.returncode == 4, said
+    assert "StrategyError: on_fill raised ZeroDivisionError" in said
+    session = Session.attach(said.splitlines()[0])
+    assert session.status()["status"] == "crashed"
+    assert "session_failed" in session.folder.sys_log.read_text()
+    assert [e for e in session.entries() if isinstance(e.event, ev.OrderFilled)]
+
+
+def test_a_shell_that_fails_stops_the_session_in_order(root: Path, tmp_path: Path) -> None:
+    def fails(_: SessionFolder) -> None:
+        raise OSError("no terminal")
+
+    with pytest.raises(OSError, match="no terminal"):
+        run_live(GRID, root=OutputRoot(root), settings=replay(), meanwhile=fails)
+
+    (folder,) = (root / "paper_sessions").iterdir()
+    status = Session.attach(folder).status()
+    assert (status["status"], status["status_reason"]) == ("stopped", "OSError")
+
+
+def test_a_process_that_does_not_trade_in_time_is_ended(root: Path) -> None:
+    with pytest.raises(SessionUnreachable, match=r"did not trade within 0.01 s and was asked to"):
+        Session.start(GRID, root=root, settings=replay(), timeout=0.01)
+
+    until(lambda: str(root) not in _commands(), 15, "the end of the process")
+
+
+def _commands() -> str:
+    lines = list[bytes]()
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            lines.append(file.read_bytes())
+        except OSError:
+            continue  # it has ended
+    return b"\n".join(lines).decode(errors="replace")
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [("{", "cannot be read"), ("[]", "must be an object"), ('{"feed": {"speed": -1}}', "speed")],
+)
+def test_settings_that_are_none_are_refused(root: Path, text: str, sentence: str) -> None:
+    file = root.parent / "settings.json"
+    file.write_text(text)
+    refused = qtkit("live", GRID, "--root", root, "--settings", file)
+
+    assert sentence in str(refused.exception)
+    assert not root.exists()
+
+
+def test_lines_that_are_no_commands_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "artifacts").mkdir()
+    for line, sentence in (
+        ("buy 600036.SH", "arguments are written KEY=VALUE"),
+        ("", "is no command"),
+        ("note 'open", "is no command"),
+    ):
+        refused = qtkit("attach", tmp_path, "--ask", line)
+        assert sentence in str(refused.exception)
+
+
 def test_a_second_engine_on_an_account_is_refused_by_name(session: Session, root: Path) -> None:
     with pytest.raises(ConfigError, match="account 'demo' is in use by process"):
         Session.start(GRID, root=root, account="demo", settings=replay())
@@ -226,7 +319,7 @@ def test_killing_the_kernel_that_started_it_leaves_a_session_trading(root: Path)
 
 
 def notebook_of(source: str) -> dict[str, object]:
-    cell = {
+    cell: dict[str, object] = {
         "cell_type": "code", "id": "one", "metadata": {}, "execution_count": None, "outputs": [],
         "source": source,
     }  # fmt: skip
