@@ -70,7 +70,12 @@ class Screen(ABC):
         with self.watch.lock:
             self.watch.look()
             told = [section.as_json() for section in self.sections()]
-        return {"format": 1, "type": "panel", "name": self.name, "sections": told}
+        return {**self._label(), "sections": told}
+
+    def _label(self) -> dict[str, object]:
+        watch = self.watch
+        session_id = watch.folder.session_id if watch.has_session else None
+        return {"format": 1, "type": "panel", "name": self.name, "session_id": session_id}
 
     def __str__(self) -> str:
         return self.text()
@@ -79,7 +84,7 @@ class Screen(ABC):
         return f"{type(self).__name__}({'open' if self.is_open else 'closed'})"
 
     def _repr_mimebundle_(self, **options: object) -> dict[str, object]:
-        bundle = mimebundle(self.text(), self.html(), self.as_json())
+        bundle = mimebundle(self.text(), self.html(), self._label())
         if is_headless():
             return bundle
         shown = self.open().root.raw._repr_mimebundle_(**options)
