@@ -36,6 +36,11 @@ class Subject:
     session: SimulatedSession
 
 
+def outputs(root: str) -> OutputRoot:
+    """Return where a notebook writes: under `root`, or where ``QTKIT_OUTPUTS`` says."""
+    return OutputRoot(Path(os.environ.get(OUTPUTS) or root))
+
+
 def subject(strategy: str, *, day: str, root: str, session: str = "") -> Subject:
     """Return what the checklist judges.
 
@@ -56,13 +61,13 @@ def subject(strategy: str, *, day: str, root: str, session: str = "") -> Subject
     ConfigError, DataError
         If something asked for is not there.
     """
-    outputs = OutputRoot(Path(os.environ.get(OUTPUTS) or root))
+    place = outputs(root)
     if session:
-        folder = session_named(outputs, session)
+        folder = session_named(place, session)
         return Subject(folder, SimulatedSession(folder, chronicle_of(folder)))
     file = Path(strategy)
     spec = load_spec(file)
-    lived = simulate(file, spec=spec, day=day, root=outputs)
+    lived = simulate(file, spec=spec, day=day, root=place)
     return Subject(OwnEngine(spec, file, expired), lived)
 
 

@@ -1,8 +1,6 @@
 """Execute the committed notebooks anew and write their outputs back: ``make notebooks``.
 
-What changes from run to run is left out, so that a diff shows what really changed: execution
-counts are kept in order, timings and kernel metadata go, and a cell tagged ``nbval-ignore-output``
-keeps only its text and HTML, without folders of this machine.
+What changes from run to run is left out, so that a diff shows what really changed.
 """
 
 from __future__ import annotations
@@ -16,49 +14,41 @@ from typing import Any
 import nbformat
 from nbclient import NotebookClient
 
-from qtkit.core.render import REPORT_MIME
+from tests.notebooks.kernels import private_kernel
+from tests.notebooks.tidying import problems, tidied
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
-_KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 
 
-def executed(path: Path) -> nbformat.NotebookNode:
+def executed(path: Path) -> Any:  # noqa: ANN401 - nbformat has no types
     """Return a notebook with fresh outputs, tidied."""
     notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
-    with TemporaryDirectory(prefix="qtkit-notebooks-") as outputs:
-        os.environ["QTKIT_OUTPUTS"] = outputs
+    with TemporaryDirectory(prefix="qtkit-") as home:
         client = NotebookClient(
-            notebook, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}
+            notebook,
+            km=private_kernel(home),
+            resources={"metadata": {"path": str(path.parent)}},
+            iopub_timeout=30,
+            shutdown_kernel="immediate",
         )
-        client.execute()
-        del os.environ["QTKIT_OUTPUTS"]
+        outputs, ipython = Path(home) / "outputs", Path(home) / "ipython"
+        environment = {**os.environ, "QTKIT_OUTPUTS": str(outputs), "IPYTHONDIR": str(ipython)}
+        client.execute(cleanup_kc=True, env=environment)
     return tidied(notebook)
 
 
-def tidied(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Return a notebook without what differs from run to run."""
-    told = {"kernelspec": _KERNEL, "language_info": {"name": "python"}}
-    notebook.metadata = _node(told)
-    for cell in notebook.cells:
-        tags = cell.metadata.get("tags", [])
-        cell.metadata = _node({"tags": tags} if tags else {})
-        for output in cell.get("outputs", []):
-            if "nbval-ignore-output" in tags:
-                output.get("data", {}).pop(REPORT_MIME, None)
-    return notebook
-
-
-def _node(values: dict[str, Any]) -> Any:  # noqa: ANN401 - nbformat has no types
-    return nbformat.from_dict(values)  # type: ignore[no-untyped-call]
-
-
-def main(names: list[str]) -> None:
-    """Rewrite the named notebooks, or all."""
-    paths: list[Any] = [NOTEBOOKS / name for name in names] or sorted(NOTEBOOKS.glob("*.ipynb"))
+def main(names: list[str]) -> int:
+    """Rewrite the named notebooks, or all; return 1 if one of them is not fit to be committed."""
+    paths = [NOTEBOOKS / name for name in names] or sorted(NOTEBOOKS.glob("*.ipynb"))
+    wrong = 0
     for path in paths:
-        nbformat.write(executed(path), path)  # type: ignore[no-untyped-call]
-        print(f"rewritten: {path.name}")  # noqa: T201 - a command's answer
+        notebook = executed(path)
+        nbformat.write(notebook, path)  # type: ignore[no-untyped-call]
+        found = problems(notebook, path.name)
+        wrong += bool(found)
+        print("\n  ".join([f"rewritten: {path.name}", *found]))  # noqa: T201 - a command's answer
+    return int(wrong > 0)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main(sys.argv[1:]))
