@@ -17,7 +17,7 @@ from qtkit.model.events import Entry, Event, InternalErrorRaised, JsonObject
 from qtkit.model.instruments import Instrument
 from qtkit.trading.brokers.fees import FeeSchedule
 from qtkit.trading.brokers.safe import SafeBroker
-from qtkit.trading.engine.history import EngineView, History
+from qtkit.trading.engine.history import EngineView, History, usable_symbols
 from qtkit.trading.engine.schedule import Timetable
 from qtkit.trading.engine.state import EngineState
 from qtkit.trading.ledger.ledger import Ledger
@@ -118,6 +118,14 @@ class EngineCore:
         self.state.apply(entry)
         self.files.take(entry, self.state.ledger)
         return entry
+
+    def look(self) -> frozenset[str]:
+        """Show this moment to the view, and return the symbols that have a usable price."""
+        now, limit = self.clock.now(), self.settings.max_price_age_seconds
+        usable = usable_symbols(self.history, now, self.segments, limit)
+        day = self.state.today or self.calendar.local_date(now)
+        self.view.move(now, day, usable, self.state.ledger)
+        return usable
 
     def instrument_today(self, symbol: str) -> Instrument | None:
         """Return a symbol's trading rules of today; None when nobody knows it."""

@@ -13,7 +13,7 @@ from qtkit.model import events as ev
 from qtkit.model.bars import BarBatch, nanos
 from qtkit.model.money import decimal_of
 from qtkit.trading.engine.core import EngineCore
-from qtkit.trading.engine.history import newest, sound_bars, trading_nanos, usable_symbols
+from qtkit.trading.engine.history import newest, sound_bars, trading_nanos
 from qtkit.trading.engine.objection import Objection
 from qtkit.trading.engine.order_desk import OrderDesk
 from qtkit.trading.engine.snapshots import Snapshot, SnapshotDesk
@@ -71,12 +71,6 @@ class StepDesk:
         end, close = newest(self._core.history, symbol)
         return ev.LastPrice(symbol=symbol, end=end, close=decimal_of(close))
 
-    def _look(self, usable: frozenset[str]) -> None:
-        core = self._core
-        now = core.clock.now()
-        day = core.state.today or core.calendar.local_date(now)
-        core.view.move(now, day, usable, core.state.ledger)
-
     def objection(self, task: ev.PlannedTask) -> Objection | None:
         """Return what keeps a step out now."""
         return self._trading_objection() or self._price_objection() or self._unprepared(task)
@@ -101,9 +95,7 @@ class StepDesk:
         """Return what is wrong with the prices, and show the moment to the view."""
         core = self._core
         now, settings = core.clock.now(), core.settings
-        usable = usable_symbols(core.history, now, core.segments, settings.max_price_age_seconds)
-        self._look(usable)
-        if usable:
+        if core.look():
             return None
         heard = self._heard or now
         silent = trading_nanos(core.segments, nanos(heard), nanos(now)) / 1e9
@@ -114,9 +106,7 @@ class StepDesk:
     def _prepared(self, task: ev.PlannedTask) -> Snapshot:
         """Return the step's own snapshot, or prepare it on the spot."""
         if self._core.settings.timetable.prepare_lead_seconds is None:
-            spot = self._snapshots.on_the_spot()
-            self._price_objection()  # shows the moment again
-            return spot
+            return self._snapshots.on_the_spot()
         found = self._snapshots.of(task)
         if isinstance(found, Objection):
             raise StrategyError(f"{found.reason}: {found.detail}")

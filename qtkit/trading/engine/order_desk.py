@@ -48,8 +48,11 @@ class OrderDesk:
     def place(self, intents: Iterable[Intent], *, source: str, step: int | None = None) -> None:
         """Judge intents, write all that come of them down together, then send one by one.
 
-        All of it is on disk before anything leaves; so is a decision of which nothing came.
+        All of it is on disk before anything leaves; so is a decision of which nothing came. What is
+        asked for by hand is judged by the prices of now, not by those of the last step.
         """
+        if source != "strategy":
+            self._core.look()
         ready = [pair for i in intents if (pair := self._requested(i, source, step)) is not None]
         self._core.journal.sync()
         for order, permit in ready:

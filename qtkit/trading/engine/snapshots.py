@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from qtkit.core.errors import InvariantBroken, StrategyError
 from qtkit.model import events as ev
 from qtkit.trading.engine.core import EngineCore
-from qtkit.trading.engine.history import EngineView
+from qtkit.trading.engine.history import EngineView, History
 from qtkit.trading.engine.objection import Objection
 from qtkit.trading.engine.schedule import due_of_step
 from qtkit.trading.engine.workers import Job
@@ -64,7 +64,7 @@ class SnapshotDesk:
     def on_the_spot(self) -> Snapshot:
         """Prepare within the step itself; even then there is no price of "now" in it."""
         core = self._core
-        view = _blind(core, core.view, core.state.ledger)
+        view = _blind(core, core.history, core.state.ledger)
         return Snapshot(prepared=core.strategy.prepare(view), digest="")
 
     def job(self, task: ev.PlannedTask) -> Job:
@@ -73,7 +73,7 @@ class SnapshotDesk:
         if self._is_taken(task):
             return lambda: None
         still = Ledger.opened(core.state.ledger.book())
-        view = _blind(core, EngineView(core.strategy_symbols, core.history.frozen(), still), still)
+        view = _blind(core, core.history.frozen(), still)
         due = self._due(task)
         return lambda: self._prepare(task, due, taken_at, view)
 
@@ -81,7 +81,7 @@ class SnapshotDesk:
         """Prepare a step on the engine's own thread."""
         core, taken_at = self._core, self._core.clock.now()
         if not self._is_taken(task):
-            view = _blind(core, core.view, core.state.ledger)
+            view = _blind(core, core.history, core.state.ledger)
             self.take(self._prepare(task, self._due(task), taken_at, view))
 
     def _prepare(
@@ -177,9 +177,9 @@ class SnapshotDesk:
         return f"{self._core.state.today:%Y%m%d}-{step:04d}"
 
 
-def _blind(core: EngineCore, view: EngineView, ledger: Ledger) -> EngineView:
+def _blind(core: EngineCore, history: History, ledger: Ledger) -> EngineView:
     """Return a view that shows no price of "now"."""
-    now = core.clock.now()
+    view, now = EngineView(core.strategy_symbols, history, ledger), core.clock.now()
     day = core.state.today or core.calendar.local_date(now)
     view.move(now, day, frozenset(), ledger)
     return view
