@@ -52,10 +52,8 @@ def _kind(annotation: object) -> str:
         return "a secret text"
     if origin is Literal:
         return "one of " + ", ".join(str(choice) for choice in inner)
-    if origin is tuple and inner[-1:] == (Ellipsis,):
-        return f"a list of {_each(inner[0])}"
     if origin is tuple:
-        return f"a list of {len(inner)} values"
+        return f"a list of {_each(inner[0])}"
     if origin is dict:
         return f"a table of {_each(inner[1])}"
     return _WORDS.get(annotation, str(getattr(annotation, "__name__", annotation)))

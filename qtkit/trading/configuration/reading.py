@@ -251,10 +251,12 @@ def _reason(mistake: ErrorDetails) -> str:
 
 def _place(key: tuple[str, ...], values: _Values) -> str:
     """Return where a key was given, or what it stands in."""
-    for given_key, given in values.items():
-        if given_key[: len(key)] == key or key[: len(given_key)] == given_key:
-            return given.place
-    return "defaults"
+    about = (
+        given.place
+        for other, given in values.items()
+        if other[: len(key)] == key or key[: len(other)] == other
+    )
+    return next(about, "the configuration")
 
 
 def _places_in(sentence: str, keys: list[ConfigKey], values: _Values) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from qtkit.core.errors import ConfigError
@@ -69,6 +71,16 @@ def test_a_key_is_explained() -> None:
         "  changes      at the start of a session only",
         "  elsewhere    live_trade_prepare_lead_seconds",
     ]
+
+
+def test_a_key_that_several_sections_have_needs_its_section(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    twice = {title: replace(key, name="path") for title, key in all_keys().items()}
+    monkeypatch.setattr("qtkit.trading.configuration.showing.all_keys", lambda: twice)
+
+    with pytest.raises(ConfigError, match=r"several sections have a key 'path': session\.path, "):
+        explained("path")
 
 
 @pytest.mark.parametrize(
