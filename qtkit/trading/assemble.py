@@ -42,7 +42,7 @@ from qtkit.trading.engine.schedule import day_schedule
 from qtkit.trading.engine.state import EngineState
 from qtkit.trading.engine.syslog import SessionLog
 from qtkit.trading.engine.workers import SimulatedWorkers
-from qtkit.trading.kill_switch import asked_lift, last_link
+from qtkit.trading.kill_switch import hand_over_lift
 from qtkit.trading.ledger.ledger import Ledger
 from qtkit.trading.market_data import MarketData, PriceSource, data_of
 from qtkit.trading.risk.settings import rules_of
@@ -56,7 +56,6 @@ __all__ = [
     "SimulationPlan",
     "engine_core",
     "fresh_account",
-    "hand_over_lift",
     "opening_event",
     "refill_of",
     "settles_within",
@@ -303,14 +302,6 @@ def _planned(plan: SimulationPlan, root: OutputRoot) -> _Planned:
     )
 
 
-def hand_over_lift(engine: Engine, place: AccountFolder) -> None:
-    """Let an engine that has not started lift the kill switch, if that was asked for."""
-    if place.lift_request.exists():
-        lift = asked_lift(place, last_link(place))
-        if lift is not None:
-            engine.inbox.put(lift)
-
-
 def settles_within(calendar: Calendar, symbols: Sequence[str], day: date) -> None:
     """Make sure that the calendar tells when what is bought on the last day can be sold.
 
@@ -383,7 +374,7 @@ def _wired_under(
         refill=refill_of(plan.spec.table, data, folder, calendar),
         opening=opening_event(plan.spec, plan.settings, planned.settings, account, heritage),
     )
-    hand_over_lift(engine, place)
+    hand_over_lift(engine.inbox, place)
     for at, command in plan.commands:
         if at >= planned.start:
             engine.inbox.put_at(at, command)

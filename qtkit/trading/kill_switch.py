@@ -16,9 +16,17 @@ from qtkit.core.errors import ConfigError
 from qtkit.core.folders import AccountFolder, write_atomic
 from qtkit.journal import summarise
 from qtkit.trading.accounts import sessions_of
-from qtkit.trading.engine.inbox import Answer, Command
+from qtkit.trading.engine.inbox import Answer, Command, Inbox
 
-__all__ = ["LiftRequest", "ask_lift", "asked_lift", "drop_kill_file", "last_link", "set_kill_file"]
+__all__ = [
+    "LiftRequest",
+    "ask_lift",
+    "asked_lift",
+    "drop_kill_file",
+    "hand_over_lift",
+    "last_link",
+    "set_kill_file",
+]
 
 
 class LiftRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -123,3 +131,11 @@ def asked_lift(account: AccountFolder, link: str) -> Command | None:
         account.lift_request.unlink(missing_ok=True)
 
     return Command(verb="lift", arguments={"why": request.why}, by=request.by, answer=done)
+
+
+def hand_over_lift(inbox: Inbox, account: AccountFolder) -> None:
+    """Let an engine that has not started lift the switch, if that was asked for."""
+    if account.lift_request.exists():
+        lift = asked_lift(account, last_link(account))
+        if lift is not None:
+            inbox.put(lift)

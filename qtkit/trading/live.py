@@ -32,7 +32,6 @@ from qtkit.trading.accounts import Inheritance, inherit, note_session
 from qtkit.trading.assemble import (
     engine_core,
     fresh_account,
-    hand_over_lift,
     opening_event,
     refill_of,
     settles_within,
@@ -45,6 +44,7 @@ from qtkit.trading.engine.log_settings import keep_logs, logs_can_be_written, ro
 from qtkit.trading.engine.loop import Engine
 from qtkit.trading.engine.syslog import SessionLog
 from qtkit.trading.engine.workers import ThreadWorkers, Workers
+from qtkit.trading.kill_switch import hand_over_lift
 from qtkit.trading.market_data import market_of, table_close
 from qtkit.trading.settings import SessionSettings, settings_digest
 from qtkit.trading.strategy.contract import StrategySpec
@@ -273,7 +273,7 @@ class _Wiring:
             opening=opening_event(plan.spec, plan.settings, settings, name, self._heritage),
             signal=signal,
         )
-        hand_over_lift(engine, self._place)
+        hand_over_lift(engine.inbox, self._place)
         return LiveRun(
             plan=plan,
             engine=engine,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,7 +16,7 @@ import msgspec
 import pytest
 
 from qtkit.core.calendars import exchange_calendar
-from qtkit.core.clock import Clock, ManualClock
+from qtkit.core.clock import Clock, ManualClock, stopwatch, wall_time
 from qtkit.core.errors import BeyondCalendar, ConfigError, FolderLocked
 from qtkit.core.folders import AccountFolder, OutputRoot
 from qtkit.journal import read_journal
@@ -29,6 +30,7 @@ from qtkit.sessions.asked import settings_of
 from qtkit.sessions.killing import kill_account, lift_account
 from qtkit.trading.accounts import create_account
 from qtkit.trading.engine.inbox import Command
+from qtkit.trading.engine.thread import EngineThread
 from qtkit.trading.engine.workers import SimulatedWorkers, Workers
 from qtkit.trading.live import LivePlan, LiveRun, live_session
 from qtkit.trading.strategy.contract import StrategySpec
@@ -423,3 +425,22 @@ def test_cash_and_time_are_as_the_account_says(tmp_path: Path) -> None:
         run.engine.start()
         assert run.engine.core.state.ledger.cash == Decimal(1_000_000)
         assert run.clock.now() - utc("2026-03-04 01:00") < timedelta(seconds=1)
+
+
+def test_on_the_machine_s_own_clock_with_threads_it_runs_and_leaves_none(tmp_path: Path) -> None:
+    always = replace(GRID, exchange="24/7", symbols=("BTC-PERP",), parameters={})
+    before = set(threading.enumerate())
+    began = wall_time()
+    with wired(tmp_path, LivePlan(spec=always)) as run:
+        thread = EngineThread(run.engine)
+        thread.start()
+        elapsed = stopwatch()
+        while run.engine.turned_at is None and elapsed() < 10:
+            Event().wait(0.01)
+        thread.stop(10)
+    entries = list(read_journal(run.folder.journal))
+
+    assert began <= entries[0].at <= entries[-1].at <= wall_time()
+    assert of(entries, ev.DayStarted)[0].open
+    assert isinstance(entries[-1].event, ev.SessionEnded)
+    assert {t.name for t in set(threading.enumerate()) - before} == set()
