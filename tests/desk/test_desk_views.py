@@ -138,6 +138,15 @@ def test_a_journal_that_nobody_writes_and_has_no_end_is_a_crash(picture: Picture
     assert not ended["status"].startswith("crashed")
 
 
+def test_a_session_that_was_asked_to_stop_is_stopping_until_its_end() -> None:
+    asked = ev.StopRequested(by="anna", reason="stop")
+    found = Picture.of(entries_of([(at(WEDNESDAY, 9), opening()), (at(WEDNESDAY, 9), asked)]))
+
+    status: Any = views.status(found).as_json()
+
+    assert status["status"] == "stopping, asked for by anna"
+
+
 def test_a_price_that_is_not_known_leaves_value_and_profit_open() -> None:
     story = [entry for entry in list(three_days())[:6] if not isinstance(entry[1], ev.DayStarted)]
     day = ev.DayStarted(trading_date=WEDNESDAY, open=True)

@@ -185,3 +185,24 @@ def test_tables_without_rows_say_so(tmp_path: Path) -> None:
         "tasks": "no such task has come due today",
     }
     assert held == "nothing is held"
+
+
+def test_expired_risk_logs_go_only_with_yes(tmp_path: Path) -> None:
+    """The first session ended long ago; the second runs, and keeps its own."""
+    with rehearsal(tmp_path) as old:
+        for line in ("advance 09:36", f"buy {SYMBOL} 150", "stop"):
+            run_line(old, line)
+    with rehearsal(tmp_path) as desk:
+        run_line(desk, f"buy {SYMBOL} 150")
+        shown = [
+            run_line(desk, line)
+            for line in ("rotatelogs --days 0", "rotatelogs --days 0 --yes --dry-run")
+        ]
+        there = old.folder.risk_log.exists()
+        gone = run_line(desk, "rotatelogs --days 0 --yes")
+
+    assert all("Nothing was deleted; add --yes" in text for text in shown)
+    assert there
+    assert f"risk.log of {old.folder.session_id} removed" in gone
+    assert not old.folder.risk_log.exists()
+    assert desk.folder.risk_log.exists()

@@ -382,8 +382,11 @@ def _purpose(command: click.Command) -> str:
 def bye(seat: Seat) -> Shown:
     """Leave the shell; the session goes on."""
     seat.left = True
-    if Picture.of(seat.desk.entries()).state.ended:
+    state = Picture.of(seat.desk.entries()).state
+    if state.ended:
         return "The session has ended."
+    if state.stop is not None:
+        return "The session is stopping."
     if isinstance(seat.desk, Movable):
         return "The simulated session ends where its shell ends."
     return "The session goes on; `stop` would end it."

@@ -53,6 +53,8 @@ def _standing(picture: Picture, *, alive: bool) -> str:
         return f"stopped {since}: {state.stop.reason if state.stop else 'ended'}"
     if not alive:
         return "crashed: the journal has no end and nobody writes it; the next start resumes it"
+    if state.stop is not None:
+        return f"stopping, asked for by {state.stop.by}"
     return f"{state.status} {since}"
 
 
