@@ -98,6 +98,33 @@ def test_from_start_to_stop(session: Session, root: Path) -> None:
     assert session.folder.console.read_text() == ""
 
 
+def test_a_configuration_file_names_strategy_account_and_feed(root: Path) -> None:
+    file = root.parent / "qtkit.toml"
+    file.write_text(
+        f"""
+[session]
+strategy = "{GRID}"
+root = "{root}"
+[account]
+name = "demo"
+new = true
+[feed]
+start = "2026-03-04T09:00:00+08:00"
+token = "s3cret"
+""",
+        encoding="utf-8",
+    )
+    session = Session.start(config=file, root=root, settings={"feed": {"speed": 2}})
+    config = json.loads((session.folder.config).read_text(encoding="utf-8"))
+    session.stop()
+
+    assert session.entries()[0].event.account == "demo"
+    assert config["settings"]["feed"]["speed"] == 2
+    assert config["settings"]["feed"]["start"].startswith("2026-03-04T")
+    texts = [p.read_bytes() for p in session.folder.path.rglob("*") if p.is_file()]
+    assert [text for text in texts if b"s3cret" in text] == []
+
+
 def test_killing_and_lifting_through_the_second_door(session: Session, root: Path) -> None:
     killed = qtkit("kill", "demo", "--root", root, "--by", "anna", "--why", "odd prices")
     assert killed.exit_code == 0
