@@ -311,13 +311,15 @@ def pending_orders_are_diagnosed(evidence: Evidence) -> Verdict:
     diagnoses = evidence.of(ev.PendingDiagnosed)
     if not diagnoses:
         return not_yet(evidence, "there is no diagnosis", fix="`diagnose`, or wait for the close")
-    pending_here = _pending_at(evidence)
+    pending_here, away = _pending_at(evidence), _while_away(evidence)
     wrong = [f for d in diagnoses for f in _contradictions(d, pending_here[d.seq])]
     planted = _planted(evidence)
     found = {name for name in _PLANTED.values() if any(getattr(d.event, name) for d in diagnoses)}
     wrong += [(0, f"{name} was planted and not found") for name in sorted(planted - found)]
     if not planted:
-        wrong += [(d.seq, _finding(d.event)) for d in diagnoses if not d.event.is_ok]
+        wrong += [
+            (d.seq, _finding(d.event)) for d in diagnoses if not d.event.is_ok and d.seq not in away
+        ]
     if wrong:
         return fail(
             f"{len(wrong)} faults in {counted(len(diagnoses), 'diagnosis', 'diagnoses')}: "
@@ -326,11 +328,25 @@ def pending_orders_are_diagnosed(evidence: Evidence) -> Verdict:
             lines=sorted({line for line, _ in wrong if line}),
         )
     clean = sum(d.event.is_ok for d in diagnoses)
+    if not clean and not planted:
+        return pending("the broker was away at each diagnosis", fix="`diagnose` when it is back")
     told = f"; found as planted: {', '.join(sorted(found))}" if planted else ""
     return ok(
         f"{clean} of {counted(len(diagnoses), 'diagnosis', 'diagnoses')}{so_far(evidence)} clean, "
         f"at most {max(d.event.local_pending_count for d in diagnoses)} orders open{told}"
     )
+
+
+def _while_away(evidence: Evidence) -> set[int]:
+    """Return the lines of diagnoses at which the broker was known not to answer."""
+    found, away = set[int](), True
+    watched = (ev.BrokerConnected, ev.BrokerDisconnected, ev.SessionResumed, ev.PendingDiagnosed)
+    for entry in (evidence.origin or evidence).merged(*watched):
+        if isinstance(entry.event, ev.PendingDiagnosed):
+            found |= {entry.seq} if away else set()
+        else:
+            away = not isinstance(entry.event, ev.BrokerConnected)
+    return found
 
 
 def _planted(evidence: Evidence) -> set[str]:

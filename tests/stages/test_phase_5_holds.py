@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -46,6 +47,7 @@ from tests.stages.phase_5_stories import (
     snapshot,
     snapshot_files,
     split_day,
+    then,
     two_mornings,
     warned_day,
 )
@@ -345,6 +347,23 @@ def test_5_c_6_what_was_planted_is_found() -> None:
 
     assert verdict.status is Status.PASS, verdict
     assert verdict.summary.endswith("found as planted: remote_pending_not_in_local")
+
+
+AWAY: dict[str, Any] = {
+    "failures": ("remote_pending_read_error: gone",),
+    "remote_pending_count": 0,
+    "is_ok": False,
+}
+
+
+def test_5_c_6_a_diagnosis_while_the_broker_is_away_finds_nothing_out() -> None:
+    gone = ev.BrokerDisconnected(broker_name="sim", error="gone")
+    back = ev.BrokerConnected(broker_name="sim")
+    story = then(healthy_day(), "13:30", gone, diagnosed(**AWAY), back)
+    never = healthy_day().edit(ev.PendingDiagnosed, AWAY).drop(ev.BrokerConnected)
+
+    assert judged("5-C.6", story).summary.startswith("1 of 2 diagnoses clean")
+    assert judged("5-C.6", never).status is Status.PENDING
 
 
 def test_5_c_6_open_orders_are_counted_with_the_opening_book_and_partial_fills() -> None:

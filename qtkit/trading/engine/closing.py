@@ -11,6 +11,7 @@ from qtkit.model.bars import nanos
 from qtkit.model.books import Book
 from qtkit.trading.brokers.protocol import AccountReport
 from qtkit.trading.engine.core import EngineCore
+from qtkit.trading.engine.decision import state_digest
 from qtkit.trading.engine.diagnosis import diagnose_pending_orders
 from qtkit.trading.engine.news_desk import NewsDesk
 from qtkit.trading.engine.order_desk import OrderDesk
@@ -123,6 +124,7 @@ class ClosingDesk:
         core = self._core
         try:
             saved = core.strategy.state()
+            state_digest(saved)
         except StrategyError as problem:
             core.trouble("stop", problem)
         else:

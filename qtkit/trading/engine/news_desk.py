@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 
@@ -17,8 +18,9 @@ from qtkit.trading.brokers.protocol import (
 )
 from qtkit.trading.engine.connection import ConnectionDesk
 from qtkit.trading.engine.core import EngineCore
+from qtkit.trading.engine.decision import state_digest
 from qtkit.trading.engine.order_answers import acknowledge, reject
-from qtkit.trading.strategy.contract import Fill
+from qtkit.trading.strategy.contract import Fill, JsonObject
 
 __all__ = ["NewsDesk"]
 
@@ -164,10 +166,8 @@ class NewsDesk:
 
     def _move_strategy(self) -> None:
         core = self._core
-        for event in core.state.fills_since_saved:
-            tag = core.state.tags.get(event.order_id)
-            if tag is None:
-                continue  # an operator's own order
+        own = [e for e in core.state.fills_since_saved if e.order_id in core.state.tags]
+        for event in own:
             core.strategy.on_fill(
                 Fill(
                     order_id=event.order_id,
@@ -176,8 +176,24 @@ class NewsDesk:
                     quantity=event.quantity,
                     price=event.price,
                     executed_at=event.executed_at,
-                    tag=tag,
+                    tag=core.state.tags[event.order_id],
                 ),
                 core.view,
             )
-        core.record(ev.StrategySaved(trading_date=core.state.today, state=core.strategy.state()))
+        core.record(ev.StrategySaved(trading_date=core.state.today, state=self._state(own)))
+
+    def _state(self, own: Sequence[ev.OrderFilled]) -> JsonObject:
+        """Return the strategy's state; where only operators' orders filled, nothing may go wrong.
+
+        What an operator sells must be booked however ill the strategy is; its state did not move.
+        """
+        core = self._core
+        try:
+            saved = core.strategy.state()
+            state_digest(saved)
+        except StrategyError as problem:
+            if own:
+                raise
+            core.trouble("state", problem)
+            return core.state.strategy_state
+        return saved

@@ -444,6 +444,19 @@ def test_a_shut_gate_keeps_out_steps_and_nothing_else() -> None:
     assert {s.task for s in bench.of(ev.TaskSkipped)} == {"run_strategy"}
 
 
+def test_what_is_sold_by_hand_is_booked_however_ill_the_strategy_is() -> None:
+    bench = gated(
+        wrap=lambda _, clock: Mute(clock),
+        shares={STEEL: 500},
+        commands=(command("09:36", "sell", symbol=STEEL, quantity="200"),),
+    ).run("09:46")
+
+    assert [f.quantity for f in bench.of(ev.OrderFilled)] == [-200]
+    assert [s.state for s in bench.of(ev.StrategySaved)] == [{}]
+    assert {e.where for e in bench.of(ev.InternalErrorRaised)} == {"state", "stop"}
+    assert bench.of(ev.SessionEnded)
+
+
 @pytest.mark.parametrize("split", [False, True])
 def test_a_cured_fault_opens_it_at_the_next_judgement_without_a_restart(*, split: bool) -> None:
     bench = gated(
