@@ -74,9 +74,8 @@ class Panel(Screen):
     # --- where it shows ------------------------------------------------------------------------
 
     def build(self, kit: Kit) -> Element:
-        """Make the widgets: the subject, the controls, and what came of the last thing asked."""
-        shown = kit.text("subject")
-        return kit.column(shown, *self.controls(kit), kit.text("news"))
+        """Make the widgets: the controls, what came of the last thing asked, and the subject."""
+        return kit.column(*self.controls(kit), kit.text("news"), kit.text("subject"))
 
     def controls(self, kit: Kit) -> Sequence[Element]:
         """Return the panel's controls; none by default."""

@@ -12,7 +12,7 @@ __all__ = ["LEGEND", "timeline"]
 _SIGNS = {  # all from one block of letters, so that they are equally wide in every font
     "finished": "█",
     "scheduled": "░",
-    "skipped": "▒",
+    "skipped": "▀",
     "failed": "▞",
     "cancelled": "▖",
     "queued": "▄",
@@ -22,7 +22,7 @@ _NOTHING = "▁"
 LEGEND = " · ".join(f"{sign} {standing}" for standing, sign in _SIGNS.items())
 """What each sign means."""
 _WORST = ("failed", "skipped", "cancelled", "running", "queued", "scheduled", "finished")
-_CELLS = 60
+_CELLS = 48
 _LEAST = timedelta(minutes=1)
 
 
