@@ -16,9 +16,9 @@ from benchmarks.strategies import DoNothing, MovingAverageCross
 from qtkit.core.calendars import exchange_calendar
 from qtkit.core.clock import cpu_seconds
 from qtkit.core.folders import OutputRoot, SessionFolder
-from qtkit.trading.assemble import SimulationPlan, simulate_session
 from qtkit.trading.backtest import BacktestResult, run_backtest
 from qtkit.trading.settings import SessionSettings
+from qtkit.trading.simulation import SimulationPlan, simulate_session
 from qtkit.trading.strategy.contract import Strategy, StrategySpec
 from qtkit.trading.strategy.loading import load_spec
 

@@ -12,9 +12,9 @@ from qtkit.core.errors import ConfigError
 from qtkit.core.folders import OutputRoot
 from qtkit.evidence.scenario import RotationSeen
 from qtkit.model.events import Entry, OrderRefused
-from qtkit.trading.assemble import SimulationPlan, simulate_session
 from qtkit.trading.engine.inbox import Command
 from qtkit.trading.engine.log_settings import LogSettings
+from qtkit.trading.simulation import SimulationPlan, simulate_session
 
 __all__ = ["Rotate", "rotation_seen"]
 

@@ -14,9 +14,9 @@ from qtkit.core.errors import ConfigError
 from qtkit.core.folders import AccountFolder, SessionFolder
 from qtkit.evidence.scenario import Fault, Scenario
 from qtkit.model.events import CommandReceived, Event
-from qtkit.trading.assemble import SimulationPlan, simulate_in
 from qtkit.trading.brokers.faults import CashOff, FaultScript
 from qtkit.trading.engine.inbox import Command
+from qtkit.trading.simulation import SimulationPlan, simulate_in
 from qtkit.trading.strategy.contract import StrategySpec
 
 __all__ = ["Site"]

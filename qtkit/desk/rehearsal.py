@@ -16,9 +16,9 @@ from qtkit.sessions.artifacts import rebuild
 from qtkit.sessions.asked import settings_of
 from qtkit.sessions.identity import metadata_of, write_identity
 from qtkit.sessions.session import Done
-from qtkit.trading.assemble import SimulatedRun, SimulationPlan, simulate_session
 from qtkit.trading.engine.inbox import Answer, Command
 from qtkit.trading.settings import SessionSettings
+from qtkit.trading.simulation import SimulatedRun, SimulationPlan, simulate_session
 from qtkit.trading.status import write_status
 from qtkit.trading.strategy.contract import StrategySpec
 from qtkit.trading.strategy.loading import load_spec

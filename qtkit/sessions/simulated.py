@@ -21,10 +21,11 @@ from qtkit.sessions.identity import metadata_of, write_identity
 from qtkit.sessions.results import metrics_json
 from qtkit.sessions.summary import summary_html, summary_text
 from qtkit.trading.accounts import account_record, create_account, restart_account
-from qtkit.trading.assemble import SimulatedRun, SimulationPlan, simulate_session, trading_days
+from qtkit.trading.assemble import trading_days
 from qtkit.trading.engine.inbox import Command
 from qtkit.trading.engine.signals import stop_on_signals
 from qtkit.trading.settings import SessionSettings
+from qtkit.trading.simulation import SimulatedRun, SimulationPlan, simulate_session
 from qtkit.trading.strategy.contract import StrategySpec
 from qtkit.trading.strategy.loading import load_spec
 

@@ -19,10 +19,10 @@ from qtkit.model.intents import Intent
 from qtkit.model.orders import OrderType
 from qtkit.testing import hand_made_data, scripted_spec
 from qtkit.trading.accounts import create_account
-from qtkit.trading.assemble import SimulationPlan
 from qtkit.trading.brokers import faults as broken
 from qtkit.trading.engine.inbox import Command
 from qtkit.trading.settings import SessionSettings
+from qtkit.trading.simulation import SimulationPlan
 from qtkit.trading.strategy.contract import Fill, JsonObject, Prepared, Strategy, View
 from qtkit.trading.strategy.loading import load_spec
 from tests.crash.power import ACCOUNT

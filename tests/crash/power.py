@@ -16,7 +16,6 @@ from pathlib import Path
 from qtkit.core.folders import OutputRoot
 from qtkit.journal import read_journal
 from qtkit.model.events import CommandReceived, Entry
-from qtkit.trading.assemble import SimulatedRun, SimulationPlan, simulate_session
 from qtkit.trading.brokers.protocol import (
     AccountReport,
     Ack,
@@ -25,6 +24,7 @@ from qtkit.trading.brokers.protocol import (
     Order,
 )
 from qtkit.trading.brokers.simulator import SimBroker
+from qtkit.trading.simulation import SimulatedRun, SimulationPlan, simulate_session
 
 ACCOUNT = "main"
 _VOLATILE = "-shm"  # SQLite's shared memory: gone with the machine

@@ -13,7 +13,7 @@ from qtkit.journal import read_journal
 from qtkit.model import events as ev
 from qtkit.model.events import Entry
 from qtkit.stages.catalogue import all_stages
-from qtkit.trading.assemble import SimulatedRun
+from qtkit.trading.simulation import SimulatedRun
 from tests.crash.books import TheirBook, TheirOrder, their_book
 
 STAGES = all_stages()

@@ -16,8 +16,8 @@ from qtkit.desk.rehearsal import Rehearsal
 from qtkit.model.intents import Intent
 from qtkit.sessions.asked import settings_of
 from qtkit.testing import hand_made_data, scripted_spec
-from qtkit.trading.assemble import SimulationPlan
 from qtkit.trading.brokers.faults import NO_FAULTS, FaultScript
+from qtkit.trading.simulation import SimulationPlan
 
 SYMBOL = "600036.SH"
 DAY = date(2026, 3, 4)

@@ -18,10 +18,10 @@ from qtkit.model.events import Entry
 from qtkit.model.intents import Intent
 from qtkit.testing import hand_made_data, scripted_spec
 from qtkit.testing.prices import PricePath
-from qtkit.trading.assemble import SimulationPlan, simulate_session
 from qtkit.trading.backtest import run_backtest
 from qtkit.trading.market_data import synthetic_data
 from qtkit.trading.settings import SessionSettings
+from qtkit.trading.simulation import SimulationPlan, simulate_session
 from qtkit.trading.strategy.contract import StrategySpec
 from qtkit.trading.strategy.loading import load_spec
 from tests.trading.engine.engine_bench import BANK, DAY, NEXT, STEEL, day_of, want

@@ -22,8 +22,8 @@ from qtkit.model.intents import Intent
 from qtkit.sessions.artifacts import rebuild
 from qtkit.sessions.simulated import SimulatedSession, simulate
 from qtkit.testing import scripted_spec
-from qtkit.trading.assemble import SimulationPlan, simulate_in
 from qtkit.trading.settings import SessionSettings
+from qtkit.trading.simulation import SimulationPlan, simulate_in
 
 SYMBOL = "600036.SH"
 WEDNESDAY = date(2026, 3, 4)

@@ -1,0 +1,316 @@
+"""Simulated sessions: a plan of one, wired on a manual clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+from qtkit.core.calendars import Calendar, exchange_calendar
+from qtkit.core.clock import ManualClock
+from qtkit.core.errors import ConfigError
+from qtkit.core.folders import AccountFolder, OutputRoot, SessionFolder, session_id_of
+from qtkit.core.locks import NamedLock
+from qtkit.journal import FileJournal
+from qtkit.journal.writer import Observer
+from qtkit.market.feeds.export import write_feed
+from qtkit.market.feeds.protocol import Feed
+from qtkit.market.feeds.recorded import Fault as FeedFault
+from qtkit.market.feeds.recorded import FaultyFeed, RecordedFeed
+from qtkit.trading.accounts import Inheritance, inherit, note_session
+from qtkit.trading.assemble import (
+    engine_core,
+    fresh_account,
+    opening_event,
+    refill_of,
+    settles_within,
+    sim_market,
+    trading_days,
+)
+from qtkit.trading.brokers.faults import NO_FAULTS, FaultScript
+from qtkit.trading.brokers.protocol import Broker
+from qtkit.trading.brokers.simulator import SimBroker
+from qtkit.trading.brokers.sqlite_book import SqliteBook
+from qtkit.trading.engine.files import FolderFiles
+from qtkit.trading.engine.inbox import Command
+from qtkit.trading.engine.log_settings import keep_logs, logs_can_be_written, rotation_of
+from qtkit.trading.engine.loop import Engine
+from qtkit.trading.engine.schedule import day_schedule
+from qtkit.trading.engine.syslog import SessionLog
+from qtkit.trading.engine.workers import SimulatedWorkers
+from qtkit.trading.kill_switch import hand_over_lift
+from qtkit.trading.market_data import MarketData, data_of
+from qtkit.trading.settings import SessionSettings, settings_digest
+from qtkit.trading.status import write_status
+from qtkit.trading.strategy.contract import Strategy, StrategySpec
+from qtkit.trading.strategy.guard import Guarded, made
+
+__all__ = ["SimulatedRun", "SimulationPlan", "simulate_in", "simulate_session"]
+
+_FIRST_START = time(9, 0)  # local; where a simulated day begins if nobody says otherwise
+_AFTER_LAST_TASK = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimulationPlan:
+    """One simulated session: what is asked for, and what is made to go wrong.
+
+    Attributes
+    ----------
+    day, days
+        First date, and how many trading dates from it on.
+    start, stop
+        When the engine comes and goes, UTC; None: before the open and after the last task.
+    commands
+        What operators do, and when (UTC).
+    work_seconds
+        Task id -> seconds that its worker takes.
+    wrap
+        Turns the strategy into a variation of it; gets the session's clock.
+    """
+
+    spec: StrategySpec
+    settings: SessionSettings = field(default_factory=SessionSettings)
+    day: date
+    days: int = 1
+    start: datetime | None = None
+    stop: datetime | None = None
+    stop_reason: str = "end_of_data"
+    commands: Sequence[tuple[datetime, Command]] = ()
+    broker_faults: FaultScript = NO_FAULTS
+    feed_faults: Sequence[FeedFault] = ()
+    work_seconds: Callable[[str], float] = lambda _: 0.0
+    wrap: Callable[[Strategy, ManualClock], Strategy] = lambda strategy, _: strategy
+    data: MarketData | None = None  # None: what the settings name
+    journal_observer: Observer | None = None
+    broker_observer: Callable[[], None] | None = None
+    wrap_broker: Callable[[SimBroker], Broker] = lambda broker: broker
+
+
+@dataclass(slots=True, kw_only=True)
+class SimulatedRun:
+    """A simulated session, ready to run or done."""
+
+    plan: SimulationPlan
+    engine: Engine
+    clock: ManualClock
+    folder: SessionFolder
+    account: AccountFolder
+    settings: dict[str, Any]
+    data: MarketData
+    until: datetime
+    lock: NamedLock
+    log: SessionLog
+    broker: SimBroker
+
+    def run(self) -> None:
+        """Run it to its end, and let everything go."""
+        try:
+            self.engine.start()
+            write_status(self.folder)
+            self.engine.run(self.until, self.plan.stop_reason)
+            write_feed(self.folder.feed, self.engine.core.history.everything())
+        finally:
+            self.close()
+        write_status(self.folder)
+
+    def close(self) -> None:
+        """Let journal, log, broker and account go; what is written stays."""
+        self.engine.core.journal.close()
+        self.broker.close()
+        self.log.close()
+        self.lock.release()
+
+
+def data_for(
+    plan: SimulationPlan, days: Sequence[date], calendar: Calendar, root: OutputRoot
+) -> MarketData:
+    """Return the bars a plan asks for."""
+    return plan.data or data_of(plan.spec, plan.settings, days, calendar, root)
+
+
+def simulate_session(
+    plan: SimulationPlan, root: OutputRoot, account: str | None = None
+) -> SimulatedRun:
+    """Wire a simulated paper session; a session of the account that has not ended is resumed.
+
+    Parameters
+    ----------
+    plan
+        What is asked for.
+    root
+        Where everything is written.
+    account
+        An existing account; None: a fresh one of this session alone.
+
+    Raises
+    ------
+    ConfigError, DataError
+        If something asked for is impossible; nothing was started.
+    """
+    mode = plan.settings.mode
+    planned = _planned(plan, root)
+    if account is not None:
+        place = root.account(mode, account)
+        heritage = _inherited(place, planned.start)
+        folder = heritage.unfinished or root.new_session(mode, planned.session_id)
+    else:
+        folder = root.new_session(mode, planned.session_id)
+        place = root.account(mode, folder.session_id)
+        heritage = fresh_account(place, plan.spec, planned.start)
+    return _wired(planned, place, folder, heritage, account or "simulated")
+
+
+def simulate_in(plan: SimulationPlan, folder: SessionFolder, place: AccountFolder) -> SimulatedRun:
+    """Wire a simulated session in a folder that is there, on an account that may be new.
+
+    A session of the account that has not ended is resumed where it is.
+    """
+    planned = _planned(plan, OutputRoot(folder.path.parent))
+    heritage = (
+        _inherited(place, planned.start)
+        if place.record.exists()
+        else fresh_account(place, plan.spec, planned.start)
+    )
+    folder.artifacts.mkdir(parents=True, exist_ok=True)
+    return _wired(planned, place, heritage.unfinished or folder, heritage, "simulated")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Planned:
+    """A plan with everything looked up that can refuse it."""
+
+    plan: SimulationPlan
+    calendar: Calendar
+    data: MarketData
+    start: datetime
+    until: datetime
+    settings: dict[str, Any]
+    session_id: str
+    strategy: Strategy
+
+
+def _planned(plan: SimulationPlan, root: OutputRoot) -> _Planned:
+    overlay = Path(plan.settings.calendar_overlay) if plan.settings.calendar_overlay else None
+    calendar = exchange_calendar(plan.spec.exchange, overlay)
+    days = trading_days(calendar, plan.day, plan.days)
+    settles_within(calendar, plan.spec.symbols, days[-1])
+    start = plan.start or _local(plan.day, _FIRST_START, calendar)
+    settings = plan.settings.for_journal(plan.spec)
+    logs_can_be_written(plan.settings.logs)
+    return _Planned(
+        plan=plan,
+        calendar=calendar,
+        data=data_for(plan, days, calendar, root),
+        start=start,
+        until=plan.stop or _end_of(days[-1], calendar, plan),
+        settings=settings,
+        session_id=session_id_of(start, plan.settings.mode, settings_digest(settings)),
+        strategy=made(plan.spec),
+    )
+
+
+def _wired(
+    planned: _Planned,
+    place: AccountFolder,
+    folder: SessionFolder,
+    heritage: Inheritance,
+    account: str,
+) -> SimulatedRun:
+    """Take the account, and wire everything; the account is let go if that does not work."""
+    lock = NamedLock(place.lock, f"account {place.name!r}")
+    lock.acquire()
+    try:
+        return _wired_under(lock, planned, place, folder, heritage, account)
+    except BaseException:
+        lock.release()
+        raise
+
+
+def _wired_under(
+    lock: NamedLock,
+    planned: _Planned,
+    place: AccountFolder,
+    folder: SessionFolder,
+    heritage: Inheritance,
+    account: str,
+) -> SimulatedRun:
+    plan, calendar, data = planned.plan, planned.calendar, planned.data
+    if heritage.unfinished is None:
+        note_session(place, folder)
+    clock = ManualClock(planned.start)
+    keep_logs(folder, plan.settings.logs)
+    log = SessionLog(folder.sys_log, clock, calendar.zone, folder.session_id, rotation_of(folder))
+    broker = SimBroker(
+        book=SqliteBook(place.broker_book, on_commit=plan.broker_observer),
+        market=sim_market(data, calendar),
+        clock=clock,
+        settings=plan.settings.simulator(),
+        faults=plan.broker_faults,
+    )
+    if not broker.has_account:
+        broker.open_account(heritage.opening.cash)
+    core = engine_core(
+        spec=plan.spec,
+        settings=plan.settings,
+        clock=clock,
+        journal=FileJournal(folder.journal, clock, observer=plan.journal_observer),
+        broker=plan.wrap_broker(broker),
+        calendar=calendar,
+        data=data,
+        strategy=Guarded(plan.wrap(planned.strategy, clock)),
+        log=log,
+        files=FolderFiles(folder, calendar.zone),
+        kill_file=place.kill_file,
+    )
+    engine = Engine(
+        core,
+        feed=_feed(data, plan),
+        workers=SimulatedWorkers(clock, plan.work_seconds),
+        refill=refill_of(plan.spec.table, data, folder, calendar),
+        opening=opening_event(plan.spec, plan.settings, planned.settings, account, heritage),
+    )
+    hand_over_lift(engine.inbox, place)
+    for at, command in plan.commands:
+        if at >= planned.start:
+            engine.inbox.put_at(at, command)
+    return SimulatedRun(
+        plan=plan,
+        engine=engine,
+        clock=clock,
+        folder=folder,
+        account=place,
+        settings=planned.settings,
+        data=data,
+        until=planned.until,
+        lock=lock,
+        log=log,
+        broker=broker,
+    )
+
+
+def _inherited(place: AccountFolder, start: datetime) -> Inheritance:
+    found = inherit(place)
+    if found.last_at is not None and start < found.last_at:
+        raise ConfigError(
+            f"account {place.name!r} has lived until {found.last_at:%Y-%m-%d %H:%M} UTC, and "
+            f"{start:%Y-%m-%d %H:%M} UTC is before that; simulate a later date, or leave the "
+            "account out to use a fresh one"
+        )
+    return found
+
+
+def _local(day: date, at: time, calendar: Calendar) -> datetime:
+    return datetime.combine(day, at, tzinfo=calendar.zone).astimezone(UTC)
+
+
+def _end_of(day: date, calendar: Calendar, plan: SimulationPlan) -> datetime:
+    rows = day_schedule(day, calendar, plan.settings.engine(plan.spec).timetable)
+    return rows[-1].due + _AFTER_LAST_TASK
+
+
+def _feed(data: MarketData, plan: SimulationPlan) -> Feed:
+    feed: Feed = RecordedFeed(data.bars)
+    return FaultyFeed(feed, plan.feed_faults) if plan.feed_faults else feed
