@@ -32,9 +32,9 @@ __all__ = [
 ]
 
 GREY = "#7a7a7a"  # contrast above 4 on white and on JupyterLab's dark background
-BLUE, ORANGE, GREEN, RED = "#2a83c4", "#d98a00", "#0f9d75", "#d55e00"
-PALETTE = (ORANGE, RED, "#b5679d", "#4aa3d9", "#a08a00", "#7d7bd1")
-"""After Okabe and Ito, "Color Universal Design", 2008, each at a middling lightness."""
+BLUE, ORANGE, GREEN, RED = "#2a83c4", "#c67c00", "#0f9d75", "#d55e00"
+PALETTE = (ORANGE, RED, "#b5679d", "#3b93c9", "#a08a00", "#7d7bd1")
+"""After Okabe and Ito, "Color Universal Design", 2008, light enough and dark enough."""
 
 _DPI = 90
 _SMALL = 8  # points

@@ -281,7 +281,8 @@ def _bases_text(grid: _Grid) -> str:
     if not grid.bases:
         return "no base yet"
     first, last = grid.bases[0][1], grid.bases[-1][1]
-    return f"base {first} at first, {last} at last, moved {len(grid.bases) - 1} times"
+    moves = len(grid.bases) - 1
+    return f"base {first} at first, {last} at last, {moves} move{'s' * (moves != 1)}"
 
 
 def _draw_grids(figure: Figure, evidence: Evidence, grids: Sequence[_Grid]) -> None:
