@@ -199,7 +199,8 @@ class _Pairing:
     def _why(self, due: datetime, symbol: str, step: Step) -> tuple[str, str]:
         """Return the kind of a difference in what was wanted, and its reason."""
         ours, seen = self._price(due, symbol), step.prices.get(symbol)
-        if ours != seen and self._bars:
+        known = bool(self._bars) or ours is not None
+        if known and ours != seen:
             return "prices", f"price {_number(ours)} against {_number(seen)}"
         gap = self._before(due).difference(step.before, symbol)
         if not gap:

@@ -270,9 +270,14 @@ def test_the_grid_shows_prices_base_and_fills_of_each_symbol(day: Evidence) -> N
 
 
 def test_the_text_of_the_grid_tells_base_and_fills(day: Evidence) -> None:
-    assert str(charts.grid_lines(day, A)).splitlines()[1:] == [
-        "000651.SZ: prices 37.20 to 37.50, last 37.30; "
-        + "base 37.51 at first, 37.21 at last, 1 move; a line every 0.30",
+    heading, title, *fills = str(charts.grid_lines(day, A)).splitlines()
+
+    assert heading == "Grid lines and fills · live_grid_multi · 2026-03-04"
+    assert title == (
+        "000651.SZ: prices 37.20 to 37.50, last 37.30; base 37.51 at first, 37.21 at last, 1 move; "
+        "a line every 0.30"
+    )
+    assert fills == [
         "  executed             shares  price  line",
         "  2026-03-04 10:31:00  +3,000  37.51  initial",
         "  2026-03-04 10:32:00  +2,300  37.52  initial",
