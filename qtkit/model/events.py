@@ -109,7 +109,7 @@ class SessionStarted(Event, frozen=True, kw_only=True, gc=False):
     killed: bool  # whether the kill switch was on
     next_order: int  # first free order number of the account
     strategy_state: JsonObject
-    inherited: JsonObject = {}  # of the account's previous session: reconciliation, order sizes
+    inherited: JsonObject = {}  # of the account's last session: reconciliation, sizes, turnover
     known_fills: tuple[str, ...]  # fill ids of this trading date that earlier sessions booked
     predecessor: str  # last link of the account's previous journal; "" for the first
 

@@ -166,7 +166,11 @@ def _from_journal(session: SessionFolder) -> Inheritance:
         last_date=state.today,
         last_at=last.at if last else None,
         unfinished=None if ended else session,
-        told={"reconciliation_ok": state.reconciled_ok, "order_sizes": state.sizes_now},
+        told={
+            "reconciliation_ok": state.reconciled_ok,
+            "order_sizes": state.sizes_now,
+            "turnover": {str(state.today): str(state.turnover)},
+        },
     )
 
 

@@ -95,7 +95,7 @@ COUNTERPARTS: tuple[Counterpart, ...] = (
     Counterpart("cost_slippage", ("broker.slippage_bps",), "on the price, against us"),
     Counterpart("stock_delivery_period", (), "the instrument's settlement, in trading days"),
     Counterpart("cash_delivery_period", (), "cash of a sale is there at once"),
-    Counterpart("long_position_limit", ("risk.max_order_value", "risk.max_order_quantity")),
+    Counterpart("long_position_limit", ("risk.max_position_quantity",), "shares of one symbol"),
 )
 
 

@@ -20,6 +20,7 @@ from qtkit.trading.engine.connection import ConnectionDesk
 from qtkit.trading.engine.core import EngineCore
 from qtkit.trading.engine.history import newest
 from qtkit.trading.engine.order_answers import acknowledge, doubt, give_up
+from qtkit.trading.ledger.ledger import Ledger
 from qtkit.trading.risk.judge import Permit, judge
 from qtkit.trading.risk.kill_file import kill_file_is_there
 from qtkit.trading.risk.normalise import normalised
@@ -184,6 +185,8 @@ class OrderDesk:
             killed=core.state.killed,
             kill_file=kill_file_is_there(core.kill_file),
             currency=ledger.currency,
+            incoming=_incoming(ledger, intent.symbol),
+            turnover=core.state.turnover,
         )
         return view, worst
 
@@ -234,3 +237,11 @@ def _too_large(intent: Intent) -> Verdict:
         f"{intent.symbol}: {intent.quantity} shares are too many to calculate with",
         fix="correct the quantity",
     ).named("risk.arithmetic")
+
+
+def _incoming(ledger: Ledger, symbol: str) -> Decimal:
+    """Return the shares that open buys may still bring."""
+    if not ledger.has_open_order(symbol):
+        return _ZERO
+    buys = (o for o in ledger.orders.values() if o.symbol == symbol and o.quantity > 0)
+    return sum((o.quantity - o.filled for o in buys), _ZERO)

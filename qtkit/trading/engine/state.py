@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 from qtkit.core.verdict import Status
@@ -26,6 +27,9 @@ class EngineState:
     killed: bool = False
     connected: bool = False
     next_order: int = 1
+    turnover: Decimal = Decimal(0)  # value of today's orders that left, account currency
+    order_values: dict[str, Decimal] = field(default_factory=dict)  # of them, by order id
+    turnover_before: dict[str, str] = field(default_factory=dict)  # date -> of an earlier session
     fills_unmatched: int = 0  # since the last reconciliation that was shown them
     strategy_state: dict[str, Any] = field(default_factory=dict)
     fills_since_saved: list[ev.OrderFilled] = field(default_factory=list)
@@ -63,6 +67,7 @@ def _session_started(state: EngineState, event: ev.SessionStarted, _: datetime) 
     state.strategy_state = event.strategy_state
     state.reconciled_ok = event.inherited.get("reconciliation_ok")
     state.sizes_before = event.inherited.get("order_sizes", {})
+    state.turnover_before = event.inherited.get("turnover", {})
     state.sizes_now = event.settings.get("order_sizes", {})
     state.tags = {o.order_id: o.tag for o in event.opening.open_orders if o.source == "strategy"}
 
@@ -76,6 +81,8 @@ def _day_started(state: EngineState, event: ev.DayStarted, _: datetime) -> None:
     state.today, state.day_open = event.trading_date, event.open
     state.plan, state.queued, state.decided, state.failures = {}, set(), set(), {}
     state.snapshots = {}
+    earlier = state.turnover_before.get(str(event.trading_date), "0")
+    state.turnover, state.order_values = Decimal(earlier), {}
 
 
 def _schedule_built(state: EngineState, event: ev.ScheduleBuilt, _: datetime) -> None:
@@ -109,6 +116,9 @@ def _day_closed(state: EngineState, event: ev.DayClosed, _: datetime) -> None:
 
 def _order_requested(state: EngineState, event: ev.OrderRequested, _: datetime) -> None:
     state.next_order += 1
+    price = event.limit_price or (event.quote.close if event.quote else None)
+    value = abs(event.quantity) * price if price else event.reserved_cash
+    state.turnover, state.order_values[event.order_id] = state.turnover + value, value
     if event.source == "strategy":
         state.tags[event.order_id] = event.tag
 
@@ -117,10 +127,13 @@ def _order_doubted(state: EngineState, event: ev.OrderDoubted, at: datetime) -> 
     state.doubted_at[event.order_id] = at
 
 
-def _order_known(
-    state: EngineState, event: ev.OrderAccepted | ev.OrderRejected | ev.OrderLost, _: datetime
-) -> None:
+def _order_known(state: EngineState, event: ev.OrderAccepted, _: datetime) -> None:
     state.doubted_at.pop(event.order_id, None)
+
+
+def _order_gone(state: EngineState, event: ev.OrderRejected | ev.OrderLost, _: datetime) -> None:
+    state.doubted_at.pop(event.order_id, None)
+    state.turnover -= state.order_values.pop(event.order_id, Decimal(0))
 
 
 def _order_filled(state: EngineState, event: ev.OrderFilled, _: datetime) -> None:
@@ -188,8 +201,8 @@ _HANDLERS: dict[type, _Handler] = {
     ev.OrderRequested: _order_requested,
     ev.OrderDoubted: _order_doubted,
     ev.OrderAccepted: _order_known,
-    ev.OrderRejected: _order_known,
-    ev.OrderLost: _order_known,
+    ev.OrderRejected: _order_gone,
+    ev.OrderLost: _order_gone,
     ev.OrderFilled: _order_filled,
     ev.FillUnmatched: _fill_unmatched,
     ev.AccountReconciled: _reconciled,

@@ -46,6 +46,8 @@ class RiskView(msgspec.Struct, frozen=True, kw_only=True):
     killed: bool  # kill switch by event
     kill_file: bool  # kill switch by file
     currency: str = "CNY"  # the account's
+    incoming: Decimal = Decimal(0)  # shares that open buys may still bring
+    turnover: Decimal = Decimal(0)  # value of the day's orders so far, account currency
 
 
 Rule = Callable[[OrderRequest, RiskView], Verdict]

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from qtkit.trading.risk.limits import day_turnover_is_within, position_is_within
 from qtkit.trading.risk.request import Rule
 from qtkit.trading.risk.rules import (
     cash_is_enough,
@@ -26,7 +27,7 @@ __all__ = ["RiskSettings", "rules_of"]
 
 
 class RiskSettings(BaseModel):
-    """Limits on a single order, and where and when orders may leave at all."""
+    """Limits on orders, and where and when orders may leave at all."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -35,6 +36,12 @@ class RiskSettings(BaseModel):
     )
     max_order_quantity: Decimal | None = Field(
         default=Decimal(1_000_000), gt=0, description="shares; none: no limit"
+    )
+    max_position_quantity: Decimal | None = Field(
+        default=None, gt=0, description="shares of one symbol, open buys included; none: no limit"
+    )
+    max_day_turnover: Decimal | None = Field(
+        default=None, gt=0, description="value of a day's orders, account currency; none: no limit"
     )
     allowed_symbols: tuple[str, ...] | None = Field(
         default=None, description="none: the session's symbols"
@@ -72,6 +79,10 @@ def rules_of(settings: RiskSettings, session_symbols: Iterable[str] = ()) -> tup
         limits.append(order_value_is_within(settings.max_order_value))
     if settings.max_order_quantity is not None:
         limits.append(order_quantity_is_within(settings.max_order_quantity))
+    if settings.max_position_quantity is not None:
+        limits.append(position_is_within(settings.max_position_quantity))
+    if settings.max_day_turnover is not None:
+        limits.append(day_turnover_is_within(settings.max_day_turnover))
     return (
         kill_switch_is_off,
         instrument_is_known,
