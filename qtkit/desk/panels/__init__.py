@@ -5,6 +5,7 @@ can press a button it shows one picture in HTML, and no widget is made.
 """
 
 from qtkit.desk.panels.book import BookPanel
+from qtkit.desk.panels.charts import ChartsPanel
 from qtkit.desk.panels.checklist import ChecklistPanel
 from qtkit.desk.panels.control import ControlDesk, desk
 from qtkit.desk.panels.health import HealthPanel
@@ -19,6 +20,7 @@ from qtkit.desk.panels.watching import Watch
 
 __all__ = [
     "BookPanel",
+    "ChartsPanel",
     "ChecklistPanel",
     "ControlDesk",
     "HealthPanel",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from weakref import WeakValueDictionary
 
 from qtkit.desk import views
 from qtkit.desk.panels.book import BookPanel
+from qtkit.desk.panels.charts import ChartsPanel
 from qtkit.desk.panels.checklist import ChecklistPanel
 from qtkit.desk.panels.health import HealthPanel
 from qtkit.desk.panels.journal import JournalPanel
@@ -33,13 +33,11 @@ STANDARD: tuple[type[Panel], ...] = (
     RiskPanel,
     SchedulePanel,
     JournalPanel,
+    ChartsPanel,
     RunsPanel,
     OperationsPanel,
 )
 """The panels that every desk has, in their order."""
-
-_OPEN: WeakValueDictionary[str, ControlDesk] = WeakValueDictionary()
-"""Session folder -> the desk that this kernel shows of it: a cell run again closes the old."""
 
 
 class ControlDesk(Screen):
@@ -96,16 +94,6 @@ class ControlDesk(Screen):
         return Report(name=self.name, heading=heading, parts=(told,))
 
     # --- where it shows ------------------------------------------------------------------------
-
-    def open(self) -> ControlDesk:
-        """Show it; another desk that this kernel shows of the same session is closed."""
-        where = str(self.watch.folder.path) if self.watch.has_session else ""
-        before = _OPEN.get(where)
-        if before is not None and before is not self:
-            before.close()
-        _OPEN[where] = self
-        super().open()
-        return self
 
     def build(self, kit: Kit) -> Element:
         """Make the widgets of every panel; the chosen one is shown."""

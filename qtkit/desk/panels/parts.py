@@ -163,7 +163,9 @@ class Kit:
     ) -> Field:
         """Return a field for text; `do` is called when Enter is pressed, or the field is left."""
         make = self._library.Text if lines == 1 else self._library.Textarea
-        more = {} if lines == 1 else {"rows": lines}
+        more: dict[str, object] = {"continuous_update": False}
+        if lines > 1:
+            more["rows"] = lines
         raw = make(
             value=value, description=label, placeholder=hint, **more, **self._described("26em")
         )
@@ -214,7 +216,6 @@ class Kit:
         return {
             "style": {"description_width": "initial"},
             "layout": {"width": width, "max_width": "100%"},
-            "continuous_update": False,
         }
 
     def _listening(self, part: _E, do: Callable[[], None] | None) -> _E:

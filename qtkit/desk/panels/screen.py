@@ -6,6 +6,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Self
+from weakref import WeakValueDictionary
 
 from qtkit.core.errors import ConfigError, QtkitError
 from qtkit.core.render import mimebundle
@@ -17,6 +18,7 @@ from qtkit.desk.report import Report
 
 __all__ = ["Screen", "is_headless"]
 
+_OPEN: WeakValueDictionary[tuple[str, str], Screen] = WeakValueDictionary()
 _HEADLESS, _LAB = "QTKIT_HEADLESS", "JPY_SESSION_NAME"  # environment variables
 
 
@@ -111,7 +113,16 @@ class Screen(ABC):
         return self._root
 
     def open(self) -> Self:
-        """Show it and follow the session; one that is open stays as it is."""
+        """Show it and follow the session; one that is open stays as it is.
+
+        Another of its kind that this process shows of the same session is closed: a cell that is
+        run again shows a new one in the old one's place.
+        """
+        where = str(self.watch.folder.path) if self.watch.has_session else ""
+        before = _OPEN.get((self.name, where))
+        if before is not None and before is not self:
+            before.close()
+        _OPEN[self.name, where] = self
         with self.watch.lock:
             if self._kit is None:
                 self.begin()

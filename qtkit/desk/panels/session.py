@@ -73,8 +73,9 @@ class SessionPanel(Panel):
         )
 
     def build(self, kit: Kit) -> Element:
-        """Make the widgets, and list what there is."""
-        root = super().build(kit)
+        """Make the widgets, and list what there is: what stops is on top, what starts is below."""
+        stopping, *starting = self.controls(kit)
+        root = kit.column(stopping, kit.text("news"), kit.text("subject"), *starting)
         self._offer()
         return root
 

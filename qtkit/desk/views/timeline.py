@@ -22,7 +22,7 @@ _NOTHING = "▁"
 LEGEND = " · ".join(f"{sign} {standing}" for standing, sign in _SIGNS.items())
 """What each sign means."""
 _WORST = ("failed", "skipped", "cancelled", "running", "queued", "scheduled", "finished")
-_CELLS = 48
+_CELLS = 40
 _LEAST = timedelta(minutes=1)
 
 

@@ -1,0 +1,176 @@
+"""What goes wrong in a handler is shown in the panel, and what comes from outside stays text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from qtkit.core.errors import ConfigError
+from qtkit.core.folders import SessionFolder
+from qtkit.desk.desk import Reply
+from qtkit.desk.panels import BookPanel, ControlDesk, Panel, RiskPanel, SessionPanel, Watch, desk
+from qtkit.desk.panels.parts import Element, Kit, Text
+from qtkit.desk.rehearsal import Rehearsal
+from qtkit.desk.report import Report
+from qtkit.model.events import Entry
+
+EVIL = "<script>alert(1)</script>"
+
+
+class Clumsy(Panel):
+    """A panel whose button has a mistake in it."""
+
+    name, title = "clumsy", "Clumsy"
+
+    def subject(self) -> Sequence[Report]:
+        return (self.section(self.title, "fine so far"),)
+
+    def controls(self, kit: Kit) -> Sequence[Element]:
+        return (kit.row(kit.button("oops", "Oops", self._oops)),)
+
+    def _oops(self) -> None:
+        raise KeyError(EVIL)
+
+
+def test_a_mistake_in_a_handler_shows_in_the_panel(rehearsal: Rehearsal) -> None:
+    panel = Clumsy(rehearsal).open()
+    try:
+        panel.press("oops")
+        shown = panel.part("news", Text).html
+    finally:
+        panel.close()
+
+    assert 'role="alert"' in shown
+    assert "KeyError" in shown
+    assert "a mistake of the panel" in shown
+    assert EVIL not in shown
+
+
+def test_a_mistake_in_an_errand_shows_in_the_panel(rehearsal: Rehearsal) -> None:
+    panel = Clumsy(rehearsal).open()
+
+    def fails() -> Report:
+        raise ZeroDivisionError("by nought")
+
+    panel.fetch("the impossible", fails)
+    panel.errands.finish()
+    try:
+        assert "ZeroDivisionError: by nought" in panel.part("news", Text).html
+        assert "asked for" not in panel.text()
+    finally:
+        panel.close()
+
+
+def test_a_further_panel_stands_on_the_desk(rehearsal: Rehearsal) -> None:
+    control = desk(rehearsal, Clumsy)
+
+    assert list(control.panels)[-1] == "clumsy"
+    assert "fine so far" in control.text()
+
+
+def test_a_panel_can_be_added_to_a_desk_that_is_open(rehearsal: Rehearsal) -> None:
+    control = ControlDesk(rehearsal).open()
+    try:
+        control.add(Clumsy)
+        control.choose("Clumsy")
+        panel = control.panels["clumsy"]
+        assert panel.root.raw in control._stack.raw.children
+        assert panel.root.raw.layout.display is None
+        assert "fine so far" in panel.shown()
+        panel.press("oops")
+        assert "KeyError" in panel.shown()
+        control.add(Clumsy)
+        assert len(control._stack.raw.children) == len(control.panels)
+    finally:
+        control.close()
+
+
+def test_a_command_to_a_session_whose_process_is_gone_says_so(rehearsal: Rehearsal) -> None:
+    rehearsal.close()
+    panel = RiskPanel(rehearsal.folder).open()
+    try:
+        panel.tick("sure")
+        panel.press("kill")
+        panel.errands.finish()
+        assert "nobody listens for session" in panel.part("news", Text).html
+    finally:
+        panel.close()
+
+
+def test_a_journal_that_cannot_be_trusted_is_told_where_somebody_looks(
+    rehearsal: Rehearsal,
+) -> None:
+    rehearsal.close()
+    panel = BookPanel(rehearsal.folder).open()
+    try:
+        with rehearsal.folder.journal.open("ab") as file:
+            file.write(b'{"not": "a line of ours"}\n')
+        panel._follow()
+        assert "journal.jsonl" in panel.part("news", Text).html
+    finally:
+        panel.close()
+
+
+@dataclass
+class Told:
+    """A session that is only told about."""
+
+    folder: SessionFolder
+    told: list[Entry]
+
+    def entries(self) -> Iterable[Entry]:
+        return self.told
+
+    def command(self, verb: str, *, by: str = "operator", **arguments: Any) -> Reply:  # noqa: ANN401
+        raise ConfigError(f"{verb} {EVIL} by {by} with {arguments}")
+
+
+@pytest.fixture
+def evil(rehearsal: Rehearsal) -> Told:
+    """The session, with a symbol and an account that somebody made up."""
+    entries = list(rehearsal.entries())
+    opening = entries[0].event
+    named = msgspec.structs.replace(opening, symbols=(EVIL,), strategy=EVIL, account=EVIL)
+    entries[0] = msgspec.structs.replace(entries[0], event=named)
+    return Told(rehearsal.folder, entries)
+
+
+def test_a_symbol_from_outside_stays_text_everywhere(evil: Told) -> None:
+    control = ControlDesk(evil)
+    control.begin()
+    try:
+        book = control.panels["book"]
+        book.fill("shares", "100")
+        book.press("buy")
+        shown = [panel.shown() for panel in control.panels.values()]
+    finally:
+        control.close()
+
+    assert not [html for html in (control.html(), *shown) if "<script" in html]
+    assert "&lt;script&gt;" in control.html()
+    assert "&lt;script&gt;" in "".join(shown)
+    assert f"buy {EVIL} by operator" in control.panels["book"].text()
+
+
+def test_a_session_without_a_folder_of_that_name_is_a_clear_mistake(tmp_path: Path) -> None:
+    from qtkit.core.errors import DataError
+
+    with pytest.raises(DataError, match="no session begins with 'nosuch'"):
+        Watch("nosuch", root=tmp_path)
+
+
+def test_no_session_is_a_clear_mistake_of_who_asks(tmp_path: Path) -> None:
+    panel = SessionPanel(Watch(root=tmp_path)).open()
+    try:
+        panel.press("attach")
+        assert "there is no session yet; start one" in panel.part("news", Text).html
+        panel.press("reload")
+    finally:
+        panel.close()
+    with pytest.raises(ConfigError, match="no session is chosen"):
+        _ = panel.watch.desk
