@@ -20,16 +20,19 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export WORKERS
 
 .DEFAULT_GOAL := help
-.PHONY: help smoke test test-crash lab bench notebooks docs install clean
+.PHONY: help smoke test test-browser test-crash lab bench notebooks docs install clean
 
 help: ## List what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 smoke: $(STAMP) ## Judge a simulated trading day by the smoke checklist: the main job
 	@$(BIN)/qtkit smoke $(ARGS)
 
 test: $(STAMP) ## Run all tests, notebooks included, with lint, types and import contracts
 	@bash .ci/steps $(BIN) $(ARGS)
+
+test-browser: $(STAMP) ## Drive the control desk in a real browser; skipped without Chromium
+	@$(BIN)/python -m pytest -p no:nbval -rs tests/browser $(ARGS)
 
 test-crash: $(STAMP) ## Cut the power at every point of the whole reference day
 	@bash .ci/crash $(BIN) $(ARGS)

@@ -38,6 +38,7 @@ def session(lab: Lab, page: Page) -> Iterator[Session]:
         lambda: list((lab.outputs / "paper_sessions").iterdir()), "the session", page
     )[0]
     found = Session(SessionFolder(folder))
+    wait_for(lambda: found.state().ledger.positions, "the first fill", page)
     yield found
     if found.is_running:
         found.stop()
@@ -65,8 +66,6 @@ def _says(page: Page, place: str, text: str) -> None:
 def test_an_operator_runs_stages_ticks_kills_and_saves_the_record(
     lab: Lab, page: Page, session: Session
 ) -> None:
-    wait_for(lambda: session.state().ledger.positions, "the first fill", page)
-
     _choose(page, "Checklist")
     for stage, proof in (("0", "0.2✓ pass"), ("4_a", "4-A.2✓ pass")):
         _part(page, f"checklist-run_{stage}").click()
@@ -121,9 +120,25 @@ def test_every_panel_shows_in_both_themes(
     assert len(seen) == 2 * len(PANELS)
 
 
+def test_the_kill_switch_can_be_reached_in_a_narrow_pane(page: Page, session: Session) -> None:
+    """360 points are left beside the file browser: everything wraps, and nothing is cut off."""
+    whole = page.viewport_size
+    assert whole is not None
+    page.set_viewport_size({"width": 700, "height": 900})
+    try:
+        _choose(page, "Risk")
+        for name in ("desk-panels", "risk-why", "risk-sure", "risk-kill"):
+            place = _part(page, name).bounding_box()
+            assert place is not None
+            assert place["x"] + place["width"] <= 700, name
+    finally:
+        page.set_viewport_size(whole)
+
+
 def test_a_killed_kernel_leaves_the_session_and_a_fresh_notebook_shows_the_same_book(
     lab: Lab, page: Page, session: Session
 ) -> None:
+    session.command("kill", why="so that the book stands still")
     kernel = lab.kernel_of("operator.ipynb")
     assert kernel is not None
     os.kill(process_of(kernel["id"]), signal.SIGKILL)
