@@ -198,6 +198,33 @@ def test_another_order_from_another_book_follows_from_what_made_it_so() -> None:
     assert found.conclusion == "explained"
 
 
+def test_a_step_that_the_backtest_was_quiet_in_starts_from_where_it_stood_then() -> None:
+    """A backtest records only decisions that want something; what came later must not count."""
+    quiet = healthy_day()
+    for due in ("11:30", "14:00"):
+        quiet.drop(ev.DecisionTaken, task_id=task_id("run_strategy", due))
+    for kind in (ev.OrderRequested, ev.OrderAccepted, ev.OrderFilled):
+        quiet.drop(kind, order_id="q3")
+    quiet.edit(ev.StrategySaved, {"state": {}}, number=-1)
+
+    found = compared(healthy_day(), quiet)
+    assert (only(found).kind, only(found).backtest) == ("unexplained", "nothing")
+
+
+def test_what_follows_is_traced_to_its_cause_and_not_to_what_followed_before_it() -> None:
+    """Fewer shares of B at 10:30; A's orders of 11:30 and 14:00 differ from then on."""
+    session = healthy_day().edit(ev.OrderFilled, {"quantity": Decimal(4900)}, order_id="q2")
+    for kind in (ev.OrderRequested, ev.OrderFilled):
+        session.edit(kind, {"quantity": Decimal(400)}, order_id="q3")
+    found = compared(asking_at_two(session))
+
+    assert [d.kind for d in found.differences] == ["fill_quantity", "follows", "follows"]
+    assert [d.because.rpartition(", ")[2] for d in found.differences[1:]] == [
+        "since the fill_quantity of 03-04 10:30",
+        "since the fill_quantity of 03-04 10:30",
+    ]
+
+
 def test_another_opening_book_is_a_condition_and_explains_from_the_start_on() -> None:
     session = healthy_day()
     opening = session.moments[0][1]
@@ -220,6 +247,14 @@ def test_another_quantity_of_the_same_symbol_is_one_difference_with_both_sides()
     assert found.backtest == "buy 500 000651.SZ at market (line 37.21)"
     assert found.session == "buy 400 000651.SZ at market (line 37.21)"
     assert found.kind == "unexplained"
+
+
+def test_another_limit_is_another_order() -> None:
+    session = healthy_day().edit(
+        ev.OrderRequested, {"limit_price": Decimal("37.10")}, order_id="q3"
+    )
+
+    assert only(compared(session)).session == "buy 500 000651.SZ at 37.10 (line 37.21)"
 
 
 def test_an_order_on_one_side_only_because_the_session_had_stopped_says_so() -> None:
