@@ -123,6 +123,7 @@ def clean_day(root: Path) -> SimulationPlan:
             "prepare_lead_seconds": 60,
         },
         commands=(
+            _command("09:32:00", "cancel_task", task_id="20260305-acquire_live_price-094500"),
             _command("09:36:30", "pause"),
             _command("09:37:30", "resume"),
             _command("09:41:10", "buy", symbol=SHOP, quantity="100", limit="11.50"),

@@ -10,7 +10,7 @@ from qtkit.core.errors import BrokerUnavailable
 from qtkit.model import events as ev
 from qtkit.trading.brokers import faults as broken
 from qtkit.trading.strategy.contract import JsonObject
-from tests.trading.engine.engine_bench import BANK, Bench, at, command, day_of, want
+from tests.trading.engine.engine_bench import BANK, DAY, Bench, at, command, day_of, want
 from tests.trading.engine.test_engine_orders import Behind
 from tests.trading.engine.test_engine_tasks import Wrapped
 
@@ -66,6 +66,12 @@ def test_the_policy_keep_leaves_orders_open_and_says_so() -> None:
     assert [o.order_id for o in closing.open_orders] == ["q000001"]
     assert closing.open_orders[0].reserved_cash > 0
     assert bench.of(ev.DayClosed)[0].early
+
+
+def test_an_early_closing_does_not_count_as_the_days() -> None:
+    early, late = day_of().run("10:07"), day_of().run("15:20")
+    assert early.engine.core.state.closed == set()
+    assert late.engine.core.state.closed == {DAY}
 
 
 def test_a_second_stop_writes_nothing() -> None:
