@@ -87,6 +87,7 @@ def test_engine_broker_gate_and_errors_each_have_their_mark(morning: list[Entry]
     )
     found = _health(bad)
 
+    assert _health(morning)["engine"] == "✓ alive · it is running"
     assert _health(morning, alive=False)["engine"].startswith("✗ gone")
     assert found["broker"].startswith("✗ not connected")
     assert found["gate"].startswith("✗ shut · gate shut (mode block, demand): gate.clock: it is")

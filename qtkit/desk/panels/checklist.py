@@ -183,12 +183,17 @@ class ChecklistPanel(Panel):
         def work() -> Report:
             found = [judge(stage, folder) for stage in stages]
             with self.watch.lock:
-                self._reports |= {report.stage: report for report in found}
-                self._unfolded = unfold
+                self._keep(folder.session_id, found, unfold)
             told = "; ".join(f"{r.label} {r.conclusion}" for r in found)
             return self.section(f"judged {folder.session_id}", told)
 
         self.fetch(f"run {', '.join(stage.label for stage in stages)}", work)
+
+    def _keep(self, of: str, found: Sequence[StageReport], unfold: str) -> None:
+        """Take reports over, unless another session is looked at by now."""
+        if of == self.watch.folder.session_id:
+            self._reports |= {report.stage: report for report in found}
+            self._unfolded = unfold
 
     def _judge(self, *, save: bool) -> None:
         self.fetch("save the record" if save else "judge the day", self._judging(save=save))
@@ -200,7 +205,8 @@ class ChecklistPanel(Panel):
             found = sheet_of(folder, at=wall_time())
             file = save_sheet(found) if save else None
             with self.watch.lock:
-                self._sheet = found
+                if folder == self.watch.folder:
+                    self._sheet = found
             told = f"written to {file}" if file else "nothing was written"
             return self.section(f"the day is {found.conclusion}", told)
 

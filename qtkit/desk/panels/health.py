@@ -19,7 +19,9 @@ class HealthPanel(Panel):
     def subject(self) -> Sequence[Report]:
         """Return the signs of life, and the gate's verdicts."""
         watch = self.watch
-        found = health(watch.picture, watch.vitals, now=watch.now, alive=watch.alive)
+        found = health(
+            watch.picture, watch.vitals, now=watch.now, alive=watch.alive, silent=watch.is_silent
+        )
         verdicts = gate(watch.picture)
         return (
             self.dated(found),

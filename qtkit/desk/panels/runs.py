@@ -16,7 +16,7 @@ from qtkit.runs.compare import compare, differences_table
 from qtkit.runs.execute import execute
 from qtkit.runs.record import RunRecord
 from qtkit.runs.report import error_sentence, facts_table, open_findings, stages_table
-from qtkit.runs.shelf import list_runs, read_record, runs_table
+from qtkit.runs.shelf import Listed, list_runs, read_record, runs_table
 
 __all__ = ["RunsPanel"]
 
@@ -28,13 +28,27 @@ class RunsPanel(Panel):
 
     name, title = "runs", "Runs"
     needs_session = False
+    _runs: tuple[Listed, ...] | None = None  # read when it is asked for, not with each news
 
     def subject(self) -> Sequence[Report]:
         """Return the list of runs, the newest first."""
-        runs = list_runs(self.watch.root)
+        runs = self._listed()
         shown = _view("runs", runs_table(runs[:_SHOWN]), "no notebook has been run headlessly yet")
         heading = f"Runs · {len(runs)} records, the newest first, times in UTC"
         return (self.section(heading, shown),)
+
+    def _listed(self) -> tuple[Listed, ...]:
+        if self._runs is None or not self.is_open:
+            self._runs = list_runs(self.watch.root)
+        return self._runs
+
+    def _reload(self) -> None:
+        self._runs = None
+        self.refresh()
+
+    def answered(self) -> None:
+        """List the runs anew: one that was run again is there now."""
+        self._reload()
 
     def controls(self, kit: Kit) -> Sequence[Element]:
         """Return the controls: choose a run, compare it, run it again."""
@@ -42,7 +56,7 @@ class RunsPanel(Panel):
             kit.row(
                 kit.choice("run", "Run", ()),
                 kit.button("show", "Show record", self._show),
-                kit.button("reload", "Reload list", self.refresh),
+                kit.button("reload", "Reload list", self._reload),
             ),
             kit.row(
                 kit.choice("before", "Compare with", ()),
@@ -56,7 +70,7 @@ class RunsPanel(Panel):
 
     def adjust(self) -> None:
         """Offer the runs that can be read."""
-        ids = [run.run_id for run in list_runs(self.watch.root) if run.record][:_SHOWN]
+        ids = [run.run_id for run in self._listed() if run.record][:_SHOWN]
         for name in ("run", "before"):
             self.part(name, Choice).offer(ids)
         for name in ("show", "compare", "again"):

@@ -35,7 +35,7 @@ class SessionPanel(Panel):
         """Return clock, next task, health in one line, and the whole status."""
         watch = self.watch
         picture, now = watch.picture, watch.now
-        signs = health(picture, watch.vitals, now=now, alive=watch.alive)
+        signs = health(picture, watch.vitals, now=now, alive=watch.alive, silent=watch.is_silent)
         told = facts(
             "clock",
             ("session", watch.folder.session_id),

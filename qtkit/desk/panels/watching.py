@@ -22,6 +22,7 @@ from qtkit.stages.sources import HasFolder
 __all__ = ["Seen", "Watch"]
 
 _LOOK_FOR_LIFE = 2.0  # seconds between two looks at the journal's lock
+_SILENT = 10.0  # seconds without a heartbeat, of which one comes every two
 
 Seen = Desk | HasFolder | SessionFolder | Path | str
 """A session: running, simulated, ended, or only its folder or id."""
@@ -56,9 +57,11 @@ class Watch:
         self.entries = list[Entry]()
         self._picture, self.vitals = Picture(), Vitals()
         self.alive = False
+        self._told_of_life: tuple[object, ...] = ()
         self._status_mark = 0  # when the heartbeat was written, ns
         self._clock: datetime | None = None
         self._since_life: Callable[[], float] | None = None
+        self._since_beat = stopwatch()
 
     def attach(self, session: Seen) -> None:
         """Look at a session from now on."""
@@ -120,12 +123,19 @@ class Watch:
 
     def _look_for_life(self) -> bool:
         """Look at heartbeat and lock; return whether they changed."""
-        before = self.alive, self._clock
+        before = self._told_of_life
         self._read_clock()
         if self._since_life is None or self._since_life() > _LOOK_FOR_LIFE:
             self._since_life = stopwatch()
             self.alive = _is_alive(self.desk)
-        return before != (self.alive, self._clock)
+        self._told_of_life = (self.alive, self._clock, self.is_silent)
+        return before != self._told_of_life
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether a process that is there has not told of its engine for too long: it may hang."""
+        waiting = isinstance(self._desk, Session) and self.alive and not self._picture.state.ended
+        return waiting and self._since_beat() > _SILENT
 
     def _read_clock(self) -> None:
         """Take the session's time from its heartbeat, if that was written anew."""
@@ -134,7 +144,10 @@ class Watch:
             if changed == self._status_mark:
                 return
             told = json.loads(self.folder.status.read_bytes())
-            self._status_mark, self._clock = changed, datetime.fromisoformat(told["updated_at"])
+            beat = datetime.fromisoformat(told["updated_at"])
+            if beat != self._clock:
+                self._since_beat = stopwatch()
+            self._status_mark, self._clock = changed, beat
         except (OSError, ValueError, KeyError):
             return  # no heartbeat yet; the journal's last line tells the time
 

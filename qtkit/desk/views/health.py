@@ -51,7 +51,9 @@ def countdown(picture: Picture, now: datetime) -> str:
     return f"{coming.task} at {picture.local(coming.due):%H:%M:%S}, {when}"
 
 
-def health(picture: Picture, vitals: Vitals, *, now: datetime, alive: bool) -> View:
+def health(
+    picture: Picture, vitals: Vitals, *, now: datetime, alive: bool, silent: bool = False
+) -> View:
     """Return each sign of life with a mark.
 
     Parameters
@@ -60,10 +62,12 @@ def health(picture: Picture, vitals: Vitals, *, now: datetime, alive: bool) -> V
         The session's clock.
     alive
         Whether an engine writes the journal.
+    silent
+        Whether its process has not told of it for too long.
     """
     settings = picture.opening.settings
     rows = (
-        _engine(picture, alive=alive),
+        _engine(picture, alive=alive, silent=silent),
         _feed(picture, vitals, now, float(settings.get("feed_silent_seconds", _SILENT))),
         _loop(picture, vitals, now, float(settings.get("pulse_budget_seconds", _BUDGET))),
         _broker(picture, vitals),
@@ -80,11 +84,13 @@ def _word(status: str, word: str) -> Mark:
     return Mark(word, shown.symbol, shown.colour)
 
 
-def _engine(picture: Picture, *, alive: bool) -> _Row:
+def _engine(picture: Picture, *, alive: bool, silent: bool) -> _Row:
     if picture.state.ended:
         return "engine", _word("skip", "ended"), "the session has ended, in order"
     if not alive:
         return "engine", _word("fail", "gone"), "nobody writes the journal; see session-crashed"
+    if silent:
+        return "engine", _word("warn", "silent"), "no sign of life; if it hangs, use `qtkit kill`"
     return "engine", _word("ok", "alive"), f"it is {picture.state.status}"
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import copytree
+from threading import Thread
 from typing import Any
 
 import msgspec
@@ -13,11 +15,22 @@ import pytest
 from qtkit.core.errors import ConfigError
 from qtkit.core.folders import SessionFolder
 from qtkit.desk.desk import Reply
-from qtkit.desk.panels import BookPanel, ControlDesk, Panel, RiskPanel, SessionPanel, Watch, desk
+from qtkit.desk.panels import (
+    BookPanel,
+    ChecklistPanel,
+    ControlDesk,
+    OperationsPanel,
+    Panel,
+    RiskPanel,
+    SessionPanel,
+    Watch,
+    desk,
+)
 from qtkit.desk.panels.parts import Element, Kit, Text
 from qtkit.desk.rehearsal import Rehearsal
 from qtkit.desk.report import Report
-from qtkit.model.events import Entry
+from qtkit.model.events import Entry, GateJudged
+from qtkit.stages import judge, stage_named
 
 EVIL = "<script>alert(1)</script>"
 
@@ -88,6 +101,44 @@ def test_a_panel_can_be_added_to_a_desk_that_is_open(rehearsal: Rehearsal) -> No
         assert len(control._stack.raw.children) == len(control.panels)
     finally:
         control.close()
+
+
+def test_buttons_pressed_on_many_threads_at_once_are_handled_one_by_one(
+    rehearsal: Rehearsal,
+) -> None:
+    """A kernel may handle clicks on a thread of its own, beside a cell that runs."""
+    panel = OperationsPanel(rehearsal).open()
+    before = sum(isinstance(e.event, GateJudged) for e in rehearsal.entries())
+    presses = [Thread(target=panel.press, args=("gate",)) for _ in range(8)]
+    try:
+        for thread in presses:
+            thread.start()
+        for thread in presses:
+            thread.join(30)
+        assert "The gate is open" in panel.part("news", Text).html
+        assert "asked for" not in panel.text()
+    finally:
+        panel.close()
+    assert sum(isinstance(e.event, GateJudged) for e in rehearsal.entries()) == before + 8
+
+
+def test_reports_of_a_session_that_was_left_are_not_shown_for_another(
+    rehearsal: Rehearsal, tmp_path: Path
+) -> None:
+    panel = ChecklistPanel(rehearsal)
+    panel.begin()
+    try:
+        panel.run("0")
+        panel.errands.finish()
+        assert "0.1  ✓ pass" in panel.text()
+        other = tmp_path / "elsewhere" / "paper_sessions" / "20260305_010000_paper_0123456"
+        copytree(rehearsal.folder.path, other)
+        panel.watch.attach(SessionFolder(other))
+        assert "0.1  ✓ pass" not in panel.text()
+        panel._keep(rehearsal.folder.session_id, [judge(stage_named("0"), rehearsal)], "0")
+        assert "0.1  ✓ pass" not in panel.text()
+    finally:
+        panel.close()
 
 
 def test_a_command_to_a_session_whose_process_is_gone_says_so(rehearsal: Rehearsal) -> None:

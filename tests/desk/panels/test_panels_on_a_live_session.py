@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Event
@@ -93,6 +95,24 @@ def test_a_button_returns_at_once_and_shows_the_answer_when_it_is_there(
     assert panel.part("resume", Button).is_on
     panel.press("resume")
     assert "status paused → running because of resume" in _news(control, "session")
+
+
+def test_a_process_that_hangs_is_told_from_one_that_lives(
+    control: ControlDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("qtkit.desk.panels.watching._SILENT", 3.0)
+    health = control.panels["health"]
+    control.choose("Health")
+    pid = Session(control.watch.folder).status()["pid"]
+
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        _until(lambda: "silent" in health.part("subject", Text).html)
+        assert "no sign of life; if it hangs, use `qtkit kill`" in health.text()
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+    _until(lambda: "no sign of life" not in health.part("subject", Text).html)
 
 
 def test_killed_and_stopped_from_the_desk(control: ControlDesk) -> None:

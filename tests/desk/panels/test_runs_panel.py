@@ -81,6 +81,8 @@ def test_a_damaged_record_is_listed_and_not_offered(panel: RunsPanel) -> None:
     (panel.watch.root.run_records / "20260101_000000_broken_abcdefg").mkdir()
 
     panel.refresh()
+    assert "‼ damaged" not in panel.text(), "the list is read when that is asked for"
+    panel.press("reload")
 
     assert "‼ damaged" in panel.text()
     assert "20260101_000000_broken_abcdefg" not in panel.part("run", Choice).raw.options
