@@ -20,7 +20,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export WORKERS
 
 .DEFAULT_GOAL := help
-.PHONY: help smoke test test-browser test-crash lab bench notebooks docs install clean
+.PHONY: help smoke test test-browser test-crash test-slow lab bench notebooks docs install clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ test-browser: $(STAMP) ## Drive the control desk in a real browser; skipped with
 
 test-crash: $(STAMP) ## Cut the power at every point of the whole reference day
 	@bash .ci/crash $(BIN) $(ARGS)
+
+test-slow: $(STAMP) ## Try every cell of the tables of which the tests try a selection
+	@bash .ci/slow $(BIN) $(ARGS)
 
 lab: $(STAMP) ## Open the notebooks in JupyterLab
 	@$(BIN)/jupyter lab --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url=/lab/tree/notebooks \
