@@ -39,7 +39,8 @@ def spans_of(evidence: Evidence) -> Iterator[Span]:
         since = change.at
         for down in evidence.downtimes:
             if since <= down.since < (end or since):
-                yield _span(change.event, since, down.since, change.seq, "")
+                if since == change.at or since < down.since:  # else it was cut off while coming back
+                    yield _span(change.event, since, down.since, change.seq, "")
                 since = down.until
         if left_by != "recover":  # the status of before a crash, put right on the return
             yield _span(change.event, since, end or since, change.seq, left_by)

@@ -14,7 +14,7 @@ import sys
 from datetime import date
 from pathlib import Path
 from qtkit.core.folders import OutputRoot
-from qtkit.trading.assemble import SimulationPlan, simulate_session
+from qtkit.trading.simulation import SimulationPlan, simulate_session
 from qtkit.trading.strategy.loading import load_spec
 
 plan = SimulationPlan(spec=load_spec(Path(sys.argv[1])), day=date(2026, 3, 4))
@@ -25,7 +25,7 @@ print(hash("a word"), run.folder.path)
 
 
 def lived(root: Path, hash_seed: str) -> tuple[str, Path]:
-    """Live through the day in a process of its own; return a hash of that process, and the folder."""
+    """Live through the day in a new process; return a hash of that process, and the folder."""
     done = subprocess.run(
         [sys.executable, "-c", CODE, str(EXAMPLE), str(root)],
         env={**os.environ, "PYTHONHASHSEED": hash_seed},

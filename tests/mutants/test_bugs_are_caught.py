@@ -12,7 +12,8 @@ from shutil import copytree, ignore_patterns
 
 import pytest
 
-from tests.mutants.bugs import BUGS, Bug
+from tests.mutants.bug import Bug
+from tests.mutants.bugs import BUGS
 
 ROOT = Path(__file__).parents[2]
 COPIED = ("qtkit", "tests", "examples")
