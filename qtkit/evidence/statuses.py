@@ -39,7 +39,7 @@ def spans_of(evidence: Evidence) -> Iterator[Span]:
         since = change.at
         for down in evidence.downtimes:
             if since <= down.since < (end or since):
-                if since == change.at or since < down.since:  # else it was cut off while coming back
+                if since == change.at or since < down.since:  # else cut off coming back
                     yield _span(change.event, since, down.since, change.seq, "")
                 since = down.until
         if left_by != "recover":  # the status of before a crash, put right on the return

@@ -192,6 +192,7 @@ def ugly_day(root: Path) -> SimulationPlan:
             _command("09:33:00", "cancel_task", task_id="20260305-acquire_live_price-094500"),
             _command("09:40:30", "cancel", order_id="q000004"),
             _command("09:42:10", "diagnose"),
+            _command("09:42:15", "run_task", task="acquire_live_price"),
             _command("09:42:20", "gate"),
         ),
         feed_faults=(

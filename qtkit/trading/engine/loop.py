@@ -368,7 +368,7 @@ class Engine:
                 keep.append(row.task)
             else:
                 self._tasks.skip(row.task, why_not_run(row.task, row.fate, crashed_at))
-        self._tasks.take_day(keep)
+        self._tasks.take_day(sorted(keep, key=lambda task: task.due))
 
     def _close_decided(self, task: ev.PlannedTask) -> None:
         """Account for a step that was decided before the crash and not finished."""

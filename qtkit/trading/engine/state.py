@@ -93,6 +93,10 @@ def _schedule_built(state: EngineState, event: ev.ScheduleBuilt, _: datetime) ->
 
 def _task_queued(state: EngineState, event: ev.TaskQueued, _: datetime) -> None:
     state.queued.add(event.task_id)
+    if event.task_id not in state.plan:  # asked for by hand: it needs an outcome as well
+        state.plan[event.task_id] = ev.PlannedTask(
+            task_id=event.task_id, task=event.task, due=event.due, step=event.step
+        )
 
 
 def _task_settled(

@@ -179,6 +179,34 @@ def test_a_task_that_is_over_cannot_be_taken_off() -> None:
     ]
 
 
+def test_a_task_can_be_run_by_hand() -> None:
+    bench = day_of(commands=[command("09:42:30", "run_task", task="run_strategy")]).run("09:46")
+    assert bench.when(ev.DecisionTaken) == ["09:35:00", "09:40:00", "09:42:30", "09:45:00"]
+    assert [d.step for d in bench.of(ev.DecisionTaken)] == [0, 1, 10_000, 2]
+
+
+def test_a_task_by_hand_that_may_not_run_says_why() -> None:
+    bench = day_of(
+        commands=[
+            command("09:10", "run_task", task="run_strategy"),
+            command("09:11", "run_task", task="dance"),
+        ]
+    ).run("09:12")
+    assert bench.skipped() == {"09:10:00": "status_not_allowed"}
+    ((verb, reason),) = refusals(bench)
+    assert verb == "run_task"
+    assert reason.startswith("there is no task 'dance'; there are pre_open, open_market")
+
+
+def test_a_task_by_hand_that_is_at_work_when_the_stop_comes_is_accounted_for() -> None:
+    bench = day_of(
+        work_seconds=lambda key: 30.0 if "hand" in key else 0.0,
+        commands=[command("09:42:30", "run_task", task="acquire_live_price")],
+    ).run("09:42:40")
+    by_hand = [c.task_id for c in bench.of(ev.TaskCancelled) if "hand" in c.task_id]
+    assert len(by_hand) == 1
+
+
 # --- the account ---------------------------------------------------------------------------------
 
 

@@ -185,6 +185,15 @@ def test_a_crash_forgets_no_failed_attempt() -> None:
     assert [(f.attempt, f.dead_letter) for f in again.of(ev.TaskFailed)] == [(1, False), (2, True)]
 
 
+def test_a_task_by_hand_that_the_power_took_is_skipped_as_restart() -> None:
+    first = day_of(
+        work_seconds=lambda key: 30.0 if "hand" in key else 0.0,
+        commands=[command("09:42:30", "run_task", task="acquire_live_price")],
+    ).live("09:42:40")
+    again = first.again("09:42:50", commands=()).run("09:44")
+    assert again.skipped("acquire_live_price") == {"09:42:30": "restart"}
+
+
 def test_the_kill_switch_outlives_a_crash() -> None:
     first = day_of(commands=[command("09:31", "kill", why="x")]).live("09:33")
     again = first.again("09:32", keep=first.line(ev.KillSwitchSet), commands=()).run("09:36")
