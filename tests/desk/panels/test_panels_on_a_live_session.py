@@ -17,6 +17,7 @@ from qtkit.sessions.session import Session
 
 GRID = Path(__file__).parents[3] / "examples" / "live_grid_multi.py"
 SETTINGS = """
+seed = 7
 [feed]
 start = "2026-03-04T09:33:00+08:00"
 speed = 30
@@ -65,6 +66,7 @@ def test_the_session_that_was_started_is_followed(control: ControlDesk) -> None:
 
     assert "Asia/Shanghai" in line.html
     assert "demo" in control.panels["session"].text()
+    assert control.watch.picture.opening.settings["seed"] == 7
 
 
 def test_a_live_session_costs_a_desk_less_than_three_percent_of_a_core(
