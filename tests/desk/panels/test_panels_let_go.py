@@ -8,6 +8,7 @@ from threading import Event
 
 import pytest
 
+from qtkit.core.clock import stopwatch
 from qtkit.desk.panels import BookPanel, ControlDesk, HealthPanel, desk
 from qtkit.desk.panels.errands import Errands
 from qtkit.desk.panels.parts import Choice, Text
@@ -126,12 +127,13 @@ def test_a_refresher_calls_until_it_is_stopped_and_not_more_than_five_times_a_se
 
 
 def test_an_errand_does_not_wait_for_another_that_hangs() -> None:
-    errands, hang, done = Errands(), Event(), Event()
+    errands, hang, done, elapsed = Errands(), Event(), Event(), stopwatch()
     errands.send("slow", lambda: (hang.wait(10), None)[1])
 
     errands.send("kill", done.set)
 
     assert done.wait(5)
+    assert elapsed() < 5
     hang.set()
     errands.finish()
     assert not [name for name in _threads() if name.startswith("qtkit-errand")]
