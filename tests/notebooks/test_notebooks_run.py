@@ -17,6 +17,11 @@ from qtkit.runs.execute import execute
 from qtkit.runs.record import RunStatus
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
+_ALWAYS = {
+    "00_quickstart",
+    "desk",
+    "grid",
+}  # nbval runs every one; the rest is for `make test-slow`
 _TAGS = re.compile(r"<[^>]+>")
 _LOADED = re.compile(r'(?:<script[^>]*\ssrc|<link[^>]*\shref|<img[^>]*\ssrc)="(?!data:)([^"]+)"')
 
@@ -26,7 +31,14 @@ def _spoken(text: str) -> str:
     return " ".join(unescape(_TAGS.sub(" ", text)).split())
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: str(path.stem))
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, marks=() if path.stem in _ALWAYS else pytest.mark.slow)
+        for path in NOTEBOOKS
+    ],
+    ids=lambda path: str(path.stem),
+)
 def test_it_runs_headlessly_and_its_record_says_passed(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
