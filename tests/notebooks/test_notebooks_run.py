@@ -17,7 +17,7 @@ from qtkit.runs.execute import execute
 from qtkit.runs.record import RunStatus
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
-_ALWAYS = {
+_ALWAYS = {"00_quickstart", "desk", "smoke_checklist"}  # nbval runs each; the rest is slow
     "00_quickstart",
     "desk",
     "grid",
