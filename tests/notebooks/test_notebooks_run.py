@@ -17,11 +17,8 @@ from qtkit.runs.execute import execute
 from qtkit.runs.record import RunStatus
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
-_ALWAYS = {"00_quickstart", "desk", "smoke_checklist"}  # nbval runs each; the rest is slow
-    "00_quickstart",
-    "desk",
-    "grid",
-}  # nbval runs every one; the rest is for `make test-slow`
+# nbval runs every one of them; what is not named here waits for `make test-slow`
+_ALWAYS = {"00_quickstart", "desk", "smoke_checklist"}
 _TAGS = re.compile(r"<[^>]+>")
 _LOADED = re.compile(r'(?:<script[^>]*\ssrc|<link[^>]*\shref|<img[^>]*\ssrc)="(?!data:)([^"]+)"')
 
