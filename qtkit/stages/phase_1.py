@@ -296,7 +296,8 @@ def _wrong_point(evidence: Evidence, point: dict[str, Any], closing: Book) -> It
     listed = sorted(str(o) for o in point.get("open_orders", ()))
     if listed != sorted(o.order_id for o in closing.open_orders):
         yield f"the break point lists the open orders {listed}"
-    killed = evidence.last(ev.KillSwitchSet)
+    whole = evidence.origin or evidence  # the switch may have been set before the day began
+    killed = whole.last(ev.KillSwitchSet)
     started = evidence.started
     on = killed.event.on if killed else bool(started and started.event.killed)
     if point.get("killed") is not on:
