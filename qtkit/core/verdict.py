@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 __all__ = [
+    "ALLOWING",
     "Conclusion",
     "Status",
     "Verdict",
@@ -39,6 +40,10 @@ class Conclusion(StrEnum):
     BLOCKED = "blocked"
 
 
+ALLOWING = frozenset({Status.PASS, Status.WARN})
+"""Verdicts on which money may move."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """One judgement about one rule.
@@ -69,7 +74,7 @@ class Verdict:
     @property
     def allows(self) -> bool:
         """Whether money may move on this verdict."""
-        return self.status is Status.PASS or self.status is Status.WARN
+        return self.status in ALLOWING
 
     def named(self, rule: str) -> Verdict:
         """Return the same judgement under a rule id."""

@@ -14,14 +14,14 @@ __all__ = ["Book", "OpenOrder", "PositionLine", "UnsettledLot"]
 _ZERO = Decimal(0)
 
 
-class UnsettledLot(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class UnsettledLot(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """Shares that are ours and cannot be sold yet."""
 
     quantity: Decimal  # shares, > 0
     settles: date  # trading date from which they can be sold
 
 
-class PositionLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class PositionLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """One symbol of a book."""
 
     symbol: str
@@ -30,7 +30,7 @@ class PositionLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     cost: Decimal = _ZERO  # what was paid for `quantity`, fees included, account currency
 
 
-class OpenOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class OpenOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """An order that has not ended."""
 
     order_id: str
@@ -47,7 +47,7 @@ class OpenOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     tag: str = ""
 
 
-class Book(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Book(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """Cash, positions and open orders of one account at one moment."""
 
     cash: Decimal  # account currency

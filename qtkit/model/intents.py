@@ -11,7 +11,7 @@ from qtkit.model.orders import OrderType
 __all__ = ["Intent"]
 
 
-class Intent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Intent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """One order that somebody wants: a strategy, or an operator."""
 
     symbol: str

@@ -19,7 +19,7 @@ __all__ = ["Match", "limit_price", "market_price", "match", "most_it_pays", "off
 _BPS = Decimal(10_000)
 
 
-class Match(msgspec.Struct, frozen=True):
+class Match(msgspec.Struct, frozen=True, gc=False):
     """What a bar gives to an order."""
 
     price: Decimal  # account currency per share

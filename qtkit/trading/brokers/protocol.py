@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 
-class Order(msgspec.Struct, frozen=True, kw_only=True):
+class Order(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What goes to a broker."""
 
     order_id: str  # ours; sending the same again must change nothing
@@ -36,7 +36,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     reserve_price: Decimal  # price per share that a buy reserves cash at; > 0
 
 
-class Ack(msgspec.Struct, frozen=True, kw_only=True):
+class Ack(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The broker's answer to `submit` or `cancel`.
 
     `later` means that the answer comes through `poll_fills`.
@@ -48,7 +48,7 @@ class Ack(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
 
 
-class BrokerFill(msgspec.Struct, frozen=True, kw_only=True, tag="fill"):
+class BrokerFill(msgspec.Struct, frozen=True, kw_only=True, tag="fill", gc=False):
     """An execution, whole or partial."""
 
     order_id: str
@@ -63,7 +63,7 @@ class BrokerFill(msgspec.Struct, frozen=True, kw_only=True, tag="fill"):
     venue: str
 
 
-class BrokerAccept(msgspec.Struct, frozen=True, kw_only=True, tag="accept"):
+class BrokerAccept(msgspec.Struct, frozen=True, kw_only=True, tag="accept", gc=False):
     """A late acceptance."""
 
     order_id: str
@@ -71,7 +71,7 @@ class BrokerAccept(msgspec.Struct, frozen=True, kw_only=True, tag="accept"):
     at: datetime
 
 
-class BrokerOrderEnd(msgspec.Struct, frozen=True, kw_only=True, tag="end"):
+class BrokerOrderEnd(msgspec.Struct, frozen=True, kw_only=True, tag="end", gc=False):
     """The rest of an order will not execute."""
 
     order_id: str
@@ -85,7 +85,7 @@ class BrokerOrderEnd(msgspec.Struct, frozen=True, kw_only=True, tag="end"):
 BrokerEvent = BrokerFill | BrokerAccept | BrokerOrderEnd
 
 
-class BrokerOrder(msgspec.Struct, frozen=True, kw_only=True):
+class BrokerOrder(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An order as the broker sees it."""
 
     order_id: str
@@ -103,7 +103,7 @@ class BrokerOrder(msgspec.Struct, frozen=True, kw_only=True):
         return self.status in {"accepted", "part_filled"}
 
 
-class AccountReport(msgspec.Struct, frozen=True, kw_only=True):
+class AccountReport(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The account as the broker sees it."""
 
     cash: Decimal  # account currency

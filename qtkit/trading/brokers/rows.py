@@ -16,21 +16,21 @@ _ZERO = Decimal(0)
 _OPEN = frozenset({"accepted", "part_filled"})
 
 
-class Opening(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Opening(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """What the account began with; everything else follows from it and the fills."""
 
     cash: Decimal  # account currency
     positions: dict[str, Decimal]  # symbol -> shares, all settled
 
 
-class Lot(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Lot(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """Bought shares that cannot be sold yet."""
 
     quantity: Decimal  # shares, > 0
     settles: date  # trading date from which they can be sold
 
 
-class Holding(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Holding(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """One symbol of the account."""
 
     symbol: str
@@ -46,7 +46,7 @@ class Holding(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         )
 
 
-class OrderRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class OrderRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """An order as the broker keeps it."""
 
     number: int  # 1, 2, 3, ... as they arrived
@@ -100,7 +100,7 @@ class OrderRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         )
 
 
-class News(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class News(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """Something to tell the client, numbered 1, 2, 3, ..."""
 
     seq: int
@@ -108,7 +108,7 @@ class News(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     booked: bool = True  # False only for a fill that the broker's own account does not know
 
 
-class BookState(msgspec.Struct, frozen=True, kw_only=True):
+class BookState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Everything in a book."""
 
     opening: Opening | None = None  # None: no account was opened yet
@@ -119,7 +119,7 @@ class BookState(msgspec.Struct, frozen=True, kw_only=True):
     news: tuple[News, ...] = ()  # by number
 
 
-class BookChange(msgspec.Struct, frozen=True, kw_only=True):
+class BookChange(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One step of the book: all of it is stored, or none of it."""
 
     cash: Decimal

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import marshal
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from qtkit.core.errors import StrategyError
@@ -21,6 +23,8 @@ from qtkit.trading.engine.snapshots import Snapshot, SnapshotDesk
 __all__ = ["StepDesk", "state_digest"]
 
 
+# version 2 writes values alone; later ones also tell which objects are shared
+_BY_VALUE = 2
 _CANONICAL = json.JSONEncoder(sort_keys=True, allow_nan=False, separators=(",", ":"))
 
 
@@ -32,6 +36,20 @@ def state_digest(state: Mapping[str, Any]) -> str:
     StrategyError
         If the state is no JSON object of finite numbers.
     """
+    try:
+        return _digest_of(marshal.dumps(state, _BY_VALUE))
+    except ValueError:
+        # something in it is no plain JSON: the full way says what
+        return _canonical_digest(state)
+
+
+@lru_cache(maxsize=64)
+def _digest_of(marshalled: bytes) -> str:
+    """Return the digest of a state; most states are asked for again and again, unchanged."""
+    return _canonical_digest(marshal.loads(marshalled))
+
+
+def _canonical_digest(state: Mapping[str, Any]) -> str:
     try:
         text = _CANONICAL.encode(state)
     except (TypeError, ValueError) as error:

@@ -17,7 +17,7 @@ __all__ = ["OrderState", "executed", "misfit", "moved", "reopened"]
 _ZERO = Decimal(0)
 
 
-class OrderState(msgspec.Struct, frozen=True, kw_only=True):
+class OrderState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Where an order stands and what it still claims."""
 
     order_id: str

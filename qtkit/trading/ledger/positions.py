@@ -16,7 +16,7 @@ __all__ = ["Position", "adjusted", "bought", "held", "reserving", "settled", "so
 _ZERO = Decimal(0)
 
 
-class Position(msgspec.Struct, frozen=True, kw_only=True):
+class Position(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Shares of one symbol: owned, not settled yet, promised to open sells."""
 
     symbol: str

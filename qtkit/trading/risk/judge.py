@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import InitVar, dataclass
 from decimal import Decimal
 
 import msgspec
 
 from qtkit.core.errors import InvariantBroken
-from qtkit.core.verdict import Verdict, error
+from qtkit.core.verdict import ALLOWING, Verdict, error
 from qtkit.model.orders import OrderType
 from qtkit.trading.risk.request import OrderRequest, RiskView, Rule, reduces
 from qtkit.trading.risk.rules import request_is_well_formed
@@ -39,7 +39,7 @@ class Permit:
             )
 
 
-class Judgement(msgspec.Struct, frozen=True, kw_only=True):
+class Judgement(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What the rules said about one request."""
 
     verdicts: tuple[Verdict, ...]  # of every rule
@@ -51,7 +51,7 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(verdict for verdict in self.verdicts if not verdict.allows)
 
 
-def judge(request: OrderRequest, view: RiskView, rules: Iterable[Rule]) -> Judgement:
+def judge(request: OrderRequest, view: RiskView, rules: Sequence[Rule]) -> Judgement:
     """Return what all rules say, and a permit if there are rules and every one allows.
 
     Parameters
@@ -68,10 +68,9 @@ def judge(request: OrderRequest, view: RiskView, rules: Iterable[Rule]) -> Judge
     Judgement
         Every rule's verdict, also after the first refusal.
     """
-    verdicts = [request_is_well_formed(request, view)]
-    verdicts += [_answer(rule, request, view) for rule in rules]
-    if len(verdicts) == 1 or not all(verdict.allows for verdict in verdicts):
-        return Judgement(verdicts=tuple(verdicts), permit=None)
+    verdicts = (request_is_well_formed(request, view), *_answers(rules, request, view))
+    if len(verdicts) == 1 or [v for v in verdicts if v.status not in ALLOWING]:
+        return Judgement(verdicts=verdicts, permit=None)
     permit = Permit(
         order_id=request.order_id,
         symbol=request.symbol,
@@ -81,7 +80,16 @@ def judge(request: OrderRequest, view: RiskView, rules: Iterable[Rule]) -> Judge
         reducing=reduces(request, view),
         seal=_SEAL,
     )
-    return Judgement(verdicts=tuple(verdicts), permit=permit)
+    return Judgement(verdicts=verdicts, permit=permit)
+
+
+def _answers(rules: Sequence[Rule], request: OrderRequest, view: RiskView) -> list[Verdict]:
+    """Return every rule's verdict."""
+    try:
+        return [rule(request, view) for rule in rules]
+    except ArithmeticError:
+        # rules are pure: asked again one by one, those that can calculate say the same
+        return [_answer(rule, request, view) for rule in rules]
 
 
 def _answer(rule: Rule, request: OrderRequest, view: RiskView) -> Verdict:

@@ -15,7 +15,7 @@ from qtkit.model.orders import OrderType
 __all__ = ["OrderRequest", "RiskView", "Rule", "reduces"]
 
 
-class OrderRequest(msgspec.Struct, frozen=True, kw_only=True):
+class OrderRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One order that somebody wants to send."""
 
     order_id: str
@@ -27,7 +27,7 @@ class OrderRequest(msgspec.Struct, frozen=True, kw_only=True):
     is_manual: bool = False  # whether a person asked for it
 
 
-class RiskView(msgspec.Struct, frozen=True, kw_only=True):
+class RiskView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The moment in which a request is judged."""
 
     now: datetime  # UTC
