@@ -68,24 +68,26 @@ class SimAccount:
         """Return symbol -> shares; flat ones absent."""
         return {s: h.quantity for s, h in sorted(self.holdings.items()) if h.quantity}
 
-    def change(self) -> BookChange | None:
-        """Return what is not kept yet as one step, None if nothing changed."""
-        news = tuple(self.news[self._kept_news :])
-        if not (
-            news
-            or self._dirty_orders
+    @property
+    def is_changed(self) -> bool:
+        """Whether something is not kept yet."""
+        return bool(
+            self._dirty_orders
+            or len(self.news) > self._kept_news
             or self._dirty_holdings
             or self._new_opening is not None
             or self.confirmed != self._kept_confirmed
-        ):
-            return None
+        )
+
+    def change(self) -> BookChange:
+        """Return what is not kept yet as one step; from now on it counts as kept."""
         change = BookChange(
             cash=self.cash,
             confirmed=self.confirmed,
             opening=self._new_opening,
             orders=tuple(self._dirty_orders.values()),
             holdings=tuple(self._dirty_holdings.values()),
-            news=news,
+            news=tuple(self.news[self._kept_news :]),
         )
         self._kept_news = len(self.news)
         self._kept_confirmed = self.confirmed

@@ -125,13 +125,13 @@ class Counter:
         self._floor = floor
         self._terms = terms
         self._settings = settings
-        self._faults = faults
+        self._faults, self._is_scripted = faults, bool(faults)
 
     def judged(self, order: Order, now: datetime) -> OrderRow:
         """Return a new order's row: accepted with cash set aside, or refused with the reason."""
         number = len(self._account.orders) + 1
         refusals = self._refusals(order, now)
-        scripted = self._faults.on(Reject, order.order_id) if self._faults else None
+        scripted = self._faults.on(Reject, order.order_id) if self._is_scripted else None
         if scripted is not None and scripted.after is None:
             refusals.append((scripted.code, scripted.reason))
         if refusals:
@@ -151,7 +151,7 @@ class Counter:
             visible_from=self._settings.visible_from(now, order.order_id),
             reserved=self._needed(order),
         )
-        return self._delayed(row, scripted, now) if self._faults else row
+        return self._delayed(row, scripted, now) if self._is_scripted else row
 
     def _needed(self, order: Order) -> Decimal:
         """Return the cash that an order sets aside."""
@@ -191,7 +191,7 @@ class Counter:
         found = list(contract_refusals(order, terms))
         if found:
             return found
-        if order.quantity > 0:
+        if order.quantity > _ZERO:
             free = self._account.cash - self._floor.reserved_cash
             return list(cash_refusals(self._needed(order), free))
         holding = self._account.holdings.get(order.symbol)

@@ -39,7 +39,7 @@ class Delivery:
 
     def __init__(self, faults: FaultScript, told: int) -> None:
         self.told = told
-        self._faults = faults
+        self._faults, self._is_scripted = faults, bool(faults)
         self._again: list[BrokerEvent] = []
         self._held: dict[str, _Held] = {}
 
@@ -57,7 +57,7 @@ class Delivery:
         """Return what is to be told now."""
         fresh = [item.event for item in news[self.told :]]
         self.told = len(news)
-        if not self._faults:
+        if not self._is_scripted:
             return fresh
         out = list(self._shaped(fresh, now))
         out += self._released(now, is_open)

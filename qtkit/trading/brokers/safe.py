@@ -151,11 +151,16 @@ def _demand(order: Order, permit: Permit) -> None:
         raise InvariantBroken(
             f"order {order.order_id} came with {permit!r} instead of a permit; nothing was sent"
         )
-    differences = "; ".join(_differences(order, permit))
-    if differences:
+    if _judged(order) != _judged(permit):
+        differences = "; ".join(_differences(order, permit))
         raise InvariantBroken(
             f"order {order.order_id} is not what was judged ({differences}); nothing was sent"
         )
+
+
+def _judged(what: Order | Permit) -> tuple[object, ...]:
+    """Return all that a permit is for."""
+    return what.order_id, what.symbol, what.quantity, what.order_type, what.limit_price
 
 
 def _differences(order: Order, permit: Permit) -> Iterator[str]:

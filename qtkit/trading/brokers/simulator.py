@@ -84,7 +84,7 @@ class SimBroker:
         self._market = market
         self._clock = clock
         self._settings = settings or SimSettings()
-        self._faults = faults
+        self._faults, self._is_scripted = faults, bool(faults)
         self._terms = DatedTerms(market)
         self._connected = False
         self._quiet = False  # True: a poll can only find nothing
@@ -119,9 +119,7 @@ class SimBroker:
                 f"{account.opening.cash}. Connect to it, or name a new account."
             )
         account.open(cash, {symbol: quantity for symbol, quantity in held.items() if quantity})
-        change = account.change()
-        if change is not None:
-            self._book.commit(change)
+        self._book.commit(account.change())
 
     # --- the connection ----------------------------------------------------------------------
 
@@ -224,7 +222,8 @@ class SimBroker:
         self._advance(now)
         self._keep()
         news = self._delivery.take(self._account.news, now, self._is_open)
-        self._quiet = not (self._floor or self._faults or self._delivery.waits(self._account.news))
+        waits = self._delivery.waits(self._account.news)
+        self._quiet = not (waits or self._floor or self._is_scripted)
         return news
 
     def next_event_at(self) -> datetime | None:
@@ -238,14 +237,9 @@ class SimBroker:
         now = self._clock.now()
         if self._delivery.waits(self._account.news):
             return self._reachable_from(now, now)
-        times = [g.at for g in self._ghosts[:1]]
         due = self._floor.next_at()
-        if due is not None:
-            times.append(time_of(due))
-        held = self._delivery.next_at()
-        if held is not None:
-            times.append(held)
-        return self._reachable_from(min(times), now) if times else None
+        at = None if due is None else time_of(due)
+        return self._next_scripted(at, now) if self._is_scripted else at
 
     def account(self) -> AccountReport:
         """Return cash, positions and open orders as the broker sees them, in order of arrival."""
@@ -262,6 +256,12 @@ class SimBroker:
             at=now + self._faults.clock_off(now),
         )
 
+    def _next_scripted(self, at: datetime | None, now: datetime) -> datetime | None:
+        """Return the earliest of a time and of what the script does, once the broker answers."""
+        times = [g.at for g in self._ghosts[:1]]
+        times += [moment for moment in (at, self._delivery.next_at()) if moment is not None]
+        return self._reachable_from(min(times), now) if times else None
+
     # --- inside ------------------------------------------------------------------------------
 
     def _is_open(self, order_id: str) -> bool:
@@ -273,7 +273,7 @@ class SimBroker:
         now = self._clock.now()
         if not self._connected:
             raise BrokerUnavailable(f"broker {self.name}: not connected. Call connect first.")
-        if self._faults:
+        if self._is_scripted:
             self._reachable(now)
         return now
 
@@ -286,7 +286,7 @@ class SimBroker:
 
     def _reachable_from(self, at: datetime, now: datetime) -> datetime | None:
         """Return a time, put off to the end of a disconnection that covers it."""
-        if not self._faults:
+        if not self._is_scripted:
             return at
         fault = self._faults.disconnect(max(at, now))
         return at if fault is None else fault.until
@@ -302,12 +302,11 @@ class SimBroker:
 
     def _keep(self) -> None:
         """Keep what changed; a broker that cannot is disconnected, and its book stays as it was."""
-        change = self._account.change()
-        if change is None:
+        if not self._account.is_changed:
             return
         self._quiet = False
         try:
-            self._book.commit(change)
+            self._book.commit(self._account.change())
         except BaseException:
             self._connected = False
             raise
@@ -369,7 +368,7 @@ class SimBroker:
 
         Only the first such call on a connection runs into it.
         """
-        fault = self._faults.timeout(call, order_id) if self._faults else None
+        fault = self._faults.timeout(call, order_id) if self._is_scripted else None
         if fault is None or (call, order_id) in self._ran_into:
             return False
         self._ran_into.add((call, order_id))

@@ -24,7 +24,7 @@ from qtkit.trading.engine.closing import ClosingDesk
 from qtkit.trading.engine.connection import ConnectionDesk
 from qtkit.trading.engine.core import EngineCore
 from qtkit.trading.engine.decision import StepDesk, state_digest
-from qtkit.trading.engine.history import EngineView
+from qtkit.trading.engine.history import EngineView, last_price
 from qtkit.trading.engine.news_desk import NewsDesk
 from qtkit.trading.engine.order_desk import OrderDesk
 from qtkit.trading.engine.schedule import step_nanos
@@ -213,7 +213,7 @@ class Backtest:
                 step=step,
                 due=time_of(due).astimezone(UTC),
                 prices=tuple(
-                    self._steps.last_price(s) for s in wanted if usable is None or s in usable
+                    last_price(core.history, s) for s in wanted if usable is None or s in usable
                 ),
                 aside=(),
                 intents=len(intents),

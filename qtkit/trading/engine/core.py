@@ -119,6 +119,14 @@ class EngineCore:
         self.files.take(entry, self.state.ledger)
         return entry
 
+    def is_open(self, moment: int) -> bool:
+        """Whether a moment, nanoseconds, is inside a trading segment of today (half-open)."""
+        # a loop, since a generator costs more on the way of each order
+        for start, end in self.segments:  # noqa: SIM110
+            if start <= moment < end:
+                return True
+        return False
+
     def look(self) -> frozenset[str]:
         """Show this moment to the view, and return the symbols that have a usable price."""
         now, limit = self.clock.now(), self.settings.max_price_age_seconds

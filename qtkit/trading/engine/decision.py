@@ -8,14 +8,13 @@ import marshal
 from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from qtkit.core.errors import StrategyError
 from qtkit.model import events as ev
 from qtkit.model.bars import BarBatch, nanos
-from qtkit.model.money import decimal_of
 from qtkit.trading.engine.core import EngineCore
-from qtkit.trading.engine.history import newest, sound_bars, trading_nanos
+from qtkit.trading.engine.history import last_price, sound_bars, trading_nanos
 from qtkit.trading.engine.objection import Objection
 from qtkit.trading.engine.order_desk import OrderDesk
 from qtkit.trading.engine.snapshots import Snapshot, SnapshotDesk
@@ -37,7 +36,7 @@ def state_digest(state: Mapping[str, Any]) -> str:
         If the state is no JSON object of finite numbers.
     """
     try:
-        return _digest_of(marshal.dumps(state, _BY_VALUE))
+        return _digest_of(marshal.dumps(cast("dict[str, Any]", state), _BY_VALUE))
     except ValueError:
         # something in it is no plain JSON: the full way says what
         return _canonical_digest(state)
@@ -46,7 +45,7 @@ def state_digest(state: Mapping[str, Any]) -> str:
 @lru_cache(maxsize=64)
 def _digest_of(marshalled: bytes) -> str:
     """Return the digest of a state; most states are asked for again and again, unchanged."""
-    return _canonical_digest(marshal.loads(marshalled))
+    return _canonical_digest(marshal.loads(marshalled))  # noqa: S302 - `state_digest` made them
 
 
 def _canonical_digest(state: Mapping[str, Any]) -> str:
@@ -79,15 +78,11 @@ class StepDesk:
         core.history.extend(good)
         if kept:
             self._heard = core.clock.now()
-        last = tuple(self.last_price(s) for s in core.strategy_symbols if len(good.get(s, ())))
+        fresh = [s for s in core.strategy_symbols if len(good.get(s, ()))]
+        last = tuple(last_price(core.history, symbol) for symbol in fresh)
         core.record(
             ev.PricesSeen(trading_date=core.state.today, bars=kept, last=last, refused=total - kept)
         )
-
-    def last_price(self, symbol: str) -> ev.LastPrice:
-        """Return a symbol's newest bar as an event carries it."""
-        end, close = newest(self._core.history, symbol)
-        return ev.LastPrice(symbol=symbol, end=end, close=decimal_of(close))
 
     def objection(self, task: ev.PlannedTask) -> Objection | None:
         """Return what keeps a step out now."""
@@ -152,7 +147,7 @@ class StepDesk:
                 task_id=task.task_id,
                 step=step,
                 due=task.due,
-                prices=tuple(self.last_price(s) for s, fresh in seen.items() if fresh),
+                prices=tuple(last_price(core.history, s) for s, fresh in seen.items() if fresh),
                 aside=tuple(s for s, fresh in seen.items() if not fresh),
                 intents=len(intents),
                 state_digest=after,

@@ -11,12 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qtkit.model.bars import BAR_NANOS, BarBatch, Bars, nanos, time_of
+from qtkit.model.events import LastPrice
+from qtkit.model.money import decimal_of
 from qtkit.trading.ledger.ledger import Ledger
 
 __all__ = [
     "EngineView",
     "History",
-    "newest",
+    "last_price",
     "sound_bars",
     "trading_nanos",
     "usable_symbols",
@@ -30,7 +32,7 @@ _NAN = float("nan")
 class _Series:
     """One symbol's bars in arrays that grow; only the first `size` rows are visible."""
 
-    __slots__ = ("columns", "end", "size")
+    __slots__ = ("columns", "end", "newest", "size")
 
     def __init__(self, bars: Bars | None = None) -> None:
         if bars is None:
@@ -40,6 +42,7 @@ class _Series:
             self.end = bars.end
             self.columns = {name: getattr(bars, name) for name in _COLUMNS}
         self.size = 0
+        self.newest: tuple[int, LastPrice] | None = None  # of which size, for `last_price`
 
     def extend(self, bars: Bars) -> None:
         """Append bars that are newer than what is there."""
@@ -218,9 +221,14 @@ def sound_bars(bars: Bars) -> Bars:
     )
 
 
-def newest(history: History, symbol: str) -> tuple[datetime, float]:
-    """Return end and close of a symbol's newest bar."""
-    return time_of(history.last_end(symbol)), history.last_close(symbol)
+def last_price(history: History, symbol: str) -> LastPrice:
+    """Return a symbol's newest bar as an event carries it."""
+    series = history.series[symbol]
+    known = series.newest
+    if known is None or known[0] != series.size:
+        end, close = time_of(history.last_end(symbol)), decimal_of(history.last_close(symbol))
+        known = series.newest = (series.size, LastPrice(symbol=symbol, end=end, close=close))
+    return known[1]
 
 
 def usable_symbols(

@@ -339,7 +339,7 @@ class Engine:
         )
 
     def _inside(self, at: datetime) -> bool:
-        return any(start <= nanos(at) < end for start, end in self.core.segments)
+        return self.core.is_open(nanos(at))
 
     def _build_schedule(self, day: date) -> None:
         core = self.core

@@ -136,11 +136,12 @@ class NewsDesk:
         )  # fmt: skip
 
     def _unbookable(self, fill: BrokerFill) -> str:
+        fees_are_sound = _is_sound(fill.commission) and _is_sound(fill.tax)
+        if fill.price and _is_sound(fill.price) and fees_are_sound:
+            return self._core.state.ledger.unbookable(fill.order_id, fill.symbol, fill.quantity)
         numbers = {"price": fill.price, "commission": fill.commission, "tax": fill.tax}
         odd = [f"{name} {n}" for name, n in numbers.items() if not n.is_finite() or n < 0]
-        if odd or not fill.price:
-            return f"the broker reports {', '.join(odd) or 'a price of 0'}"
-        return self._core.state.ledger.unbookable(fill.order_id, fill.symbol, fill.quantity)
+        return f"the broker reports {', '.join(odd) or 'a price of 0'}"
 
     def _settles(self, fill: BrokerFill) -> date:
         core = self._core
@@ -197,3 +198,7 @@ class NewsDesk:
             core.trouble("state", problem)
             return core.state.strategy_state
         return saved
+
+
+def _is_sound(amount: Decimal) -> bool:
+    return amount.is_finite() and amount >= _ZERO

@@ -13,12 +13,11 @@ from qtkit.model import events as ev
 from qtkit.model.bars import nanos
 from qtkit.model.instruments import Instrument
 from qtkit.model.intents import Intent
-from qtkit.model.money import decimal_of
 from qtkit.model.orders import OrderType
 from qtkit.trading.brokers.protocol import Ack, Order
 from qtkit.trading.engine.connection import ConnectionDesk
 from qtkit.trading.engine.core import EngineCore
-from qtkit.trading.engine.history import newest
+from qtkit.trading.engine.history import last_price
 from qtkit.trading.engine.order_answers import acknowledge, doubt, give_up
 from qtkit.trading.ledger.ledger import Ledger
 from qtkit.trading.risk.judge import Permit, judge
@@ -151,8 +150,7 @@ class OrderDesk:
         core = self._core
         if symbol not in core.history.series or not core.view.price(symbol) > 0:
             return None
-        end, close = newest(core.history, symbol)
-        return ev.LastPrice(symbol=symbol, end=end, close=decimal_of(close))
+        return last_price(core.history, symbol)
 
     def _risk_view(
         self, intent: Intent, instrument: Instrument | None, quote: ev.LastPrice | None
@@ -165,12 +163,11 @@ class OrderDesk:
         band = price_band(instrument, last_close) if instrument and last_close else None
         price = intent.limit_price or (quote.close if quote else last_close)
         worst = self._worst_price(intent, band, price)
-        moment = nanos(now)
         view = RiskView(
             now=now,
             trading_date=today,
             local_time=now.astimezone(core.calendar.zone).time(),
-            segment_is_open=any(start <= moment < end for start, end in core.segments),
+            segment_is_open=core.is_open(nanos(now)),
             instrument=instrument,
             last_price=quote.close if quote else None,
             last_close=last_close,
@@ -244,4 +241,4 @@ def _incoming(ledger: Ledger, symbol: str) -> Decimal:
     if not ledger.has_open_order(symbol):
         return _ZERO
     buys = (o for o in ledger.orders.values() if o.symbol == symbol and o.quantity > 0)
-    return sum((o.quantity - o.filled for o in buys), _ZERO)
+    return sum((o.remaining for o in buys), _ZERO)

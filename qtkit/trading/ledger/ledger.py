@@ -271,7 +271,11 @@ class Ledger:
     def _accepted(self, event: OrderAccepted) -> None:
         order = self._order(event.order_id, event)
         broker = (event.broker_order_id, event.broker_name)
-        self._put(order, moved(order, OrderMove.ACCEPT, broker=broker))
+        after = moved(order, OrderMove.ACCEPT, broker=broker)
+        if order.is_open:
+            self._orders[after.order_id] = after  # what it claims stays as it was
+        else:
+            self._put(order, after)
 
     def _rejected(self, event: OrderRejected) -> None:
         order = self._order(event.order_id, event)
@@ -350,7 +354,7 @@ class Ledger:
         if shares:
             known = position or self._positions.get(after.symbol) or Position(symbol=after.symbol)
             position = reserving(known, shares)
-        if self._reserved_cash + cash < 0:
+        if cash and self._reserved_cash + cash < 0:
             raise InvariantBroken(
                 f"order {after.order_id} released {-cash} of cash and only {self._reserved_cash} "
                 f"was reserved. Its story: {after.story}. Report this with the session folder"

@@ -155,6 +155,18 @@ def executed(order: OrderState, shares: Decimal, broker_order_id: str) -> OrderS
 
 def misfit(order: OrderState, symbol: str, shares: Decimal) -> str:
     """Return why an execution of `shares` (signed) of `symbol` is none of this order's, or ""."""
+    return "" if _fits(order, symbol, shares) else _why_not(order, symbol, shares)
+
+
+def _fits(order: OrderState, symbol: str, shares: Decimal) -> bool:
+    """Whether an execution may be booked: some shares, on its side, and no more than are left."""
+    if order.symbol != symbol or order.status is OrderStatus.REJECTED or not shares.is_finite():
+        return False
+    left = order.quantity - order.filled
+    return _ZERO < shares <= left if order.quantity > _ZERO else left <= shares < _ZERO
+
+
+def _why_not(order: OrderState, symbol: str, shares: Decimal) -> str:
     name = f"order {order.order_id}"
     if order.status is OrderStatus.REJECTED:
         return f"{name} was rejected: {order.reason or 'no reason given'}"
@@ -164,9 +176,7 @@ def misfit(order: OrderState, symbol: str, shares: Decimal) -> str:
         return f"a fill of {shares} shares is none"
     if shares.is_signed() != order.quantity.is_signed():
         return f"{name} is for {order.quantity} shares, the fill for {shares}"
-    if abs(shares) > abs(order.remaining):
-        return f"{name} has {order.remaining} shares left, the fill has {shares}"
-    return ""
+    return f"{name} has {order.remaining} shares left, the fill has {shares}"
 
 
 def _share_of(claim: Decimal, left: Decimal, order: OrderState) -> Decimal:

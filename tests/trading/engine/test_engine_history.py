@@ -11,7 +11,7 @@ import pytest
 
 from qtkit.model.bars import BAR_NANOS, Bars, nanos, time_of
 from qtkit.model.books import Book
-from qtkit.trading.engine.history import EngineView, History, newest, usable_symbols
+from qtkit.trading.engine.history import EngineView, History, last_price, usable_symbols
 from qtkit.trading.ledger.ledger import Ledger
 from tests.trading.engine.engine_bench import BANK, STEEL, at, local
 
@@ -155,8 +155,8 @@ def test_a_frozen_history_shows_nothing_that_comes_later() -> None:
 def test_the_newest_bar_is_the_last_one() -> None:
     history = History((BANK,))
     history.extend({BANK: minutes("09:31", 3)})
-    end, close = newest(history, BANK)
-    assert (local(end), close) == ("09:33:00", 3.0)
+    newest = last_price(history, BANK)
+    assert (local(newest.end), newest.close) == ("09:33:00", Decimal("3.0"))
 
 
 # --- freshness -----------------------------------------------------------------------------------
