@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from qtkit.core.errors import StrategyError
+from qtkit.core.text import error_text
 from qtkit.model import events as ev
 from qtkit.model.bars import BarBatch, nanos
 from qtkit.model.money import decimal_of
@@ -34,9 +35,9 @@ def state_digest(state: Mapping[str, Any]) -> str:
     """
     try:
         text = _CANONICAL.encode(state)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise StrategyError(
-            f"state() must return a JSON object of finite numbers: {error}"
+            f"state() must return a JSON object of finite numbers: {error_text(error)}"
         ) from None
     return hashlib.sha256(text.encode()).hexdigest()
 
