@@ -7,7 +7,7 @@ from typing import Any
 
 from qtkit.core.text import is_writable, shown
 
-__all__ = ["DEEPEST", "MOST_VALUES", "plain_json"]
+__all__ = ["DEEPEST", "MOST_VALUES", "plain_json", "plain_object"]
 
 DEEPEST = 32  # objects and lists within each other
 MOST_VALUES = 100_000  # texts, numbers, objects and lists, all together
@@ -37,6 +37,14 @@ def plain_json(value: object, where: str) -> Any:  # noqa: ANN401 - JSON is any 
     {'base': ['37.30', None]}
     """
     return _Walk().plain(value, where, 0)
+
+
+def plain_object(value: object, where: str) -> dict[str, Any]:
+    """Return a JSON object as it comes back from disk; raises as `plain_json`."""
+    if not isinstance(value, dict):
+        raise ValueError(f"{where} is {shown(value)} ({type(value).__name__}), no object")  # noqa: TRY004
+    found: dict[str, Any] = plain_json(value, where)
+    return found
 
 
 class _Walk:

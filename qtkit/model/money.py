@@ -17,11 +17,11 @@ __all__ = [
 CENT = Decimal("0.01")
 LARGEST_AMOUNT = 10**15  # of money or shares: beyond it arithmetic on 28 digits is no longer exact
 _LARGEST_EXPONENT = 15  # looked at first: arithmetic itself may overflow
-_MOST_PLACES = 12  # behind the point
+_MOST_PLACES = 18  # behind the point
 
 
 def is_amount(number: object) -> bool:
-    """Whether a number can be booked: finite, within `LARGEST_AMOUNT`, at most 12 decimal places.
+    """Whether a number can be booked: finite, within `LARGEST_AMOUNT`, at most 18 decimal places.
 
     Examples
     --------

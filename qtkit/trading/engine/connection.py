@@ -36,7 +36,7 @@ class ConnectionDesk:
         name = core.broker.name
         try:
             core.broker.connect()
-        except BrokerUnavailable as problem:
+        except (BrokerUnavailable, BrokerTimeout) as problem:
             core.log.say("broker_unavailable", broker=name, error=problem)
             self._ask_again = core.clock.now() + _RETRY
             return

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any, NoReturn
 
 from qtkit.core.errors import ConfigError, StrategyError
-from qtkit.core.plain_json import plain_json
+from qtkit.core.plain_json import plain_object
 from qtkit.core.text import error_text, is_writable, shown, writable
 from qtkit.model.intents import Intent
 from qtkit.model.orders import OrderType
@@ -80,14 +80,11 @@ class Guarded:
         with strategy_code("state"):
             state = self._strategy.state()
         try:
-            if not isinstance(state, dict):
-                raise ValueError(f"it is {shown(state)} ({type(state).__name__})")
-            found: JsonObject = plain_json(state, "state()")
+            return plain_object(state, "state()")
         except ValueError as problem:
             raise StrategyError(
                 f"state() must return a JSON object of finite numbers: {problem}"
             ) from None
-        return found
 
     def restore(self, state: JsonObject) -> None:
         """Pass on."""

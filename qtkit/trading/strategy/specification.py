@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
 from qtkit.core.errors import ConfigError
-from qtkit.core.plain_json import plain_json
+from qtkit.core.plain_json import plain_object
 from qtkit.core.text import is_writable, shown
 from qtkit.model.money import LARGEST_AMOUNT, is_amount
 from qtkit.trading.strategy.contract import StrategySpec
@@ -66,11 +66,8 @@ def _odd_symbols(symbols: object) -> Iterator[str]:
 
 
 def _odd_parameters(parameters: object) -> Iterator[str]:
-    if not isinstance(parameters, dict):
-        yield f"parameters must be a JSON object, was {shown(parameters)}"
-        return
     try:
-        plain_json(parameters, "parameters")
+        plain_object(parameters, "parameters")
     except ValueError as problem:
         yield str(problem)
 
