@@ -8,6 +8,8 @@
   * FolderLocked       - somebody else writes here; stop them or wait (exit 2)
   * StrategyError      - mend the strategy; the journal has the line (exit 4)
   * BrokerUnavailable  - wait; the engine retries
+  * BrokerTimeout      - wait; the engine asks what became of it
+    * BrokerError      - mend the broker's adapter; it counts as an answer that never came
   * SessionUnreachable - look at the session's status; start it again if its process is gone
   * InvariantBroken    - a bug in qtkit; report it with the session folder
 
@@ -16,6 +18,7 @@ An expected refusal is an event with a verdict, never an exception.
 
 __all__ = [
     "BeyondCalendar",
+    "BrokerError",
     "BrokerTimeout",
     "BrokerUnavailable",
     "ConfigError",
@@ -71,6 +74,10 @@ class BrokerUnavailable(QtkitError):
 
 class BrokerTimeout(QtkitError):
     """The broker did not answer in time; whether the order arrived is unknown."""
+
+
+class BrokerError(BrokerTimeout):
+    """The broker's adapter answered what no broker may; whether anything happened is unknown."""
 
 
 class SessionUnreachable(QtkitError):

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Union
 
 import msgspec
 
+from qtkit.core.text import error_text
 from qtkit.model.events import (
     ALL_EVENTS,
     CommandReceived,
     Entry,
-    Event,
+    Moment,
     SessionStarted,
     StrategySaved,
 )
@@ -31,48 +31,82 @@ START = "0" * 16  # the link of the first line
 
 class _Line(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     seq: int
-    at: datetime
+    at: Moment
     prev: str
     event: Union[ALL_EVENTS]  # type: ignore[valid-type]  # noqa: UP007 - built from a tuple
 
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(_Line)
-_FREE_JSON = (SessionStarted, StrategySaved, CommandReceived)  # where JSON would say null for a NaN
-_LOOKS_ODD = (b'"NaN"', b'"sNaN"', b'"Infinity"', b'"-Infinity"')
+_FREE_JSON = (SessionStarted, StrategySaved, CommandReceived)  # whose values no type describes
+_DEEPEST = 200  # levels of free JSON: a reader may have less stack left than the writer had
+_MOST = 1_000_000  # values in one event
+_NO_LINE = (TypeError, ValueError, ArithmeticError, RecursionError, AttributeError)
 
 
 def encode(entry: Entry, link: str) -> bytes:
-    """Return the line of an entry, newline included.
+    """Return the line of an entry, newline included: one that reads back as the same entry.
 
     Raises
     ------
     ValueError
-        If the event carries a NaN or an infinity: these are refused before they become history.
+        If the event carries a NaN, an infinity, or anything else that would not come back equal:
+        it is refused before it becomes history.
     """
     event = entry.event
-    line = _encoder.encode(_Line(entry.seq, entry.at, link, event))
-    suspicious = isinstance(event, _FREE_JSON) or any(odd in line for odd in _LOOKS_ODD)
-    if suspicious and not all(map(_is_finite, _numbers_in(event))):
-        raise ValueError(f"not a number in {type(event).__name__}: {event}")
-    return line + b"\n"
+    trouble = _trouble_in(event) if isinstance(event, _FREE_JSON) else ""
+    try:
+        if not trouble:
+            line = _encoder.encode(_Line(entry.seq, entry.at, link, event)) + b"\n"
+            if decode(line) == (entry, link) and b'Infinity"' not in line:
+                return line
+            trouble = _trouble_in(event) or _changed(entry, line)
+            if not trouble:  # a word that looks like an infinity is only a word
+                return line
+    except _NO_LINE as problem:
+        trouble = _trouble_in(event) or error_text(problem)
+    raise ValueError(f"{trouble} in {type(event).__name__}: nothing was written")
 
 
-def _is_finite(number: float | Decimal) -> bool:
-    return number.is_finite() if isinstance(number, Decimal) else math.isfinite(number)
+def _changed(entry: Entry, line: bytes) -> str:
+    """Return the fields of an event that come back as something else."""
+    back, event = decode(line)[0], entry.event
+    if back == entry:
+        return ""
+    names = getattr(event, "__struct_fields__", ())
+    odd = [n for n in names if getattr(event, n) != getattr(back.event, n, None)]
+    return f"a value that reads back as another ({', '.join(odd) or 'its time'})"
 
 
-def _numbers_in(event: Event) -> Iterator[float | Decimal]:
-    """Yield every number in an event, however deep; text that looks like one is none."""
-    waiting = [msgspec.to_builtins(event, builtin_types=(Decimal,))]
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, float | Decimal):
-            yield value
-        elif isinstance(value, dict):
-            waiting += value.values()
-        elif isinstance(value, list | tuple):
-            waiting += value
+def _trouble_in(event: object) -> str:
+    """Return what keeps an event out of a journal at first sight; "" when nothing does."""
+    level, count = [event], 0
+    for _ in range(_DEEPEST):
+        level = [part for value in level for part in _parts(value)]
+        count += len(level)
+        if not all(map(_is_finite, level)):
+            return "not a number"
+        if not level:
+            return ""
+        if count > _MOST:
+            return f"more than {_MOST} values"
+    return f"values nested deeper than {_DEEPEST} levels"
+
+
+def _is_finite(value: object) -> bool:
+    if isinstance(value, Decimal):
+        return value.is_finite()
+    return not isinstance(value, float) or math.isfinite(value)
+
+
+def _parts(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return value.values()
+    if isinstance(value, list | tuple):
+        return value
+    if isinstance(value, msgspec.Struct):
+        return [getattr(value, name) for name in value.__struct_fields__]
+    return ()
 
 
 def decode(line: bytes) -> tuple[Entry, str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -38,6 +38,7 @@ __all__ = [
     "KillSwitchSet",
     "LastPrice",
     "LoopPulsed",
+    "Moment",
     "OrderAccepted",
     "OrderCancelled",
     "OrderDoubted",
@@ -68,6 +69,7 @@ __all__ = [
 ]
 
 JsonObject = dict[str, Any]
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]  # a time without its zone is none
 FORMAT = 1  # of the journal; a reader refuses what is newer
 
 
@@ -165,7 +167,7 @@ class PlannedTask(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     task_id: str  # e.g. "20260304-run_strategy-0935"
     task: str
-    due: datetime
+    due: Moment
     step: int | None = None  # number of the strategy step in its day, from 0
 
 
@@ -181,7 +183,7 @@ class ScheduleBuilt(Event, frozen=True, kw_only=True, gc=False):
 
     digest: str  # sha256 of the whole day's rows, hex, the same however late the start
     tasks: tuple[PlannedTask, ...]
-    caught_up_to: datetime
+    caught_up_to: Moment
 
 
 class TaskQueued(Event, frozen=True, kw_only=True, gc=False):
@@ -189,7 +191,7 @@ class TaskQueued(Event, frozen=True, kw_only=True, gc=False):
 
     task_id: str
     task: str
-    due: datetime
+    due: Moment
     step: int | None = None
 
 
@@ -206,7 +208,7 @@ class TaskFinished(Event, frozen=True, kw_only=True, gc=False):
 
     task_id: str
     task: str
-    started: datetime
+    started: Moment
 
 
 class TaskSkipped(Event, frozen=True, kw_only=True, gc=False):
@@ -214,7 +216,7 @@ class TaskSkipped(Event, frozen=True, kw_only=True, gc=False):
 
     task_id: str
     task: str
-    due: datetime
+    due: Moment
     skip_reason: str
     detail: str
     step: int | None = None
@@ -252,7 +254,7 @@ class LastPrice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """The newest finished bar of a symbol."""
 
     symbol: str
-    end: datetime
+    end: Moment
     close: Decimal
 
 
@@ -282,7 +284,7 @@ class DecisionTaken(Event, frozen=True, kw_only=True, gc=False):
 
     task_id: str
     step: int
-    due: datetime
+    due: Moment
     prices: tuple[LastPrice, ...]  # what the decision saw
     aside: tuple[str, ...]  # symbols without a price of today: they stood aside
     intents: int
@@ -296,8 +298,8 @@ class SnapshotTaken(Event, frozen=True, kw_only=True, gc=False):
 
     task_id: str  # of the preparation
     step: int
-    due: datetime  # of the step it belongs to
-    taken_at: datetime  # when the preparation began: its age counts from here
+    due: Moment  # of the step it belongs to
+    taken_at: Moment  # when the preparation began: its age counts from here
     digest: str  # sha256 of what was prepared, hex
 
 
@@ -366,7 +368,7 @@ class OrderAccepted(Event, frozen=True, kw_only=True, gc=False):
     order_id: str
     broker_order_id: str
     broker_name: str
-    accepted_at: datetime
+    accepted_at: Moment
 
 
 class OrderRejected(Event, frozen=True, kw_only=True, gc=False):
@@ -395,7 +397,7 @@ class OrderFilled(Event, frozen=True, kw_only=True, gc=False):
     price: Decimal  # account currency per share
     commission: Decimal  # account currency, >= 0 is a cost
     tax: Decimal  # account currency, >= 0 is a cost
-    executed_at: datetime
+    executed_at: Moment
     settles: date  # trading date from which bought shares can be sold
     venue: str
     source: str = "poll_fills"
@@ -517,7 +519,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An event with its place in the journal."""
 
     seq: int  # 1, 2, 3, ... without holes: the only ordering authority
-    at: datetime  # UTC, the session's clock
+    at: Moment  # UTC, the session's clock
     event: Any  # one of ALL_EVENTS; the codec decodes it by its `kind`
 
 

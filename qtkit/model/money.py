@@ -5,9 +5,34 @@ from __future__ import annotations
 import math
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal
 
-__all__ = ["CENT", "decimal_of", "round_half_up", "round_to_tick"]
+__all__ = [
+    "CENT",
+    "LARGEST_AMOUNT",
+    "decimal_of",
+    "is_amount",
+    "round_half_up",
+    "round_to_tick",
+]
 
 CENT = Decimal("0.01")
+LARGEST_AMOUNT = 10**15  # of money or shares: beyond it arithmetic on 28 digits is no longer exact
+_LARGEST_EXPONENT = 15  # looked at first: arithmetic itself may overflow
+_MOST_PLACES = 18  # behind the point
+
+
+def is_amount(number: object) -> bool:
+    """Whether a number can be booked: finite, within `LARGEST_AMOUNT`, at most 18 decimal places.
+
+    Examples
+    --------
+    >>> is_amount(Decimal("-12.50")), is_amount(Decimal("1E+999999")), is_amount(Decimal("NaN"))
+    (True, False, False)
+    """
+    if not isinstance(number, Decimal) or not number.is_finite():
+        return False
+    if number.adjusted() > _LARGEST_EXPONENT or abs(number) > LARGEST_AMOUNT:
+        return False
+    return int(number.as_tuple().exponent) >= -_MOST_PLACES
 
 
 def decimal_of(number: float) -> Decimal:

@@ -33,6 +33,8 @@ from qtkit.trading.market_data import MarketData, data_of
 from qtkit.trading.metrics.measures import max_drawdown
 from qtkit.trading.settings import SessionSettings, settings_digest
 from qtkit.trading.strategy.contract import StrategySpec
+from qtkit.trading.strategy.guard import Guarded, made
+from qtkit.trading.strategy.specification import demand_spec
 
 __all__ = ["BacktestResult", "backtest", "keep", "run_backtest"]
 
@@ -123,6 +125,7 @@ def backtest(
     StrategyError
         If the strategy raises.
     """
+    demand_spec(spec)
     chosen = (settings or SessionSettings()).model_copy(update={"mode": "backtest"})
     calendar = exchange_calendar(spec.exchange)
     days = calendar.sessions(start, end) if start <= end else ()
@@ -157,7 +160,7 @@ def run_backtest(
         broker=broker,
         calendar=calendar,
         data=data,
-        strategy=spec.make(),
+        strategy=Guarded(made(spec)),
         log=NullLog(),
         files=NoFiles(),
         kill_file=None,

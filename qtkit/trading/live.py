@@ -49,6 +49,7 @@ from qtkit.trading.market_data import market_of, table_close
 from qtkit.trading.settings import SessionSettings, settings_digest
 from qtkit.trading.strategy.contract import StrategySpec
 from qtkit.trading.strategy.guard import Guarded, made
+from qtkit.trading.strategy.specification import demand_spec
 
 __all__ = ["LivePlan", "LiveRun", "live_session"]
 
@@ -119,6 +120,7 @@ def live_session(plan: LivePlan, root: OutputRoot, account: str | None = None) -
     ConfigError, DataError
         If something asked for is impossible; nothing was started.
     """
+    demand_spec(plan.spec)
     _only_paper(plan.settings)
     logs_can_be_written(plan.settings.logs)
     if account is None:

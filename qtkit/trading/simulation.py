@@ -46,6 +46,7 @@ from qtkit.trading.settings import SessionSettings, settings_digest
 from qtkit.trading.status import write_status
 from qtkit.trading.strategy.contract import Strategy, StrategySpec
 from qtkit.trading.strategy.guard import Guarded, made
+from qtkit.trading.strategy.specification import demand_spec
 
 __all__ = ["SimulatedRun", "SimulationPlan", "simulate_in", "simulate_session"]
 
@@ -193,6 +194,7 @@ class _Planned:
 
 
 def _planned(plan: SimulationPlan, root: OutputRoot) -> _Planned:
+    demand_spec(plan.spec)
     overlay = Path(plan.settings.calendar_overlay) if plan.settings.calendar_overlay else None
     calendar = exchange_calendar(plan.spec.exchange, overlay)
     days = trading_days(calendar, plan.day, plan.days)

@@ -332,7 +332,8 @@ def test_commands_reach_the_engine_and_are_written_down(tmp_path: Path) -> None:
         ("prepare", raising, "prepare raised AttributeError: no such thing"),
         ("decide", raising, "decide raised AttributeError: no such thing"),
         ("decide", lambda *_: [(SYMBOL, 100)], "decide returns Intent values, was"),
-        ("decide", lambda *_: 7, "decide raised TypeError"),
+        ("decide", lambda *_: 7, "decide returned 7"),
+        ("decide", lambda *_: None, "decide returned None"),
     ],
 )
 def test_a_step_that_raises_is_given_up_and_the_session_goes_on(

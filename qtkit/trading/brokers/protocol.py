@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Literal, Protocol
 
 import msgspec
 
+from qtkit.model.events import Moment
 from qtkit.model.orders import OrderType
 
 __all__ = [
@@ -59,7 +60,7 @@ class BrokerFill(msgspec.Struct, frozen=True, kw_only=True, tag="fill", gc=False
     price: Decimal  # account currency per share
     commission: Decimal  # account currency, >= 0
     tax: Decimal  # account currency, >= 0
-    executed_at: datetime  # UTC
+    executed_at: Moment  # UTC
     venue: str
 
 
@@ -68,7 +69,7 @@ class BrokerAccept(msgspec.Struct, frozen=True, kw_only=True, tag="accept", gc=F
 
     order_id: str
     broker_order_id: str
-    at: datetime
+    at: Moment
 
 
 class BrokerOrderEnd(msgspec.Struct, frozen=True, kw_only=True, tag="end", gc=False):
@@ -79,7 +80,7 @@ class BrokerOrderEnd(msgspec.Struct, frozen=True, kw_only=True, tag="end", gc=Fa
     how: Literal["cancelled", "expired", "rejected"]
     reason_code: str = ""
     reason: str = ""
-    at: datetime
+    at: Moment
 
 
 BrokerEvent = BrokerFill | BrokerAccept | BrokerOrderEnd
@@ -109,7 +110,7 @@ class AccountReport(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     cash: Decimal  # account currency
     positions: Mapping[str, Decimal]  # symbol -> shares; flat ones absent
     open_orders: tuple[BrokerOrder, ...]
-    at: datetime | None = None  # the broker's own clock, UTC; None where it does not tell
+    at: Moment | None = None  # the broker's own clock, UTC; None where it does not tell
 
 
 class Broker(Protocol):

@@ -7,12 +7,20 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from qtkit.core.errors import BrokerUnavailable, InvariantBroken
+from qtkit.core.errors import BrokerError, BrokerUnavailable, InvariantBroken
+from qtkit.trading.brokers.answers import (
+    NewsItem,
+    account_of,
+    ack_of,
+    moment_of,
+    name_of,
+    news_of,
+    order_of,
+)
 from qtkit.trading.brokers.protocol import (
     AccountReport,
     Ack,
     Broker,
-    BrokerEvent,
     BrokerOrder,
     Order,
 )
@@ -41,7 +49,8 @@ class AttentiveBroker(Protocol):
 class SafeBroker:
     """A broker that sends exactly what was judged, once, and nothing past a kill file.
 
-    Everything but `submit` goes straight through: asking and cancelling are never kept in.
+    Everything but `submit` goes straight through: asking and cancelling are never kept in. What the
+    broker returns is taken over by its type; what has another raises `BrokerError`.
 
     Parameters
     ----------
@@ -53,7 +62,7 @@ class SafeBroker:
     """
 
     def __init__(self, broker: Broker, kill_file: Path | None = None) -> None:
-        self._broker = broker
+        self._broker, self._name = broker, name_of(broker)
         self._kill_file = kill_file
         self._spent: set[str] = set()
         self._foresight = broker if isinstance(broker, ForesightedBroker) else None
@@ -61,7 +70,7 @@ class SafeBroker:
     @property
     def name(self) -> str:
         """The broker's name."""
-        return self._broker.name
+        return self._name
 
     @property
     def must_be_polled(self) -> bool:
@@ -112,26 +121,27 @@ class SafeBroker:
                 "runbooks/kill-switch.md",
             )
         try:
-            return self._broker.submit(order)
+            return ack_of(self._broker.submit(order), "submit")
         except BrokerUnavailable:
             self._spent.discard(order.order_id)
             raise
 
     def cancel(self, order_id: str) -> Ack:
         """Ask to cancel what is left of an order; no kill switch keeps a cancel in."""
-        return self._broker.cancel(order_id)
+        return ack_of(self._broker.cancel(order_id), "cancel")
 
-    def poll_fills(self) -> Sequence[BrokerEvent]:
-        """Return what happened."""
-        return self._broker.poll_fills()
+    def poll_fills(self) -> Sequence[NewsItem]:
+        """Return what happened; what is no news is told as such, and does not cost the rest."""
+        news = self._broker.poll_fills()
+        return () if news == () else news_of(news)
 
     def find(self, order_id: str) -> BrokerOrder | None:
         """Return the order if it ever arrived."""
-        return self._broker.find(order_id)
+        return order_of(self._broker.find(order_id), order_id)
 
     def account(self) -> AccountReport:
         """Return cash, positions and open orders."""
-        return self._broker.account()
+        return account_of(self._broker.account())
 
     def connect(self) -> None:
         """Open the connection."""
@@ -143,7 +153,13 @@ class SafeBroker:
 
     def next_event_at(self) -> datetime | None:
         """Return when news may come; None if nothing can, or if the broker cannot tell."""
-        return None if self._foresight is None else self._foresight.next_event_at()
+        if self._foresight is None:
+            return None
+        try:
+            return moment_of(self._foresight.next_event_at())
+        except BrokerError:
+            self._foresight = None  # it cannot tell after all: from now on it is polled
+            return None
 
 
 def _demand(order: Order, permit: Permit) -> None:

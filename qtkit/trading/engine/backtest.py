@@ -154,9 +154,10 @@ class Backtest:
             ahead.tick(due)
             try:
                 intents = decide(view, prepare(ahead))
-            except Exception as error:
-                told = f"step at {time_of(due):%Y-%m-%d %H:%M} UTC: {type(error).__name__}: {error}"
-                raise StrategyError(told) from error
+            except StrategyError as error:
+                raise StrategyError(
+                    f"step at {time_of(due):%Y-%m-%d %H:%M} UTC: {error}"
+                ) from error
             if intents:
                 self._place(tuple(intents), due, number + k, usable[k] if usable else None)
                 wake = self._next_news()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from math import isfinite
 from typing import Any
 
 from qtkit.core.errors import ConfigError
+from qtkit.core.text import shown, writable
 from qtkit.model import events as ev
 from qtkit.model.bars import nanos
 from qtkit.model.intents import Intent
@@ -25,6 +27,8 @@ from qtkit.trading.engine.tasks import TaskDesk
 __all__ = ["CommandDesk"]
 
 _Do = Callable[[Command], None]
+_LONGEST_WORD = 10_000  # letters of an argument
+_LARGEST_INT = 2**63
 
 
 class CommandDesk:
@@ -62,7 +66,7 @@ class CommandDesk:
     def take(self, inbox: Inbox) -> None:
         """Carry out what has come; what cannot be carried out is refused, with a reason."""
         for command in inbox.take(self._core.clock.now()):
-            self._carry_out(command)
+            self._carry_out(_plain(command))
 
     def _carry_out(self, command: Command) -> None:
         core = self._core
@@ -70,7 +74,7 @@ class CommandDesk:
             ev.CommandReceived(
                 trading_date=core.state.today,
                 command=command.verb,
-                arguments=_spelt(command.arguments),
+                arguments=command.arguments,
                 by=command.by,
             )
         )
@@ -209,10 +213,26 @@ def _number(arguments: Mapping[str, Any], name: str, default: str | None = None)
     return number
 
 
-def _spelt(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return arguments as a journal takes them: what is no number is told as a word."""
-    odd = {n: str(v) for n, v in arguments.items() if isinstance(v, float) and not isfinite(v)}
-    return {**arguments, **odd}
+def _plain(command: Command) -> Command:
+    """Return a command as a journal takes it: what is no JSON value is told as a word."""
+    arguments = {_word(name): _spelt(value) for name, value in command.arguments.items()}
+    return replace(command, verb=_word(command.verb), by=_word(command.by), arguments=arguments)
+
+
+def _word(value: object) -> str:
+    return writable(value)[:_LONGEST_WORD] if isinstance(value, str) else shown(value)
+
+
+def _spelt(value: object) -> str | float | bool | None:
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return _word(value)
+    if isinstance(value, int) and abs(value) < _LARGEST_INT:
+        return int(value)
+    if isinstance(value, float) and isfinite(value):
+        return float(value)
+    return str(value) if isinstance(value, Decimal | float) else shown(value)
 
 
 def _nothing(_: object) -> None:

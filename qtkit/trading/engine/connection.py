@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from qtkit.core.errors import BrokerTimeout, BrokerUnavailable
+from qtkit.core.text import sentence_of
 from qtkit.model import events as ev
 from qtkit.model.orders import OrderStatus
 from qtkit.trading.engine.core import EngineCore
@@ -35,7 +36,7 @@ class ConnectionDesk:
         name = core.broker.name
         try:
             core.broker.connect()
-        except BrokerUnavailable as problem:
+        except (BrokerUnavailable, BrokerTimeout) as problem:
             core.log.say("broker_unavailable", broker=name, error=problem)
             self._ask_again = core.clock.now() + _RETRY
             return
@@ -52,7 +53,7 @@ class ConnectionDesk:
                 ev.BrokerDisconnected(
                     trading_date=core.state.today,
                     broker_name=core.broker.name,
-                    error=str(problem),
+                    error=sentence_of(problem),
                 )
             )
             core.log.say("broker_disconnected", broker=core.broker.name, error=problem)

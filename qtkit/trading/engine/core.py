@@ -12,6 +12,7 @@ from typing import Protocol
 from qtkit.core.calendars import Calendar
 from qtkit.core.clock import Clock
 from qtkit.core.errors import DataError
+from qtkit.core.text import error_text
 from qtkit.journal import Journal
 from qtkit.model.events import Entry, Event, InternalErrorRaised, JsonObject
 from qtkit.model.instruments import Instrument
@@ -146,6 +147,6 @@ class EngineCore:
 
     def trouble(self, where: str, error: BaseException) -> None:
         """Record that something raised that should not have."""
-        text = f"{type(error).__name__}: {error}"
+        text = error_text(error)
         self.record(InternalErrorRaised(trading_date=self.state.today, where=where, error=text))
         self.log.trouble("internal_error", error, where=where, error=text)

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any, cast
 
 from qtkit.core.errors import StrategyError
+from qtkit.core.text import error_text
 from qtkit.model import events as ev
 from qtkit.model.bars import BarBatch, nanos
 from qtkit.trading.engine.core import EngineCore
@@ -51,9 +52,9 @@ def _digest_of(marshalled: bytes) -> str:
 def _canonical_digest(state: Mapping[str, Any]) -> str:
     try:
         text = _CANONICAL.encode(state)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise StrategyError(
-            f"state() must return a JSON object of finite numbers: {error}"
+            f"state() must return a JSON object of finite numbers: {error_text(error)}"
         ) from None
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -22,6 +22,7 @@ from qtkit.trading.engine.commands import CommandDesk
 from qtkit.trading.engine.connection import ConnectionDesk
 from qtkit.trading.engine.core import EngineCore
 from qtkit.trading.engine.decision import StepDesk
+from qtkit.trading.engine.deliveries import delivered, refilled
 from qtkit.trading.engine.diagnosis import diagnose_pending_orders
 from qtkit.trading.engine.gate import GateDesk
 from qtkit.trading.engine.inbox import Inbox
@@ -417,7 +418,7 @@ class Engine:
 
     def _poll_job(self, _: ev.PlannedTask) -> Job:
         now = self.core.clock.now()
-        return lambda: self._feed.bars_until(now)
+        return lambda: delivered(self._feed.bars_until(now))
 
     def _take_bars(self, result: object) -> None:
         if not isinstance(result, dict):
@@ -439,7 +440,7 @@ class Engine:
 
     def _refill_job(self, task: ev.PlannedTask) -> Job:
         day = self.core.calendar.local_date(task.due)
-        return lambda: self._refill(day)
+        return lambda: refilled(self._refill(day))
 
     def _take_refill(self, result: object) -> None:
         if not isinstance(result, ev.TablesRefilled):

@@ -6,13 +6,20 @@ from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 
-from qtkit.core.errors import BrokerUnavailable, StrategyError
+from qtkit.core.errors import (
+    BrokerError,
+    BrokerTimeout,
+    BrokerUnavailable,
+    DataError,
+    StrategyError,
+)
 from qtkit.model import events as ev
+from qtkit.model.money import is_amount
 from qtkit.model.orders import OrderMove, OrderStatus
+from qtkit.trading.brokers.answers import NewsItem, Unusable
 from qtkit.trading.brokers.protocol import (
     Ack,
     BrokerAccept,
-    BrokerEvent,
     BrokerFill,
     BrokerOrderEnd,
 )
@@ -40,6 +47,7 @@ class NewsDesk:
 
     def __init__(self, core: EngineCore, connection: ConnectionDesk) -> None:
         self._core, self._connection = core, connection
+        self._unusable = set[str]()  # told once: a broker may repeat its news
 
     def take_news(self) -> None:
         """Take what the broker reports, and let the strategy's state move with its fills."""
@@ -48,7 +56,7 @@ class NewsDesk:
             return
         try:
             news = core.broker.poll_fills()
-        except BrokerUnavailable as problem:
+        except (BrokerUnavailable, BrokerTimeout) as problem:
             self._connection.disconnected(problem)
             return
         for item in news:
@@ -56,7 +64,7 @@ class NewsDesk:
         if core.state.fills_since_saved:
             self.move_strategy()
 
-    def _take(self, item: BrokerEvent) -> None:
+    def _take(self, item: NewsItem) -> None:
         ledger, today = self._core.state.ledger, self._core.state.today
         match item:
             case BrokerFill():
@@ -78,6 +86,9 @@ class NewsDesk:
                     )
                 )
                 self._core.log.say("order_cancelled", order_id=item.order_id, reason=item.how)
+            case Unusable() if item.why not in self._unusable:
+                self._unusable.add(item.why)
+                self._core.trouble("poll_fills", BrokerError(item.why))
             case _:
                 pass  # a repeat of what is known: only fills are counted
 
@@ -96,7 +107,9 @@ class NewsDesk:
             )
             return
         why = self._unbookable(fill)
-        if why:
+        settles = None if why else self._settles(fill)
+        if settles is None:
+            why = why or f"its time {fill.executed_at.isoformat()} is beyond the calendar"
             core.record(
                 ev.FillUnmatched(
                     trading_date=state.today,
@@ -125,7 +138,7 @@ class NewsDesk:
                 commission=fill.commission,
                 tax=fill.tax,
                 executed_at=fill.executed_at,
-                settles=self._settles(fill),
+                settles=settles,
                 venue=fill.venue,
                 late=str(order.status) if ended and order is not None else "",
             )
@@ -136,19 +149,24 @@ class NewsDesk:
         )  # fmt: skip
 
     def _unbookable(self, fill: BrokerFill) -> str:
-        fees_are_sound = _is_sound(fill.commission) and _is_sound(fill.tax)
-        if fill.price and _is_sound(fill.price) and fees_are_sound:
-            return self._core.state.ledger.unbookable(fill.order_id, fill.symbol, fill.quantity)
         numbers = {"price": fill.price, "commission": fill.commission, "tax": fill.tax}
         odd = [f"{name} {n}" for name, n in numbers.items() if not n.is_finite() or n < 0]
-        return f"the broker reports {', '.join(odd) or 'a price of 0'}"
+        if odd or not fill.price:
+            return f"the broker reports {', '.join(odd) or 'a price of 0'}"
+        if not all(map(is_amount, (fill.quantity, *numbers.values()))):
+            return f"the broker reports numbers that no book takes: {fill.quantity} at {fill.price}"
+        return self._core.state.ledger.unbookable(fill.order_id, fill.symbol, fill.quantity)
 
-    def _settles(self, fill: BrokerFill) -> date:
+    def _settles(self, fill: BrokerFill) -> date | None:
+        """Return the date from which shares can be sold; None when the calendar cannot tell."""
         core = self._core
-        day = core.calendar.local_date(fill.executed_at)
         instrument = core.instrument_today(fill.symbol)
-        wait = instrument.settle_days if instrument else 0
-        return core.calendar.session_after(day, wait) if wait and fill.quantity > 0 else day
+        wait = instrument.settle_days if instrument and fill.quantity > 0 else 0
+        try:
+            day = core.calendar.local_date(fill.executed_at)
+            return core.calendar.session_after(day, wait) if wait else day
+        except (DataError, OverflowError):
+            return None
 
     def move_strategy(self) -> None:
         """Hand the strategy its fills that are not in its saved state, and save what it makes.
@@ -198,7 +216,3 @@ class NewsDesk:
             core.trouble("state", problem)
             return core.state.strategy_state
         return saved
-
-
-def _is_sound(amount: Decimal) -> bool:
-    return amount.is_finite() and amount >= _ZERO

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from qtkit.core.text import sentence_of
 from qtkit.model import events as ev
 from qtkit.trading.brokers.protocol import Ack, BrokerOrder
 from qtkit.trading.engine.core import EngineCore
@@ -39,7 +40,9 @@ def reject(core: EngineCore, order_id: str, code: str, reason: str) -> None:
 def doubt(core: EngineCore, order_id: str, problem: Exception) -> None:
     """Record that nobody knows whether the broker has an order."""
     core.record(
-        ev.OrderDoubted(trading_date=core.state.today, order_id=order_id, reason=str(problem))
+        ev.OrderDoubted(
+            trading_date=core.state.today, order_id=order_id, reason=sentence_of(problem)
+        )
     )
     core.log.say("order_doubted", order_id=order_id, reason=problem)
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from qtkit.core.errors import InvariantBroken, StrategyError
+from qtkit.core.plain_json import plain_json
+from qtkit.core.text import error_text
 from qtkit.model import events as ev
 from qtkit.trading.engine.core import EngineCore
 from qtkit.trading.engine.history import EngineView, History
@@ -34,8 +36,7 @@ class _Taken:
     task: ev.PlannedTask
     due: datetime  # of the step
     taken_at: datetime
-    prepared: object
-    text: str  # the same as JSON
+    text: str  # what was prepared, as JSON
 
 
 def prepared_json(prepared: object) -> str:
@@ -47,10 +48,12 @@ def prepared_json(prepared: object) -> str:
         If it is no JSON value of finite numbers.
     """
     try:
-        return json.dumps(prepared, sort_keys=True, allow_nan=False, separators=(",", ":"))
-    except (TypeError, ValueError) as error:
+        plain = plain_json(prepared, "prepare()")
+        return json.dumps(plain, sort_keys=True, allow_nan=False, separators=(",", ":"))
+    except (TypeError, ValueError, RecursionError) as error:
         raise StrategyError(
-            f"prepare() must return JSON of finite numbers where steps are prepared ahead: {error}"
+            "prepare() must return JSON of finite numbers where steps are prepared ahead: "
+            f"{error_text(error)}"
         ) from None
 
 
@@ -87,9 +90,8 @@ class SnapshotDesk:
     def _prepare(
         self, task: ev.PlannedTask, due: datetime, taken_at: datetime, view: EngineView
     ) -> _Taken:
-        prepared = self._core.strategy.prepare(view)
-        text = prepared_json(prepared)
-        return _Taken(task=task, due=due, taken_at=taken_at, prepared=prepared, text=text)
+        text = prepared_json(self._core.strategy.prepare(view))
+        return _Taken(task=task, due=due, taken_at=taken_at, text=text)
 
     def _due(self, task: ev.PlannedTask) -> datetime:
         """Return when the step that a preparation is for is due."""
@@ -108,6 +110,8 @@ class SnapshotDesk:
         if not isinstance(result, _Taken):
             raise InvariantBroken(f"a preparation brings a snapshot, was {type(result).__name__}")
         core, task = self._core, result.task
+        # read back, so that a step decides on the same whether the power went or not
+        prepared = json.loads(result.text)
         digest = hashlib.sha256(result.text.encode()).hexdigest()
         step = -1 if task.step is None else task.step
         core.files.write_snapshot(
@@ -118,7 +122,7 @@ class SnapshotDesk:
                 "task_id": task.task_id,
                 "taken_at": result.taken_at.isoformat(),
                 "digest": digest,
-                "prepared": json.loads(result.text),
+                "prepared": prepared,
             },
         )
         core.record(
@@ -132,7 +136,7 @@ class SnapshotDesk:
             )
         )
         core.log.say("snapshot_taken", step=step, task_id=task.task_id, digest=digest[:12])
-        self._kept[core.state.today, step] = Snapshot(prepared=result.prepared, digest=digest)
+        self._kept[core.state.today, step] = Snapshot(prepared=prepared, digest=digest)
 
     def of(self, task: ev.PlannedTask) -> Snapshot | Objection:
         """Return a step's own snapshot, or why it has none that counts."""

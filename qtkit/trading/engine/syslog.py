@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from loguru import logger
 
 from qtkit.core.clock import Clock
+from qtkit.core.text import writable
 from qtkit.trading.engine.rotation import NEVER, RotatingFile, Rotation
 
 __all__ = ["LINE_LEVEL", "NullLog", "SessionLog", "format_fields"]
@@ -87,7 +88,7 @@ class SessionLog:
 
     def _write(self, word: str, text: str) -> None:
         at = self._clock.now().astimezone(self._zone).isoformat(timespec="microseconds")
-        self._bound.bind(at=at, word=word).log(LINE_LEVEL, "{}", text)
+        self._bound.bind(at=at, word=word).log(LINE_LEVEL, "{}", writable(text))
 
     def say(self, verb: str, /, **fields: object) -> None:
         """Write one line."""

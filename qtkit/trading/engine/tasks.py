@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from qtkit.core.errors import InvariantBroken, QtkitError
+from qtkit.core.text import error_text
 from qtkit.model import events as ev
 from qtkit.trading.engine.core import EngineCore
 from qtkit.trading.engine.objection import Objection
@@ -304,7 +305,7 @@ class TaskDesk:
         core, task, attempt = self._core, running.task, running.attempt
         self._busy_until[task.task] = core.clock.now()
         dead = attempt > core.settings.retries.get(task.task, 0)
-        text = f"{type(error).__name__}: {error}"
+        text = error_text(error)
         if task.task == "acquire_live_price":
             core.record(ev.FeedFailed(trading_date=core.state.today, error=text))
         core.record(

@@ -11,6 +11,7 @@ from threading import Event
 from typing import Protocol
 
 from qtkit.core.clock import Clock
+from qtkit.core.text import error_text
 
 __all__ = ["Answer", "Job", "SimulatedWorkers", "ThreadWorkers", "Workers"]
 
@@ -48,6 +49,8 @@ def _answer_of(key: str, job: Job) -> Answer:
         return Answer(key=key, result=job())
     except Exception as error:  # noqa: BLE001 - a worker's error belongs to the task it works for
         return Answer(key=key, error=error)
+    except SystemExit as error:  # of a feed's code: it must not take the answer with it
+        return Answer(key=key, error=RuntimeError(f"the job called {error_text(error)}"))
 
 
 class SimulatedWorkers:

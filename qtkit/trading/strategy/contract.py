@@ -67,7 +67,11 @@ class View(Protocol):
 
 
 class Strategy(Protocol):
-    """From what is seen to what is wanted. It returns intents and cannot reach a broker."""
+    """From what is seen to what is wanted. It returns intents and cannot reach a broker.
+
+    One that also has ``validate() -> Iterable[str]`` is asked before a session starts, and by the
+    gate: each text is one problem with its parameters, and with any nothing is started.
+    """
 
     def prepare(self, view: View) -> Prepared:
         """Do the heavy work ahead of time, without a price of "now".
@@ -82,7 +86,11 @@ class Strategy(Protocol):
         """Move the strategy's own state: it moves with fills, not with wishes."""
 
     def state(self) -> JsonObject:
-        """Return the state as a small JSON object."""
+        """Return the state as a small JSON object.
+
+        Texts, finite numbers, true, false, nothing, and lists and objects of these, keys being
+        texts: at most 32 levels and 100,000 values. Anything else is refused with its place.
+        """
 
     def restore(self, state: JsonObject) -> None:
         """Take a state that `state` returned; ``{}`` is a new strategy."""
@@ -102,3 +110,7 @@ class StrategySpec:
     currency: str = "CNY"  # of the account; other instruments are refused
     parameters: JsonObject = field(default_factory=dict)  # for the record
     order_sizes: Mapping[str, Decimal] = field(default_factory=dict)  # usual shares of an order
+
+    def __post_init__(self) -> None:
+        if isinstance(self.symbols, list):
+            object.__setattr__(self, "symbols", tuple(self.symbols))

@@ -1,12 +1,17 @@
-"""A strategy at arm's length: whatever its code raises comes out as one kind of error."""
+"""A strategy at arm's length: what its code raises, or returns wrongly, is one kind of error."""
 
 from __future__ import annotations
 
+import dis
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
+from itertools import islice
+from typing import Any, NoReturn
 
-from qtkit.core.errors import StrategyError
+from qtkit.core.errors import ConfigError, StrategyError
+from qtkit.core.plain_json import plain_object
+from qtkit.core.text import error_text, is_writable, shown, writable
 from qtkit.model.intents import Intent
 from qtkit.model.orders import OrderType
 from qtkit.trading.strategy.contract import (
@@ -17,15 +22,23 @@ from qtkit.trading.strategy.contract import (
     StrategySpec,
     View,
 )
+from qtkit.trading.strategy.specification import demand_spec
 
-__all__ = ["Guarded", "made"]
+__all__ = ["MOST_INTENTS", "Guarded", "made", "problems_of", "strategy_code"]
 
+MOST_INTENTS = 10_000  # of one step
+_METHODS = ("prepare", "decide", "on_fill", "state", "restore")
+_MOST_PROBLEMS = 100
+_LONGEST_PROBLEM = 500  # letters
 _KINDS: dict[str, type | tuple[type, ...]] = {
     "symbol": str,
     "quantity": Decimal,
+    "because": str,
     "order_type": OrderType,
     "limit_price": (Decimal, type(None)),
+    "tag": str,
 }
+_RAISE = dis.opmap["RAISE_VARARGS"]
 
 
 class Guarded:
@@ -42,63 +55,157 @@ class Guarded:
 
     def prepare(self, view: View) -> Prepared:
         """Pass on."""
-        with _named("prepare"):
+        try:
             return self._strategy.prepare(view)
+        except BaseException as error:  # noqa: BLE001 - a strategy may raise whatever there is
+            _fail("prepare", error)
 
     def decide(self, view: View, prepared: Prepared) -> Iterable[Intent]:
         """Pass on, and refuse what is no intent."""
-        with _named("decide"):
-            intents = tuple(self._strategy.decide(view, prepared))
+        try:
+            intents = _listed(self._strategy.decide(view, prepared))
+        except BaseException as error:  # noqa: BLE001 - a strategy may raise whatever there is
+            _fail("decide", error)
         for intent in intents:
             _demand(intent)
         return intents
 
     def on_fill(self, fill: Fill, view: View) -> None:
         """Pass on."""
-        with _named("on_fill"):
+        with strategy_code("on_fill"):
             self._strategy.on_fill(fill, view)
 
     def state(self) -> JsonObject:
-        """Pass on."""
-        with _named("state"):
-            return self._strategy.state()
+        """Return the state as it will come back from the journal: a JSON object."""
+        with strategy_code("state"):
+            state = self._strategy.state()
+        try:
+            return plain_object(state, "state()")
+        except ValueError as problem:
+            raise StrategyError(
+                f"state() must return a JSON object of finite numbers: {problem}"
+            ) from None
 
     def restore(self, state: JsonObject) -> None:
         """Pass on."""
-        with _named("restore"):
+        with strategy_code("restore"):
             self._strategy.restore(state)
+
+    def validate(self) -> tuple[str, ...]:
+        """Return what the strategy itself finds wrong with its parameters, if it can tell."""
+        return problems_of(self._strategy)
 
 
 def made(spec: StrategySpec) -> Strategy:
-    """Return a new strategy.
+    """Return a new strategy that finds nothing wrong with itself.
 
     Raises
     ------
     StrategyError
-        If making it raised.
+        If making it raised, or what came is no strategy.
+    ConfigError
+        If the strategy says that its parameters are wrong; all of it is named.
     """
-    with _named("make"):
-        return spec.make()
+    demand_spec(spec)
+    with strategy_code("make"):
+        strategy = spec.make()
+        missing = [name for name in _METHODS if not callable(getattr(strategy, name, None))]
+    if missing:
+        raise StrategyError(
+            f"make returned {shown(strategy)}, which has no {', '.join(missing)}; "
+            f"a strategy has {', '.join(_METHODS)}"
+        )
+    problems = problems_of(strategy)
+    if problems:
+        raise ConfigError(
+            f"strategy {spec.name}: {'; '.join(problems)}. Nothing was started; correct its "
+            "parameters"
+        )
+    return strategy
+
+
+def problems_of(strategy: object) -> tuple[str, ...]:
+    """Return what a strategy's own `validate()` finds wrong; nothing where it has none.
+
+    Raises
+    ------
+    StrategyError
+        If it raised, or returned anything but texts.
+    """
+    with strategy_code("validate"):
+        validate = getattr(strategy, "validate", None)
+        answer = () if validate is None else validate()
+        listed = isinstance(answer, Iterable) and not isinstance(answer, str | bytes)
+        problems = tuple(islice(answer, _MOST_PROBLEMS)) if listed else (answer,)
+    odd = [p for p in problems if not isinstance(p, str) or not p.strip()]
+    if odd or not listed:
+        raise StrategyError(
+            f"validate() returned {shown(odd[0] if odd else answer)}; expected sentences, one for "
+            "each problem, and an empty list for none"
+        )
+    return tuple(writable(problem)[:_LONGEST_PROBLEM] for problem in problems)
+
+
+def _listed(answer: object) -> tuple[Any, ...]:
+    """Return what `decide` returned, all of it at once."""
+    if not isinstance(answer, Iterable):
+        raise StrategyError(
+            f"decide returned {shown(answer)}; expected Intent values, and an empty list for none"
+        )
+    found = tuple(islice(answer, MOST_INTENTS + 1))
+    if len(found) > MOST_INTENTS:
+        raise StrategyError(f"decide returned more than {MOST_INTENTS} intents for one step")
+    return found
 
 
 def _demand(intent: object) -> None:
     """Refuse what is no intent, and an intent whose numbers are no decimals."""
     if not isinstance(intent, Intent):
-        raise StrategyError(f"decide returns Intent values, was {intent!r}")
+        raise StrategyError(f"decide returns Intent values, was {shown(intent)}")
     for name, kind in _KINDS.items():
         found = getattr(intent, name)
         if not isinstance(found, kind):
             raise StrategyError(
-                f"decide returned an intent whose {name} is {found!r} ({type(found).__name__}); "
-                "symbols are text, quantities and prices are Decimal"
+                f"decide returned an intent whose {name} is {shown(found)} "
+                f"({type(found).__name__}); "
+                "symbols and notes are text, quantities and prices are Decimal"
+            )
+        if isinstance(found, Decimal) and not found.is_finite():
+            raise StrategyError(
+                f"decide returned an intent whose {name} is {found}; expected a finite number"
+            )
+        if isinstance(found, str) and not is_writable(found):
+            raise StrategyError(
+                f"decide returned an intent whose {name} is {shown(found)}; expected text that can "
+                "be written"
             )
 
 
 @contextmanager
-def _named(what: str) -> Iterator[None]:
+def strategy_code(what: str) -> Iterator[None]:
+    """Turn whatever a strategy's own code raises into `StrategyError`, an exit too.
+
+    A Ctrl-C of the operator stays one.
+    """
     try:
         yield
-    except StrategyError:
-        raise
-    except Exception as error:
-        raise StrategyError(f"{what} raised {type(error).__name__}: {error}") from error
+    except BaseException as error:  # noqa: BLE001 - a strategy may raise whatever there is
+        _fail(what, error)
+
+
+def _fail(what: str, error: BaseException) -> NoReturn:
+    if isinstance(error, StrategyError) or _is_ctrl_c(error):
+        raise error
+    raise StrategyError(f"{what} raised {error_text(error)}") from error
+
+
+def _is_ctrl_c(error: BaseException) -> bool:
+    """Whether an operator interrupted; the interpreter raises that between two instructions."""
+    if not isinstance(error, KeyboardInterrupt):
+        return False
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    if last is None:
+        return True
+    return last.tb_frame.f_code.co_code[last.tb_lasti] != _RAISE

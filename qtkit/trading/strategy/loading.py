@@ -7,8 +7,10 @@ import importlib.util
 import sys
 from pathlib import Path
 
-from qtkit.core.errors import ConfigError, StrategyError
+from qtkit.core.errors import ConfigError
 from qtkit.trading.strategy.contract import StrategySpec
+from qtkit.trading.strategy.guard import strategy_code
+from qtkit.trading.strategy.specification import demand_spec
 
 __all__ = ["load_spec", "source_digest"]
 
@@ -19,9 +21,9 @@ def load_spec(path: Path) -> StrategySpec:
     Raises
     ------
     ConfigError
-        If there is no such file, or it has no ``SPEC`` of the right type.
+        If there is no such file, or it has no ``SPEC`` that can be traded.
     StrategyError
-        If the file raises when it is imported.
+        If the file raises, or exits, when it is imported.
     """
     if not path.is_file():
         raise ConfigError(f"there is no strategy file {path}; give the path of a Python file")
@@ -31,16 +33,15 @@ def load_spec(path: Path) -> StrategySpec:
         raise ConfigError(f"{path} is no Python file; give the path of a Python file")
     module = importlib.util.module_from_spec(found)
     sys.modules[name] = module
-    try:
+    with strategy_code(str(path)):
         found.loader.exec_module(module)
-    except Exception as error:
-        raise StrategyError(f"{path} raised {type(error).__name__}: {error}") from error
     spec = getattr(module, "SPEC", None)
     if not isinstance(spec, StrategySpec):
         raise ConfigError(
             f"{path} has no SPEC = StrategySpec(...) (found {type(spec).__name__}); "
             "see examples/live_grid_multi.py"
         )
+    demand_spec(spec)
     return spec
 
 

@@ -1,0 +1,72 @@
+"""Text about things that may be hostile: it never raises, can always be written, and is short."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+__all__ = ["error_text", "is_writable", "sentence_of", "shown", "writable"]
+
+_LONGEST = 200  # letters of a value that a sentence shows
+_LONGEST_ERROR = 2_000  # letters of an error
+
+
+def is_writable(text: str) -> bool:
+    r"""Whether a text can be written as UTF-8: it has no half of a surrogate pair.
+
+    Examples
+    --------
+    >>> is_writable("格力"), is_writable("\ud800")
+    (True, False)
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def writable(text: str) -> str:
+    r"""Return a text as it can be written: what UTF-8 does not know stands there escaped.
+
+    Examples
+    --------
+    >>> print(writable("half \ud800"))
+    half \ud800
+    """
+    return text.encode(errors="backslashreplace").decode()
+
+
+def shown(value: object, longest: int = _LONGEST) -> str:
+    """Return how a value prints, cut to a length; one that cannot be printed is named by its type.
+
+    Examples
+    --------
+    >>> shown([1, 2]), shown("x" * 50, 10)
+    ('[1, 2]', "'xxxxxxx...")
+    """
+    name = type(value).__name__
+    try:
+        text = writable(repr(value))
+    except Exception:  # noqa: BLE001 - a foreign __repr__ may raise anything
+        return f"<a {name} that cannot be shown>"
+    return text if len(text) <= longest else f"{text[: longest - 2]}..."
+
+
+def sentence_of(error: BaseException) -> str:
+    """Return what an error says, cut to a length; "" where that cannot be found out."""
+    text = ""
+    with suppress(Exception):
+        text = writable(str(error))
+    return text if len(text) <= _LONGEST_ERROR else f"{text[:_LONGEST_ERROR]}..."
+
+
+def error_text(error: BaseException) -> str:
+    """Return kind and sentence of an error; one whose sentence cannot be made has its kind alone.
+
+    Examples
+    --------
+    >>> error_text(ValueError("too few"))
+    'ValueError: too few'
+    """
+    name, text = type(error).__name__, sentence_of(error)
+    return f"{name}: {text}"

@@ -1,0 +1,66 @@
+"""What a feed and a refill hand over, looked at in the worker, before the engine takes it in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import msgspec
+import numpy as np
+
+from qtkit.core.errors import DataError
+from qtkit.core.text import sentence_of, shown
+from qtkit.model.bars import BarBatch, Bars
+from qtkit.model.events import TablesRefilled
+
+__all__ = ["delivered", "refilled"]
+
+_PRICES = ("open", "high", "low", "close", "volume")
+
+
+def delivered(answer: object) -> BarBatch:
+    """Return what a feed's `bars_until` returned, if it is bars by symbol.
+
+    Raises
+    ------
+    DataError
+        If it is not; everything that is wrong is named, and nothing of it is taken in.
+    """
+    if not isinstance(answer, Mapping):
+        raise DataError(
+            f"the feed's bars_until returned {shown(answer)}; expected symbol -> Bars, an empty "
+            "dict for no news"
+        )
+    wrong = [mistake for symbol, bars in answer.items() for mistake in _mistakes(symbol, bars)]
+    if wrong:
+        raise DataError(f"the feed's bars_until returned no bars: {'; '.join(wrong[:10])}")
+    return dict(answer)
+
+
+def _mistakes(symbol: object, bars: object) -> Iterator[str]:
+    if not isinstance(symbol, str) or not isinstance(bars, Bars):
+        yield f"{shown(symbol)}: {shown(bars)} instead of Bars"
+        return
+    if bars.symbol != symbol:
+        yield f"{symbol} holds bars of {shown(bars.symbol)}"
+    odd = [name for name in ("end", *_PRICES) if not _is_column(getattr(bars, name), name)]
+    if odd:
+        yield f"{symbol}: {', '.join(odd)} must be arrays (N,) of float64, end of int64"
+    elif len({getattr(bars, name).size for name in ("end", *_PRICES)}) > 1:
+        yield f"{symbol}: its columns differ in length"
+    elif not np.all(bars.end[1:] > bars.end[:-1]):
+        yield f"{symbol}: its bars are not in order of time, each once"
+
+
+def _is_column(column: object, name: str) -> bool:
+    kind = np.int64 if name == "end" else np.float64
+    return isinstance(column, np.ndarray) and column.ndim == 1 and column.dtype == kind
+
+
+def refilled(answer: object) -> TablesRefilled:
+    """Return what a refill returned; raises `DataError` if it cannot be written down."""
+    if not isinstance(answer, TablesRefilled):
+        raise DataError(f"the refill returned {shown(answer)}; expected TablesRefilled")
+    try:
+        return msgspec.json.decode(msgspec.json.encode(answer), type=TablesRefilled)
+    except (TypeError, ValueError, RecursionError, msgspec.MsgspecError) as problem:
+        raise DataError(f"the refill returned {shown(answer)}: {sentence_of(problem)}") from None
