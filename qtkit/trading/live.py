@@ -318,14 +318,16 @@ class _Wiring:
         return SyntheticSource(markets, self._calendar, self._plan.settings.seed)
 
     def _broker(self, market: GrowingMarket) -> SimBroker:
+        book = SqliteBook(self._place.broker_book)
         broker = SimBroker(
-            book=SqliteBook(self._place.broker_book),
+            book=book,
             market=replace(sim_market(market, self._calendar), revealed=market.revealed),
             clock=self._clock,
             settings=self._plan.settings.simulator(),
         )
         if not broker.has_account:
             broker.open_account(self._heritage.opening.cash)
+        book.retries = True  # from now on the engine tries again
         return broker
 
 
