@@ -19,6 +19,7 @@ from qtkit.model.intents import Intent
 from qtkit.sessions.simulated import prepare_account, simulate
 from qtkit.trading.live import live_session
 from qtkit.trading.strategy.contract import Fill, JsonObject, Prepared, StrategySpec, View
+from tests.market.bar_makers import utc
 from tests.sessions.test_live_engine import (
     account_of,
     lived,
@@ -26,7 +27,6 @@ from tests.sessions.test_live_engine import (
     plan,
     root_of,
     turn_until,
-    utc,
     wired,
 )
 
