@@ -73,6 +73,15 @@ def _filled(event: ev.OrderFilled) -> str:
     )
 
 
+def _repeated(event: ev.FillRepeated) -> str:
+    if event.count == 1:
+        return f"fill {event.fill_id} came again; nothing was booked"
+    return (
+        f"{event.count} fills came again, {event.fill_id} to {event.last_fill_id}; "
+        "nothing was booked"
+    )
+
+
 def _unmatched(event: ev.FillUnmatched) -> str:
     what = f"{number_text(event.quantity)} {event.symbol} at {number_text(event.price, 2)}"
     return f"fill {event.fill_id} of {what} is not booked: {event.reason}"
@@ -137,7 +146,7 @@ _SENTENCES: dict[type, Callable[[Any], str]] = {
     ev.OrderDoubted: lambda e: f"order {e.order_id} is in doubt: {e.reason}",
     ev.OrderLost: lambda e: f"order {e.order_id} never reached the broker: {e.reason}",
     ev.OrderFilled: _filled,
-    ev.FillRepeated: lambda e: f"fill {e.fill_id} came again; nothing was booked",
+    ev.FillRepeated: _repeated,
     ev.FillUnmatched: _unmatched,
     ev.OrderCancelled: _cancelled,
     ev.CancelRequested: lambda e: f"{e.by} asked the broker to cancel order {e.order_id}",

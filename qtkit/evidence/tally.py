@@ -359,10 +359,11 @@ def _adjusted(tally: Tally, _: Entry, event: ev.PositionAdjusted) -> None:
 
 
 def _repeated(tally: Tally, entry: Entry, event: ev.FillRepeated) -> None:
-    tally.repeated += 1
-    if event.fill_id not in tally.fills:
-        sentence = f"fill {event.fill_id} is called a repeat and was never booked"
-        tally.fill_findings.append(Finding(entry.seq, sentence))
+    tally.repeated += event.count
+    for fill_id in (event.fill_id, event.last_fill_id):
+        if fill_id and fill_id not in tally.fills:
+            sentence = f"fill {fill_id} is called a repeat and was never booked"
+            tally.fill_findings.append(Finding(entry.seq, sentence))
 
 
 def _read(what: str, book: str) -> Callable[[Tally, Entry, Any], None]:

@@ -405,10 +405,12 @@ class OrderFilled(Event, frozen=True, kw_only=True, gc=False):
 
 
 class FillRepeated(Event, frozen=True, kw_only=True, gc=False):
-    """The broker reported a fill again; nothing was booked."""
+    """The broker reported a fill again, or several at once; nothing was booked."""
 
     order_id: str
     fill_id: str
+    count: int = 1  # fills that were booked before and came again in one answer
+    last_fill_id: str = ""  # the last of them, where there are several
 
 
 class FillUnmatched(Event, frozen=True, kw_only=True, gc=False):

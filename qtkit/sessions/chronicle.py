@@ -170,7 +170,8 @@ class Chronicle:
         """Take one line into account."""
         event = entry.event
         self.last = entry
-        self.counts[type(event).__struct_config__.tag] += 1
+        times = event.count if isinstance(event, ev.FillRepeated) else 1
+        self.counts[type(event).__struct_config__.tag] += times
         if isinstance(event, ev.OrderFilled | ev.PositionAdjusted):
             self._book(entry)
             return

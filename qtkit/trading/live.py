@@ -15,7 +15,7 @@ from qtkit.core.clock import Clock, ScaledClock, SystemClock
 from qtkit.core.errors import ConfigError
 from qtkit.core.folders import AccountFolder, OutputRoot, SessionFolder, session_id_of
 from qtkit.core.locks import NamedLock
-from qtkit.journal import FileJournal, read_journal
+from qtkit.journal import FileJournal
 from qtkit.market.feeds.csv_tail import CsvTail
 from qtkit.market.feeds.export import write_feed
 from qtkit.market.feeds.http_bars import HttpBars, Patience
@@ -27,13 +27,13 @@ from qtkit.market.feeds.settings import FeedSettings
 from qtkit.market.growing import GrowingMarket, ListenedFeed
 from qtkit.market.instruments import InstrumentTable
 from qtkit.market.tables.timestamps import zone_named
-from qtkit.model.events import SessionStarted
 from qtkit.trading.accounts import Inheritance, inherit, note_session
 from qtkit.trading.assemble import (
     engine_core,
     fresh_account,
     opening_event,
     refill_of,
+    same_as_begun,
     settles_within,
     sim_market,
 )
@@ -129,25 +129,13 @@ def live_session(plan: LivePlan, root: OutputRoot, account: str | None = None) -
     lock = _taken(place)
     try:
         heritage = inherit(place)
-        _same_strategy(plan, heritage)
+        if heritage.unfinished is not None:
+            same_as_begun(heritage.unfinished, plan.spec, plan.settings)
         clock = _clock(plan, place, heritage)
         return _Wiring(plan, root, place, lock, clock, heritage).run(heritage.unfinished)
     except BaseException:
         lock.release()
         raise
-
-
-def _same_strategy(plan: LivePlan, heritage: Inheritance) -> None:
-    """Make sure that a session which is to be resumed ran this strategy."""
-    if heritage.unfinished is None:
-        return
-    began = next(read_journal(heritage.unfinished.journal)).event
-    if isinstance(began, SessionStarted) and began.strategy != plan.spec.name:
-        raise ConfigError(
-            f"session {heritage.unfinished.session_id} of the account has not ended and runs "
-            f"{began.strategy!r}, not {plan.spec.name!r}; resume it with its own strategy and "
-            "stop it, or use another account"
-        )
 
 
 def _begun(plan: LivePlan, root: OutputRoot) -> LiveRun:
@@ -320,14 +308,16 @@ class _Wiring:
         return SyntheticSource(markets, self._calendar, self._plan.settings.seed)
 
     def _broker(self, market: GrowingMarket) -> SimBroker:
+        book = SqliteBook(self._place.broker_book)
         broker = SimBroker(
-            book=SqliteBook(self._place.broker_book),
+            book=book,
             market=replace(sim_market(market, self._calendar), revealed=market.revealed),
             clock=self._clock,
             settings=self._plan.settings.simulator(),
         )
         if not broker.has_account:
             broker.open_account(self._heritage.opening.cash)
+        book.retries = True  # from now on the engine tries again
         return broker
 
 

@@ -185,10 +185,14 @@ class SessionSettings(BaseModel):
             seed=self.seed,
         )
 
+    def as_json(self) -> dict[str, Any]:
+        """Return what is said in the journal."""
+        return self.model_dump(mode="json", exclude={"logs", "feed"})
+
     def for_journal(self, spec: StrategySpec) -> dict[str, Any]:
         """Return all of it as JSON, with what the strategy brings along."""
         return {
-            **self.model_dump(mode="json", exclude={"logs", "feed"}),
+            **self.as_json(),
             "step_minutes": self.step_minutes or spec.step_minutes,
             "strategy_parameters": plain_json(spec.parameters, "SPEC.parameters"),
             "opening_cash": str(spec.opening_cash),

@@ -25,6 +25,7 @@ from qtkit.trading.assemble import (
     fresh_account,
     opening_event,
     refill_of,
+    same_as_begun,
     settles_within,
     sim_market,
     trading_days,
@@ -155,7 +156,7 @@ def simulate_session(
     planned = _planned(plan, root)
     if account is not None:
         place = root.account(mode, account)
-        heritage = _inherited(place, planned.start)
+        heritage = _inherited(place, planned)
         folder = heritage.unfinished or root.new_session(mode, planned.session_id)
     else:
         folder = root.new_session(mode, planned.session_id)
@@ -171,7 +172,7 @@ def simulate_in(plan: SimulationPlan, folder: SessionFolder, place: AccountFolde
     """
     planned = _planned(plan, OutputRoot(folder.path.parent))
     heritage = (
-        _inherited(place, planned.start)
+        _inherited(place, planned)
         if place.record.exists()
         else fresh_account(place, plan.spec, planned.start)
     )
@@ -293,8 +294,10 @@ def _wired_under(
     )
 
 
-def _inherited(place: AccountFolder, start: datetime) -> Inheritance:
-    found = inherit(place)
+def _inherited(place: AccountFolder, planned: _Planned) -> Inheritance:
+    found, start = inherit(place), planned.start
+    if found.unfinished is not None:
+        same_as_begun(found.unfinished, planned.plan.spec, planned.plan.settings)
     if found.last_at is not None and start < found.last_at:
         raise ConfigError(
             f"account {place.name!r} has lived until {found.last_at:%Y-%m-%d %H:%M} UTC, and "

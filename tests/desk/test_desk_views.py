@@ -249,6 +249,10 @@ def test_a_report_has_three_forms() -> None:
         ),
         (ev.BrokerConnected(broker_name="sim"), "broker connected broker_name=sim"),
         (ev.FillRepeated(order_id="q1", fill_id="f1"), "fill f1 came again; nothing was booked"),
+        (
+            ev.FillRepeated(order_id="q1", fill_id="f1", count=3, last_fill_id="f3"),
+            "3 fills came again, f1 to f3; nothing was booked",
+        ),
         (ev.CancelFailed(order_id="q1", reason="late"), "the broker did not cancel order q1: late"),
         (ev.FeedFailed(error="no route"), "the feed failed: no route"),
         (ev.SessionEnded(reason="stop", closing=Book(cash=Decimal(0))), "the session ended: stop"),

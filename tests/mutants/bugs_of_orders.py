@@ -51,8 +51,8 @@ BUGS_OF_ORDERS: tuple[Bug, ...] = (
     planted(
         "a repeat is booked",
         f"{_ENGINE}/news_desk.py",
-        "if state.ledger.knows_fill(fill.fill_id):",
-        "if not fill.fill_id:",
+        "return self._core.state.ledger.knows_fill(fill.fill_id)",
+        "return not fill.fill_id",
         engine_test("orders", "test_a_fill_that_is_told_again_is_booked_once_and_counted"),
     ),
     planted(

@@ -284,6 +284,9 @@ PHASE_35: list[tuple[str, str, Plant]] = [
         ev.SessionStarted, {"known_fills": ("f-q1-1",)})),
     ("3.5.4", "was never booked", lambda s: s.plant(
         s.find(ev.StrategySaved), ev.FillRepeated(order_id="q1", fill_id="f-q1-7"))),
+    ("3.5.4", "f-q1-7 is called a repeat and was never booked", lambda s: s.plant(
+        s.find(ev.StrategySaved),
+        ev.FillRepeated(order_id="q1", fill_id="f-q1-1", count=2, last_fill_id="f-q1-7"))),
     ("3.5.5", "cash disagree with the fills, positions, orders agrees",
      lambda s: closing(s, cash=Decimal(CASH_AT_NIGHT) + 1)),
     ("3.5.5", "has the price 0", lambda s: s.edit(

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import msgspec
 
-from qtkit.core.errors import DataError
+from qtkit.core.errors import BrokerUnavailable, DataError, FolderLocked
 from qtkit.trading.brokers.rows import BookChange, BookState, Holding, News, Opening, OrderRow
 
 __all__ = ["SqliteBook"]
@@ -30,6 +30,10 @@ _TABLES = (
     f"PRAGMA user_version = {_SCHEMA}",
     "INSERT INTO account VALUES (1, '0', 0, NULL)",
 )
+# Seconds to wait for another process that writes the book. Copying or looking takes less; a step of
+# the strategy counts as late after ten.
+_PATIENCE = 2.0
+_HELD = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL})
 _Row = TypeVar("_Row", Opening, OrderRow, Holding, News)
 
 
@@ -45,11 +49,18 @@ class SqliteBook:
         The file; it and its folder are made when they are missing.
     on_commit
         Called after each step is kept.
+
+    Attributes
+    ----------
+    retries
+        Whether somebody tries again when another process holds the file: it is raised as
+        `BrokerUnavailable` then, and else as `FolderLocked`. Either way nothing has happened.
     """
 
     def __init__(self, path: Path, *, on_commit: Callable[[], None] | None = None) -> None:
         self.on_commit = on_commit
         self.path = path
+        self.retries = False
         self._connection: sqlite3.Connection | None = None
 
     def load(self) -> BookState:
@@ -59,9 +70,10 @@ class SqliteBook:
         ------
         DataError
             If the file is damaged, is not such a book, or another version wrote it.
+        FolderLocked, BrokerUnavailable
+            If another process holds it.
         """
-        with self._guarded():
-            db = self._opened()
+        with self._guarded(), self._transaction() as db:
             found = db.execute("SELECT cash, confirmed, opening FROM account").fetchone()
             if found is None:
                 raise self._damaged("the account's own row is missing")
@@ -82,17 +94,11 @@ class SqliteBook:
         ------
         DataError
             If the disk did not take it; the book is as it was.
+        FolderLocked, BrokerUnavailable
+            If another process holds it; the book is as it was.
         """
-        with self._guarded():
-            db = self._opened()
-            db.execute("BEGIN IMMEDIATE")
-            try:
-                _write(db, change)
-                db.execute("COMMIT")
-            except BaseException:
-                if db.in_transaction:
-                    db.execute("ROLLBACK")
-                raise
+        with self._guarded(), self._transaction() as db:
+            _write(db, change)
         if self.on_commit is not None:
             self.on_commit()
 
@@ -102,11 +108,26 @@ class SqliteBook:
             self._connection.close()
             self._connection = None
 
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """Begin to write, also to read: what is read could be written by us alone then."""
+        db = self._opened()
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            yield db
+            db.execute("COMMIT")
+        except BaseException:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise
+
     def _opened(self) -> sqlite3.Connection:
         """Return the connection, opening and checking the file first if need be."""
         if self._connection is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+            db = sqlite3.connect(
+                self.path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False
+            )
             try:
                 self._prepare(db)
             except BaseException:
@@ -159,12 +180,27 @@ class SqliteBook:
         """Return the error for a file that cannot be trusted."""
         return DataError(f"{self.path.name} is damaged ({what}). No order leaves. {_RUNBOOK}")
 
+    def _held(self) -> BrokerUnavailable | FolderLocked:
+        """Return the error for a file that another process holds."""
+        what = (
+            f"another process holds the broker's book {self.path}, and {_PATIENCE:g} s were not "
+            "enough for it to let go"
+        )
+        if self.retries:
+            return BrokerUnavailable(f"{what}; nothing was sent, and it is tried again")
+        return FolderLocked(
+            f"{what}. End what has the file open (an SQLite shell, a copy, a backup), then start "
+            "again. See runbooks/folder-locked.md"
+        )
+
     @contextmanager
     def _guarded(self) -> Iterator[None]:
         """Turn what SQLite says into what the reader does next."""
         try:
             yield
         except sqlite3.OperationalError as problem:
+            if problem.sqlite_errorcode & 0xFF in _HELD:
+                raise self._held() from None
             raise DataError(
                 f"{self.path.name} cannot be read or written ({problem}). Check disk space, "
                 f"permissions, and that no other process holds it. {_RUNBOOK}"

@@ -59,10 +59,22 @@ class NewsDesk:
         except (BrokerUnavailable, BrokerTimeout) as problem:
             self._connection.disconnected(problem)
             return
-        for item in news:
+        for item in self._fresh(news):
             self._take(item)
         if core.state.fills_since_saved:
             self.move_strategy()
+
+    def _fresh(self, news: Sequence[NewsItem]) -> Sequence[NewsItem]:
+        """Return an answer without the fills that were booked before it; those are counted."""
+        fresh, known = list[NewsItem](), list[BrokerFill]()
+        for item in news:
+            if isinstance(item, BrokerFill) and self._is_booked(item):
+                known.append(item)
+            else:
+                fresh.append(item)
+        if known:
+            self._repeated(known)
+        return fresh
 
     def _take(self, item: NewsItem) -> None:
         ledger, today = self._core.state.ledger, self._core.state.today
@@ -99,17 +111,15 @@ class NewsDesk:
     def _fill(self, fill: BrokerFill) -> None:
         """Book an execution, once; what cannot be booked is recorded and never dropped."""
         core, state = self._core, self._core.state
-        if state.ledger.knows_fill(fill.fill_id):
-            core.record(
-                ev.FillRepeated(
-                    trading_date=state.today, order_id=fill.order_id, fill_id=fill.fill_id
-                )
-            )
+        if self._is_booked(fill):
+            self._repeated([fill])
             return
         why = self._unbookable(fill)
         settles = None if why else self._settles(fill)
         if settles is None:
             why = why or f"its time {fill.executed_at.isoformat()} is beyond the calendar"
+            if fill.fill_id and (fill.order_id, fill.fill_id) in state.unmatched:
+                return  # it stands in the journal already, and a new connection tells it again
             core.record(
                 ev.FillUnmatched(
                     trading_date=state.today,
@@ -147,6 +157,22 @@ class NewsDesk:
             "order_filled", order_id=fill.order_id, fill_id=fill.fill_id, symbol=fill.symbol,
             quantity=fill.quantity, price=fill.price,
         )  # fmt: skip
+
+    def _is_booked(self, fill: BrokerFill) -> bool:
+        return self._core.state.ledger.knows_fill(fill.fill_id)
+
+    def _repeated(self, fills: Sequence[BrokerFill]) -> None:
+        """Count fills that came again; one line, however many there are."""
+        first, last = fills[0], fills[-1]
+        self._core.record(
+            ev.FillRepeated(
+                trading_date=self._core.state.today,
+                order_id=first.order_id,
+                fill_id=first.fill_id,
+                count=len(fills),
+                last_fill_id=last.fill_id if len(fills) > 1 else "",
+            )
+        )
 
     def _unbookable(self, fill: BrokerFill) -> str:
         numbers = {"price": fill.price, "commission": fill.commission, "tax": fill.tax}

@@ -31,6 +31,7 @@ class EngineState:
     order_values: dict[str, Decimal] = field(default_factory=dict)  # of them, by order id
     turnover_before: dict[str, str] = field(default_factory=dict)  # date -> of an earlier session
     fills_unmatched: int = 0  # since the last reconciliation that was shown them
+    unmatched: set[tuple[str, str]] = field(default_factory=set)  # order id, fill id
     strategy_state: dict[str, Any] = field(default_factory=dict)
     fills_since_saved: list[ev.OrderFilled] = field(default_factory=list)
     plan: dict[str, ev.PlannedTask] = field(default_factory=dict)  # today's rows without outcome
@@ -145,8 +146,9 @@ def _order_filled(state: EngineState, event: ev.OrderFilled, _: datetime) -> Non
     state.fills_since_saved.append(event)
 
 
-def _fill_unmatched(state: EngineState, _event: ev.FillUnmatched, _: datetime) -> None:
+def _fill_unmatched(state: EngineState, event: ev.FillUnmatched, _: datetime) -> None:
     state.fills_unmatched += 1
+    state.unmatched.add((event.order_id, event.fill_id))
 
 
 def _reconciled(state: EngineState, event: ev.AccountReconciled, _: datetime) -> None:

@@ -251,3 +251,34 @@ def test_the_clock_of_a_return_is_never_before_the_last_line() -> None:
     times = [e.at for e in again.entries]
     assert times == sorted(times)
     assert times[-1] - times[0] == timedelta(minutes=41)
+
+
+def test_a_return_tells_the_fills_that_are_booked_in_one_line() -> None:
+    """Five parts of 200 shares were booked; each of three returns costs one line for all five."""
+    life = day_of(script=BUY, volume=2_000.0).live("09:41:05")
+    lines = [f.fill_id for f in life.of(ev.OrderFilled)]
+    assert len(lines) == 5
+    for moment in ("09:41:10", "09:41:15", "09:41:20"):
+        life = life.again(moment).live(moment)
+
+    told = [(r.count, r.fill_id, r.last_fill_id) for r in life.of(ev.FillRepeated)]
+
+    assert told == [(5, lines[0], lines[-1])] * 3
+    assert len(life.of(ev.OrderFilled)) == 5
+    assert life.engine.core.state.ledger.position(BANK) == 1000
+
+
+def test_a_fill_that_fits_no_order_is_recorded_once_however_often_one_returns() -> None:
+    ghost = broken.UnmatchedFill(
+        at=at("09:36"),
+        order_id="x000001",
+        symbol=BANK,
+        quantity=Decimal(100),
+        price=Decimal(10),
+        booked=False,
+    )
+    life = day_of(broker_faults=[ghost]).live("09:37")
+    for moment in ("09:38", "09:39"):
+        life = life.again(moment).live(moment)
+
+    assert len(life.of(ev.FillUnmatched)) == 1
