@@ -99,6 +99,8 @@ class Engine:
         self._next_pulse: datetime | None = None
         self.turned_at: datetime | None = None
         self.stop_wanted = ""  # a signal handler may only set this
+        self._last_day: date | None = None  # the session ends with it
+        self._stop_reason = ""
 
     def _kinds(self) -> dict[str, TaskKind]:
         return {
@@ -193,7 +195,7 @@ class Engine:
         now = core.clock.now()
         if core.state.status is EngineStatus.RUNNING and not self._inside(now):
             self._move(EngineStatus.SLEEPING, "recover")
-        if core.calendar.local_date(now) != today:
+        if core.calendar.local_date(now) != today and not self._day_goes_on(now):
             self._leave_day()
             return
         if today in core.state.scheduled:
@@ -229,6 +231,9 @@ class Engine:
             self._finish()
             return None
         self._enter_new_day()
+        if core.state.stop is not None:
+            self._finish()
+            return None
         self._judge_due_gate()
         self._tasks.turn()
         self._largest_gap = max(self._largest_gap, core.clock.now() - now)  # nothing else ran
@@ -241,9 +246,14 @@ class Engine:
         self._tasks.close()
         self.core.journal.close()
 
-    def run(self, until: datetime | None = None, reason: str = "end_of_data") -> None:
-        """Turn until the session ends; at `until` it is stopped with `reason`."""
-        clock = self.core.clock
+    def run(
+        self,
+        until: datetime | None = None,
+        reason: str = "end_of_data",
+        last_day: date | None = None,
+    ) -> None:
+        """Turn until the session ends; it is stopped with `reason` at `until` or after a day."""
+        clock, self._last_day, self._stop_reason = self.core.clock, last_day, reason
         wake = self._turn_or_tell()
         while wake is not None:
             if until is not None and wake >= until:
@@ -274,6 +284,7 @@ class Engine:
             self._next_pulse,
             self.inbox.next_due(),
             self._connection.next_due(),
+            self._day_change(now),
             core.broker.next_event_at() if core.state.connected else None,
         ]
         if core.broker.must_be_polled and core.state.connected:
@@ -306,12 +317,15 @@ class Engine:
     # --- days --------------------------------------------------------------------------------
 
     def _enter_new_day(self) -> None:
-        core = self.core
-        date_now = core.calendar.local_date(core.clock.now())
-        if core.state.today == date_now:
+        core, now = self.core, self.core.clock.now()
+        date_now = core.calendar.local_date(now)
+        if core.state.today == date_now or self._day_goes_on(now):
             return
         if core.state.today is not None:
             self._leave_day()
+        if self._last_day is not None and date_now > self._last_day:
+            self.request_stop(self._stop_reason, by="qtkit")
+            return
         self._snapshots.forget()
         self._know_segments(date_now)
         closes = {s: core.close_before(s, date_now) for s in core.strategy_symbols}
@@ -325,10 +339,30 @@ class Engine:
         core.log.say("day_started", day=date_now, open=bool(core.segments))
         self._build_schedule(date_now)
 
+    def _day_goes_on(self, now: datetime) -> bool:
+        """Whether a row of the day is still in time: a day ends after its last row, not before."""
+        end = self._overtime_end()
+        return end is not None and now < end
+
+    def _overtime_end(self) -> datetime | None:
+        """Return until when the day's last rows are waited for; None when all have an outcome."""
+        last = max((task.due for task in self.core.state.plan.values()), default=None)
+        return last + timedelta(seconds=self.core.settings.late_after_seconds) if last else None
+
+    def _day_change(self, now: datetime) -> datetime | None:
+        """Return when a day whose date is over is left at the latest; None on its own date."""
+        core = self.core
+        if core.state.today is None or core.calendar.local_date(now) == core.state.today:
+            return None
+        return max(now, self._overtime_end() or now)
+
     def _leave_day(self) -> None:
-        """Account for what was left of a day, and close its books if nobody did."""
+        """Account for what was left of a day, and close its books if nobody did.
+
+        What is still at work in a worker has its outcome when it comes.
+        """
         core, today = self.core, self.core.state.today
-        for task in tuple(core.state.plan.values()):
+        for task in self._tasks.not_running(tuple(core.state.plan.values())):
             self._tasks.skip(task, Objection("missed", "the day ended before its turn"))
         if today is not None and core.segments and today not in core.state.closed:
             self._closing.close_day(today, early=False)
@@ -438,7 +472,7 @@ class Engine:
             self._closing.close_day(self.core.state.today, early=False)
 
     def _refill_job(self, task: ev.PlannedTask) -> Job:
-        day = self.core.calendar.local_date(task.due)
+        day = self.core.state.today or self.core.calendar.local_date(task.due)
         return lambda: self._refill(day)
 
     def _take_refill(self, result: object) -> None:

@@ -7,6 +7,7 @@ from datetime import date
 from decimal import Decimal
 
 from qtkit.core.errors import BrokerUnavailable, StrategyError
+from qtkit.market.minutes import date_of_bar
 from qtkit.model import events as ev
 from qtkit.model.orders import OrderMove, OrderStatus
 from qtkit.trading.brokers.protocol import (
@@ -144,7 +145,7 @@ class NewsDesk:
 
     def _settles(self, fill: BrokerFill) -> date:
         core = self._core
-        day = core.calendar.local_date(fill.executed_at)
+        day = date_of_bar(core.calendar, fill.executed_at)  # it is known when its bar ends
         instrument = core.instrument_today(fill.symbol)
         wait = instrument.settle_days if instrument else 0
         return core.calendar.session_after(day, wait) if wait and fill.quantity > 0 else day
