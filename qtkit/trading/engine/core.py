@@ -13,6 +13,7 @@ from qtkit.core.calendars import Calendar
 from qtkit.core.clock import Clock
 from qtkit.core.errors import DataError
 from qtkit.journal import Journal
+from qtkit.model.bars import nanos
 from qtkit.model.events import Entry, Event, InternalErrorRaised, JsonObject
 from qtkit.model.instruments import Instrument
 from qtkit.trading.brokers.fees import FeeSchedule
@@ -118,6 +119,10 @@ class EngineCore:
         self.state.apply(entry)
         self.files.take(entry, self.state.ledger)
         return entry
+
+    def inside(self, at: datetime) -> bool:
+        """Whether a moment lies in one of today's trading segments."""
+        return any(start <= nanos(at) < end for start, end in self.segments)
 
     def look(self) -> frozenset[str]:
         """Show this moment to the view, and return the symbols that have a usable price."""
