@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -188,6 +188,7 @@ def replay_plan(plan: SimulationPlan, inputs: Path) -> SimulationPlan:
     entries = list(read_journal(folder.journal))
     opening = next(e for e in entries if isinstance(e.event, SessionStarted))
     stop = next((e for e in entries if isinstance(e.event, StopRequested)), None)
+    last_day = _day_it_ended_with(stop, exchange_calendar(opening.event.exchange))
     known = SessionSettings.model_fields.keys()
     asked = {name: value for name, value in opening.event.settings.items() if name in known}
     return SimulationPlan(
@@ -196,12 +197,26 @@ def replay_plan(plan: SimulationPlan, inputs: Path) -> SimulationPlan:
         day=plan.day,
         days=plan.days,
         start=opening.at,
-        stop=stop.at if stop else plan.stop,
+        stop=_stop_of(stop, last_day) if stop else plan.stop,
+        last_day=last_day,
         stop_reason=stop.event.reason if stop else plan.stop_reason,
         commands=tuple(_commands(entries)),
         wrap=plan.wrap,
         data=MarketData(read_feed(folder.feed), _last_closes(entries)),
     )
+
+
+def _day_it_ended_with(stop: Entry | None, calendar: Calendar) -> date | None:
+    """Return the date whose last row, at its midnight, came before the stop; None for others."""
+    if stop is None or stop.event.by != "qtkit" or stop.event.trading_date is None:
+        return None
+    day: date = stop.event.trading_date
+    return day if calendar.local_date(stop.at) > day else None
+
+
+def _stop_of(stop: Entry, last_day: date | None) -> datetime:
+    """Return when to stop at the latest; where a day's last row decides, a little after it."""
+    return stop.at if last_day is None else stop.at + timedelta(minutes=1)
 
 
 def _commands(entries: Sequence[Entry]) -> Iterator[tuple[datetime, Command]]:

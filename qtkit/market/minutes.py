@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from qtkit.core.calendars import Calendar, Segment
 from qtkit.model.bars import BAR_NANOS, nanos
 
-__all__ = ["day_window", "expected_minutes", "minute_ends"]
+__all__ = ["date_of_bar", "day_window", "expected_minutes", "minute_ends"]
 
 
 def minute_ends(segments: Iterable[Segment]) -> NDArray[np.int64]:
@@ -39,3 +39,15 @@ def day_window(calendar: Calendar, day: date) -> tuple[datetime, datetime]:
         for d in (day, day + timedelta(days=1))
     )
     return midnight, following
+
+
+def date_of_bar(calendar: Calendar, end: datetime) -> date:
+    """Return the date of a bar by its end: one that ends at midnight is the last of its day.
+
+    Examples
+    --------
+    >>> from qtkit.core.calendars import exchange_calendar
+    >>> date_of_bar(exchange_calendar("24/7"), datetime(2026, 3, 5, tzinfo=UTC))
+    datetime.date(2026, 3, 4)
+    """
+    return calendar.local_date(end - timedelta(microseconds=1))

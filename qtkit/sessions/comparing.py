@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from qtkit.core.calendars import Calendar, exchange_calendar
 from qtkit.core.errors import ConfigError, DataError
+from qtkit.market.minutes import date_of_bar
 from qtkit.model import events as ev
 from qtkit.model.money import decimal_of
 from qtkit.sessions.comparison import KINDS, DecisionComparison, Difference
@@ -146,7 +147,7 @@ class _Pairing:
             yield from self._wishes(due, wanted, right)
 
     def _both_planned(self, due: datetime) -> bool:
-        day = self.calendar.local_date(due)
+        day = date_of_bar(self.calendar, due)
         return due in self._planned(self.research, day)
 
     def _whole(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,12 @@ from qtkit.trading.assemble import trading_days
 from qtkit.trading.engine.inbox import Command
 from qtkit.trading.engine.signals import stop_on_signals
 from qtkit.trading.settings import SessionSettings
-from qtkit.trading.simulation import SimulatedRun, SimulationPlan, simulate_session
+from qtkit.trading.simulation import (
+    SimulatedRun,
+    SimulationPlan,
+    first_start,
+    simulate_session,
+)
 from qtkit.trading.strategy.contract import StrategySpec
 from qtkit.trading.strategy.loading import load_spec
 
@@ -34,7 +39,6 @@ __all__ = ["SimulatedSession", "prepare_account", "session_of", "simulate"]
 _MODE = "paper"  # what a simulated session may be
 _SIGNALS = {"SIGINT", "SIGTERM"}
 _ABORTED, _STRATEGY_RAISED = 130, 4
-_FIRST_START = time(9, 0)  # local; an account is opened when its first session would start
 
 
 @dataclass(frozen=True)
@@ -318,5 +322,5 @@ def _make(spec: StrategySpec, root: OutputRoot, name: str, day: date) -> None:
         cash=spec.opening_cash,
         currency=spec.currency,
         exchange=spec.exchange,
-        at=datetime.combine(day, _FIRST_START, tzinfo=calendar.zone),
+        at=first_start(calendar, day).astimezone(calendar.zone),
     )

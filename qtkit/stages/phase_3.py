@@ -16,6 +16,7 @@ from qtkit.evidence import Capability, Evidence
 from qtkit.evidence.gathering import Recorded
 from qtkit.evidence.tasks import TaskStory
 from qtkit.journal import compare
+from qtkit.market.minutes import date_of_bar
 from qtkit.model import events as ev
 from qtkit.model.events import PlannedTask
 from qtkit.stages.catching_up import expected_fate
@@ -247,7 +248,7 @@ def _prices_of_another_time(
         if price.end > decision.at:
             when = at_exchange(evidence, price.end)
             yield decision.seq, f"{price.symbol} was seen with a bar that ends at {when}"
-        elif evidence.calendar.local_date(price.end) != decision.event.trading_date:
+        elif date_of_bar(evidence.calendar, price.end) != decision.event.trading_date:
             yield decision.seq, f"{price.symbol} was seen with a price of another day"
 
 

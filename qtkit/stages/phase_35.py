@@ -15,6 +15,7 @@ from qtkit.evidence.gathering import Recorded
 from qtkit.evidence.reading import Reading
 from qtkit.evidence.tally import Finding, OrderAccount
 from qtkit.market.instruments import InstrumentTable
+from qtkit.market.minutes import date_of_bar
 from qtkit.model import events as ev
 from qtkit.stages.checking import check
 from qtkit.stages.report import StageReport
@@ -381,7 +382,7 @@ def _wrong_settlement(evidence: Evidence, fill: Recorded[ev.OrderFilled]) -> Ite
         yield f"fill {event.fill_id} was booked before it was executed"
     if event.quantity < 0:
         return
-    traded = evidence.calendar.local_date(event.executed_at)
+    traded = date_of_bar(evidence.calendar, event.executed_at)
     try:
         days = _instruments().on(event.symbol, traded).settle_days
     except DataError as problem:

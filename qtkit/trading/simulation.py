@@ -38,7 +38,7 @@ from qtkit.trading.engine.files import FolderFiles
 from qtkit.trading.engine.inbox import Command
 from qtkit.trading.engine.log_settings import keep_logs, logs_can_be_written, rotation_of
 from qtkit.trading.engine.loop import Engine
-from qtkit.trading.engine.schedule import day_schedule
+from qtkit.trading.engine.schedule import Timetable, day_schedule
 from qtkit.trading.engine.syslog import SessionLog
 from qtkit.trading.engine.workers import SimulatedWorkers
 from qtkit.trading.kill_switch import hand_over_lift
@@ -49,9 +49,9 @@ from qtkit.trading.strategy.contract import Strategy, StrategySpec
 from qtkit.trading.strategy.guard import Guarded, made
 from qtkit.trading.strategy.specification import demand_spec
 
-__all__ = ["SimulatedRun", "SimulationPlan", "simulate_in", "simulate_session"]
+__all__ = ["SimulatedRun", "SimulationPlan", "first_start", "simulate_in", "simulate_session"]
 
-_FIRST_START = time(9, 0)  # local; where a simulated day begins if nobody says otherwise
+_FIRST_START = time(9, 0)  # local; where a simulated day begins if nothing is due before it
 _AFTER_LAST_TASK = timedelta(minutes=1)
 
 
@@ -67,6 +67,8 @@ class SimulationPlan:
         When the engine comes and goes, UTC; None: before the open and after the last task.
     commands
         What operators do, and when (UTC).
+    last_day
+        Date after whose last row it ends; None: the last of `days`, unless `stop` is given.
     work_seconds
         Task id -> seconds that its worker takes.
     wrap
@@ -80,6 +82,7 @@ class SimulationPlan:
     start: datetime | None = None
     stop: datetime | None = None
     stop_reason: str = "end_of_data"
+    last_day: date | None = None
     commands: Sequence[tuple[datetime, Command]] = ()
     broker_faults: FaultScript = NO_FAULTS
     feed_faults: Sequence[FeedFault] = ()
@@ -103,6 +106,7 @@ class SimulatedRun:
     settings: dict[str, Any]
     data: MarketData
     until: datetime
+    last_day: date | None  # the session ends with it; None: at `until` alone
     lock: NamedLock
     log: SessionLog
     broker: SimBroker
@@ -112,7 +116,7 @@ class SimulatedRun:
         try:
             self.engine.start()
             write_status(self.folder)
-            self.engine.run(self.until, self.plan.stop_reason)
+            self.engine.run(self.until, self.plan.stop_reason, self.last_day)
             write_feed(self.folder.feed, self.engine.core.history.everything())
         finally:
             self.close()
@@ -189,6 +193,7 @@ class _Planned:
     data: MarketData
     start: datetime
     until: datetime
+    last_day: date | None
     settings: dict[str, Any]
     session_id: str
     strategy: Strategy
@@ -200,7 +205,7 @@ def _planned(plan: SimulationPlan, root: OutputRoot) -> _Planned:
     calendar = exchange_calendar(plan.spec.exchange, overlay)
     days = trading_days(calendar, plan.day, plan.days)
     settles_within(calendar, plan.spec.symbols, days[-1])
-    start = plan.start or _local(plan.day, _FIRST_START, calendar)
+    start = plan.start or first_start(calendar, plan.day)
     settings = plan.settings.for_journal(plan.spec)
     logs_can_be_written(plan.settings.logs)
     return _Planned(
@@ -209,6 +214,7 @@ def _planned(plan: SimulationPlan, root: OutputRoot) -> _Planned:
         data=data_for(plan, days, calendar, root),
         start=start,
         until=plan.stop or _end_of(days[-1], calendar, plan),
+        last_day=plan.last_day or (None if plan.stop else days[-1]),
         settings=settings,
         session_id=session_id_of(start, plan.settings.mode, settings_digest(settings)),
         strategy=made(plan.spec),
@@ -288,6 +294,7 @@ def _wired_under(
         settings=planned.settings,
         data=data,
         until=planned.until,
+        last_day=planned.last_day,
         lock=lock,
         log=log,
         broker=broker,
@@ -307,8 +314,11 @@ def _inherited(place: AccountFolder, planned: _Planned) -> Inheritance:
     return found
 
 
-def _local(day: date, at: time, calendar: Calendar) -> datetime:
-    return datetime.combine(day, at, tzinfo=calendar.zone).astimezone(UTC)
+def first_start(calendar: Calendar, day: date) -> datetime:
+    """Return when a simulated session of a day begins: 09:00 there, or with the day's first row."""
+    start = datetime.combine(day, _FIRST_START, tzinfo=calendar.zone).astimezone(UTC)
+    rows = day_schedule(day, calendar, Timetable())
+    return min([start, *(row.due for row in rows[:1])])
 
 
 def _end_of(day: date, calendar: Calendar, plan: SimulationPlan) -> datetime:

@@ -11,7 +11,6 @@ from typing import Any
 from qtkit.core.errors import ConfigError
 from qtkit.core.text import shown, writable
 from qtkit.model import events as ev
-from qtkit.model.bars import nanos
 from qtkit.model.intents import Intent
 from qtkit.model.orders import OrderType
 from qtkit.trading.engine.closing import ClosingDesk
@@ -129,8 +128,7 @@ class CommandDesk:
     def _resume(self, _: Command) -> None:
         if self._core.state.status is not EngineStatus.PAUSED:
             raise ConfigError(f"the engine is {self._core.state.status}: nothing to resume")
-        now = nanos(self._core.clock.now())
-        inside = any(start <= now < end for start, end in self._core.segments)
+        inside = self._core.inside(self._core.clock.now())
         self._move(EngineStatus.RUNNING if inside else EngineStatus.SLEEPING, "resume")
 
     def _stop(self, command: Command) -> None:

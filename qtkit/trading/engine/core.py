@@ -14,6 +14,7 @@ from qtkit.core.clock import Clock
 from qtkit.core.errors import DataError
 from qtkit.core.text import error_text
 from qtkit.journal import Journal
+from qtkit.model.bars import nanos
 from qtkit.model.events import Entry, Event, InternalErrorRaised, JsonObject
 from qtkit.model.instruments import Instrument
 from qtkit.trading.brokers.fees import FeeSchedule
@@ -127,6 +128,10 @@ class EngineCore:
             if start <= moment < end:
                 return True
         return False
+
+    def inside(self, at: datetime) -> bool:
+        """Whether a moment lies in one of today's trading segments."""
+        return self.is_open(nanos(at))
 
     def look(self) -> frozenset[str]:
         """Show this moment to the view, and return the symbols that have a usable price."""

@@ -127,8 +127,7 @@ class GateDesk:
         core, now = self._core, self._core.clock.now()
         limit = core.settings.max_price_age_seconds
         traded = trading_nanos(core.segments, 0, nanos(now))
-        inside = any(start <= nanos(now) < end for start, end in core.segments)
-        if not inside or traded <= limit * 1e9:
+        if not core.inside(now) or traded <= limit * 1e9:
             return frozenset(core.strategy_symbols)
         return usable_symbols(core.history, now, core.segments, limit)
 

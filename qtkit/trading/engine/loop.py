@@ -16,20 +16,18 @@ from threading import Event as Signal
 from qtkit.core.errors import InvariantBroken, JournalCorrupt, StrategyError
 from qtkit.market.feeds.protocol import Feed
 from qtkit.model import events as ev
-from qtkit.model.bars import nanos
 from qtkit.trading.engine.closing import ClosingDesk
 from qtkit.trading.engine.commands import CommandDesk
 from qtkit.trading.engine.connection import ConnectionDesk
 from qtkit.trading.engine.core import EngineCore
+from qtkit.trading.engine.day_desk import DayDesk
 from qtkit.trading.engine.decision import StepDesk
 from qtkit.trading.engine.deliveries import delivered, refilled
 from qtkit.trading.engine.diagnosis import diagnose_pending_orders
 from qtkit.trading.engine.gate import GateDesk
 from qtkit.trading.engine.inbox import Inbox
 from qtkit.trading.engine.news_desk import NewsDesk
-from qtkit.trading.engine.objection import Objection, why_not_run
 from qtkit.trading.engine.order_desk import OrderDesk
-from qtkit.trading.engine.schedule import catch_up, day_schedule, schedule_digest
 from qtkit.trading.engine.snapshots import SnapshotDesk
 from qtkit.trading.engine.states import EngineStatus
 from qtkit.trading.engine.tasks import TaskDesk, TaskKind
@@ -88,6 +86,7 @@ class Engine:
         self._steps = StepDesk(core, self._orders, self._snapshots)
         self._closing = ClosingDesk(core, self._orders, self._news)
         self._tasks = TaskDesk(core, workers, self._kinds())
+        self._days = DayDesk(core, self._tasks, self._closing, self._snapshots)
         self._commands = CommandDesk(
             core,
             orders=self._orders,
@@ -100,6 +99,8 @@ class Engine:
         self._next_pulse: datetime | None = None
         self.turned_at: datetime | None = None
         self.stop_wanted = ""  # a signal handler may only set this
+        self._last_day: date | None = None  # the session ends with it
+        self._stop_reason = ""
 
     def _kinds(self) -> dict[str, TaskKind]:
         return {
@@ -188,19 +189,12 @@ class Engine:
         core, today = self.core, self.core.state.today
         if today is None:
             return
-        self._know_segments(today)
+        self._days.know_segments(today)
         if core.state.stop is not None:
             return
-        now = core.clock.now()
-        if core.state.status is EngineStatus.RUNNING and not self._inside(now):
+        if core.state.status is EngineStatus.RUNNING and not core.inside(core.clock.now()):
             self._move(EngineStatus.SLEEPING, "recover")
-        if core.calendar.local_date(now) != today:
-            self._leave_day()
-            return
-        if today in core.state.scheduled:
-            self._take_rows(tuple(core.state.plan.values()), now, crashed_at=last)
-        else:
-            self._build_schedule(today)
+        self._days.resume(today, last)
 
     def request_stop(self, reason: str, by: str = "operator") -> None:
         """Ask for an orderly stop; asking twice changes nothing."""
@@ -230,6 +224,9 @@ class Engine:
             self._finish()
             return None
         self._enter_new_day()
+        if core.state.stop is not None:
+            self._finish()
+            return None
         self._judge_due_gate()
         self._tasks.turn()
         self._largest_gap = max(self._largest_gap, core.clock.now() - now)  # nothing else ran
@@ -242,9 +239,14 @@ class Engine:
         self._tasks.close()
         self.core.journal.close()
 
-    def run(self, until: datetime | None = None, reason: str = "end_of_data") -> None:
-        """Turn until the session ends; at `until` it is stopped with `reason`."""
-        clock = self.core.clock
+    def run(
+        self,
+        until: datetime | None = None,
+        reason: str = "end_of_data",
+        last_day: date | None = None,
+    ) -> None:
+        """Turn until the session ends; it is stopped with `reason` at `until` or after a day."""
+        clock, self._last_day, self._stop_reason = self.core.clock, last_day, reason
         wake = self._turn_or_tell()
         while wake is not None:
             if until is not None and wake >= until:
@@ -275,11 +277,17 @@ class Engine:
             self._next_pulse,
             self.inbox.next_due(),
             self._connection.next_due(),
+            self._days.next_due(),
             core.broker.next_event_at() if core.state.connected else None,
         ]
         if core.broker.must_be_polled and core.state.connected:
             times.append(now + timedelta(seconds=core.settings.broker_poll_seconds))
         return min(at for at in times if at is not None)
+
+    def _enter_new_day(self) -> None:
+        """Leave a day that is over, and enter the next, unless the session ends with it."""
+        if not self._days.change(self._last_day):
+            self.request_stop(self._stop_reason, by="qtkit")
 
     def _pulse(self) -> None:
         """Once a minute: tell how late the loop came to its work at worst."""
@@ -303,84 +311,6 @@ class Engine:
                 )
             )
             core.log.say("kill_switch_set", on=True, by="KILL file")
-
-    # --- days --------------------------------------------------------------------------------
-
-    def _enter_new_day(self) -> None:
-        core = self.core
-        date_now = core.calendar.local_date(core.clock.now())
-        if core.state.today == date_now:
-            return
-        if core.state.today is not None:
-            self._leave_day()
-        self._snapshots.forget()
-        self._know_segments(date_now)
-        closes = {s: core.close_before(s, date_now) for s in core.strategy_symbols}
-        core.record(
-            ev.DayStarted(
-                trading_date=date_now,
-                open=bool(core.segments),
-                last_closes={symbol: close for symbol, close in closes.items() if close},
-            )
-        )
-        core.log.say("day_started", day=date_now, open=bool(core.segments))
-        self._build_schedule(date_now)
-
-    def _leave_day(self) -> None:
-        """Account for what was left of a day, and close its books if nobody did."""
-        core, today = self.core, self.core.state.today
-        for task in tuple(core.state.plan.values()):
-            self._tasks.skip(task, Objection("missed", "the day ended before its turn"))
-        if today is not None and core.segments and today not in core.state.closed:
-            self._closing.close_day(today, early=False)
-
-    def _know_segments(self, day: date) -> None:
-        self.core.segments = tuple(
-            (nanos(s.start), nanos(s.end)) for s in self.core.calendar.segments(day)
-        )
-
-    def _inside(self, at: datetime) -> bool:
-        return self.core.is_open(nanos(at))
-
-    def _build_schedule(self, day: date) -> None:
-        core = self.core
-        tasks = day_schedule(day, core.calendar, core.settings.timetable)
-        digest, now = schedule_digest(tasks), core.clock.now()
-        core.record(
-            ev.ScheduleBuilt(trading_date=day, digest=digest, tasks=tasks, caught_up_to=now)
-        )
-        core.log.say("schedule_built", day=day, tasks=len(tasks), digest=digest)
-        self._take_rows(tasks, now)
-
-    def _take_rows(
-        self,
-        tasks: tuple[ev.PlannedTask, ...],
-        now: datetime,
-        crashed_at: datetime | None = None,
-    ) -> None:
-        """Decide what becomes of rows in the past, and hand the rest to the tasks' desk."""
-        core, today = self.core, self.core.state.today
-        segments = core.calendar.segments(today) if today else ()
-        keep = list[ev.PlannedTask]()
-        for row in catch_up(tasks, now, segments, closed_already=today in core.state.closed):
-            if row.task.task_id in core.state.decided:
-                self._close_decided(row.task)
-            elif row.fate == "keep":
-                keep.append(row.task)
-            else:
-                self._tasks.skip(row.task, why_not_run(row.task, row.fate, crashed_at))
-        self._tasks.take_day(sorted(keep, key=lambda task: task.due))
-
-    def _close_decided(self, task: ev.PlannedTask) -> None:
-        """Account for a step that was decided before the crash and not finished."""
-        core = self.core
-        core.record(
-            ev.TaskFinished(
-                trading_date=core.state.today, task_id=task.task_id, task=task.task,
-                started=task.due,
-            )
-        )  # fmt: skip
-        core.log.say("task_finished", task=task.task, task_id=task.task_id)
 
     # --- the tasks ---------------------------------------------------------------------------
 
@@ -439,7 +369,7 @@ class Engine:
             self._closing.close_day(self.core.state.today, early=False)
 
     def _refill_job(self, task: ev.PlannedTask) -> Job:
-        day = self.core.calendar.local_date(task.due)
+        day = self.core.state.today or self.core.calendar.local_date(task.due)
         return lambda: refilled(self._refill(day))
 
     def _take_refill(self, result: object) -> None:

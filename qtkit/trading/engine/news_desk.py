@@ -13,6 +13,7 @@ from qtkit.core.errors import (
     DataError,
     StrategyError,
 )
+from qtkit.market.minutes import date_of_bar
 from qtkit.model import events as ev
 from qtkit.model.money import is_amount
 from qtkit.model.orders import OrderMove, OrderStatus
@@ -189,7 +190,7 @@ class NewsDesk:
         instrument = core.instrument_today(fill.symbol)
         wait = instrument.settle_days if instrument and fill.quantity > 0 else 0
         try:
-            day = core.calendar.local_date(fill.executed_at)
+            day = date_of_bar(core.calendar, fill.executed_at)  # it is known when its bar ends
             return core.calendar.session_after(day, wait) if wait else day
         except (DataError, OverflowError):
             return None

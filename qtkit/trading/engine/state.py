@@ -80,14 +80,15 @@ def _status_changed(state: EngineState, event: ev.StatusChanged, _: datetime) ->
 
 def _day_started(state: EngineState, event: ev.DayStarted, _: datetime) -> None:
     state.today, state.day_open = event.trading_date, event.open
-    state.plan, state.queued, state.decided, state.failures = {}, set(), set(), {}
+    state.decided, state.failures = set(), {}
     state.snapshots = {}
     earlier = state.turnover_before.get(str(event.trading_date), "0")
     state.turnover, state.order_values = Decimal(earlier), {}
 
 
 def _schedule_built(state: EngineState, event: ev.ScheduleBuilt, _: datetime) -> None:
-    state.plan = {task.task_id: task for task in event.tasks}
+    # what a worker took over from the day before is still to have its outcome
+    state.plan |= {task.task_id: task for task in event.tasks}
     if event.trading_date is not None:
         state.scheduled.add(event.trading_date)
 

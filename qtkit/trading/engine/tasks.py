@@ -96,6 +96,10 @@ class TaskDesk:
         times += [self._ready_at(waiting) for waiting in self._waiting]
         return min((at for at in times if at is not None), default=None)
 
+    def not_running(self, tasks: Iterable[ev.PlannedTask]) -> list[ev.PlannedTask]:
+        """Return the tasks that no worker is busy with."""
+        return [task for task in tasks if task.task_id not in self._running]
+
     @property
     def idle(self) -> bool:
         """Whether no task waits or runs."""
