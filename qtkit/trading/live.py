@@ -42,6 +42,7 @@ from qtkit.trading.brokers.sqlite_book import SqliteBook
 from qtkit.trading.engine.files import FolderFiles
 from qtkit.trading.engine.log_settings import keep_logs, logs_can_be_written, rotation_of
 from qtkit.trading.engine.loop import Engine
+from qtkit.trading.engine.schedule import refuse_steps_that_never_come
 from qtkit.trading.engine.syslog import SessionLog
 from qtkit.trading.engine.workers import ThreadWorkers, Workers
 from qtkit.trading.kill_switch import hand_over_lift
@@ -210,10 +211,11 @@ def _new_clock(plan: LivePlan, not_before: datetime | None) -> Clock:
 
 
 def _check_dates(calendar: Calendar, plan: LivePlan, now: datetime) -> None:
-    """Make sure that the calendar knows today, and when what is bought today can be sold."""
+    """Make sure that the calendar knows today, when to step, and when a purchase can be sold."""
     today = calendar.local_date(now)
     calendar.segments(today)
     settles_within(calendar, plan.spec.symbols, calendar.next_session(today))
+    refuse_steps_that_never_come(calendar, today, plan.settings.engine(plan.spec).timetable)
 
 
 class _Wiring:

@@ -104,9 +104,9 @@ class StepDesk:
         return Objection("no_fresh_price", "no symbol has a usable price of today")
 
     def _prepared(self, task: ev.PlannedTask) -> Snapshot:
-        """Return the step's own snapshot, or prepare it on the spot."""
+        """Return what the step was prepared with."""
         if self._core.settings.timetable.prepare_lead_seconds is None:
-            return self._snapshots.on_the_spot()
+            return self._snapshots.without_snapshot(task)
         found = self._snapshots.of(task)
         if isinstance(found, Objection):
             raise StrategyError(f"{found.reason}: {found.detail}")

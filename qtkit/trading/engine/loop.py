@@ -227,6 +227,8 @@ class Engine:
             self._finish()
             return None
         self._judge_due_gate()
+        self._tasks.take_answers()
+        self._snapshots.turn()
         self._tasks.turn()
         self._largest_gap = max(self._largest_gap, core.clock.now() - now)  # nothing else ran
         self._pulse()
@@ -277,6 +279,7 @@ class Engine:
             self.inbox.next_due(),
             self._connection.next_due(),
             self._days.next_due(),
+            self._snapshots.next_due(),
             core.broker.next_event_at() if core.state.connected else None,
         ]
         if core.broker.must_be_polled and core.state.connected:
