@@ -18,6 +18,8 @@ from qtkit.model.orders import OrderType
 
 __all__ = [
     "AccountReconciled",
+    "BarLeftOut",
+    "BarsLeftOut",
     "BrokerConnected",
     "BrokerDisconnected",
     "CancelFailed",
@@ -262,6 +264,26 @@ class PricesSeen(Event, frozen=True, kw_only=True, gc=False):
     bars: int
     last: tuple[LastPrice, ...]
     refused: int = 0  # bars with a price that is NaN or not positive: nobody sees them
+
+
+class BarLeftOut(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
+    """A bar that the source sent and nobody sees."""
+
+    symbol: str
+    end: datetime
+    why: str  # contradicts, late, unaligned, unfinished
+    delivered: Decimal | None  # close that was delivered and stays, account currency per share
+    sent: Decimal | None  # close that the source sent, where it is a number
+
+
+class BarsLeftOut(Event, frozen=True, kw_only=True, gc=False):
+    """The source sent bars that contradict delivered ones, came too late, or cannot be bars.
+
+    What was delivered first stays: decisions rest on it.
+    """
+
+    counts: dict[str, int]  # why -> bars
+    samples: tuple[BarLeftOut, ...]  # the first of them
 
 
 class TablesRefilled(Event, frozen=True, kw_only=True, gc=False):

@@ -27,6 +27,7 @@ from qtkit.trading.engine.gate import GateDesk
 from qtkit.trading.engine.inbox import Inbox
 from qtkit.trading.engine.news_desk import NewsDesk
 from qtkit.trading.engine.order_desk import OrderDesk
+from qtkit.trading.engine.prices import Poll, polled
 from qtkit.trading.engine.snapshots import SnapshotDesk
 from qtkit.trading.engine.states import EngineStatus
 from qtkit.trading.engine.tasks import TaskDesk, TaskKind
@@ -350,12 +351,13 @@ class Engine:
 
     def _poll_job(self, _: ev.PlannedTask) -> Job:
         now = self.core.clock.now()
-        return lambda: self._feed.bars_until(now)
+        return lambda: polled(self._feed, now)
 
     def _take_bars(self, result: object) -> None:
-        if not isinstance(result, dict):
-            raise InvariantBroken(f"a feed returns a dict of bars, was {type(result).__name__}")
-        self._steps.take_bars(result)
+        if not isinstance(result, Poll) or not isinstance(result.bars, dict):
+            found = result.bars if isinstance(result, Poll) else result
+            raise InvariantBroken(f"a feed returns a dict of bars, was {type(found).__name__}")
+        self._steps.take_bars(result.bars, result.left_out)
         if self._gate.hear():
             self._judge_gate("prices")
 

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
+import msgspec
 import pytest
 
 from qtkit.core.calendars import exchange_calendar
@@ -207,7 +208,7 @@ def test_a_step_may_be_as_long_as_a_segment(exchange: str, minutes: int, steps: 
 def test_steps_and_polls_that_would_never_come_are_refused(
     exchange: str, minutes: int, field: str
 ) -> None:
-    table = replace(FIVE, **{field: minutes})
+    table = msgspec.convert({field: minutes}, Timetable)
 
     with pytest.raises(ConfigError, match=f"{field} is {minutes}"):
         refuse_steps_that_never_come(exchange_calendar(exchange), BEFORE_THANKSGIVING, table)

@@ -64,7 +64,7 @@ class Ahead:
         return {"filled": self._filled}
 
     def restore(self, state: JsonObject) -> None:
-        self._filled = int(state.get("filled", 0))
+        self._filled = int(str(state.get("filled", 0)))
 
 
 def spec_of(notes: list[JsonObject], step_minutes: int = 5) -> StrategySpec:
@@ -79,7 +79,7 @@ def lived(settings: Mapping[str, Any]) -> tuple[list[tuple[object, ...]], list[J
     bench = day_of(
         prices=PRICES, days=[DAY], settings=settings, wrap=lambda _s, _c: Ahead(notes)
     ).run()
-    rows = [
+    rows: list[tuple[object, ...]] = [
         (e.at, type(e.event).__name__, {
             n: getattr(e.event, n) for n in e.event.__struct_fields__ if n != "snapshot"
         })
