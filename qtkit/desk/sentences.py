@@ -170,6 +170,9 @@ _SENTENCES: dict[type, Callable[[Any], str]] = {
     ev.DecisionTaken: lambda e: f"step {e.step} decided: {e.intents} orders wanted",
     ev.PricesSeen: lambda e: f"{e.bars:,} new bars",
     ev.BarsLeftOut: _left_out,
+    ev.ClockStepped: lambda e: (
+        f"the machine's clock moved by {e.seconds} s; {-e.apart} s behind the session's time"
+    ),
     ev.SnapshotTaken: lambda e: f"step {e.step} prepared, digest {e.digest[:12]}",
     ev.FeedFailed: lambda e: f"the feed failed: {e.error}",
 }

@@ -24,6 +24,7 @@ __all__ = [
     "BrokerDisconnected",
     "CancelFailed",
     "CancelRequested",
+    "ClockStepped",
     "CommandReceived",
     "CommandRefused",
     "DayClosed",
@@ -150,6 +151,13 @@ class LoopPulsed(Event, frozen=True, kw_only=True, gc=False):
     """Once a minute: how late the loop came to its work at worst since the last pulse."""
 
     largest_gap_seconds: Decimal
+
+
+class ClockStepped(Event, frozen=True, kw_only=True, gc=False):
+    """The machine's clock was set, or the machine slept; a step back is not followed."""
+
+    seconds: Decimal  # beside the time that passed; below 0: back
+    apart: Decimal  # seconds that it is ahead of the session's time from here; below 0: behind
 
 
 class InternalErrorRaised(Event, frozen=True, kw_only=True, gc=False):

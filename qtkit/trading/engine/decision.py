@@ -112,6 +112,9 @@ class StepDesk:
         core = self._core
         if core.state.killed:
             return Objection("kill_switch", "the kill switch is on")
+        if core.state.clock_apart:
+            apart = f"the machine's clock is {-core.state.clock_apart} s behind the session's time"
+            return Objection("clock_stepped", apart)
         if not core.state.connected:
             return Objection("broker_disconnected", f"{core.broker.name} does not answer")
         if core.settings.gate_mode == "block" and not core.state.gate_open:

@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from threading import Event as Signal
 
+from qtkit.core.clock import WatchedClock
 from qtkit.core.errors import InvariantBroken, JournalCorrupt, StrategyError
 from qtkit.market.feeds.protocol import Feed
 from qtkit.model import events as ev
@@ -216,6 +217,7 @@ class Engine:
             self._largest_gap = max(self._largest_gap, now - self._wanted)
         if self.stop_wanted:
             self.request_stop(self.stop_wanted, by="signal")
+        self._look_at_clock()
         self._connection.look_after()
         self._commands.take(self.inbox)
         self._news.take_news()
@@ -302,6 +304,18 @@ class Engine:
         self._largest_gap = timedelta(0)
         self._next_pulse = _next_minute(now)
 
+    def _look_at_clock(self) -> None:
+        """Record that the machine's clock was set; no step is decided while it is behind."""
+        core = self.core
+        if not isinstance(core.clock, WatchedClock):
+            return
+        for step in core.clock.steps():
+            seconds, apart = (_milliseconds(s) for s in (step.seconds, step.apart))
+            core.record(
+                ev.ClockStepped(trading_date=core.state.today, seconds=seconds, apart=apart)
+            )
+            core.log.say("clock_stepped", seconds=seconds, apart=apart)
+
     def _look_for_kill_file(self) -> None:
         core = self.core
         if not core.state.killed and kill_file_is_there(core.kill_file):
@@ -380,6 +394,11 @@ class Engine:
         if not isinstance(result, ev.TablesRefilled):
             raise InvariantBroken(f"a refill returns TablesRefilled, was {type(result).__name__}")
         self.core.record(result)
+
+
+def _milliseconds(seconds: float) -> Decimal:
+    """Return seconds to the millisecond."""
+    return Decimal(round(seconds * 1000)).scaleb(-3)
 
 
 def _next_minute(now: datetime) -> datetime:
