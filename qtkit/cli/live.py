@@ -148,6 +148,7 @@ def trade_live(  # noqa: PLR0913 - one for each option
         new_account=new_account,
         restart=restart,
         day=market_date(spec, settings),
+        settings=settings,
     )
     end = run_live(
         strategy,

@@ -60,7 +60,13 @@ def simulate(  # noqa: PLR0913 - one for each option
     spec = found.spec_of(load_spec(file))
     name, new_name = account_asked(found, account, new_account)
     name = prepare_account(
-        spec, root=place, account=name, new_account=new_name, restart=restart, day=day
+        spec,
+        root=place,
+        account=name,
+        new_account=new_name,
+        restart=restart,
+        day=day,
+        settings=found.settings,
     )
     session = simulated(
         file, spec=spec, day=day, days=days, root=place, account=name, settings=found.settings

@@ -138,6 +138,15 @@ def _command(event: ev.CommandReceived) -> str:
     return f"{event.by} asked: {event.command}{arguments}"
 
 
+def _left_out(event: ev.BarsLeftOut) -> str:
+    counts = ", ".join(f"{why} {count}" for why, count in event.counts.items())
+    first = event.samples[0] if event.samples else None
+    if first is None:
+        return f"bars left out: {counts}"
+    forms = f"{first.delivered} was delivered and {first.sent} came"
+    return f"bars left out: {counts}; first {first.symbol} {first.end:%H:%M} UTC, {forms}"
+
+
 _SENTENCES: dict[type, Callable[[Any], str]] = {
     ev.OrderRequested: _requested,
     ev.OrderRefused: _refused,
@@ -169,6 +178,10 @@ _SENTENCES: dict[type, Callable[[Any], str]] = {
     ev.SessionEnded: lambda e: f"the session ended: {e.reason}",
     ev.DecisionTaken: lambda e: f"step {e.step} decided: {e.intents} orders wanted",
     ev.PricesSeen: lambda e: f"{e.bars:,} new bars",
+    ev.BarsLeftOut: _left_out,
+    ev.ClockStepped: lambda e: (
+        f"the machine's clock moved by {e.seconds} s; {-e.apart} s behind the session's time"
+    ),
     ev.SnapshotTaken: lambda e: f"step {e.step} prepared, digest {e.digest[:12]}",
     ev.FeedFailed: lambda e: f"the feed failed: {e.error}",
 }

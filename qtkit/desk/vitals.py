@@ -26,6 +26,8 @@ class Vitals:
         Seconds, over the session.
     errors
         Internal errors, all of them.
+    bars_left_out
+        Bars that contradict delivered ones, came too late, or cannot be bars.
     """
 
     bars: Entry | None = None
@@ -35,6 +37,7 @@ class Vitals:
     broker: Entry | None = None
     errors: list[Entry] = field(default_factory=list)
     refused_bars: int = 0
+    bars_left_out: int = 0
 
     @classmethod
     def of(cls, entries: Iterable[Entry]) -> Vitals:
@@ -51,6 +54,8 @@ class Vitals:
             self.feed_trouble = None
             self.refused_bars += event.refused
             self.bars = entry if event.bars else self.bars
+        elif isinstance(event, ev.BarsLeftOut):
+            self.bars_left_out += sum(event.counts.values())
         elif isinstance(event, ev.FeedFailed):
             self.feed_trouble = entry
         elif isinstance(event, ev.LoopPulsed):

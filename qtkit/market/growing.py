@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from qtkit.core.calendars import Calendar
 from qtkit.core.clock import Clock
 from qtkit.core.errors import DataError
-from qtkit.market.feeds.protocol import Feed
+from qtkit.market.feeds.protocol import CheckedFeed, Feed, LeftOut
 from qtkit.market.minutes import day_window
 from qtkit.market.ordering import concatenated, empty_bars
 from qtkit.model.bars import BarBatch, Bars, nanos
@@ -102,6 +102,10 @@ class ListenedFeed:
         fresh = self._heard(self._feed.bars_until(now))
         early, self._early = self._early, {}
         return {s: _joined(early.get(s), fresh.get(s)) for s in {**early, **fresh}}
+
+    def left_out(self) -> Sequence[LeftOut]:
+        """Return what the other feed left out since the last call, if it tells."""
+        return self._feed.left_out() if isinstance(self._feed, CheckedFeed) else ()
 
     def _heard(self, batch: BarBatch) -> BarBatch:
         self._market.add(batch, nanos(self._clock.now()))

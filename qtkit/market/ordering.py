@@ -8,7 +8,16 @@ from numpy.typing import NDArray
 from qtkit.core.errors import DataError
 from qtkit.model.bars import Bars, time_of
 
-__all__ = ["agreed", "concatenated", "differences", "empty_bars", "is_tidy", "take", "tidy"]
+__all__ = [
+    "agreed",
+    "concatenated",
+    "differences",
+    "empty_bars",
+    "is_tidy",
+    "newest_forms",
+    "take",
+    "tidy",
+]
 
 
 def empty_bars(symbol: str) -> Bars:
@@ -62,6 +71,13 @@ def tidy(bars: Bars) -> Bars:
         return bars
     _, rows = np.unique(bars.end, return_index=True)  # the first of equals, in order of time
     return take(bars, rows)
+
+
+def newest_forms(bars: Bars) -> Bars:
+    """Return the bars ordered by time, each once; of several at one time the last stays."""
+    if is_tidy(bars):
+        return bars
+    return tidy(take(bars, np.arange(len(bars))[::-1]))
 
 
 def agreed(bars: Bars) -> Bars:

@@ -18,10 +18,13 @@ from qtkit.model.orders import OrderType
 
 __all__ = [
     "AccountReconciled",
+    "BarLeftOut",
+    "BarsLeftOut",
     "BrokerConnected",
     "BrokerDisconnected",
     "CancelFailed",
     "CancelRequested",
+    "ClockStepped",
     "CommandReceived",
     "CommandRefused",
     "DayClosed",
@@ -152,6 +155,13 @@ class LoopPulsed(Event, frozen=True, kw_only=True, gc=False):
     largest_gap_seconds: Decimal
 
 
+class ClockStepped(Event, frozen=True, kw_only=True, gc=False):
+    """The machine's clock was set, or the machine slept; a step back is not followed."""
+
+    seconds: Decimal  # beside the time that passed; below 0: back
+    apart: Decimal  # seconds that it is ahead of the session's time from here; below 0: behind
+
+
 class InternalErrorRaised(Event, frozen=True, kw_only=True, gc=False):
     """Something in the engine raised that should not have."""
 
@@ -264,6 +274,26 @@ class PricesSeen(Event, frozen=True, kw_only=True, gc=False):
     bars: int
     last: tuple[LastPrice, ...]
     refused: int = 0  # bars with a price that is NaN or not positive: nobody sees them
+
+
+class BarLeftOut(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
+    """A bar that the source sent and nobody sees."""
+
+    symbol: str
+    end: datetime
+    why: str  # contradicts, late, unaligned, unfinished
+    delivered: Decimal | None  # close that was delivered and stays, account currency per share
+    sent: Decimal | None  # close that the source sent, where it is a number
+
+
+class BarsLeftOut(Event, frozen=True, kw_only=True, gc=False):
+    """The source sent bars that contradict delivered ones, came too late, or cannot be bars.
+
+    What was delivered first stays: decisions rest on it.
+    """
+
+    counts: dict[str, int]  # why -> bars
+    samples: tuple[BarLeftOut, ...]  # the first of them
 
 
 class TablesRefilled(Event, frozen=True, kw_only=True, gc=False):

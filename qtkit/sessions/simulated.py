@@ -23,6 +23,7 @@ from qtkit.sessions.summary import summary_html, summary_text
 from qtkit.trading.accounts import account_record, create_account, restart_account
 from qtkit.trading.assemble import trading_days
 from qtkit.trading.engine.inbox import Command
+from qtkit.trading.engine.schedule import refuse_steps_that_never_come
 from qtkit.trading.engine.signals import stop_on_signals
 from qtkit.trading.settings import SessionSettings
 from qtkit.trading.simulation import (
@@ -267,6 +268,7 @@ def prepare_account(
     new_account: str | None = None,
     restart: bool = False,
     day: date | str,
+    settings: SessionSettings | None = None,
 ) -> str | None:
     """Return the account that a session is to use, made or cleared as asked.
 
@@ -284,6 +286,8 @@ def prepare_account(
         Clear the account's record, so that it begins anew.
     day
         First date to be traded.
+    settings
+        What the session will run under: an account is not made for one that cannot start.
 
     Returns
     -------
@@ -294,7 +298,7 @@ def prepare_account(
     ------
     ConfigError
         If both names are given and differ, a new one exists already, the account does not exist,
-        or it holds something and cannot be cleared.
+        it holds something and cannot be cleared, or the settings leave the session without steps.
     BeyondCalendar
         If the calendar does not know the date; no account was made.
     """
@@ -305,6 +309,8 @@ def prepare_account(
     if restart and not (account or new_account):
         raise ConfigError("--restart clears an account's record: name it with --account ID")
     outputs = _root(root)
+    if new_account or restart:
+        _has_steps(spec, _date(day), settings or SessionSettings())
     if new_account:
         _make(spec, outputs, new_account, _date(day))
     elif account:
@@ -312,6 +318,12 @@ def prepare_account(
         if restart:
             restart_account(outputs.account(_MODE, account))
     return new_account or account
+
+
+def _has_steps(spec: StrategySpec, day: date, settings: SessionSettings) -> None:
+    overlay = Path(settings.calendar_overlay) if settings.calendar_overlay else None
+    calendar = exchange_calendar(spec.exchange, overlay)
+    refuse_steps_that_never_come(calendar, day, settings.engine(spec).timetable)
 
 
 def _make(spec: StrategySpec, root: OutputRoot, name: str, day: date) -> None:

@@ -356,6 +356,7 @@ def _market_rows(evidence: Evidence, segments: Sequence[Segment]) -> Iterator[tu
         for number in range(1, length // poll + 1):
             yield segment.start + number * poll, "acquire_live_price"
         ends = {segment.start + number * step for number in range(1, length // step + 1)}
+        ends = ends or {segment.end}  # half a day can be shorter than a step
         for end in {min(end, close - offset) for end in ends}:
             yield end, _STEP
 

@@ -28,6 +28,7 @@ from qtkit.trading.brokers.stores import MemoryBook
 from qtkit.trading.engine.backtest import Backtest
 from qtkit.trading.engine.files import NoFiles
 from qtkit.trading.engine.history import sound_bars
+from qtkit.trading.engine.schedule import refuse_steps_that_never_come
 from qtkit.trading.engine.syslog import NullLog
 from qtkit.trading.market_data import MarketData, data_of
 from qtkit.trading.metrics.measures import max_drawdown
@@ -134,6 +135,7 @@ def backtest(
             f"there is no trading date of {spec.exchange} from {start} to {end}; "
             "choose a longer span, the start not after the end"
         )
+    refuse_steps_that_never_come(calendar, days[0], chosen.engine(spec).timetable)
     found = data or data_of(spec, chosen, days, calendar, root or OutputRoot.default())
     return run_backtest(spec, chosen, days, found)
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from threading import Event
 from typing import Any
 
 from qtkit.core.calendars import Calendar, exchange_calendar
-from qtkit.core.clock import Clock, ScaledClock, SystemClock
+from qtkit.core.clock import Clock, ScaledClock, SteadyClock, SystemClock, stopwatch
 from qtkit.core.errors import ConfigError
 from qtkit.core.folders import AccountFolder, OutputRoot, SessionFolder, session_id_of
 from qtkit.core.locks import NamedLock
@@ -42,6 +42,7 @@ from qtkit.trading.brokers.sqlite_book import SqliteBook
 from qtkit.trading.engine.files import FolderFiles
 from qtkit.trading.engine.log_settings import keep_logs, logs_can_be_written, rotation_of
 from qtkit.trading.engine.loop import Engine
+from qtkit.trading.engine.schedule import refuse_steps_that_never_come
 from qtkit.trading.engine.syslog import SessionLog
 from qtkit.trading.engine.workers import ThreadWorkers, Workers
 from qtkit.trading.kill_switch import hand_over_lift
@@ -54,6 +55,7 @@ from qtkit.trading.strategy.specification import demand_spec
 __all__ = ["LivePlan", "LiveRun", "live_session"]
 
 _PAPER = "paper"
+_A_LITTLE = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,13 +182,20 @@ def _new_folder(plan: LivePlan, root: OutputRoot, clock: Clock) -> SessionFolder
 def _clock(plan: LivePlan, place: AccountFolder, heritage: Inheritance) -> Clock:
     """Return the session's clock; it does not show a time that the account has lived through."""
     clock = _new_clock(plan, heritage.last_at)
+    _wait_a_little(clock, heritage.last_at)
     if heritage.last_at is not None and clock.now() < heritage.last_at:
         raise ConfigError(
             f"account {place.name!r} has lived until {heritage.last_at:%Y-%m-%d %H:%M:%S} UTC, and "
             f"the clock shows {clock.now():%Y-%m-%d %H:%M:%S} UTC; set the machine's clock right, "
-            "or use another account"
+            "start again when that time has passed, or use another account"
         )
     return clock
+
+
+def _wait_a_little(clock: Clock, until: datetime | None) -> None:
+    """Wait for a time that is a few seconds away: a clock that was corrected is behind a little."""
+    while until is not None and timedelta(0) < until - clock.now() <= _A_LITTLE:
+        clock.wait(until, Event())
 
 
 def _new_clock(plan: LivePlan, not_before: datetime | None) -> Clock:
@@ -194,16 +203,17 @@ def _new_clock(plan: LivePlan, not_before: datetime | None) -> Clock:
         return plan.clock_from(not_before)
     asked, machine = plan.settings.feed, SystemClock()
     if not asked.is_replay:
-        return machine
+        return SteadyClock(machine, stopwatch(), plan.settings.gate_clock_tolerance_seconds)
     start = asked.begins(machine.now())
     return ScaledClock(max(start, not_before or start), asked.speed)
 
 
 def _check_dates(calendar: Calendar, plan: LivePlan, now: datetime) -> None:
-    """Make sure that the calendar knows today, and when what is bought today can be sold."""
+    """Make sure that the calendar knows today, when to step, and when a purchase can be sold."""
     today = calendar.local_date(now)
     calendar.segments(today)
     settles_within(calendar, plan.spec.symbols, calendar.next_session(today))
+    refuse_steps_that_never_come(calendar, today, plan.settings.engine(plan.spec).timetable)
 
 
 class _Wiring:

@@ -61,7 +61,10 @@ class SessionSettings(BaseModel):
         default=False, description="prepare each step ahead, in a task and a snapshot of its own"
     )
     prepare_lead_seconds: int = Field(
-        default=5, ge=0, le=300, description="how long before its step one is prepared"
+        default=5,
+        ge=0,
+        le=300,
+        description="how long before its step one is prepared",
     )
     prepare_in_worker: bool = Field(
         default=False, description="prepare in a worker's thread; the strategy must allow it"
@@ -157,6 +160,7 @@ class SessionSettings(BaseModel):
             gate_clock_tolerance_seconds=self.gate_clock_tolerance_seconds,
             min_disk_megabytes=self.min_disk_megabytes,
             prepare_in_worker=self.prepare_in_worker,
+            prepare_lead_seconds=self.prepare_lead_seconds,
             snapshot_max_age_seconds=self.strategy_snapshot_max_age_seconds,
             late_after_seconds=self.late_after_seconds,
             feed_silent_seconds=self.feed_silent_seconds,

@@ -38,7 +38,11 @@ from qtkit.trading.engine.files import FolderFiles
 from qtkit.trading.engine.inbox import Command
 from qtkit.trading.engine.log_settings import keep_logs, logs_can_be_written, rotation_of
 from qtkit.trading.engine.loop import Engine
-from qtkit.trading.engine.schedule import Timetable, day_schedule
+from qtkit.trading.engine.schedule import (
+    Timetable,
+    day_schedule,
+    refuse_steps_that_never_come,
+)
 from qtkit.trading.engine.syslog import SessionLog
 from qtkit.trading.engine.workers import SimulatedWorkers
 from qtkit.trading.kill_switch import hand_over_lift
@@ -205,6 +209,7 @@ def _planned(plan: SimulationPlan, root: OutputRoot) -> _Planned:
     calendar = exchange_calendar(plan.spec.exchange, overlay)
     days = trading_days(calendar, plan.day, plan.days)
     settles_within(calendar, plan.spec.symbols, days[-1])
+    refuse_steps_that_never_come(calendar, days[0], plan.settings.engine(plan.spec).timetable)
     start = plan.start or first_start(calendar, plan.day)
     settings = plan.settings.for_journal(plan.spec)
     logs_can_be_written(plan.settings.logs)

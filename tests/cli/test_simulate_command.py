@@ -126,3 +126,19 @@ def test_an_account_lives_on_and_does_not_go_back(tmp_path: Path) -> None:
     assert "has lived until 2026-03-05" in str(back.exception)
     assert isinstance(cleared.exception, QtkitError)
     assert "while something is open" in str(cleared.exception)
+
+
+@pytest.mark.parametrize("words", [(), ("--new_account", "mine")])
+def test_a_step_longer_than_every_segment_is_refused_before_anything_is_written(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    file, root = tmp_path / "slow.py", tmp_path / "outputs"
+    file.write_text(GRID.read_text().replace("step_minutes=5", "step_minutes=121"))
+    command = [sys.executable, "-m", "qtkit", "simulate", str(file), "--date", "2026-03-04"]
+    done = subprocess.run(
+        [*command, "--root", str(root), *words], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 2
+    assert "step_minutes is 121" in done.stderr
+    assert not [path for path in root.rglob("*") if path.is_file()]

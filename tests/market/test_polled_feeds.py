@@ -71,10 +71,11 @@ def test_a_bar_that_comes_after_a_newer_one_is_left_out() -> None:
     assert closes(feed) == []
 
 
-def test_of_two_contradicting_bars_of_one_minute_the_first_is_delivered() -> None:
+def test_of_two_forms_of_one_minute_in_an_answer_the_last_is_delivered() -> None:
+    """A source that also sends the minute that is being formed sends its final form last."""
     one, other = (bars_at("A", ["2026-03-04 01:31"], [price]) for price in (1.0, 2.0))
 
-    assert closes(PolledFeed(Told(Fetched([one, other])), ("A",), SINCE)) == [1.0]
+    assert closes(PolledFeed(Told(Fetched([one, other])), ("A",), SINCE)) == [2.0]
 
 
 def test_symbols_nobody_trades_and_bars_from_before_are_left_out() -> None:

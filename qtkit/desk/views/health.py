@@ -106,6 +106,8 @@ def _feed(picture: Picture, vitals: Vitals, now: datetime, limit: float) -> _Row
         return "feed", _word("pending", "silent"), "no bar has come yet"
     event: ev.PricesSeen = bars.event
     found = f"{event.bars:,} bars at {_age(picture, bars.at, now)}"
+    if vitals.bars_left_out:
+        found += f"; {vitals.bars_left_out:,} left out, sys.log has them"
     if picture.state.status is not EngineStatus.RUNNING:
         return "feed", _word("skip", "resting"), f"{found}; no market now"
     old = (now - bars.at).total_seconds() > limit

@@ -20,6 +20,7 @@ import msgspec
 from qtkit.core.clock import stopwatch
 from qtkit.core.errors import DataError
 from qtkit.market.feeds.polled import BarRow, Fetched, columns_of
+from qtkit.market.ordering import take
 from qtkit.model.bars import nanos, time_of
 
 if TYPE_CHECKING:
@@ -118,6 +119,8 @@ class HttpBars:
     def fetch(self, after: int, until: int) -> Fetched:
         """Ask, and ask again while that may help.
 
+        A bar that has not ended is left out: it is asked for again when it has its final form.
+
         Raises
         ------
         DataError
@@ -129,7 +132,10 @@ class HttpBars:
             attempt += 1
             try:
                 left = patience.together - elapsed()
-                return _bars_of(self._body(target, min(patience.timeout, max(left, 0.01))))
+                found = _bars_of(self._body(target, min(patience.timeout, max(left, 0.01))))
+                return Fetched(
+                    [take(bars, bars.end <= until) for bars in found.bars], found.problem
+                )
             except _Passing as trouble:
                 pause = patience.backoff * 2 ** (attempt - 1)
                 if attempt >= patience.attempts or elapsed() + pause >= patience.together:

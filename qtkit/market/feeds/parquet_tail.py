@@ -9,7 +9,8 @@ import numpy as np
 from qtkit.core.errors import DataError
 from qtkit.market.feeds.export import read_feed
 from qtkit.market.feeds.polled import Fetched
-from qtkit.model.bars import Bars
+from qtkit.market.ordering import take
+from qtkit.model.bars import BAR_NANOS, Bars
 
 __all__ = ["ParquetTail"]
 
@@ -29,9 +30,13 @@ class ParquetTail:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._seen: tuple[int, int, int] | None = None  # inode, size, time of the last reading
+        self._bars = list[Bars]()  # what it had then
+        self._drafts = set[tuple[str, int]]()  # bars that it had within their own minute
 
     def fetch(self, after: int, until: int) -> Fetched:
-        """Return the file's bars; none if it is the one that was read before.
+        """Return the file's bars up to `until`; of a file that has not changed, those in between.
+
+        A last bar that stood there within its own minute waits until the file is written again.
 
         Raises
         ------
@@ -47,12 +52,19 @@ class ParquetTail:
             ) from None
         signature = (found.st_ino, found.st_size, found.st_mtime_ns)
         if signature == self._seen:
-            return Fetched(())
-        bars = read_feed(self._path)
-        for part in bars.values():
+            return Fetched([self._between(bars, after, until) for bars in self._bars])
+        found_bars = list(read_feed(self._path).values())
+        for part in found_bars:
             _check_types(self._path, part)
-        self._seen = signature
-        return Fetched(tuple(bars.values()))
+        self._seen, self._bars = signature, found_bars
+        newest = ((bars.symbol, int(bars.end.max())) for bars in found_bars if len(bars))
+        self._drafts = {(s, end) for s, end in newest if until < end <= until + BAR_NANOS}
+        return Fetched([take(bars, bars.end <= until) for bars in found_bars])
+
+    def _between(self, bars: Bars, after: int, until: int) -> Bars:
+        known = take(bars, (bars.end > after) & (bars.end <= until))
+        drafts = [end for symbol, end in self._drafts if symbol == bars.symbol]
+        return take(known, ~np.isin(known.end, drafts))
 
 
 def _check_types(path: Path, bars: Bars) -> None:

@@ -10,10 +10,14 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from qtkit.core.errors import DataError
-from qtkit.market.ordering import concatenated, take, tidy
-from qtkit.model.bars import BarBatch, Bars, nanos
+from qtkit.market.feeds.protocol import LeftOut
+from qtkit.market.feeds.review import Review
+from qtkit.market.ordering import concatenated, newest_forms, take
+from qtkit.model.bars import BAR_NANOS, BarBatch, Bars, nanos
 
 __all__ = ["BarRow", "BarSource", "Fetched", "PolledFeed", "columns_of"]
+
+_FARTHEST = 2**63  # nanoseconds from 1970: the year 2262
 
 
 class BarRow(NamedTuple):
@@ -32,6 +36,8 @@ def columns_of(rows: Iterable[BarRow]) -> list[Bars]:
     """Return rows as columns, symbol by symbol, in the order in which they came."""
     by_symbol: dict[str, list[BarRow]] = {}
     for row in rows:
+        if not abs(row.end) < _FARTHEST:
+            continue  # no column can hold it, and nobody will live to see it end
         by_symbol.setdefault(row.symbol, []).append(row)
     return [_columns(symbol, part) for symbol, part in by_symbol.items()]
 
@@ -78,11 +84,23 @@ class BarSource(Protocol):
         """
 
 
+def _by_symbol(parts: Sequence[Bars]) -> dict[str, Bars]:
+    """Return what came of each symbol, in the order in which it came; empty parts left out."""
+    found = dict[str, list[Bars]]()
+    for part in parts:
+        if len(part):
+            found.setdefault(part.symbol, []).append(part)
+    return {symbol: concatenated(*bars) for symbol, bars in found.items()}
+
+
 class PolledFeed:
     """Finished bars, in order, each once, from a source that may do none of that.
 
-    Bars are never delivered out of order: one that comes later than a newer one of its symbol is
-    left out. Where only a part of an answer makes sense the call raises, and the good part comes
+    A bar that has not ended waits, and its newest form counts; where the source goes on with a
+    later bar and leaves it out, it is no more than a draft, and is dropped. Bars are never
+    delivered out of order: one that comes later than a newer one of its symbol is left out, and
+    so is one that does not end on a whole minute, or that contradicts what was delivered; see
+    `left_out`. Where only a part of an answer makes sense the call raises, and the good part comes
     with the next one.
 
     Parameters
@@ -99,6 +117,8 @@ class PolledFeed:
         self._source = source
         self._last = dict.fromkeys(symbols, nanos(since))  # end of the newest bar delivered
         self._waiting = dict[str, Bars]()  # fetched, and not finished or not delivered yet
+        self._drafts = dict[str, int]()  # end of the bar that was fetched within its own minute
+        self._review = Review()
 
     def bars_until(self, now: datetime) -> BarBatch:
         """Return the bars that ended at or before `now` and were not returned before.
@@ -110,19 +130,32 @@ class PolledFeed:
         """
         limit = nanos(now)
         found = self._source.fetch(min(self._last.values(), default=limit), limit)
-        self._keep(found.bars)
+        for symbol, bars in _by_symbol(found.bars).items():
+            if symbol in self._last:
+                self._keep(bars, limit)
         if found.problem:
             raise DataError(f"{found.problem}; the rest comes with the next poll")
         return self._finished(limit)
 
-    def _keep(self, found: Sequence[Bars]) -> None:
-        """Put what is new of wanted symbols with what waits."""
-        for bars in found:
-            if bars.symbol in self._last:
-                fresh = take(bars, bars.end > self._last[bars.symbol])
-                waiting = self._waiting.get(bars.symbol)
-                joined = fresh if waiting is None else concatenated(waiting, fresh)
-                self._waiting[bars.symbol] = tidy(joined)
+    def left_out(self) -> Sequence[LeftOut]:
+        """Return what was left out since the last call, each form of a bar once."""
+        return self._review.left_out()
+
+    def _keep(self, bars: Bars, limit: int) -> None:
+        """Put what is new of a symbol with what waits; the newest form of a bar counts."""
+        symbol = bars.symbol
+        bars = self._review.aligned(bars)
+        self._review.compare(bars, self._last[symbol])
+        fresh = newest_forms(take(bars, bars.end > self._last[symbol]))
+        waiting = self._waiting.get(symbol)
+        if waiting is not None:
+            draft = self._drafts.pop(symbol, 0)
+            if len(fresh) and draft and draft <= limit and fresh.end[-1] > draft:
+                waiting = take(waiting, waiting.end != draft)
+            fresh = newest_forms(concatenated(waiting, fresh))
+        self._waiting[symbol] = fresh
+        if len(fresh) and limit < fresh.end[-1] <= limit + BAR_NANOS:
+            self._drafts[symbol] = int(fresh.end[-1])
 
     def _finished(self, limit: int) -> BarBatch:
         """Take out what has ended."""
@@ -131,4 +164,5 @@ class PolledFeed:
         for symbol, bars in batch.items():
             self._last[symbol] = int(bars.end[-1])
             self._waiting[symbol] = take(self._waiting[symbol], self._waiting[symbol].end > limit)
+            self._review.delivered(bars)
         return batch

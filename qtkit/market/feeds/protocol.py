@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from qtkit.model.bars import BarBatch
 
-__all__ = ["Feed"]
+__all__ = ["CheckedFeed", "Feed", "LeftOut"]
 
 
 class Feed(Protocol):
@@ -21,3 +23,33 @@ class Feed(Protocol):
         DataError
             If the source cannot deliver; nothing is lost, the next call returns it.
         """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """A bar that a source sent and a feed did not deliver.
+
+    Attributes
+    ----------
+    end
+        Of the bar, nanoseconds since 1970 UTC.
+    why
+        ``contradicts`` another form of the same bar that was delivered, came ``late``, after a
+        newer one of its symbol, or is ``unaligned``: it does not end on a whole minute.
+    delivered, sent
+        Closes, account currency per share; NaN where nothing was delivered.
+    """
+
+    symbol: str
+    end: int
+    why: str
+    delivered: float
+    sent: float
+
+
+@runtime_checkable
+class CheckedFeed(Protocol):
+    """A feed that tells what it left out."""
+
+    def left_out(self) -> Sequence[LeftOut]:
+        """Return what was left out since the last call, each form of a bar once."""

@@ -6,7 +6,9 @@ Steps in which nothing happens cost one call of the strategy.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -16,15 +18,16 @@ from numpy.typing import NDArray
 from qtkit.core.calendars import Segment
 from qtkit.core.clock import ManualClock
 from qtkit.core.errors import StrategyError
+from qtkit.core.text import error_text
 from qtkit.model import events as ev
-from qtkit.model.bars import nanos, time_of
+from qtkit.model.bars import BAR_NANOS, nanos, time_of
 from qtkit.model.intents import Intent
 from qtkit.model.money import decimal_of
 from qtkit.trading.engine.closing import ClosingDesk
 from qtkit.trading.engine.connection import ConnectionDesk
 from qtkit.trading.engine.core import EngineCore
 from qtkit.trading.engine.decision import StepDesk, state_digest
-from qtkit.trading.engine.history import EngineView, last_price
+from qtkit.trading.engine.history import EngineView, Series, last_price
 from qtkit.trading.engine.news_desk import NewsDesk
 from qtkit.trading.engine.order_desk import OrderDesk
 from qtkit.trading.engine.schedule import step_nanos
@@ -34,6 +37,24 @@ from qtkit.trading.engine.states import EngineStatus
 __all__ = ["Backtest"]
 
 _NEVER = np.iinfo(np.int64).max
+
+
+@dataclass(slots=True, kw_only=True)
+class _Preparations:
+    """The preparations of a segment's steps, in their order."""
+
+    dues: list[int]  # of the steps, nanoseconds since 1970 UTC
+    moments: list[int]  # when each is prepared
+    wanted: list[bool]  # whether the step runs
+    shown: list[tuple[Series, list[int]]]  # how many bars each preparation sees
+    coming: int = 0  # the next one
+    ready: deque[object] = field(default_factory=deque)  # what was prepared and not used yet
+
+
+def _raised(due: int, error: Exception) -> StrategyError:
+    """Return what tells which step a strategy raised in."""
+    text = str(error) if isinstance(error, StrategyError) else error_text(error)
+    return StrategyError(f"step at {time_of(due):%Y-%m-%d %H:%M} UTC: {text}")
 
 
 class Backtest:
@@ -55,7 +76,8 @@ class Backtest:
         self._news = NewsDesk(core, self._connection)
         self._orders = OrderDesk(core, self._connection)
         self._steps = StepDesk(core, self._orders, SnapshotDesk(core))
-        self._ahead = EngineView(core.strategy_symbols, core.history, core.state.ledger)
+        self._before = core.history.sharing()  # what a preparation sees: it ends before the step
+        self._ahead = EngineView(core.strategy_symbols, self._before, core.state.ledger)
         self._closing = ClosingDesk(core, self._orders, self._news)
         self._saved = ""  # digest of the strategy's state: deciding must not change it
         self.steps = 0
@@ -135,33 +157,78 @@ class Backtest:
         ]
         usable = self._usable(dues)
         times = dues.tolist()
-        view, decide, prepare = core.view, core.strategy.decide, core.strategy.prepare
-        ahead = self._ahead  # shows no price of "now"
-        ahead.move(times[0], day, frozenset(), core.state.ledger)
+        view, decide = core.view, core.strategy.decide
+        ahead = self._preparations(segment, dues, usable, day)
         wake = self._next_news()
         number = self.steps
         for k, due in enumerate(times):
+            wake = self._prepare_until(due, wake, ahead)
             for series, sizes in shown:
                 series.size = sizes[k]
             if due >= wake:
                 wake = self._news_until(due, wake)
+            prepared = ahead.ready.popleft()
             if usable is None:
                 view.tick(due)
             elif usable[k]:
                 view.move(due, day, usable[k], core.state.ledger)
             else:
                 continue  # no symbol has a usable price
-            ahead.tick(due)
             try:
-                intents = decide(view, prepare(ahead))
-            except StrategyError as error:
-                raise StrategyError(
-                    f"step at {time_of(due):%Y-%m-%d %H:%M} UTC: {error}"
-                ) from error
+                intents = decide(view, prepared)
+            except Exception as error:
+                raise _raised(due, error) from error
             if intents:
                 self._place(tuple(intents), due, number + k, usable[k] if usable else None)
                 wake = self._next_news()
         self.steps += len(times)
+
+    def _preparations(
+        self,
+        segment: Segment,
+        dues: NDArray[np.int64],
+        usable: list[frozenset[str]] | None,
+        day: date,
+    ) -> _Preparations:
+        """Return when the steps of a segment are prepared, and on how many bars.
+
+        A preparation sees what the polls before its moment brought, as in a session.
+        """
+        core, start = self._core, nanos(segment.start)
+        settings = core.settings
+        moments = np.maximum(dues - settings.prepare_lead_seconds * 1_000_000_000, start)
+        poll = settings.timetable.price_poll_minutes * BAR_NANOS
+        known = start + np.maximum((moments - 1 - start) // poll, 0) * poll
+        self._ahead.move(int(moments[0]), day, frozenset(), core.state.ledger)
+        return _Preparations(
+            dues=dues.tolist(),
+            moments=moments.tolist(),
+            wanted=[True] * len(dues) if usable is None else [bool(part) for part in usable],
+            shown=[
+                (series, np.searchsorted(series.end, known, "right").tolist())
+                for series in self._before.series.values()
+            ],
+        )
+
+    def _prepare_until(self, due: int, wake: int, ahead: _Preparations) -> int:
+        """Prepare every step whose moment has come, and return when news come next."""
+        while ahead.coming < len(ahead.moments) and ahead.moments[ahead.coming] <= due:
+            k = ahead.coming
+            moment, ahead.coming = ahead.moments[k], k + 1
+            if moment >= wake:
+                wake = self._news_until(moment, wake)
+            for series, sizes in ahead.shown:
+                series.size = sizes[k]
+            self._ahead.tick(moment)
+            ahead.ready.append(self._prepared(ahead.dues[k]) if ahead.wanted[k] else None)
+        return wake
+
+    def _prepared(self, due: int) -> object:
+        """Return what the strategy prepares for a step."""
+        try:
+            return self._core.strategy.prepare(self._ahead)
+        except Exception as error:
+            raise _raised(due, error) from error
 
     def _usable(self, dues: NDArray[np.int64]) -> list[frozenset[str]] | None:
         """Return each step's symbols with a fresh price; None where all have one at each step."""

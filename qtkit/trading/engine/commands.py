@@ -13,6 +13,7 @@ from qtkit.core.text import shown, writable
 from qtkit.model import events as ev
 from qtkit.model.intents import Intent
 from qtkit.model.orders import OrderType
+from qtkit.trading.engine.by_hand import why_not_by_hand
 from qtkit.trading.engine.closing import ClosingDesk
 from qtkit.trading.engine.core import EngineCore
 from qtkit.trading.engine.diagnosis import diagnose_pending_orders
@@ -177,6 +178,8 @@ class CommandDesk:
 
     def _run_task(self, command: Command) -> None:
         name = str(command.arguments.get("task", ""))
+        if reason := why_not_by_hand(self._core, name):
+            raise ConfigError(f"{name} does not run now: {reason}")
         if not self._tasks.run_by_hand(name):
             raise ConfigError(f"there is no task {name!r}; there are {', '.join(PRIORITY)}")
 

@@ -13,8 +13,6 @@ from qtkit.trading.engine.order_answers import doubt, give_up, settle
 
 __all__ = ["ConnectionDesk"]
 
-_RETRY = timedelta(seconds=5)
-
 
 class ConnectionDesk:
     """Connects, reconnects, and settles doubts.
@@ -38,7 +36,7 @@ class ConnectionDesk:
             core.broker.connect()
         except (BrokerUnavailable, BrokerTimeout) as problem:
             core.log.say("broker_unavailable", broker=name, error=problem)
-            self._ask_again = core.clock.now() + _RETRY
+            self._ask_again = core.clock.now() + timedelta(seconds=core.settings.retry_seconds)
             return
         self.reconnected = True
         core.record(ev.BrokerConnected(trading_date=core.state.today, broker_name=name))
@@ -57,7 +55,7 @@ class ConnectionDesk:
                 )
             )
             core.log.say("broker_disconnected", broker=core.broker.name, error=problem)
-        self._ask_again = core.clock.now() + _RETRY
+        self._ask_again = core.clock.now() + timedelta(seconds=core.settings.retry_seconds)
 
     def look_after(self) -> None:
         """Reconnect, and settle orders in doubt by asking: never by sending again."""

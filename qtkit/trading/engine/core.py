@@ -48,6 +48,7 @@ class EngineSettings:
     gate_clock_tolerance_seconds: float = 5
     min_disk_megabytes: int = 100
     prepare_in_worker: bool = False
+    prepare_lead_seconds: int = 5  # a preparation sees nothing younger than this before its step
     snapshot_max_age_seconds: float = 180
     on_stop: str = "cancel"  # what a stop does with open orders: cancel, keep
 

@@ -48,7 +48,6 @@ class DayDesk:
 
     def _enter(self, date_now: date) -> None:
         core = self._core
-        self._snapshots.forget()
         self.know_segments(date_now)
         closes = {s: core.close_before(s, date_now) for s in core.strategy_symbols}
         core.record(
@@ -133,6 +132,7 @@ class DayDesk:
             else:
                 self._tasks.skip(row.task, why_not_run(row.task, row.fate, crashed_at))
         self._tasks.take_day(sorted(keep, key=lambda task: task.due))
+        self._snapshots.take_day(keep)
 
     def _close_decided(self, task: ev.PlannedTask) -> None:
         """Account for a step that was decided before the crash and not finished."""

@@ -5,19 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 import marshal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, cast
 
 from qtkit.core.errors import StrategyError
 from qtkit.core.text import error_text
+from qtkit.market.feeds.protocol import LeftOut
 from qtkit.model import events as ev
-from qtkit.model.bars import BarBatch, nanos
+from qtkit.model.bars import BarBatch, Bars, nanos
 from qtkit.trading.engine.core import EngineCore
 from qtkit.trading.engine.history import last_price, sound_bars, trading_nanos
 from qtkit.trading.engine.objection import Objection
 from qtkit.trading.engine.order_desk import OrderDesk
+from qtkit.trading.engine.prices import finished, left_out_event
 from qtkit.trading.engine.snapshots import Snapshot, SnapshotDesk
 
 __all__ = ["StepDesk", "state_digest"]
@@ -70,11 +72,12 @@ class StepDesk:
         """Count the feed's silence from now."""
         self._heard = self._core.clock.now()
 
-    def take_bars(self, batch: BarBatch) -> None:
+    def take_bars(self, batch: BarBatch, left_out: Sequence[LeftOut] = ()) -> None:
         """Take in what the feed delivered; a bar without a usable price is refused and counted."""
         core = self._core
-        good = {symbol: sound_bars(bars) for symbol, bars in batch.items() if len(bars)}
-        total = sum(len(bars) for bars in batch.values())
+        whole, notes = self._finished(batch)
+        good = {symbol: sound_bars(bars) for symbol, bars in whole.items()}
+        total = sum(len(bars) for bars in whole.values())
         kept = sum(len(bars) for bars in good.values())
         core.history.extend(good)
         if kept:
@@ -84,6 +87,30 @@ class StepDesk:
         core.record(
             ev.PricesSeen(trading_date=core.state.today, bars=kept, last=last, refused=total - kept)
         )
+        self._tell([*left_out, *notes])
+
+    def _finished(self, batch: BarBatch) -> tuple[dict[str, Bars], list[LeftOut]]:
+        """Return what has ended of each symbol that is traded, and what was left out."""
+        core, whole, notes = self._core, dict[str, Bars](), list[LeftOut]()
+        for symbol, bars in batch.items():
+            if symbol in core.history.series and len(bars):
+                last = core.history.last_end(symbol)
+                whole[symbol], odd = finished(bars, core.clock.now(), last)
+                notes += odd
+        return whole, notes
+
+    def _tell(self, notes: Sequence[LeftOut]) -> None:
+        """Record which bars nobody sees, and why."""
+        if not notes:
+            return
+        core = self._core
+        event = left_out_event(core.state.today, notes)
+        core.record(event)
+        first = event.samples[0]
+        core.log.say(
+            "bars_left_out", **event.counts, symbol=first.symbol, end=first.end.isoformat(),
+            why=first.why, delivered=first.delivered, sent=first.sent,
+        )  # fmt: skip
 
     def objection(self, task: ev.PlannedTask) -> Objection | None:
         """Return what keeps a step out now."""
@@ -99,6 +126,9 @@ class StepDesk:
         core = self._core
         if core.state.killed:
             return Objection("kill_switch", "the kill switch is on")
+        if core.state.clock_apart:
+            apart = f"the machine's clock is {-core.state.clock_apart} s behind the session's time"
+            return Objection("clock_stepped", apart)
         if not core.state.connected:
             return Objection("broker_disconnected", f"{core.broker.name} does not answer")
         if core.settings.gate_mode == "block" and not core.state.gate_open:
@@ -118,9 +148,9 @@ class StepDesk:
         return Objection("no_fresh_price", "no symbol has a usable price of today")
 
     def _prepared(self, task: ev.PlannedTask) -> Snapshot:
-        """Return the step's own snapshot, or prepare it on the spot."""
+        """Return what the step was prepared with."""
         if self._core.settings.timetable.prepare_lead_seconds is None:
-            return self._snapshots.on_the_spot()
+            return self._snapshots.without_snapshot(task)
         found = self._snapshots.of(task)
         if isinstance(found, Objection):
             raise StrategyError(f"{found.reason}: {found.detail}")

@@ -18,6 +18,7 @@ from qtkit.trading.ledger.ledger import Ledger
 __all__ = [
     "EngineView",
     "History",
+    "Series",
     "last_price",
     "sound_bars",
     "trading_nanos",
@@ -29,7 +30,7 @@ _COLUMNS = ("open", "high", "low", "close", "volume")
 _NAN = float("nan")
 
 
-class _Series:
+class Series:
     """One symbol's bars in arrays that grow; only the first `size` rows are visible."""
 
     __slots__ = ("columns", "end", "newest", "size")
@@ -75,7 +76,7 @@ class History:
 
     def __init__(self, symbols: Sequence[str], columns: BarBatch | None = None) -> None:
         given: BarBatch = columns or {}
-        self.series = {symbol: _Series(given.get(symbol)) for symbol in symbols}
+        self.series = {symbol: Series(given.get(symbol)) for symbol in symbols}
 
     def extend(self, batch: BarBatch) -> None:
         """Append what a feed delivered."""
@@ -89,9 +90,31 @@ class History:
         still.reveal({symbol: series.size for symbol, series in self.series.items()})
         return still
 
+    def until(self, end: int) -> History:
+        """Return the bars that ended at `end` or before, nanoseconds since 1970 UTC."""
+        still = self.frozen()
+        still.reveal(
+            {
+                symbol: int(series.end[: series.size].searchsorted(end, "right"))
+                for symbol, series in still.series.items()
+            }
+        )
+        return still
+
     def everything(self) -> list[Bars]:
         """Return all bars so far, symbol by symbol."""
         return [self.tail(symbol, series.size) for symbol, series in self.series.items()]
+
+    def sharing(self) -> History:
+        """Return a history on the same columns, which shows a part of its own."""
+        return History(tuple(self.series), {bars.symbol: bars for bars in self._columns()})
+
+    def _columns(self) -> list[Bars]:
+        """Return all columns, symbol by symbol, shown or not."""
+        return [
+            Bars(symbol=symbol, end=series.end, **series.columns)
+            for symbol, series in self.series.items()
+        ]
 
     def reveal(self, sizes: Mapping[str, int]) -> None:
         """Show the first `sizes` rows of each symbol's columns."""

@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from threading import Event as Signal
 
+from qtkit.core.clock import WatchedClock
 from qtkit.core.errors import InvariantBroken, JournalCorrupt, StrategyError
 from qtkit.market.feeds.protocol import Feed
 from qtkit.model import events as ev
@@ -22,12 +23,13 @@ from qtkit.trading.engine.connection import ConnectionDesk
 from qtkit.trading.engine.core import EngineCore
 from qtkit.trading.engine.day_desk import DayDesk
 from qtkit.trading.engine.decision import StepDesk
-from qtkit.trading.engine.deliveries import delivered, refilled
+from qtkit.trading.engine.deliveries import refilled
 from qtkit.trading.engine.diagnosis import diagnose_pending_orders
 from qtkit.trading.engine.gate import GateDesk
 from qtkit.trading.engine.inbox import Inbox
 from qtkit.trading.engine.news_desk import NewsDesk
 from qtkit.trading.engine.order_desk import OrderDesk
+from qtkit.trading.engine.prices import Poll, polled
 from qtkit.trading.engine.snapshots import SnapshotDesk
 from qtkit.trading.engine.states import EngineStatus
 from qtkit.trading.engine.tasks import TaskDesk, TaskKind
@@ -216,6 +218,7 @@ class Engine:
             self._largest_gap = max(self._largest_gap, now - self._wanted)
         if self.stop_wanted:
             self.request_stop(self.stop_wanted, by="signal")
+        self._look_at_clock()
         self._connection.look_after()
         self._commands.take(self.inbox)
         self._news.take_news()
@@ -228,6 +231,8 @@ class Engine:
             self._finish()
             return None
         self._judge_due_gate()
+        self._tasks.take_answers()
+        self._snapshots.turn()
         self._tasks.turn()
         self._largest_gap = max(self._largest_gap, core.clock.now() - now)  # nothing else ran
         self._pulse()
@@ -278,6 +283,7 @@ class Engine:
             self.inbox.next_due(),
             self._connection.next_due(),
             self._days.next_due(),
+            self._snapshots.next_due(),
             core.broker.next_event_at() if core.state.connected else None,
         ]
         if core.broker.must_be_polled and core.state.connected:
@@ -298,6 +304,18 @@ class Engine:
         core.record(ev.LoopPulsed(trading_date=core.state.today, largest_gap_seconds=gap))
         self._largest_gap = timedelta(0)
         self._next_pulse = _next_minute(now)
+
+    def _look_at_clock(self) -> None:
+        """Record that the machine's clock was set; no step is decided while it is behind."""
+        core = self.core
+        if not isinstance(core.clock, WatchedClock):
+            return
+        for step in core.clock.steps():
+            seconds, apart = (_milliseconds(s) for s in (step.seconds, step.apart))
+            core.record(
+                ev.ClockStepped(trading_date=core.state.today, seconds=seconds, apart=apart)
+            )
+            core.log.say("clock_stepped", seconds=seconds, apart=apart)
 
     def _look_for_kill_file(self) -> None:
         core = self.core
@@ -348,12 +366,13 @@ class Engine:
 
     def _poll_job(self, _: ev.PlannedTask) -> Job:
         now = self.core.clock.now()
-        return lambda: delivered(self._feed.bars_until(now))
+        return lambda: polled(self._feed, now)
 
     def _take_bars(self, result: object) -> None:
-        if not isinstance(result, dict):
-            raise InvariantBroken(f"a feed returns a dict of bars, was {type(result).__name__}")
-        self._steps.take_bars(result)
+        if not isinstance(result, Poll) or not isinstance(result.bars, dict):
+            found = result.bars if isinstance(result, Poll) else result
+            raise InvariantBroken(f"a feed returns a dict of bars, was {type(found).__name__}")
+        self._steps.take_bars(result.bars, result.left_out)
         if self._gate.hear():
             self._judge_gate("prices")
 
@@ -376,6 +395,11 @@ class Engine:
         if not isinstance(result, ev.TablesRefilled):
             raise InvariantBroken(f"a refill returns TablesRefilled, was {type(result).__name__}")
         self.core.record(result)
+
+
+def _milliseconds(seconds: float) -> Decimal:
+    """Return seconds to the millisecond."""
+    return Decimal(round(seconds * 1000)).scaleb(-3)
 
 
 def _next_minute(now: datetime) -> datetime:

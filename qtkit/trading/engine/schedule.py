@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qtkit.core.calendars import Calendar, Segment
+from qtkit.core.errors import ConfigError
 from qtkit.model.bars import nanos, time_of
 from qtkit.model.events import PlannedTask
 
@@ -21,9 +22,11 @@ __all__ = [
     "PRIORITY",
     "CaughtUp",
     "Timetable",
+    "ahead_of",
     "catch_up",
     "day_schedule",
     "due_of_step",
+    "refuse_steps_that_never_come",
     "schedule_digest",
     "step_nanos",
 ]
@@ -50,6 +53,7 @@ _MINUTE_NANOS = 60_000_000_000
 _BEFORE_OPEN = timedelta(minutes=15)
 _AFTER_CLOSE = timedelta(minutes=15)
 _REFILL_AFTER_CLOSE = timedelta(minutes=30)
+_TWO_WEEKS = timedelta(days=14)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,9 +111,14 @@ def _step_rows(
     run = _row(day, "run_strategy", at, zone, step)
     if table.prepare_lead_seconds is None:
         return [run]
-    ahead = max(at - timedelta(seconds=table.prepare_lead_seconds), segment.start)
+    ahead = ahead_of(at, table.prepare_lead_seconds, segment.start)
     task_id = run.task_id.replace("run_strategy", "prepare_strategy")  # named after its step
     return [PlannedTask(task_id=task_id, task="prepare_strategy", due=ahead, step=step), run]
+
+
+def ahead_of(due: datetime, lead_seconds: int, opened: datetime) -> datetime:
+    """Return when a step is prepared: so long before it, but inside its segment."""
+    return max(due - timedelta(seconds=lead_seconds), opened)
 
 
 def due_of_step(rows: Iterable[PlannedTask], task: PlannedTask) -> datetime:
@@ -135,15 +144,58 @@ def _every(segment: Segment, minutes: int) -> list[datetime]:
 def step_nanos(segment: Segment, close: datetime, table: Timetable) -> NDArray[np.int64]:
     """Return when the strategy's steps of a segment are due; `close` is the day's.
 
+    A segment that is shorter than a step (half a day) has one at its end.
+
     Returns
     -------
     NDArray
         Shape ``(steps,)``, nanoseconds since 1970 UTC, ascending, each once.
     """
     gap = table.step_minutes * _MINUTE_NANOS
-    dues = np.arange(nanos(segment.start) + gap, nanos(segment.end) + 1, gap, dtype=np.int64)
+    start, end = nanos(segment.start), nanos(segment.end)
+    dues = np.arange(min(start + gap, end), end + 1, gap, dtype=np.int64)
     last = nanos(close) - table.close_offset_minutes * _MINUTE_NANOS
     return np.unique(np.minimum(dues, last))
+
+
+def refuse_steps_that_never_come(calendar: Calendar, day: date, table: Timetable) -> None:
+    """Make sure that a regular day of the exchange has steps and price polls.
+
+    Parameters
+    ----------
+    calendar
+        The exchange's.
+    day
+        First date to be traded; the two weeks from it on show a regular day's segments.
+    table
+        What the settings and the strategy ask for.
+
+    Raises
+    ------
+    ConfigError
+        If a step or a poll is longer than every segment, or not a positive number of minutes.
+    """
+    calendar.segments(day)  # one that it does not know is refused here
+    until = day + min(_TWO_WEEKS, calendar.last - day)
+    days = [calendar.segments(d) for d in calendar.sessions(day, until)] or [()]
+    regular = max(days, key=lambda segments: max((s.seconds for s in segments), default=0.0))
+    longest = int(max((s.seconds for s in regular), default=0.0) // 60)
+    asked = {"step_minutes": table.step_minutes, "price_poll_minutes": table.price_poll_minutes}
+    wrong = [
+        f"{name} is {minutes}" for name, minutes in asked.items() if not 1 <= minutes <= longest
+    ]
+    if wrong and longest:
+        hours = ", ".join(
+            f"{_hour(s.start, calendar)} to {_hour(s.end, calendar)}" for s in regular
+        )
+        raise ConfigError(
+            f"{' and '.join(wrong)}, and no trading segment of {calendar.name} is longer than "
+            f"{longest} minutes ({hours}): none would ever come due; choose 1 to {longest}"
+        )
+
+
+def _hour(at: datetime, calendar: Calendar) -> str:
+    return f"{at.astimezone(calendar.zone):%H:%M}"
 
 
 def schedule_digest(tasks: Sequence[PlannedTask]) -> str:

@@ -15,6 +15,7 @@ class SkipReason:
     meaning: str
     what_to_do: str
     exists: bool = True  # whether this version can produce it
+    simulated: bool = True  # whether a simulated session can: its clock is never set
 
 
 _REASONS = (
@@ -73,6 +74,13 @@ _REASONS = (
         "restart",
         "The step came due before a crash and was not decided; it is not decided late.",
         "Nothing; find out what crashed.",
+    ),
+    SkipReason(
+        "clock_stepped",
+        "The machine's clock was set back, so nobody knows what time it is.",
+        "Set the clock by NTP. If it is right now, stop the session, and start again when the time "
+        "of its last line has passed.",
+        simulated=False,
     ),
     SkipReason(
         "broker_disconnected",

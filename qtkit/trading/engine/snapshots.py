@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -11,10 +13,12 @@ from qtkit.core.errors import InvariantBroken, StrategyError
 from qtkit.core.plain_json import plain_json
 from qtkit.core.text import error_text
 from qtkit.model import events as ev
+from qtkit.model.bars import nanos, time_of
 from qtkit.trading.engine.core import EngineCore
 from qtkit.trading.engine.history import EngineView, History
 from qtkit.trading.engine.objection import Objection
-from qtkit.trading.engine.schedule import due_of_step
+from qtkit.trading.engine.schedule import ahead_of, due_of_step
+from qtkit.trading.engine.states import EngineStatus
 from qtkit.trading.engine.workers import Job
 from qtkit.trading.ledger.ledger import Ledger
 
@@ -63,12 +67,60 @@ class SnapshotDesk:
     def __init__(self, core: EngineCore) -> None:
         self._core = core
         self._kept = dict[tuple[date | None, int], Snapshot]()
+        self._to_come = deque[tuple[datetime, str]]()  # when to prepare which step, in order
+        self._ahead = dict[str, object]()  # task id -> what was prepared, or a StrategyError
 
-    def on_the_spot(self) -> Snapshot:
-        """Prepare within the step itself; even then there is no price of "now" in it."""
+    # --- steps without a preparation of their own -----------------------------------------------
+
+    def take_day(self, tasks: Iterable[ev.PlannedTask]) -> None:
+        """Note when the steps of a day are to be prepared, where that is no task of its own."""
+        self.forget()
+        if self._core.settings.timetable.prepare_lead_seconds is None:
+            steps = (task for task in tasks if task.task == "run_strategy")
+            self._to_come.extend((self._moment(task), task.task_id) for task in steps)
+
+    def next_due(self) -> datetime | None:
+        """Return when the next of these steps is prepared."""
+        return self._to_come[0][0] if self._to_come else None
+
+    def turn(self) -> None:
+        """Prepare the steps whose moment has come; one that was overslept is prepared in itself."""
+        core, now = self._core, self._core.clock.now()
+        while self._to_come and self._to_come[0][0] <= now:
+            moment, task_id = self._to_come.popleft()
+            if now - moment <= _ON_TIME and core.state.status is not EngineStatus.PAUSED:
+                self._ahead[task_id] = self._prepared_or_error()
+
+    def _prepared_or_error(self) -> object:
+        """Return what the strategy prepares; an error belongs to the step, and is kept for it."""
         core = self._core
-        view = _blind(core, core.history, core.state.ledger)
-        return Snapshot(prepared=core.strategy.prepare(view), digest="")
+        try:
+            return core.strategy.prepare(_blind(core, core.history, core.state.ledger))
+        except StrategyError as problem:
+            return problem
+
+    def _moment(self, task: ev.PlannedTask) -> datetime:
+        """Return when a step is prepared: at its lead, inside its segment."""
+        core, due = self._core, nanos(task.due)
+        opened = next((start for start, end in core.segments if start < due <= end), due)
+        return ahead_of(task.due, core.settings.prepare_lead_seconds, time_of(opened))
+
+    def without_snapshot(self, task: ev.PlannedTask) -> Snapshot:
+        """Return what a step was prepared with, where that is no task of its own.
+
+        A step that was not prepared at its moment is prepared now, from the bars of that moment.
+        """
+        core = self._core
+        if task.task_id not in self._ahead:
+            moment = self._moment(task)
+            view = _blind(core, core.history.until(nanos(moment)), core.state.ledger, moment)
+            return Snapshot(prepared=core.strategy.prepare(view), digest="")
+        prepared = self._ahead.pop(task.task_id)
+        if isinstance(prepared, StrategyError):
+            raise prepared
+        return Snapshot(prepared=prepared, digest="")
+
+    # --- steps with a preparation of their own ---------------------------------------------------
 
     def job(self, task: ev.PlannedTask) -> Job:
         """Return a preparation that a worker can do: it sees bars and book of this moment only."""
@@ -158,6 +210,8 @@ class SnapshotDesk:
     def forget(self) -> None:
         """Let the snapshots of a day that is over go; their files stay."""
         self._kept.clear()
+        self._ahead.clear()
+        self._to_come.clear()
 
     def _age(self, task: ev.PlannedTask, taken: ev.SnapshotTaken) -> timedelta:
         """Return a snapshot's age when its step came due, or when it starts, if that is late.
@@ -181,9 +235,11 @@ class SnapshotDesk:
         return f"{self._core.state.today:%Y%m%d}-{step:04d}"
 
 
-def _blind(core: EngineCore, history: History, ledger: Ledger) -> EngineView:
-    """Return a view that shows no price of "now"."""
-    view, now = EngineView(core.strategy_symbols, history, ledger), core.clock.now()
+def _blind(
+    core: EngineCore, history: History, ledger: Ledger, at: datetime | None = None
+) -> EngineView:
+    """Return a view that shows no price of "now"; `at` is the moment it shows, None the present."""
+    view, now = EngineView(core.strategy_symbols, history, ledger), at or core.clock.now()
     day = core.state.today or core.calendar.local_date(now)
     view.move(now, day, frozenset(), ledger)
     return view

@@ -25,6 +25,7 @@ class EngineState:
     today: date | None = None
     day_open: bool = False  # whether the exchange trades today
     killed: bool = False
+    clock_apart: Decimal = Decimal(0)  # seconds that the machine's clock is behind, below 0
     connected: bool = False
     next_order: int = 1
     turnover: Decimal = Decimal(0)  # value of today's orders that left, account currency
@@ -76,6 +77,14 @@ def _session_started(state: EngineState, event: ev.SessionStarted, _: datetime) 
 def _status_changed(state: EngineState, event: ev.StatusChanged, _: datetime) -> None:
     check_move(event.before, event.because, event.after)
     state.status = EngineStatus(event.after)
+
+
+def _clock_stepped(state: EngineState, event: ev.ClockStepped, _: datetime) -> None:
+    state.clock_apart = event.apart
+
+
+def _session_resumed(state: EngineState, _event: ev.SessionResumed, _: datetime) -> None:
+    state.clock_apart = Decimal(0)  # a new process has looked at the clock anew
 
 
 def _day_started(state: EngineState, event: ev.DayStarted, _: datetime) -> None:
@@ -196,7 +205,9 @@ def _decided(state: EngineState, event: ev.DecisionTaken, _: datetime) -> None:
 
 _HANDLERS: dict[type, _Handler] = {
     ev.SessionStarted: _session_started,
+    ev.SessionResumed: _session_resumed,
     ev.StatusChanged: _status_changed,
+    ev.ClockStepped: _clock_stepped,
     ev.DayStarted: _day_started,
     ev.ScheduleBuilt: _schedule_built,
     ev.TaskQueued: _task_queued,

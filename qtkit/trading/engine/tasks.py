@@ -105,10 +105,13 @@ class TaskDesk:
         """Whether no task waits or runs."""
         return not self._waiting and not self._running
 
-    def turn(self) -> None:
-        """Take what workers bring, queue what has come due, and run what can run."""
+    def take_answers(self) -> None:
+        """Take what workers bring."""
         for answer in self._workers.answers():
             self._take_answer(answer)
+
+    def turn(self) -> None:
+        """Queue what has come due, and run what can run."""
         self._run_waiting()
         while self._upcoming and self._upcoming[0].due <= self._core.clock.now():
             if self._is_held():

@@ -76,7 +76,9 @@ class Strategy(Protocol):
     def prepare(self, view: View) -> Prepared:
         """Do the heavy work ahead of time, without a price of "now".
 
-        What it returns is handed to `decide`, and has to be JSON where steps are prepared ahead.
+        It is asked `prepare_lead_seconds` before its step, whether or not that is a task of its
+        own, and sees the bars and the book of that moment. What it returns is handed to `decide`,
+        and has to be JSON where steps are prepared ahead.
         """
 
     def decide(self, view: View, prepared: Prepared) -> Iterable[Intent]:

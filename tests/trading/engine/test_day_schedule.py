@@ -6,11 +6,18 @@ from collections import Counter
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
+import msgspec
 import pytest
 
 from qtkit.core.calendars import exchange_calendar
+from qtkit.core.errors import ConfigError
 from qtkit.model.events import PlannedTask
-from qtkit.trading.engine.schedule import Timetable, day_schedule, schedule_digest
+from qtkit.trading.engine.schedule import (
+    Timetable,
+    day_schedule,
+    refuse_steps_that_never_come,
+    schedule_digest,
+)
 from tests.trading.engine.engine_bench import DAY, local
 
 FIVE = Timetable()
@@ -170,3 +177,45 @@ def test_the_digest_is_a_function_of_the_rows() -> None:
         schedule_digest(rows()),
     }
     assert len(others) == 4
+
+
+# --- steps and polls as long as a segment ---------------------------------------------------------
+
+BEFORE_THANKSGIVING = date(2026, 11, 23)
+HALF_DAY = date(2026, 11, 27)  # New York closes at 13:00
+
+
+@pytest.mark.parametrize(
+    ("exchange", "minutes", "steps"),
+    [
+        ("XSHG", 120, ["11:30:00", "14:59:00"]),
+        ("XNYS", 390, ["04:59:00"]),  # 15:59 in New York, as Shanghai reads it
+        ("24/7", 1440, ["07:59:00"]),
+    ],
+)
+def test_a_step_may_be_as_long_as_a_segment(exchange: str, minutes: int, steps: list[str]) -> None:
+    table = Timetable(step_minutes=minutes)
+    refuse_steps_that_never_come(exchange_calendar(exchange), DAY, table)
+
+    assert times(rows(DAY, exchange, table), "run_strategy") == steps
+
+
+@pytest.mark.parametrize("field", ["step_minutes", "price_poll_minutes"])
+@pytest.mark.parametrize(
+    ("exchange", "minutes"),
+    [("XSHG", 121), ("XSHG", 240), ("XNYS", 391), ("24/7", 1441), ("XNYS", 0), ("XSHG", -5)],
+)
+def test_steps_and_polls_that_would_never_come_are_refused(
+    exchange: str, minutes: int, field: str
+) -> None:
+    table = msgspec.convert({field: minutes}, Timetable)
+
+    with pytest.raises(ConfigError, match=f"{field} is {minutes}"):
+        refuse_steps_that_never_come(exchange_calendar(exchange), BEFORE_THANKSGIVING, table)
+
+
+def test_half_a_day_that_is_shorter_than_a_step_has_one_before_its_close() -> None:
+    table = Timetable(step_minutes=390)
+    refuse_steps_that_never_come(exchange_calendar("XNYS"), HALF_DAY, table)
+
+    assert times(rows(HALF_DAY, "XNYS", table), "run_strategy") == ["01:59:00"]

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import numpy as np
 import pytest
 
-from qtkit.model.bars import BAR_NANOS, Bars, nanos, time_of
+from qtkit.market.feeds.protocol import Feed
+from qtkit.market.ordering import concatenated
+from qtkit.model import events as ev
+from qtkit.model.bars import BAR_NANOS, BarBatch, Bars, nanos, time_of
 from qtkit.model.books import Book
 from qtkit.trading.engine.history import EngineView, History, last_price, usable_symbols
 from qtkit.trading.ledger.ledger import Ledger
-from tests.trading.engine.engine_bench import BANK, STEEL, at, local
+from tests.trading.engine.engine_bench import BANK, STEEL, at, day_of, local
 
 MORNING = ((nanos(at("09:30")), nanos(at("11:30"))), (nanos(at("13:00")), nanos(at("15:00"))))
 
@@ -222,3 +225,40 @@ def test_a_views_moment_may_be_given_in_nanoseconds() -> None:
     view.tick(nanos(at("09:40")))
     assert view.now == at("09:40")
     assert view.now is view.now
+
+
+# --- what a feed must not deliver ----------------------------------------------------------------
+
+
+class Eager:
+    """A feed that breaks its promise: a forming minute, an old one, and one of the year 2199."""
+
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
+
+    def bars_until(self, now: datetime) -> BarBatch:
+        batch = dict(self._feed.bars_until(now))
+        if BANK in batch:
+            true = batch[BANK]
+            rows = [
+                replace(true.rows(0, 1), end=np.array([nanos(end)]), close=np.array([5.0]))
+                for end in (now + timedelta(minutes=1), now - timedelta(minutes=9), FAR)
+            ]
+            batch[BANK] = concatenated(true, *rows)
+        return batch
+
+
+FAR = datetime(2199, 1, 1, tzinfo=UTC)
+
+
+def test_an_engine_believes_no_bar_that_has_not_ended() -> None:
+    bench = day_of(wrap_feed=Eager).run("09:45")
+    told = bench.of(ev.BarsLeftOut)
+
+    assert {p.close for seen in bench.of(ev.PricesSeen) for p in seen.last} == {
+        Decimal(10), Decimal(8),
+    }  # fmt: skip
+    assert len(bench.of(ev.DecisionTaken)) == 2
+    assert all(event.counts["unfinished"] == 2 for event in told)
+    assert len(told) == 14
+    assert {s.why for event in told for s in event.samples} == {"late", "unfinished"}
