@@ -307,6 +307,11 @@ class AccountFolder:
         """What the account was opened with."""
         return self.path / "account.json"
 
+    @property
+    def put_away(self) -> Path:
+        """Sessions and files that an operator put away on purpose: one a line, by hand."""
+        return self.path / "put_away.txt"
+
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:

@@ -63,6 +63,11 @@ class NamedLock:
         except (OSError, ValueError, KeyError):
             return "another process"
 
+    @property
+    def is_held(self) -> bool:
+        """Whether this very object holds the lock."""
+        return bool(self._lock.is_locked)
+
     def release(self) -> None:
         """Let the lock go; releasing a free lock does nothing."""
         if self._lock.is_locked:

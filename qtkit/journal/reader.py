@@ -11,7 +11,7 @@ from qtkit.core.errors import DataError, JournalCorrupt
 from qtkit.journal.codec import START, decode, digest
 from qtkit.model.events import FORMAT, Entry, SessionStarted
 
-__all__ = ["JournalSummary", "read_journal", "sound_entry", "summarise"]
+__all__ = ["JournalSummary", "read_journal", "read_linked", "sound_entry", "summarise"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,14 +36,14 @@ def read_journal(path: Path) -> Iterator[Entry]:
     JournalCorrupt
         If a line does not parse, a number is missing, or a link is broken.
     """
-    for entry, _, _ in _linked(path):
+    for entry, _, _ in read_linked(path):
         yield entry
 
 
 def summarise(path: Path) -> JournalSummary:
     """Read a journal to its end and tell what is there; raises as `read_journal`."""
     count, link, sound, first, last = 0, START, 0, None, None
-    for entry, link, sound in _linked(path):  # noqa: B007 - the last values are the result
+    for entry, link, sound in read_linked(path):  # noqa: B007 - the last values are the result
         count, last = entry.seq, entry.at
         first = first or entry.at
     return JournalSummary(
@@ -56,8 +56,8 @@ def summarise(path: Path) -> JournalSummary:
     )
 
 
-def _linked(path: Path) -> Iterator[tuple[Entry, str, int]]:
-    """Yield (entry, digest of its line, bytes up to its end)."""
+def read_linked(path: Path) -> Iterator[tuple[Entry, str, int]]:
+    """Yield (entry, digest of its line, bytes up to its end); raises as `read_journal`."""
     link, number, sound = START, 0, 0
     try:
         file = path.open("rb")

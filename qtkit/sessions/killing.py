@@ -6,7 +6,7 @@ from qtkit.core.errors import ConfigError, QtkitError
 from qtkit.core.folders import AccountFolder, SessionFolder
 from qtkit.core.locks import is_locked
 from qtkit.sessions.session import Session
-from qtkit.trading.accounts import sessions_of
+from qtkit.trading.chain import sessions_of
 from qtkit.trading.kill_switch import ask_lift, drop_kill_file, no_account, set_kill_file
 
 __all__ = ["kill_account", "lift_account"]

@@ -15,7 +15,7 @@ from qtkit.core.clock import wall_time
 from qtkit.core.errors import ConfigError
 from qtkit.core.folders import AccountFolder, write_atomic
 from qtkit.journal import summarise
-from qtkit.trading.accounts import sessions_of
+from qtkit.trading.chain import sessions_of
 from qtkit.trading.engine.inbox import Answer, Command, Inbox
 
 __all__ = [

@@ -27,10 +27,11 @@ from qtkit.market.feeds.settings import FeedSettings
 from qtkit.market.growing import GrowingMarket, ListenedFeed
 from qtkit.market.instruments import InstrumentTable
 from qtkit.market.tables.timestamps import zone_named
-from qtkit.trading.accounts import Inheritance, inherit, note_session
+from qtkit.trading.accounts import Inheritance, inherit
 from qtkit.trading.assemble import (
     engine_core,
     fresh_account,
+    let_go,
     opening_event,
     refill_of,
     same_as_begun,
@@ -39,6 +40,7 @@ from qtkit.trading.assemble import (
 )
 from qtkit.trading.brokers.simulator import SimBroker
 from qtkit.trading.brokers.sqlite_book import SqliteBook
+from qtkit.trading.chain import mark_session, note_session
 from qtkit.trading.engine.files import FolderFiles
 from qtkit.trading.engine.log_settings import keep_logs, logs_can_be_written, rotation_of
 from qtkit.trading.engine.loop import Engine
@@ -90,12 +92,13 @@ class LiveRun:
     broker: SimBroker
     resumed: bool
 
+    def mark(self) -> None:
+        """Note in the account's chain that the session has begun, and how far it is on disk."""
+        mark_session(self.account, self.folder, self.engine.core.journal)
+
     def close(self) -> None:
         """Let journal, log, broker and account go; what is written stays."""
-        self.engine.core.journal.close()
-        self.broker.close()
-        self.log.close()
-        self.lock.release()
+        let_go(self.engine, self.account, self.folder, self.broker, self.log, self.lock)
 
     def export_feed(self) -> None:
         """Write what the feed delivered, for a re-run."""
@@ -233,6 +236,8 @@ class _Wiring:
         keep_logs(folder, plan.settings.logs)
         rotation = rotation_of(folder)
         log = SessionLog(folder.sys_log, clock, calendar.zone, folder.session_id, rotation)
+        for name in self._heritage.rebuilt:
+            log.say("file_rebuilt", file=name, session=self._heritage.told_by)
         problem = feed.listen_ahead()
         if problem:
             log.say("feed_unavailable", error=problem)
