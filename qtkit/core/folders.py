@@ -23,6 +23,7 @@ __all__ = [
     "log_part",
     "log_parts",
     "next_log_part",
+    "on_disk",
     "session_id_of",
     "write_atomic",
 ]
@@ -40,11 +41,19 @@ def write_atomic(path: Path, data: bytes | str) -> None:
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
+    on_disk(path.parent)
+
+
+def on_disk(path: Path) -> None:
+    """Return when everything written to a file, or into a folder, is on disk; it may be missing."""
     try:
-        os.fsync(folder)
+        handle = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return
+    try:
+        os.fsync(handle)
     finally:
-        os.close(folder)
+        os.close(handle)
 
 
 def append_line(path: Path, line: str) -> None:

@@ -26,7 +26,14 @@ from qtkit.trading.brokers.account import audited
 from qtkit.trading.brokers.protocol import BrokerFill
 from qtkit.trading.brokers.rows import BookState
 from qtkit.trading.brokers.sqlite_book import SqliteBook
-from qtkit.trading.chain import Chain, ChainedSession, book_digest, file_digest, read_chain
+from qtkit.trading.chain import (
+    Chain,
+    ChainedSession,
+    book_digest,
+    file_digest,
+    note_length,
+    read_chain,
+)
 from qtkit.trading.session_reading import Reading, break_point_again, read_session
 
 __all__ = ["audit", "remains_of"]
@@ -79,7 +86,7 @@ def audit(account: AccountFolder, record: dict[str, Any]) -> Reading | None:
         raise _not_one_story(account, problems)
     if reading is None or newest is None:
         return None
-    return replace(reading, rebuilt=tuple(_rebuilt(newest, reading)))
+    return replace(reading, rebuilt=tuple(_rebuilt(account, newest, reading)))
 
 
 def _not_one_story(account: AccountFolder, problems: list[Problem]) -> DataError:
@@ -285,25 +292,31 @@ def _file_problems(session: ChainedSession, put_away: frozenset[str]) -> Iterato
             yield Problem(_ACCOUNT, f"{path} is {found}, expected a plain file")
 
 
-def _rebuilt(session: ChainedSession, reading: Reading) -> Iterator[str]:
+def _rebuilt(account: AccountFolder, session: ChainedSession, reading: Reading) -> Iterator[str]:
     """Write anew what only repeats the newest journal; yield the names."""
     folder = reading.folder
-    if not reading.ended:
-        return  # the return writes them
     if _is_other_status(folder, reading):
-        write_atomic(folder.status, json_text(reading.standing.as_json(alive=False)))
+        seen = None if reading.ended else session.lines  # the rest may not be on disk yet
+        status = reading.standing.as_json(alive=False, on_disk=seen)
+        write_atomic(folder.status, json_text(status))
         yield folder.status.name
     expected = session.files.get(folder.break_point.name, "")
-    if expected and file_digest(folder.break_point) != expected:
+    if reading.ended and expected and file_digest(folder.break_point) != expected:
         write_atomic(folder.break_point, break_point_again(folder))
         yield folder.break_point.name
+    if reading.ended and not session.ended:
+        note_length(account, folder, len(reading.links), reading.links[-1], ended=True)
+        yield account.chain.name
 
 
 def _is_other_status(folder: SessionFolder, reading: Reading) -> bool:
+    """Whether a status says something else than its journal; of a crash any that reads will do."""
     try:
         found = read_object(folder.status, "an object", "")
     except (DataError, FileNotFoundError):
         return True
+    if not reading.ended:
+        return False
     expected = msgspec.json.decode(json_text(reading.standing.as_json(alive=False)))
     return any(found.get(name) != value for name, value in expected.items())
 

@@ -42,6 +42,7 @@ __all__ = [
     "engine_core",
     "fresh_account",
     "let_go",
+    "note_begin",
     "opening_event",
     "refill_of",
     "same_as_begun",
@@ -143,6 +144,19 @@ def fresh_account(place: AccountFolder, spec: StrategySpec, at: datetime) -> Inh
     cash, currency = spec.opening_cash, spec.currency
     create_account(place, cash=cash, currency=currency, exchange=spec.exchange, at=at)
     return Inheritance(opening=Book(cash=cash, currency=currency), strategy_state={})
+
+
+def note_begin(
+    engine: Engine,
+    account: AccountFolder,
+    folder: SessionFolder,
+    log: SessionLog,
+    heritage: Inheritance,
+) -> None:
+    """Note in the account's chain that a session has begun; say which files were rebuilt for it."""
+    mark_session(account, folder, engine.core.journal)
+    for name in heritage.rebuilt:
+        log.say("file_rebuilt", file=name, session=heritage.told_by)
 
 
 def let_go(

@@ -12,9 +12,10 @@ from hashlib import sha256
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from qtkit.core.errors import DataError
-from qtkit.core.folders import AccountFolder, SessionFolder, append_line, write_atomic
+from qtkit.core.folders import AccountFolder, SessionFolder, append_line, on_disk, write_atomic
 from qtkit.core.records import plain_bytes, what_is_there
 from qtkit.journal import Journal
 from qtkit.trading.brokers.sqlite_book import SqliteBook
@@ -26,6 +27,7 @@ __all__ = [
     "file_digest",
     "forget_sessions",
     "mark_session",
+    "note_length",
     "note_session",
     "read_chain",
     "sessions_of",
@@ -48,6 +50,7 @@ class _Line(
     files: dict[str, str] = {}  # digests of the files that are written once
     book: str = ""  # digest of the simulated broker's book, where the session has ended
     restarted: tuple[str, ...] = ()  # sessions of before the account was cleared
+    check: str = ""  # digest of the line without this
 
 
 @dataclass(slots=True, kw_only=True)
@@ -97,13 +100,28 @@ def read_chain(account: AccountFolder) -> Chain:
         if not line.endswith(b"\n"):
             break
         try:
-            _take(chain, msgspec.json.decode(line, type=_Line), root)
+            _take(chain, _checked(msgspec.json.decode(line, type=_Line)), root)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError) as problem:
             raise DataError(
                 f"{account.chain} line {number} is damaged ({problem}), expected {_EXPECTED}. "
                 f"{_ADVICE}"
             ) from None
     return chain
+
+
+def _checked(line: _Line) -> _Line:
+    """Return a line that is as it was written; those of earlier versions carry no digest."""
+    if line.check and line.check != _check_of(line):
+        raise ValueError(f"its digest was {line.check}, expected {_check_of(line)}")
+    return line
+
+
+def _check_of(line: _Line) -> str:
+    return sha256(msgspec.json.encode(replace(line, check=""))).hexdigest()[:16]
+
+
+def _text(line: _Line) -> str:
+    return msgspec.json.encode(replace(line, check=_check_of(line))).decode()
 
 
 def _take(chain: Chain, line: _Line, root: Path) -> None:
@@ -147,8 +165,14 @@ def mark_session(
     ended
         Whether the session has ended; the broker is closed then, and is not asked any more.
     """
+    note_length(account, session, *journal.synced, ended=ended)
+
+
+def note_length(
+    account: AccountFolder, session: SessionFolder, lines: int, link: str, *, ended: bool
+) -> None:
+    """Note how long a session's journal is, and the files beside it as they are."""
     known = read_chain(account).sessions.get(session.session_id)
-    lines, link = journal.synced
     if known is None or known.ended or not lines:
         return
     files = [session.metadata, session.config, *((session.break_point,) if ended else ())]
@@ -170,7 +194,7 @@ def forget_sessions(account: AccountFolder) -> None:
     chain = read_chain(account)
     gone = (*chain.restarted, *chain.sessions)
     if gone:
-        write_atomic(account.chain, msgspec.json.encode(_Line(restarted=gone)) + b"\n")
+        write_atomic(account.chain, _text(_Line(restarted=gone)) + "\n")
 
 
 def file_digest(path: Path) -> str:
@@ -203,10 +227,7 @@ def _append(path: Path, line: _Line) -> None:
         whole = content.rfind(b"\n") + 1
         if whole < len(content):
             os.truncate(path, whole)
-    append_line(path, msgspec.json.encode(line).decode())
-    for place in (path, *((path.parent,) if new else ())):
-        handle = os.open(place, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+    append_line(path, _text(line))
+    on_disk(path)
+    if new:
+        on_disk(path.parent)

@@ -32,6 +32,7 @@ from qtkit.trading.assemble import (
     engine_core,
     fresh_account,
     let_go,
+    note_begin,
     opening_event,
     refill_of,
     same_as_begun,
@@ -40,7 +41,7 @@ from qtkit.trading.assemble import (
 )
 from qtkit.trading.brokers.simulator import SimBroker
 from qtkit.trading.brokers.sqlite_book import SqliteBook
-from qtkit.trading.chain import mark_session, note_session
+from qtkit.trading.chain import note_session
 from qtkit.trading.engine.files import FolderFiles
 from qtkit.trading.engine.log_settings import keep_logs, logs_can_be_written, rotation_of
 from qtkit.trading.engine.loop import Engine
@@ -90,11 +91,12 @@ class LiveRun:
     lock: NamedLock
     log: SessionLog
     broker: SimBroker
+    heritage: Inheritance
     resumed: bool
 
     def mark(self) -> None:
         """Note in the account's chain that the session has begun, and how far it is on disk."""
-        mark_session(self.account, self.folder, self.engine.core.journal)
+        note_begin(self.engine, self.account, self.folder, self.log, self.heritage)
 
     def close(self) -> None:
         """Let journal, log, broker and account go; what is written stays."""
@@ -236,8 +238,6 @@ class _Wiring:
         keep_logs(folder, plan.settings.logs)
         rotation = rotation_of(folder)
         log = SessionLog(folder.sys_log, clock, calendar.zone, folder.session_id, rotation)
-        for name in self._heritage.rebuilt:
-            log.say("file_rebuilt", file=name, session=self._heritage.told_by)
         problem = feed.listen_ahead()
         if problem:
             log.say("feed_unavailable", error=problem)
@@ -278,6 +278,7 @@ class _Wiring:
             lock=self._lock,
             log=log,
             broker=broker,
+            heritage=self._heritage,
             resumed=self._heritage.unfinished is not None,
         )
 

@@ -24,6 +24,7 @@ from qtkit.trading.assemble import (
     engine_core,
     fresh_account,
     let_go,
+    note_begin,
     opening_event,
     refill_of,
     same_as_begun,
@@ -35,7 +36,7 @@ from qtkit.trading.brokers.faults import NO_FAULTS, FaultScript
 from qtkit.trading.brokers.protocol import Broker
 from qtkit.trading.brokers.simulator import SimBroker
 from qtkit.trading.brokers.sqlite_book import SqliteBook
-from qtkit.trading.chain import mark_session, note_session
+from qtkit.trading.chain import note_session
 from qtkit.trading.engine.files import FolderFiles
 from qtkit.trading.engine.inbox import Command
 from qtkit.trading.engine.log_settings import keep_logs, logs_can_be_written, rotation_of
@@ -107,6 +108,7 @@ class SimulatedRun:
     lock: NamedLock
     log: SessionLog
     broker: SimBroker
+    heritage: Inheritance
 
     def run(self) -> None:
         """Run it to its end, and let everything go."""
@@ -122,7 +124,7 @@ class SimulatedRun:
         """Start the engine; status and chain know of it then."""
         self.engine.start()
         self.engine.core.journal.sync()  # the status may know only what a loss of power leaves
-        mark_session(self.account, self.folder, self.engine.core.journal)
+        note_begin(self.engine, self.account, self.folder, self.log, self.heritage)
         write_status(self.folder)
 
     def close(self) -> None:
@@ -263,8 +265,6 @@ def _wired_under(
     clock = ManualClock(planned.start)
     keep_logs(folder, plan.settings.logs)
     log = SessionLog(folder.sys_log, clock, calendar.zone, folder.session_id, rotation_of(folder))
-    for name in heritage.rebuilt:
-        log.say("file_rebuilt", file=name, session=heritage.told_by)
     broker = SimBroker(
         book=SqliteBook(place.broker_book, on_commit=plan.broker_observer),
         market=sim_market(data, calendar),
@@ -310,6 +310,7 @@ def _wired_under(
         lock=lock,
         log=log,
         broker=broker,
+        heritage=heritage,
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from qtkit.core.errors import DataError
-from qtkit.core.folders import SessionFolder, write_atomic
+from qtkit.core.folders import SessionFolder, on_disk, write_atomic
 from qtkit.core.locks import is_locked
 from qtkit.core.render import json_text
 from qtkit.journal import read_journal
@@ -124,6 +124,7 @@ def _text(at: datetime) -> str:
 
 def write_status(folder: SessionFolder) -> None:
     """Write `session_status.json` anew from the journal; raises as `session_status`."""
+    on_disk(folder.journal)  # the status may know only what a loss of power leaves
     lock = folder.journal.with_name(folder.journal.name + ".lock")
     entries = read_journal(folder.journal)
     status = session_status(entries, folder.session_id, alive=is_locked(lock))
