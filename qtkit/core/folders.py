@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Mapping
@@ -11,7 +10,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from qtkit.core.errors import ConfigError, DataError
+from qtkit.core.errors import ConfigError
+from qtkit.core.records import read_object
 
 __all__ = [
     "AccountFolder",
@@ -28,6 +28,10 @@ __all__ = [
     "write_atomic",
 ]
 
+_LOGS_ELSEWHERE = (
+    "It alone knows where the logs of this session are; write it anew from what config.json asked "
+    "for"
+)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
@@ -230,15 +234,9 @@ class SessionFolder:
             If that file is damaged.
         """
         try:
-            found = json.loads(self.log_keeping.read_bytes())
+            return read_object(self.log_keeping, "an object", _LOGS_ELSEWHERE)
         except FileNotFoundError:
             return {}
-        except ValueError as problem:
-            raise DataError(
-                f"{self.log_keeping} is damaged ({problem}), and it alone knows where the logs of "
-                "this session are; write it anew from what config.json asked for"
-            ) from None
-        return dict(found)
 
     @property
     def break_point(self) -> Path:
