@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 
 import msgspec
 
 from qtkit.core.clock import wall_time
-from qtkit.core.errors import ConfigError
+from qtkit.core.errors import ConfigError, DataError
 from qtkit.core.folders import AccountFolder, write_atomic
+from qtkit.core.records import plain_bytes
 from qtkit.journal import summarise
 from qtkit.trading.chain import sessions_of
 from qtkit.trading.engine.inbox import Answer, Command, Inbox
@@ -61,7 +63,8 @@ def set_kill_file(account: AccountFolder, *, by: str, why: str) -> None:
     except OSError:  # a full disk takes no text; whatever is there stops trading as well
         if not os.path.lexists(account.kill_file):
             account.kill_file.touch()
-    account.lift_request.unlink(missing_ok=True)
+    with suppress(IsADirectoryError):  # a folder of that name asks for nothing
+        account.lift_request.unlink(missing_ok=True)
 
 
 def no_account(account: AccountFolder) -> str:
@@ -121,8 +124,9 @@ def asked_lift(account: AccountFolder, link: str) -> Command | None:
         Of the account's last journal line: a request about an earlier one is void.
     """
     try:
-        request = msgspec.json.decode(account.lift_request.read_bytes(), type=LiftRequest)
-    except (OSError, msgspec.DecodeError, ValueError):
+        content = plain_bytes(account.lift_request, "")
+        request = msgspec.json.decode(content, type=LiftRequest)
+    except (OSError, DataError, msgspec.DecodeError, ValueError, RecursionError):
         return None  # no request, or none that can be read: the switch stays as it is
     if request.link != link:
         return None
