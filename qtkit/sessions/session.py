@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from qtkit.core.clock import stopwatch
-from qtkit.core.errors import ConfigError, SessionUnreachable
+from qtkit.core.errors import ConfigError, DataError, SessionUnreachable
 from qtkit.core.folders import OutputRoot, SessionFolder
 from qtkit.core.locks import is_locked
 from qtkit.core.records import read_object
@@ -33,6 +33,7 @@ from qtkit.trading.status import session_status
 
 __all__ = ["Done", "Session"]
 
+_STATUS = "an object with status, updated_at and perhaps socket as text"
 _REWRITTEN = (
     "It is rewritten every two seconds while the session runs, and from its journal by the next "
     "start"
@@ -165,9 +166,13 @@ class Session:
 
     def _written_status(self) -> JsonObject:
         try:
-            return read_object(self.folder.status, "an object", _REWRITTEN)
+            found = read_object(self.folder.status, _STATUS, _REWRITTEN)
         except FileNotFoundError:
             return {}
+        words = (found.get("status"), found.get("updated_at"), found.get("socket", ""))
+        if not all(isinstance(word, str) for word in words):
+            raise DataError(f"{self.folder.status} is damaged, expected {_STATUS}. {_REWRITTEN}")
+        return found
 
     @property
     def is_running(self) -> bool:

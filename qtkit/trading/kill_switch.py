@@ -15,7 +15,7 @@ import msgspec
 from qtkit.core.clock import wall_time
 from qtkit.core.errors import ConfigError, DataError
 from qtkit.core.folders import AccountFolder, write_atomic
-from qtkit.core.records import plain_bytes
+from qtkit.core.records import plain_bytes, what_is_there
 from qtkit.journal import summarise
 from qtkit.trading.chain import sessions_of
 from qtkit.trading.engine.inbox import Answer, Command, Inbox
@@ -108,7 +108,19 @@ def last_link(account: AccountFolder) -> str:
 
 
 def ask_lift(account: AccountFolder, *, by: str, why: str) -> None:
-    """Let the next start of the account lift the switch that is on now."""
+    """Let the next start of the account lift the switch that is on now.
+
+    Raises
+    ------
+    DataError
+        If something else than a file stands where the request is written.
+    """
+    found = what_is_there(account.lift_request)
+    if found not in {"file", "nothing", "a link to nothing"}:
+        raise DataError(
+            f"{account.lift_request} is {found}, expected a file or nothing; remove it, and lift "
+            "the kill switch again. See runbooks/kill-switch.md"
+        )
     request = LiftRequest(by=by, why=why, at=wall_time().isoformat(), link=last_link(account))
     write_atomic(account.lift_request, msgspec.json.encode(request) + b"\n")
 

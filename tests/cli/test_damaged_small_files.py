@@ -68,13 +68,19 @@ VERBS: dict[str, Callable[[Path, Path], list[object]]] = {
     "simulate": lambda root, strategy: [
         "simulate", strategy, "--date", "2026-03-05", "--account", "demo", "--root", root
     ],
+    "lift": lambda root, _: [
+        "kill", "demo", "--lift", "--by", "anna", "--why", "all is well", "--root", root
+    ],
     "kill": lambda root, _: ["kill", "demo", "--root", root],
     "check": lambda root, _: ["check", "0", "1", "--root", root],
     "sheet": lambda root, _: ["sheet", _session(root).session_id, "--root", root],
     "attach": lambda root, _: ["attach", _session(root).path, "-c", "status", "--root", root],
+    "ask": lambda root, _: ["attach", _session(root).path, "--ask", "pause", "--root", root],
     "journal": lambda root, _: ["journal", "verify", _session(root).path],
     "runs": lambda root, _: ["runs", "list", "--root", root],
 }  # fmt: skip
+# there is no journal line then that could be lifted
+WITHOUT_A_LINE = {("lift", "chain", "empty")} | {("lift", "journal", d) for d in DAMAGES}
 # what a start cannot do without: it is refused, exit 3; the rest it does without, or rebuilds
 NEEDED = {"account", "chain", "book", "metadata", "config", "journal"}
 
@@ -133,10 +139,10 @@ def test_no_verb_ends_in_a_traceback(traded: Path, tmp_path: Path, file: str, da
     codes = {
         verb: _code_of(words(root, traded / "strategy.py"))
         for verb, words in reversed(VERBS.items())
+        if (verb, file, damage) not in WITHOUT_A_LINE
     }
 
     assert {verb: code for verb, code in codes.items() if code not in {0, 1, 2, 3, 5}} == {}
-    assert OutputRoot(root).account("paper", "demo").kill_file.exists()
     if file in NEEDED:
         assert codes["simulate"] == 3
     assert codes["kill"] == 0
