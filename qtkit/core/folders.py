@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Mapping
@@ -11,7 +10,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from qtkit.core.errors import ConfigError, DataError
+from qtkit.core.errors import ConfigError
+from qtkit.core.records import read_object
 
 __all__ = [
     "AccountFolder",
@@ -23,10 +23,15 @@ __all__ = [
     "log_part",
     "log_parts",
     "next_log_part",
+    "on_disk",
     "session_id_of",
     "write_atomic",
 ]
 
+_LOGS_ELSEWHERE = (
+    "It alone knows where the logs of this session are; write it anew from what config.json asked "
+    "for"
+)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
@@ -40,11 +45,19 @@ def write_atomic(path: Path, data: bytes | str) -> None:
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
+    on_disk(path.parent)
+
+
+def on_disk(path: Path) -> None:
+    """Return when everything written to a file, or into a folder, is on disk; it may be missing."""
     try:
-        os.fsync(folder)
+        handle = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return
+    try:
+        os.fsync(handle)
     finally:
-        os.close(folder)
+        os.close(handle)
 
 
 def append_line(path: Path, line: str) -> None:
@@ -221,15 +234,9 @@ class SessionFolder:
             If that file is damaged.
         """
         try:
-            found = json.loads(self.log_keeping.read_bytes())
+            return read_object(self.log_keeping, "an object", _LOGS_ELSEWHERE)
         except FileNotFoundError:
             return {}
-        except ValueError as problem:
-            raise DataError(
-                f"{self.log_keeping} is damaged ({problem}), and it alone knows where the logs of "
-                "this session are; write it anew from what config.json asked for"
-            ) from None
-        return dict(found)
 
     @property
     def break_point(self) -> Path:
@@ -306,6 +313,11 @@ class AccountFolder:
     def record(self) -> Path:
         """What the account was opened with."""
         return self.path / "account.json"
+
+    @property
+    def put_away(self) -> Path:
+        """Sessions and files that an operator put away on purpose: one a line, by hand."""
+        return self.path / "put_away.txt"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,9 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from qtkit.core.clock import wall_time
-from qtkit.core.errors import FolderLocked
+from qtkit.core.errors import DataError, FolderLocked
 from qtkit.core.folders import write_atomic
+from qtkit.core.records import what_is_there
 
 __all__ = ["NamedLock", "is_locked"]
 
@@ -44,8 +45,12 @@ class NamedLock:
         ------
         FolderLocked
             If another process holds it.
+        DataError
+            If something else than a file stands in its place.
         """
         self._path.parent.mkdir(parents=True, exist_ok=True)
+        _make_sure_it_is_a_file(self._path)
+        _make_sure_it_is_a_file(self._holder)
         try:
             self._lock.acquire(timeout=_PROBES, poll_interval=_PROBES / 10)
         except Timeout:
@@ -60,8 +65,13 @@ class NamedLock:
         try:
             holder = json.loads(self._holder.read_text())
             return f"process {holder['pid']} on {holder['host']} since {holder['since']}"
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return "another process"
+
+    @property
+    def is_held(self) -> bool:
+        """Whether this very object holds the lock."""
+        return bool(self._lock.is_locked)
 
     def release(self) -> None:
         """Let the lock go; releasing a free lock does nothing."""
@@ -70,8 +80,24 @@ class NamedLock:
             self._lock.release()
 
 
+def _make_sure_it_is_a_file(path: Path) -> None:
+    found = what_is_there(path)
+    if found not in {"file", "nothing"}:
+        raise DataError(
+            f"the lock {path} is {found}, expected a plain file or nothing; remove it when no "
+            "engine runs. See runbooks/folder-locked.md"
+        )
+
+
 def is_locked(path: Path) -> bool:
-    """Return whether somebody holds the lock at `path`."""
+    """Return whether somebody holds the lock at `path`.
+
+    Raises
+    ------
+    DataError
+        If something else than a file stands in its place.
+    """
+    _make_sure_it_is_a_file(path)
     if not path.exists():
         return False
     probe = FileLock(path, thread_local=False)

@@ -38,9 +38,8 @@ class Rehearsal:
     def __init__(self, run: SimulatedRun) -> None:
         self._run, self._engine, self._clock = run, run.engine, run.clock
         self._open = True
-        self._engine.start()
+        run.begin()
         self._wake = self._engine.turn()
-        write_status(run.folder)
 
     @classmethod
     def of(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,6 +17,7 @@ from qtkit.core.calendars import Calendar, exchange_calendar
 from qtkit.core.errors import ConfigError, DataError, JournalCorrupt
 from qtkit.core.folders import SessionFolder
 from qtkit.core.locks import is_locked
+from qtkit.core.records import read_object
 from qtkit.evidence.downtime import Downtime, downtimes
 from qtkit.evidence.logs import LogStory, read_log
 from qtkit.evidence.orders import Orders
@@ -276,14 +276,9 @@ class Evidence:
             If the file is no JSON object.
         """
         try:
-            found = json.loads(path.read_bytes())
+            return read_object(path, "an object", "The journal is not affected")
         except FileNotFoundError:
             return None
-        except ValueError as problem:
-            raise DataError(f"{path.name} is no JSON ({problem})") from None
-        if not isinstance(found, dict):
-            raise DataError(f"{path.name} holds {type(found).__name__}, expected an object")
-        return found
 
 
 def ends_on_a_line(path: Path) -> bool:

@@ -6,12 +6,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from qtkit.core.errors import DataError, JournalCorrupt
+from qtkit.core.records import what_is_there
 from qtkit.journal.codec import START, decode, digest
 from qtkit.model.events import FORMAT, Entry, SessionStarted
 
-__all__ = ["JournalSummary", "read_journal", "sound_entry", "summarise"]
+__all__ = [
+    "JournalSummary",
+    "opened_journal",
+    "read_journal",
+    "read_linked",
+    "sound_entry",
+    "summarise",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,14 +45,14 @@ def read_journal(path: Path) -> Iterator[Entry]:
     JournalCorrupt
         If a line does not parse, a number is missing, or a link is broken.
     """
-    for entry, _, _ in _linked(path):
+    for entry, _, _ in read_linked(path):
         yield entry
 
 
 def summarise(path: Path) -> JournalSummary:
     """Read a journal to its end and tell what is there; raises as `read_journal`."""
     count, link, sound, first, last = 0, START, 0, None, None
-    for entry, link, sound in _linked(path):  # noqa: B007 - the last values are the result
+    for entry, link, sound in read_linked(path):  # noqa: B007 - the last values are the result
         count, last = entry.seq, entry.at
         first = first or entry.at
     return JournalSummary(
@@ -56,14 +65,10 @@ def summarise(path: Path) -> JournalSummary:
     )
 
 
-def _linked(path: Path) -> Iterator[tuple[Entry, str, int]]:
-    """Yield (entry, digest of its line, bytes up to its end)."""
+def read_linked(path: Path) -> Iterator[tuple[Entry, str, int]]:
+    """Yield (entry, digest of its line, bytes up to its end); raises as `read_journal`."""
     link, number, sound = START, 0, 0
-    try:
-        file = path.open("rb")
-    except FileNotFoundError:
-        raise DataError(f"there is no journal at {path}") from None
-    with file:
+    with opened_journal(path) as file:
         for line in file:
             if not line.endswith(b"\n"):
                 return
@@ -71,6 +76,27 @@ def _linked(path: Path) -> Iterator[tuple[Entry, str, int]]:
             entry = sound_entry(path, line, number, link)
             link, sound = digest(line), sound + len(line)
             yield entry, link, sound
+
+
+def opened_journal(path: Path) -> BinaryIO:
+    """Return a journal's file, open to be read.
+
+    Raises
+    ------
+    DataError
+        If there is no plain file, or it cannot be read.
+    """
+    found = what_is_there(path)
+    if found == "nothing":
+        raise DataError(f"there is no journal at {path}")
+    if found != "file":
+        raise DataError(
+            f"the journal {path} is {found}, expected a plain file. See runbooks/journal-corrupt.md"
+        )
+    try:
+        return path.open("rb")
+    except OSError as problem:
+        raise DataError(f"the journal {path} cannot be read: {problem.strerror}") from None
 
 
 def sound_entry(path: Path, line: bytes, number: int, link: str) -> Entry:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from qtkit.core.records import what_is_there
 from qtkit.journal.codec import START, digest
-from qtkit.journal.reader import sound_entry
+from qtkit.journal.reader import opened_journal, sound_entry
 from qtkit.model.events import Entry
 
 __all__ = ["JournalTail"]
@@ -32,12 +33,11 @@ class JournalTail:
         JournalCorrupt
             If a line cannot be trusted.
         """
-        try:
-            with self._path.open("rb") as file:
-                file.seek(self._sound)
-                whole, newline, _ = file.read().rpartition(b"\n")
-        except FileNotFoundError:
+        if what_is_there(self._path) == "nothing":
             return []
+        with opened_journal(self._path) as file:
+            file.seek(self._sound)
+            whole, newline, _ = file.read().rpartition(b"\n")
         return [self._taken(line + b"\n") for line in whole.split(b"\n")] if newline else []
 
     def _taken(self, line: bytes) -> Entry:

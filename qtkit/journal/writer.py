@@ -46,6 +46,8 @@ class Journal(Protocol):
 
     seq: int
     link: str
+    synced: tuple[int, str]
+    """Lines that a loss of power leaves, and the link of the last of them."""
 
     def append(self, event: Event) -> Entry:
         """Write one event and return it with its place."""
@@ -65,7 +67,7 @@ class MemoryJournal:
 
     def __init__(self, clock: Clock) -> None:
         self._clock, self._entries = clock, list[Entry]()
-        self.seq, self.link = 0, START
+        self.seq, self.link, self.synced = 0, START, (0, START)
 
     def append(self, event: Event) -> Entry:
         """Keep one event and return it with its place."""
@@ -111,6 +113,7 @@ class FileJournal:
             self._lock.release()
             raise
         self._dirty = False
+        self.synced = (0, START)  # nobody knows yet what is on disk
         self._newest: Entry | None = None
 
     def _repaired(self) -> tuple[int, str, int]:
@@ -139,7 +142,7 @@ class FileJournal:
         if not self._dirty:
             return
         os.fsync(self._file)
-        self._dirty = False
+        self._dirty, self.synced = False, (self.seq, self.link)
         if self._observer and self._newest:
             self._observer("synced", self._newest)
 

@@ -8,11 +8,10 @@ so were ``trade.log`` and ``risk.log``, which can be made again like the rest, b
 from __future__ import annotations
 
 import hashlib
-import json
 
 from qtkit.core.calendars import exchange_calendar
-from qtkit.core.errors import DataError
 from qtkit.core.folders import SessionFolder, write_atomic
+from qtkit.core.records import read_object
 from qtkit.core.render import json_text
 from qtkit.journal import read_journal
 from qtkit.model.events import JsonObject
@@ -24,6 +23,10 @@ from qtkit.trading.engine.book_logs import TRADE_HEAD
 from qtkit.trading.engine.log_settings import rotation_of
 from qtkit.trading.engine.rotation import rewrite_log
 from qtkit.trading.status import write_status
+
+_NOT_AFFECTED = (
+    "The journal is not affected; move the file away and rebuild, the report then names no versions"
+)
 
 __all__ = ["chronicle_of", "journal_digest", "read_metadata", "rebuild", "write_reports"]
 
@@ -88,18 +91,6 @@ def read_metadata(folder: SessionFolder) -> JsonObject:
         If it is no JSON object.
     """
     try:
-        found = json.loads(folder.metadata.read_bytes())
+        return read_object(folder.metadata, "an object", _NOT_AFFECTED)
     except FileNotFoundError:
         return {}
-    except ValueError as problem:
-        raise DataError(_damaged(folder, f"it is no JSON ({problem})")) from None
-    if not isinstance(found, dict):
-        raise DataError(_damaged(folder, f"it holds {type(found).__name__}, expected an object"))
-    return found
-
-
-def _damaged(folder: SessionFolder, why: str) -> str:
-    return (
-        f"{folder.metadata} is damaged: {why}. The journal is not affected; move the file away "
-        "and rebuild, the report then names no versions"
-    )

@@ -78,7 +78,9 @@ class Heartbeat:
         try:
             for entry in self._tail.news():
                 self._standing.take(entry)
-            told = self._standing.as_json(alive=True, beat=self._engine.turned_at)
+            told = self._standing.as_json(
+                alive=True, beat=self._engine.turned_at, on_disk=self._engine.core.journal.synced[0]
+            )
             write_atomic(self._folder.status, json_text({**told, **self._where}))
         except (OSError, QtkitError) as problem:
             self.problem = str(problem)

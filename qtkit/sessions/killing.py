@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from qtkit.core.errors import ConfigError, QtkitError
+from qtkit.core.errors import ConfigError, DataError, QtkitError
 from qtkit.core.folders import AccountFolder, SessionFolder
 from qtkit.core.locks import is_locked
 from qtkit.sessions.session import Session
-from qtkit.trading.accounts import sessions_of
+from qtkit.trading.chain import sessions_of
 from qtkit.trading.kill_switch import ask_lift, drop_kill_file, no_account, set_kill_file
 
 __all__ = ["kill_account", "lift_account"]
@@ -21,16 +21,21 @@ def kill_account(account: AccountFolder, *, by: str, why: str) -> str:
         If there is no such account.
     """
     set_kill_file(account, by=by, why=why)
-    now = (
-        "the engine that runs on it looks at the file before every order and every second"
-        if is_locked(account.lock)
-        else "no engine runs on it; the next one starts with the switch on"
-    )
     return (
         f"account {account.name}: the kill switch is ON ({account.kill_file}). Only orders that "
-        f"reduce a position leave; {now}. Lift it with `qtkit kill {account.name} --lift --by NAME "
-        "--why TEXT`"
+        f"reduce a position leave; {_who_looks(account)}. Lift it with "
+        f"`qtkit kill {account.name} --lift --by NAME --why TEXT`"
     )
+
+
+def _who_looks(account: AccountFolder) -> str:
+    try:
+        running = is_locked(account.lock)
+    except DataError as problem:
+        return f"nobody can tell whether an engine runs on it: {problem}"
+    if running:
+        return "the engine that runs on it looks at the file before every order and every second"
+    return "no engine runs on it; the next one starts with the switch on"
 
 
 def lift_account(account: AccountFolder, *, by: str, why: str, timeout: float = 10.0) -> str:

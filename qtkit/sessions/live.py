@@ -131,6 +131,7 @@ def _live(
         thread.start()
         try:
             if beat.wait_for_life():
+                run.mark()
                 beat.start()
                 ready(run.folder)
                 meanwhile(run.folder)

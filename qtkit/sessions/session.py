@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from qtkit.core.clock import stopwatch
 from qtkit.core.errors import ConfigError, DataError, SessionUnreachable
 from qtkit.core.folders import OutputRoot, SessionFolder
 from qtkit.core.locks import is_locked
+from qtkit.core.records import read_object
 from qtkit.core.render import Table, html_report, mimebundle, text_report
 from qtkit.evidence import Evidence
 from qtkit.journal import read_journal
@@ -33,6 +33,11 @@ from qtkit.trading.status import session_status
 
 __all__ = ["Done", "Session"]
 
+_STATUS = "an object with status, updated_at and perhaps socket as text"
+_REWRITTEN = (
+    "It is rewritten every two seconds while the session runs, and from its journal by the next "
+    "start"
+)
 _ANSWER = 10.0  # seconds for an engine to answer
 _START = 60.0  # seconds for a process to begin trading
 _SOON = 0.05
@@ -161,15 +166,13 @@ class Session:
 
     def _written_status(self) -> JsonObject:
         try:
-            found = json.loads(self.folder.status.read_bytes())
+            found = read_object(self.folder.status, _STATUS, _REWRITTEN)
         except FileNotFoundError:
             return {}
-        except ValueError as problem:
-            raise DataError(
-                f"{self.folder.status} is damaged ({problem}); it is rewritten every two seconds "
-                "while the session runs, and from its journal by the next start"
-            ) from None
-        return found if isinstance(found, dict) else {}
+        words = (found.get("status"), found.get("updated_at"), found.get("socket", ""))
+        if not all(isinstance(word, str) for word in words):
+            raise DataError(f"{self.folder.status} is damaged, expected {_STATUS}. {_REWRITTEN}")
+        return found
 
     @property
     def is_running(self) -> bool:

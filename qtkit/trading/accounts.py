@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -11,14 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from qtkit.core.errors import ConfigError, DataError
-from qtkit.core.folders import AccountFolder, SessionFolder, append_line, write_atomic
-from qtkit.journal import read_journal, summarise
+from qtkit.core.folders import AccountFolder, SessionFolder, write_atomic
+from qtkit.core.records import read_object, what_is_there
 from qtkit.model.books import Book
-from qtkit.model.events import Entry, OrderFilled, SessionEnded
-from qtkit.trading.engine.state import EngineState
-from qtkit.trading.ledger.ledger import Ledger
+from qtkit.trading.account_audit import audit, remains_of
+from qtkit.trading.chain import forget_sessions, read_chain
+from qtkit.trading.session_reading import Reading
 
-__all__ = ["Inheritance", "create_account", "inherit", "note_session", "restart_account"]
+__all__ = ["Inheritance", "account_record", "create_account", "inherit", "restart_account"]
+
+_EXPECTED = "an object with name, opening_cash, currency and exchange as text"
+_ADVICE = "See runbooks/account-damaged.md"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +43,8 @@ class Inheritance:
     last_at: datetime | None = None
     unfinished: SessionFolder | None = None
     told: dict[str, Any] = field(default_factory=dict)  # for the next session's gate
+    told_by: str = ""  # id of the session whose journal tells all this
+    rebuilt: tuple[str, ...] = ()  # names of its files that were written anew from it
 
 
 def create_account(
@@ -52,12 +56,15 @@ def create_account(
     ------
     ConfigError
         If there is one of this name.
+    DataError
+        If there was one, and its record alone is gone.
     """
-    if folder.record.exists():
+    if what_is_there(folder.record) != "nothing":
         raise ConfigError(
             f"account {folder.name!r} exists already; use it with --account {folder.name}, "
             "or choose another name"
         )
+    _never_opened(folder)
     record = {
         "format": 1,
         "name": folder.name,
@@ -77,55 +84,52 @@ def account_record(folder: AccountFolder) -> dict[str, Any]:
     ConfigError
         If there is no such account.
     DataError
-        If its record is damaged.
+        If its record is damaged, or gone while something else of the account is there.
     """
-    if not folder.record.exists():
+    try:
+        record = read_object(folder.record, _EXPECTED, _ADVICE)
+    except FileNotFoundError:
+        _never_opened(folder)
         known = ", ".join(_names_beside(folder)) or "none"
         raise ConfigError(
             f"there is no account {folder.name!r} (there are: {known}); "
             f"make one with --new_account {folder.name}"
-        )
-    try:
-        record: dict[str, Any] = json.loads(folder.record.read_text())
-        Decimal(record["opening_cash"])
-    except (ValueError, KeyError, ArithmeticError) as error:
-        raise DataError(
-            f"{folder.record} is damaged ({error}). See runbooks/account-damaged.md"
         ) from None
+    wrong = [
+        f"{name} was {record.get(name)!r}"
+        for name in ("name", "opening_cash", "currency", "exchange")
+        if not isinstance(record.get(name), str)
+    ]
+    if not wrong and not _is_amount(record["opening_cash"]):
+        wrong = [f"opening_cash was {record['opening_cash']!r}"]
+    if wrong:
+        raise DataError(
+            f"{folder.record} is damaged: {', '.join(wrong)}, expected {_EXPECTED}. {_ADVICE}"
+        )
     return record
+
+
+def _is_amount(text: str) -> bool:
+    try:
+        return Decimal(text).is_finite()
+    except ArithmeticError:
+        return False
+
+
+def _never_opened(folder: AccountFolder) -> None:
+    """Make sure that nothing of an account is there which has no record."""
+    remains = remains_of(folder)
+    if remains:
+        raise DataError(
+            f"{folder.record} is missing, and there is {', '.join(remains[:5])} of account "
+            f"{folder.name!r}: it would begin again with its opening cash and its first order "
+            f"number. Put the file back, or use another name. {_ADVICE}"
+        )
 
 
 def _names_beside(folder: AccountFolder) -> list[str]:
     parent = folder.path.parent
     return sorted(p.name for p in parent.iterdir()) if parent.is_dir() else []
-
-
-def note_session(folder: AccountFolder, session: SessionFolder) -> None:
-    """Add a session to the account's chain; the chain points, the journals tell."""
-    folder.path.mkdir(parents=True, exist_ok=True)
-    place = session.path.resolve()
-    root = folder.path.resolve().parents[2]
-    text = str(place.relative_to(root)) if place.is_relative_to(root) else str(place)
-    append_line(folder.chain, json.dumps({"session": session.session_id, "folder": text}))
-
-
-def sessions_of(folder: AccountFolder) -> list[SessionFolder]:
-    """Return the account's sessions, oldest first; a torn last line of the chain is left out."""
-    if not folder.chain.exists():
-        return []
-    root = folder.path.resolve().parents[2]
-    found = list[SessionFolder]()
-    for number, line in enumerate(folder.chain.read_text().splitlines(keepends=True), 1):
-        if not line.endswith("\n"):
-            break
-        try:
-            found.append(SessionFolder(root / json.loads(line)["folder"]))
-        except (ValueError, KeyError) as error:
-            raise DataError(
-                f"{folder.chain} line {number} is damaged ({error}). "
-                "See runbooks/account-damaged.md"
-            ) from None
-    return found
 
 
 def inherit(folder: AccountFolder) -> Inheritance:
@@ -136,57 +140,39 @@ def inherit(folder: AccountFolder) -> Inheritance:
     ConfigError
         If there is no such account.
     DataError
-        If record or chain is damaged, or a journal of the chain is missing.
+        If its files do not tell one story, or one of them is missing or damaged.
     JournalCorrupt
         If the last journal cannot be trusted.
     """
     record = account_record(folder)
-    for session in reversed(sessions_of(folder)):
-        if session.journal.exists() and summarise(session.journal).entries:
-            return _from_journal(session)
-        if not session.path.is_dir():
-            raise DataError(
-                f"the folder of session {session.session_id} is missing, and account "
-                f"{folder.name!r} needs its journal. See runbooks/account-damaged.md"
-            )
+    _finish_restart(folder)
+    reading = audit(folder, record)
+    if reading is not None:
+        return _from_journal(reading)
     cash = Decimal(record["opening_cash"])
     return Inheritance(opening=Book(cash=cash, currency=record["currency"]), strategy_state={})
 
 
-def _from_journal(session: SessionFolder) -> Inheritance:
-    state, last, fills = fold(read_journal(session.journal))
-    ended = last is not None and isinstance(last.event, SessionEnded)
+def _from_journal(found: Reading) -> Inheritance:
+    state, last = found.state, found.last
     return Inheritance(
         opening=state.ledger.book(),
         killed=state.killed,
         next_order=state.next_order,
         strategy_state=state.strategy_state,
-        predecessor=summarise(session.journal).link,
-        known_fills=tuple(fills),
+        predecessor=found.links[-1],
+        known_fills=tuple(found.known_fills),
         last_date=state.today,
         last_at=last.at if last else None,
-        unfinished=None if ended else session,
+        unfinished=None if found.ended else found.folder,
         told={
             "reconciliation_ok": state.reconciled_ok,
             "order_sizes": state.sizes_now,
             "turnover": {str(state.today): str(state.turnover)},
         },
+        told_by=found.folder.session_id,
+        rebuilt=found.rebuilt,
     )
-
-
-def fold(entries: Iterator[Entry]) -> tuple[EngineState, Entry | None, list[str]]:
-    """Return the state at the end of a journal, its last entry, and the last date's fill ids."""
-    state = EngineState(ledger=Ledger.opened(Book(cash=Decimal(0))))
-    last: Entry | None = None
-    fills = list[str]()
-    day: date | None = None
-    for last in entries:
-        state.apply(last)
-        if state.today != day:
-            day, fills = state.today, []
-        if isinstance(last.event, OrderFilled):
-            fills.append(last.event.fill_id)
-    return state, last, fills
 
 
 def restart_account(folder: AccountFolder) -> None:
@@ -207,8 +193,16 @@ def restart_account(folder: AccountFolder) -> None:
             f"account {folder.name!r} cannot be restarted while something is open: "
             f"{', '.join(open_things)}; close it first, or make a new account"
         )
-    for path in (folder.chain, folder.broker_book, *_beside(folder.broker_book)):
-        path.unlink(missing_ok=True)
+    forget_sessions(folder)
+    _finish_restart(folder)
+
+
+def _finish_restart(folder: AccountFolder) -> None:
+    """Remove the broker's book of an account that was cleared and has not begun again."""
+    chain = read_chain(folder)
+    if chain.restarted and not chain.sessions:
+        for path in (folder.broker_book, *_beside(folder.broker_book)):
+            path.unlink(missing_ok=True)
 
 
 def _beside(book: Path) -> list[Path]:

@@ -15,6 +15,7 @@ from qtkit.core.calendars import Calendar
 from qtkit.core.clock import Clock
 from qtkit.core.errors import ConfigError, DataError, JournalCorrupt
 from qtkit.core.folders import AccountFolder, SessionFolder
+from qtkit.core.locks import NamedLock
 from qtkit.journal import Journal, read_journal
 from qtkit.market.instruments import InstrumentTable
 from qtkit.market.tables.bar_table import BarTable
@@ -25,9 +26,12 @@ from qtkit.trading.accounts import Inheritance, create_account
 from qtkit.trading.brokers.protocol import Broker
 from qtkit.trading.brokers.safe import SafeBroker
 from qtkit.trading.brokers.sim_setup import SimMarket
+from qtkit.trading.chain import mark_session
 from qtkit.trading.engine.core import EngineCore, SessionFiles, SysLog
 from qtkit.trading.engine.history import EngineView, History
+from qtkit.trading.engine.loop import Engine
 from qtkit.trading.engine.state import EngineState
+from qtkit.trading.engine.syslog import SessionLog
 from qtkit.trading.ledger.ledger import Ledger
 from qtkit.trading.market_data import PriceSource
 from qtkit.trading.risk.settings import rules_of
@@ -37,6 +41,8 @@ from qtkit.trading.strategy.contract import Strategy, StrategySpec
 __all__ = [
     "engine_core",
     "fresh_account",
+    "let_go",
+    "note_begin",
     "opening_event",
     "refill_of",
     "same_as_begun",
@@ -138,6 +144,39 @@ def fresh_account(place: AccountFolder, spec: StrategySpec, at: datetime) -> Inh
     cash, currency = spec.opening_cash, spec.currency
     create_account(place, cash=cash, currency=currency, exchange=spec.exchange, at=at)
     return Inheritance(opening=Book(cash=cash, currency=currency), strategy_state={})
+
+
+def note_begin(
+    engine: Engine,
+    account: AccountFolder,
+    folder: SessionFolder,
+    log: SessionLog,
+    heritage: Inheritance,
+) -> None:
+    """Note in the account's chain that a session has begun; say which files were rebuilt for it."""
+    mark_session(account, folder, engine.core.journal)
+    for name in heritage.rebuilt:
+        log.say("file_rebuilt", file=name, session=heritage.told_by)
+
+
+def let_go(
+    engine: Engine,
+    account: AccountFolder,
+    folder: SessionFolder,
+    broker: Broker,
+    log: SessionLog,
+    lock: NamedLock,
+) -> None:
+    """Close journal, broker and log, note how a session that has ended did, free the account."""
+    journal = engine.core.journal
+    try:
+        journal.close()
+        broker.close()
+        log.close()
+        if engine.core.state.ended and lock.is_held:
+            mark_session(account, folder, journal, ended=True)
+    finally:
+        lock.release()
 
 
 def opening_event(

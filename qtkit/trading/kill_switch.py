@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 
 import msgspec
 
 from qtkit.core.clock import wall_time
-from qtkit.core.errors import ConfigError
+from qtkit.core.errors import ConfigError, DataError
 from qtkit.core.folders import AccountFolder, write_atomic
+from qtkit.core.records import plain_bytes, what_is_there
 from qtkit.journal import summarise
-from qtkit.trading.accounts import sessions_of
+from qtkit.trading.chain import sessions_of
 from qtkit.trading.engine.inbox import Answer, Command, Inbox
 
 __all__ = [
@@ -61,7 +63,8 @@ def set_kill_file(account: AccountFolder, *, by: str, why: str) -> None:
     except OSError:  # a full disk takes no text; whatever is there stops trading as well
         if not os.path.lexists(account.kill_file):
             account.kill_file.touch()
-    account.lift_request.unlink(missing_ok=True)
+    with suppress(IsADirectoryError):  # a folder of that name asks for nothing
+        account.lift_request.unlink(missing_ok=True)
 
 
 def no_account(account: AccountFolder) -> str:
@@ -105,7 +108,19 @@ def last_link(account: AccountFolder) -> str:
 
 
 def ask_lift(account: AccountFolder, *, by: str, why: str) -> None:
-    """Let the next start of the account lift the switch that is on now."""
+    """Let the next start of the account lift the switch that is on now.
+
+    Raises
+    ------
+    DataError
+        If something else than a file stands where the request is written.
+    """
+    found = what_is_there(account.lift_request)
+    if found not in {"file", "nothing", "a link to nothing"}:
+        raise DataError(
+            f"{account.lift_request} is {found}, expected a file or nothing; remove it, and lift "
+            "the kill switch again. See runbooks/kill-switch.md"
+        )
     request = LiftRequest(by=by, why=why, at=wall_time().isoformat(), link=last_link(account))
     write_atomic(account.lift_request, msgspec.json.encode(request) + b"\n")
 
@@ -121,8 +136,9 @@ def asked_lift(account: AccountFolder, link: str) -> Command | None:
         Of the account's last journal line: a request about an earlier one is void.
     """
     try:
-        request = msgspec.json.decode(account.lift_request.read_bytes(), type=LiftRequest)
-    except (OSError, msgspec.DecodeError, ValueError):
+        content = plain_bytes(account.lift_request, "")
+        request = msgspec.json.decode(content, type=LiftRequest)
+    except (OSError, DataError, msgspec.DecodeError, ValueError, RecursionError):
         return None  # no request, or none that can be read: the switch stays as it is
     if request.link != link:
         return None

@@ -27,10 +27,12 @@ from qtkit.market.feeds.settings import FeedSettings
 from qtkit.market.growing import GrowingMarket, ListenedFeed
 from qtkit.market.instruments import InstrumentTable
 from qtkit.market.tables.timestamps import zone_named
-from qtkit.trading.accounts import Inheritance, inherit, note_session
+from qtkit.trading.accounts import Inheritance, inherit
 from qtkit.trading.assemble import (
     engine_core,
     fresh_account,
+    let_go,
+    note_begin,
     opening_event,
     refill_of,
     same_as_begun,
@@ -39,6 +41,7 @@ from qtkit.trading.assemble import (
 )
 from qtkit.trading.brokers.simulator import SimBroker
 from qtkit.trading.brokers.sqlite_book import SqliteBook
+from qtkit.trading.chain import note_session
 from qtkit.trading.engine.files import FolderFiles
 from qtkit.trading.engine.log_settings import keep_logs, logs_can_be_written, rotation_of
 from qtkit.trading.engine.loop import Engine
@@ -91,14 +94,16 @@ class LiveRun:
     lock: NamedLock
     log: SessionLog
     broker: SimBroker
+    heritage: Inheritance
     resumed: bool
+
+    def mark(self) -> None:
+        """Note in the account's chain that the session has begun, and how far it is on disk."""
+        note_begin(self.engine, self.account, self.folder, self.log, self.heritage)
 
     def close(self) -> None:
         """Let journal, log, broker and account go; what is written stays."""
-        self.engine.core.journal.close()
-        self.broker.close()
-        self.log.close()
-        self.lock.release()
+        let_go(self.engine, self.account, self.folder, self.broker, self.log, self.lock)
 
     def export_feed(self) -> None:
         """Write what the feed delivered, for a re-run."""
@@ -285,6 +290,7 @@ class _Wiring:
             lock=self._lock,
             log=log,
             broker=broker,
+            heritage=self._heritage,
             resumed=self._heritage.unfinished is not None,
         )
 

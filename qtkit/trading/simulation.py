@@ -19,10 +19,12 @@ from qtkit.market.feeds.export import write_feed
 from qtkit.market.feeds.protocol import Feed
 from qtkit.market.feeds.recorded import Fault as FeedFault
 from qtkit.market.feeds.recorded import FaultyFeed, RecordedFeed
-from qtkit.trading.accounts import Inheritance, inherit, note_session
+from qtkit.trading.accounts import Inheritance, account_record, inherit
 from qtkit.trading.assemble import (
     engine_core,
     fresh_account,
+    let_go,
+    note_begin,
     opening_event,
     refill_of,
     same_as_begun,
@@ -34,6 +36,7 @@ from qtkit.trading.brokers.faults import NO_FAULTS, FaultScript
 from qtkit.trading.brokers.protocol import Broker
 from qtkit.trading.brokers.simulator import SimBroker
 from qtkit.trading.brokers.sqlite_book import SqliteBook
+from qtkit.trading.chain import note_session
 from qtkit.trading.engine.files import FolderFiles
 from qtkit.trading.engine.inbox import Command
 from qtkit.trading.engine.log_settings import keep_logs, logs_can_be_written, rotation_of
@@ -114,24 +117,28 @@ class SimulatedRun:
     lock: NamedLock
     log: SessionLog
     broker: SimBroker
+    heritage: Inheritance
 
     def run(self) -> None:
         """Run it to its end, and let everything go."""
         try:
-            self.engine.start()
-            write_status(self.folder)
+            self.begin()
             self.engine.run(self.until, self.plan.stop_reason, self.last_day)
             write_feed(self.folder.feed, self.engine.core.history.everything())
         finally:
             self.close()
         write_status(self.folder)
 
+    def begin(self) -> None:
+        """Start the engine; status and chain know of it then."""
+        self.engine.start()
+        self.engine.core.journal.sync()  # the status may know only what a loss of power leaves
+        note_begin(self.engine, self.account, self.folder, self.log, self.heritage)
+        write_status(self.folder)
+
     def close(self) -> None:
         """Let journal, log, broker and account go; what is written stays."""
-        self.engine.core.journal.close()
-        self.broker.close()
-        self.log.close()
-        self.lock.release()
+        let_go(self.engine, self.account, self.folder, self.broker, self.log, self.lock)
 
 
 def data_for(
@@ -164,13 +171,18 @@ def simulate_session(
     planned = _planned(plan, root)
     if account is not None:
         place = root.account(mode, account)
-        heritage = _inherited(place, planned)
-        folder = heritage.unfinished or root.new_session(mode, planned.session_id)
-    else:
-        folder = root.new_session(mode, planned.session_id)
-        place = root.account(mode, folder.session_id)
-        heritage = fresh_account(place, plan.spec, planned.start)
-    return _wired(planned, place, folder, heritage, account or "simulated")
+        account_record(place)
+
+        def resumed() -> tuple[SessionFolder, Inheritance]:
+            heritage = _inherited(place, planned)
+            folder = heritage.unfinished or root.new_session(mode, planned.session_id)
+            return folder, heritage
+
+        return _wired(planned, place, resumed, account)
+    folder = root.new_session(mode, planned.session_id)
+    place = root.account(mode, folder.session_id)
+    heritage = fresh_account(place, plan.spec, planned.start)
+    return _wired(planned, place, lambda: (folder, heritage), "simulated")
 
 
 def simulate_in(plan: SimulationPlan, folder: SessionFolder, place: AccountFolder) -> SimulatedRun:
@@ -179,13 +191,17 @@ def simulate_in(plan: SimulationPlan, folder: SessionFolder, place: AccountFolde
     A session of the account that has not ended is resumed where it is.
     """
     planned = _planned(plan, OutputRoot(folder.path.parent))
-    heritage = (
-        _inherited(place, planned)
-        if place.record.exists()
-        else fresh_account(place, plan.spec, planned.start)
-    )
-    folder.artifacts.mkdir(parents=True, exist_ok=True)
-    return _wired(planned, place, heritage.unfinished or folder, heritage, "simulated")
+
+    def begun() -> tuple[SessionFolder, Inheritance]:
+        heritage = (
+            _inherited(place, planned)
+            if place.record.exists()
+            else fresh_account(place, plan.spec, planned.start)
+        )
+        folder.artifacts.mkdir(parents=True, exist_ok=True)
+        return heritage.unfinished or folder, heritage
+
+    return _wired(planned, place, begun, "simulated")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,15 +245,20 @@ def _planned(plan: SimulationPlan, root: OutputRoot) -> _Planned:
 def _wired(
     planned: _Planned,
     place: AccountFolder,
-    folder: SessionFolder,
-    heritage: Inheritance,
+    begin: Callable[[], tuple[SessionFolder, Inheritance]],
     account: str,
 ) -> SimulatedRun:
-    """Take the account, and wire everything; the account is let go if that does not work."""
+    """Take the account, and wire everything; the account is let go if that does not work.
+
+    Parameters
+    ----------
+    begin
+        Returns the session's folder and what the account hands over, once nobody else writes.
+    """
     lock = NamedLock(place.lock, f"account {place.name!r}")
     lock.acquire()
     try:
-        return _wired_under(lock, planned, place, folder, heritage, account)
+        return _wired_under(lock, planned, place, *begin(), account)
     except BaseException:
         lock.release()
         raise
@@ -303,6 +324,7 @@ def _wired_under(
         lock=lock,
         log=log,
         broker=broker,
+        heritage=heritage,
     )
 
 

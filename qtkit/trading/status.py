@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from qtkit.core.errors import DataError
-from qtkit.core.folders import SessionFolder, write_atomic
+from qtkit.core.folders import SessionFolder, on_disk, write_atomic
 from qtkit.core.locks import is_locked
 from qtkit.core.render import json_text
 from qtkit.journal import read_journal
@@ -40,7 +40,9 @@ class Standing:
         elif isinstance(entry.event, SessionStarted):
             self._mode = entry.event.mode
 
-    def as_json(self, *, alive: bool, beat: datetime | None = None) -> dict[str, object]:
+    def as_json(
+        self, *, alive: bool, beat: datetime | None = None, on_disk: int | None = None
+    ) -> dict[str, object]:
         """Return the status.
 
         Parameters
@@ -49,6 +51,8 @@ class Standing:
             Whether somebody holds the journal's lock.
         beat
             The engine's last sign of life, where it is newer than the journal.
+        on_disk
+            How many lines a loss of power leaves; None: all.
 
         Raises
         ------
@@ -75,6 +79,7 @@ class Standing:
             "updated_at": _text(updated),
             "finished_at": _text(last.at) if ended else None,
             "duration_seconds": (updated - first.at).total_seconds(),
+            "journal_lines": last.seq if on_disk is None else min(last.seq, on_disk),
         }
 
 
@@ -119,6 +124,7 @@ def _text(at: datetime) -> str:
 
 def write_status(folder: SessionFolder) -> None:
     """Write `session_status.json` anew from the journal; raises as `session_status`."""
+    on_disk(folder.journal)  # the status may know only what a loss of power leaves
     lock = folder.journal.with_name(folder.journal.name + ".lock")
     entries = read_journal(folder.journal)
     status = session_status(entries, folder.session_id, alive=is_locked(lock))

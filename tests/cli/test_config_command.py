@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 from qtkit.cli import qtkit
 from qtkit.core.errors import ConfigError
 from qtkit.core.folders import OutputRoot
+from qtkit.trading.chain import sessions_of
 
 GRID = Path(__file__).parents[2] / "examples" / "live_grid_multi.py"
 WORD = "geheim-9f3a"
@@ -120,8 +121,8 @@ def test_an_account_that_is_there_is_used_again(folder: Path) -> None:
     done = run("simulate", "--config", "qtkit.toml", "--date", "2026-03-05")
 
     assert done.exit_code == 0, done.output
-    chain = OutputRoot(folder / "out").account("paper", "demo").chain
-    assert len(chain.read_text(encoding="utf-8").splitlines()) == 2
+    account = OutputRoot(folder / "out").account("paper", "demo")
+    assert len(sessions_of(account)) == 2
 
 
 def test_options_of_the_command_line_win(folder: Path) -> None:

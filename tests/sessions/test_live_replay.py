@@ -19,6 +19,7 @@ from qtkit.sessions.session import Session
 from qtkit.stages import phase_0, phase_2, phase_4a, phase_35
 from qtkit.trading.brokers.protocol import BrokerFill
 from qtkit.trading.brokers.sqlite_book import SqliteBook
+from qtkit.trading.chain import sessions_of
 from tests.sessions.live_market import Endpoint, days_of, market, seeded
 from tests.sessions.live_processes import CHURN, GRID, no_process_left, replay, spawned, until
 
@@ -114,7 +115,7 @@ def nothing_was_lost_or_sent_twice(root: Path, session: Session) -> None:
     requested = [e.event.order_id for e in entries if isinstance(e.event, ev.OrderRequested)]
     closing = entries[-1].event.closing
 
-    assert len(account.chain.read_text().splitlines()) == 1
+    assert len(sessions_of(account)) == 1
     assert requested == [f"q{number:06d}" for number in range(1, len(requested) + 1)]
     arrived = [row.order.order_id for row in state.orders]
     assert len(arrived) == len(set(arrived))

@@ -162,7 +162,7 @@ def test_a_session_without_metadata_is_rebuilt_without_versions(tmp_path: Path) 
     assert folder.risk_log.read_text(encoding="utf-8").count("<RISK REJECTED>") == 1
 
 
-@pytest.mark.parametrize(("text", "why"), [("{", "it is no JSON"), ("[]", "it holds list")])
+@pytest.mark.parametrize(("text", "why"), [("{", "no JSON"), ("[]", "it holds list")])
 def test_damaged_metadata_are_named(tmp_path: Path, text: str, why: str) -> None:
     folder = SessionFolder(tmp_path / "s")
     write_story(folder, three_days()).close()

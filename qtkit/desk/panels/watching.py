@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from threading import RLock
 
 from qtkit.core.clock import stopwatch
-from qtkit.core.errors import ConfigError
+from qtkit.core.errors import ConfigError, DataError
 from qtkit.core.folders import OutputRoot, SessionFolder
 from qtkit.core.locks import is_locked
+from qtkit.core.records import read_object
 from qtkit.desk.desk import Desk
 from qtkit.desk.picture import Picture
 from qtkit.desk.vitals import Vitals
@@ -143,12 +143,12 @@ class Watch:
             changed = self.folder.status.stat().st_mtime_ns
             if changed == self._status_mark:
                 return
-            told = json.loads(self.folder.status.read_bytes())
-            beat = datetime.fromisoformat(told["updated_at"])
+            told = read_object(self.folder.status, "an object", "")
+            beat = datetime.fromisoformat(str(told["updated_at"]))
             if beat != self._clock:
                 self._since_beat = stopwatch()
             self._status_mark, self._clock = changed, beat
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError, DataError):
             return  # no heartbeat yet; the journal's last line tells the time
 
     # --- asking ------------------------------------------------------------------------------

@@ -158,7 +158,7 @@ class SqliteBook:
                 f"{self.path.name} was written in format {schema}, this version reads format "
                 f"{_SCHEMA}. Use the version that wrote it. {_RUNBOOK}"
             )
-        (health,) = db.execute("PRAGMA quick_check(1)").fetchone()
+        (health,) = db.execute("PRAGMA integrity_check(1)").fetchone()
         if health != "ok":
             raise self._damaged(health)
 

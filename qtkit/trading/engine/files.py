@@ -17,7 +17,7 @@ from qtkit.trading.engine.log_settings import rotation_of
 from qtkit.trading.engine.state import EngineState
 from qtkit.trading.ledger.ledger import Ledger
 
-__all__ = ["FolderFiles", "NoFiles", "reconciliation_json"]
+__all__ = ["FolderFiles", "NoFiles", "break_point_text", "reconciliation_json"]
 
 
 class NoFiles:
@@ -113,19 +113,23 @@ class FolderFiles:
 
     def write_break_point(self, state: EngineState, seq: int) -> None:
         """Write strategy state and book, as they stand at line `seq` of the journal."""
-        book = state.ledger.book()
-        point = {
-            "format": 1,
-            "session": self._folder.session_id,
-            "seq": seq,
-            "strategy_state": state.strategy_state,
-            "book": msgspec.to_builtins(book),
-            "open_orders": [order.order_id for order in book.open_orders],
-            "killed": state.killed,
-            "next_order": state.next_order,
-        }
-        text = json.dumps(point, indent=2, sort_keys=True)
-        write_atomic(self._folder.break_point, text + "\n")
+        write_atomic(self._folder.break_point, break_point_text(self._folder, state, seq))
+
+
+def break_point_text(folder: SessionFolder, state: EngineState, seq: int) -> str:
+    """Return strategy state and book as JSON, as they stand at line `seq` of the journal."""
+    book = state.ledger.book()
+    point = {
+        "format": 1,
+        "session": folder.session_id,
+        "seq": seq,
+        "strategy_state": state.strategy_state,
+        "book": msgspec.to_builtins(book),
+        "open_orders": [order.order_id for order in book.open_orders],
+        "killed": state.killed,
+        "next_order": state.next_order,
+    }
+    return json.dumps(point, indent=2, sort_keys=True) + "\n"
 
 
 def reconciliation_json(entry: Entry) -> dict[str, object]:
