@@ -22,7 +22,7 @@ from qtkit.journal import MemoryJournal
 from qtkit.model.bars import Bars
 from qtkit.model.books import Book
 from qtkit.model.events import FORMAT, Entry, OrderFilled, OrderRefused, SessionStarted
-from qtkit.trading.assemble import engine_core, sim_market
+from qtkit.trading.assemble import engine_core, known_instruments, sim_market
 from qtkit.trading.brokers.simulator import SimBroker
 from qtkit.trading.brokers.stores import MemoryBook
 from qtkit.trading.engine.backtest import Backtest
@@ -119,9 +119,9 @@ def backtest(
     Raises
     ------
     ConfigError
-        If there is no trading date in between.
+        If there is no trading date in between, or the strategy finds its parameters wrong.
     DataError
-        If bars are missing.
+        If bars are missing, or a symbol is unknown.
     StrategyError
         If the strategy raises.
     """
@@ -134,6 +134,7 @@ def backtest(
             f"there is no trading date of {spec.exchange} from {start} to {end}; "
             "choose a longer span, the start not after the end"
         )
+    known_instruments(spec.symbols, days[0])
     found = data or data_of(spec, chosen, days, calendar, root or OutputRoot.default())
     return run_backtest(spec, chosen, days, found)
 
