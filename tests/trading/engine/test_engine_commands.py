@@ -113,7 +113,7 @@ def test_orders_by_hand_name_who_asked() -> None:
         ({"symbol": BANK}, "quantity must be a number, was None"),
         ({"symbol": BANK, "quantity": "many"}, "quantity must be a number, was 'many'"),
         ({"symbol": BANK, "quantity": "NaN"}, "quantity must be a number, was 'NaN'"),
-        ({"symbol": BANK, "quantity": float("nan")}, "quantity must be a number, was nan"),
+        ({"symbol": BANK, "quantity": float("nan")}, "quantity must be a number, was 'nan'"),
         ({"symbol": BANK, "quantity": "-100"}, "quantity must be above 0, was -100"),
         ({"symbol": BANK, "quantity": "100", "limit": "low"}, "limit must be a number, was 'low'"),
     ],
