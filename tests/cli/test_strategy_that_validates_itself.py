@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from qtkit.cli import qtkit
-from qtkit.core.errors import ConfigError, DataError, QtkitError
+from qtkit.core.calendars import exchange_calendar
+from qtkit.core.errors import ConfigError, DataError
+from qtkit.testing import hand_made_data, scripted_spec
+from qtkit.trading.backtest import backtest
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "live_grid_multi.py"
 VERBS = {
@@ -58,21 +62,10 @@ def test_symbols_that_nobody_knows_are_all_named_before_anything_starts(
     assert not (tmp_path / "outputs").exists()
 
 
-def test_an_unknown_symbol_with_bars_in_a_table_starts_no_backtest(tmp_path: Path) -> None:
-    outputs = tmp_path / "outputs"
-    rows = ["symbol,end,open,high,low,close,volume"]
-    rows += [f"NOBODY,2026-03-04 {h:02}:{m:02},1,1,1,1,9" for h in (10,) for m in range(1, 59)]
-    bars = tmp_path / "bars.csv"
-    bars.write_text("\n".join(rows) + "\n", encoding="utf-8")
-    file = tmp_path / "own.py"
-    file.write_text(
-        "from qtkit.testing import scripted_spec\nSPEC = scripted_spec({}, ['NOBODY'])\n",
-        encoding="utf-8",
-    )
-    words = ["backtest", str(file), *VERBS["backtest"], "--data", "mine", "--root", str(outputs)]
+def test_an_unknown_symbol_that_has_bars_starts_no_backtest() -> None:
+    """Without rules each of its orders would be refused, all day long."""
+    calendar, day = exchange_calendar("XSHG"), date(2026, 3, 4)
+    data = hand_made_data({"NOBODY": 10.0}, [day], calendar)
 
-    found = CliRunner().invoke(qtkit, words).exception
-
-    assert isinstance(found, QtkitError)
-    assert found.exit_code == 3
-    assert "NOBODY" in str(found)
+    with pytest.raises(DataError, match="NOBODY"):
+        backtest(scripted_spec({}, ["NOBODY"]), day, day, data=data)
