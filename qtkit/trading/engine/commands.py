@@ -37,7 +37,7 @@ _LONGEST_LINE = 16  # digits of a journal line's number
 _WORDS: Mapping[str, frozenset[str]] = {
     verb: frozenset(words.split())
     for verb, words in {
-        "pause": "", "resume": "", "stop": "reason", "kill": "why", "lift": "why",
+        "pause": "", "resume": "", "stop": "reason", "kill": "why", "lift": "why file",
         "buy": "symbol quantity limit because", "sell": "symbol quantity limit because",
         "cancel": "order_id", "cancel_task": "task_id", "run_task": "task",
         "gate": "", "diagnose": "", "reconcile": "", "adjust": "symbol quantity cash why undo",
@@ -172,7 +172,7 @@ class CommandDesk:
         if not on and not why:
             raise ConfigError("lifting the kill switch needs a reason: why=TEXT")
         core = self._core
-        if not on and not core.state.killed:
+        if not on and not core.state.killed and not command.arguments.get("file"):
             raise ConfigError("the kill switch is not on: nothing to lift")
         core.record(ev.KillSwitchSet(trading_date=core.state.today, on=on, by=command.by, why=why))
         core.log.say("kill_switch_set", on=on, by=command.by, why=why)

@@ -456,3 +456,8 @@ def test_a_command_without_effect_is_answered_as_refused(
 def test_a_command_that_has_its_effect_is_not(verb: str, parts: dict[str, object]) -> None:
     (answer,) = answers_of(verb, **parts)  # type: ignore[arg-type]
     assert answer.refused == ""
+
+
+def test_a_lift_that_took_a_kill_file_away_counts_though_the_engine_never_saw_it() -> None:
+    (answer,) = answers_of("lift", arguments={"why": "x", "file": True})
+    assert answer.refused == ""
