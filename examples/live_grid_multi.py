@@ -56,6 +56,16 @@ class GridStrategy:
         self._base = {symbol: grid.base for symbol, grid in parameters.items()}
         self._moved_by = dict.fromkeys(parameters, "")  # symbol -> order that moved its line last
 
+    def validate(self) -> Iterable[str]:
+        """Return what is wrong with the parameters, one sentence for each problem."""
+        for symbol, grid in self._grids.items():
+            if not grid.spacing > 0:
+                yield f"{symbol}: the spacing must be above 0 CNY, was {grid.spacing}"
+            if not grid.batch > 0 or grid.batch % LOT:
+                yield f"{symbol}: the batch must be whole lots of {LOT} shares, was {grid.batch}"
+            if grid.base is not None and not grid.base > 0:
+                yield f"{symbol}: the base must be above 0 CNY, was {grid.base}"
+
     def prepare(self, view: View) -> Prepared:
         """Nothing here is heavy."""
         return None

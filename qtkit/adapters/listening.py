@@ -96,6 +96,10 @@ class OverheardBroker:
         seen += [_stray(m.fault) for m in now if m.fault.kind == "stray_order"]
         return msgspec.structs.replace(report, open_orders=tuple(seen))
 
+    def adjust(self, adjustment_id: str, symbol: str, quantity: Decimal, cash: Decimal) -> None:
+        """Pass on."""
+        self._broker.adjust(adjustment_id, symbol, quantity, cash)
+
     def close(self) -> None:
         """Pass on."""
         self._broker.close()

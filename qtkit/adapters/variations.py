@@ -8,6 +8,7 @@ from qtkit.core.clock import ManualClock
 from qtkit.core.errors import ConfigError
 from qtkit.model.intents import Intent
 from qtkit.trading.strategy.contract import Fill, JsonObject, Prepared, Strategy, View
+from qtkit.trading.strategy.guard import problems_of
 
 __all__ = ["variation"]
 
@@ -19,6 +20,10 @@ class _Wrapped:
 
     def __init__(self, inner: Strategy, clock: ManualClock, seconds: float) -> None:
         self._inner, self._clock, self._seconds = inner, clock, seconds
+
+    def validate(self) -> Iterable[str]:
+        """Find what is wrong as the inner one."""
+        return problems_of(self._inner)
 
     def prepare(self, view: View) -> Prepared:
         """Prepare as the inner one."""

@@ -23,7 +23,9 @@ __all__ = ["shell"]
 @click.option("--by", default="operator", show_default=True, help="Your name; it is journalled.")
 @click.option("--debug", is_flag=True, help="Let tasks be run by hand.")
 @root_option
-def shell(
+@click.pass_context
+def shell(  # noqa: PLR0913 - one for each option
+    ctx: click.Context,
     *,
     strategy: Path,
     day: date,
@@ -38,10 +40,12 @@ def shell(
 
     Without -c it asks at the terminal, or reads lines from standard input. When you leave it the
     session is stopped in order. To operate a session that runs in real time use `qtkit attach`.
-    Exit codes: 0 done, 2 wrong request, 3 data missing or beyond the calendar.
+    Exit codes: 0 done, 2 wrong request, 3 data missing or beyond the calendar, 4 the strategy
+    raised.
     """
     from qtkit.desk.rehearsal import Rehearsal
     from qtkit.desk.shell import Console, interact
+    from qtkit.sessions.simulated import session_of
 
     with Rehearsal.of(strategy, day=day, days=days, root=root, account=account) as desk:
         click.echo(desk.folder.path)
@@ -54,3 +58,4 @@ def shell(
                     click.echo(text)
         finally:
             desk.stop(by=by)
+    ctx.exit(session_of(desk.folder).exit_code)

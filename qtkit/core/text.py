@@ -18,6 +18,8 @@ def is_writable(text: str) -> bool:
     >>> is_writable("格力"), is_writable("\ud800")
     (True, False)
     """
+    if text.isascii():
+        return True
     try:
         text.encode()
     except UnicodeEncodeError:

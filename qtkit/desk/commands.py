@@ -1,5 +1,6 @@
 """Every command of the shell as a function: `commands.status(desk)` is what `status` shows."""
 
+from qtkit.desk.adjusting import adjust
 from qtkit.desk.asking import (
     buy,
     cancel,
@@ -35,6 +36,7 @@ from qtkit.desk.looking import (
 )
 
 __all__ = [
+    "adjust",
     "artifacts",
     "buy",
     "cancel",

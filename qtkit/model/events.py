@@ -518,6 +518,8 @@ class PositionAdjusted(Event, frozen=True, kw_only=True, gc=False):
     cash: Decimal
     by: str
     why: str
+    adjustment_id: str = ""  # of the account; a broker that books it does so once
+    undoes: int = 0  # journal line of the adjustment that this one takes back; 0 for none
 
 
 class KillSwitchSet(Event, frozen=True, kw_only=True, gc=False):

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from qtkit.core.errors import DataError
+from qtkit.core.errors import DataError, StrategyError
 from qtkit.core.verdict import Status, Verdict
 from qtkit.model import events as ev
 from qtkit.model.books import Book
@@ -20,7 +20,9 @@ from qtkit.trading.ledger.ledger import Ledger
 __all__ = ["Booking", "Chronicle", "DayEnd", "Reconciliation", "Refusal", "Rejection"]
 
 _ZERO = Decimal(0)
-_STRATEGY_TASKS = {"pre_open", "run_strategy"}  # those that run the strategy's own code
+_STRATEGY_TASKS = {"pre_open", "prepare_strategy", "run_strategy"}  # run the strategy's own code
+_SIGNALS = {"SIGINT", "SIGTERM"}
+_ABORTED = 130
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +98,8 @@ class Chronicle:
         The newest close of each symbol, account currency per share.
     skips
         (task, skip reason) -> how often.
+    strategy_errors
+        How often the strategy raised outside a task.
     dead_letters
         Tasks that were given up, `TaskFailed` entries.
     open_days, closed_days
@@ -116,6 +120,7 @@ class Chronicle:
     days: list[DayEnd] = field(default_factory=list)
     skips: Counter[tuple[str, str]] = field(default_factory=Counter)
     dead_letters: list[Entry] = field(default_factory=list)
+    strategy_errors: int = 0
     open_days: list[date] = field(default_factory=list)
     closed_days: list[date] = field(default_factory=list)
     requested: dict[str, ev.OrderRequested] = field(default_factory=dict)
@@ -163,8 +168,16 @@ class Chronicle:
 
     @property
     def strategy_failed(self) -> bool:
-        """Whether the strategy raised until its task was given up."""
-        return any(e.event.task in _STRATEGY_TASKS for e in self.dead_letters)
+        """Whether the strategy raised until its task was given up, or where none could be."""
+        lost = any(e.event.task in _STRATEGY_TASKS for e in self.dead_letters)
+        return lost or self.strategy_errors > 0
+
+    @property
+    def exit_code(self) -> int:
+        """What the shell sees: 130 stopped by a signal, 4 the strategy raised, else 0."""
+        if self.end is not None and self.end.reason in _SIGNALS:
+            return _ABORTED
+        return StrategyError.exit_code if self.strategy_failed else 0
 
     def _take(self, entry: Entry) -> None:
         """Take one line into account."""
@@ -262,6 +275,10 @@ def _failed(told: Chronicle, entry: Entry, event: ev.TaskFailed) -> None:
         told.dead_letters.append(entry)
 
 
+def _raised(told: Chronicle, _: Entry, event: ev.InternalErrorRaised) -> None:
+    told.strategy_errors += event.error.startswith(StrategyError.__name__)
+
+
 def _reconciled(told: Chronicle, entry: Entry, event: ev.AccountReconciled) -> None:
     failures = tuple(f"{v.rule}: {v.summary}" for v in event.verdicts if _blocks(v))
     told.reconciliations.append(Reconciliation(entry=entry, failures=failures))
@@ -292,6 +309,7 @@ _HANDLERS: dict[type, _Handler] = {
     ev.OrderRejected: _rejected,
     ev.TaskSkipped: _skipped,
     ev.TaskFailed: _failed,
+    ev.InternalErrorRaised: _raised,
     ev.AccountReconciled: _reconciled,
     ev.DayClosed: _day_closed,
 }

@@ -66,8 +66,10 @@ def lift_account(account: AccountFolder, *, by: str, why: str, timeout: float = 
             f"journals that {by} asked for it"
         )
     there = drop_kill_file(account)
+    # the engine may not have come to look at the file yet, and then thinks that it is not killed
+    beside = {"file": True} if there else {}
     try:
-        done = Session(running).command("lift", by=by, why=why, timeout=timeout)
+        done = Session(running).command("lift", by=by, why=why, timeout=timeout, **beside)
     except QtkitError:
         if there:
             set_kill_file(account, by=by, why="lifting it failed")

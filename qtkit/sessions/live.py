@@ -29,9 +29,6 @@ from qtkit.trading.strategy.loading import load_spec
 
 __all__ = ["LiveEnd", "market_date", "run_live"]
 
-_SIGNALS = {"SIGINT", "SIGTERM"}
-_ABORTED, _STRATEGY_RAISED = 130, 4
-
 
 @dataclass(frozen=True, slots=True)
 class LiveEnd:
@@ -51,10 +48,7 @@ class LiveEnd:
     @property
     def exit_code(self) -> int:
         """What the shell sees: 130 stopped by a signal, 4 the strategy raised, else 0."""
-        end = self.told.end
-        if end is not None and end.reason in _SIGNALS:
-            return _ABORTED
-        return _STRATEGY_RAISED if self.told.strategy_failed else 0
+        return self.told.exit_code
 
 
 def market_date(spec: StrategySpec, settings: SessionSettings) -> date:

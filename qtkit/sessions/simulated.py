@@ -21,7 +21,7 @@ from qtkit.sessions.identity import metadata_of, write_identity
 from qtkit.sessions.results import metrics_json
 from qtkit.sessions.summary import summary_html, summary_text
 from qtkit.trading.accounts import account_record, create_account, restart_account
-from qtkit.trading.assemble import trading_days
+from qtkit.trading.assemble import known_instruments, trading_days
 from qtkit.trading.engine.inbox import Command
 from qtkit.trading.engine.schedule import refuse_steps_that_never_come
 from qtkit.trading.engine.signals import stop_on_signals
@@ -33,6 +33,7 @@ from qtkit.trading.simulation import (
     simulate_session,
 )
 from qtkit.trading.strategy.contract import StrategySpec
+from qtkit.trading.strategy.guard import made
 from qtkit.trading.strategy.loading import load_spec
 
 __all__ = ["SimulatedSession", "prepare_account", "session_of", "simulate"]
@@ -65,10 +66,7 @@ class SimulatedSession:
     @property
     def exit_code(self) -> int:
         """What the shell sees: 130 stopped by a signal, 4 the strategy raised, else 0."""
-        end = self.told.end
-        if end is not None and end.reason in _SIGNALS:
-            return _ABORTED
-        return _STRATEGY_RAISED if self.told.strategy_failed else 0
+        return self.told.exit_code
 
     @cached_property
     def journal_digest(self) -> str:
@@ -298,9 +296,12 @@ def prepare_account(
     ------
     ConfigError
         If both names are given and differ, a new one exists already, the account does not exist,
-        it holds something and cannot be cleared, or the settings leave the session without steps.
-    BeyondCalendar
-        If the calendar does not know the date; no account was made.
+        it holds something and cannot be cleared, the settings leave the session without steps, or
+        the strategy finds its parameters wrong.
+    DataError
+        If a symbol is unknown, or the calendar does not know the date; no account was made.
+    StrategyError
+        If the strategy cannot be made.
     """
     if account and new_account and account != new_account:
         raise ConfigError(
@@ -311,6 +312,9 @@ def prepare_account(
     outputs = _root(root)
     if new_account or restart:
         _has_steps(spec, _date(day), settings or SessionSettings())
+    if new_account or restart:  # nothing is made or cleared for what could not start
+        made(spec)
+        known_instruments(spec.symbols, _date(day))
     if new_account:
         _make(spec, outputs, new_account, _date(day))
     elif account:

@@ -22,6 +22,7 @@ from qtkit.market.tables.bar_table import BarTable
 from qtkit.model.bars import Bars
 from qtkit.model.books import Book
 from qtkit.model.events import FORMAT, SessionStarted, TablesRefilled
+from qtkit.model.instruments import Instrument
 from qtkit.trading.accounts import Inheritance, create_account
 from qtkit.trading.brokers.protocol import Broker
 from qtkit.trading.brokers.safe import SafeBroker
@@ -41,6 +42,7 @@ from qtkit.trading.strategy.contract import Strategy, StrategySpec
 __all__ = [
     "engine_core",
     "fresh_account",
+    "known_instruments",
     "let_go",
     "note_begin",
     "opening_event",
@@ -134,9 +136,30 @@ def settles_within(calendar: Calendar, symbols: Sequence[str], day: date) -> Non
     ------
     BeyondCalendar
         If it does not.
+    DataError
+        If a symbol is unknown.
     """
-    table = InstrumentTable.load()
-    calendar.session_after(day, max((table.on(s, day).settle_days for s in symbols), default=0))
+    rules = known_instruments(symbols, day)
+    calendar.session_after(day, max((rule.settle_days for rule in rules), default=0))
+
+
+def known_instruments(symbols: Sequence[str], day: date) -> tuple[Instrument, ...]:
+    """Return the rules of symbols on a date.
+
+    Raises
+    ------
+    DataError
+        If some are unknown; all of them are named.
+    """
+    table, found, unknown = InstrumentTable.load(), list[Instrument](), list[str]()
+    for symbol in symbols:
+        try:
+            found.append(table.on(symbol, day))
+        except DataError as problem:
+            unknown.append(str(problem))
+    if unknown:
+        raise DataError("; ".join(unknown))
+    return tuple(found)
 
 
 def fresh_account(place: AccountFolder, spec: StrategySpec, at: datetime) -> Inheritance:

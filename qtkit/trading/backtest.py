@@ -22,7 +22,7 @@ from qtkit.journal import MemoryJournal
 from qtkit.model.bars import Bars
 from qtkit.model.books import Book
 from qtkit.model.events import FORMAT, Entry, OrderFilled, OrderRefused, SessionStarted
-from qtkit.trading.assemble import engine_core, sim_market
+from qtkit.trading.assemble import engine_core, known_instruments, sim_market
 from qtkit.trading.brokers.simulator import SimBroker
 from qtkit.trading.brokers.stores import MemoryBook
 from qtkit.trading.engine.backtest import Backtest
@@ -120,9 +120,9 @@ def backtest(
     Raises
     ------
     ConfigError
-        If there is no trading date in between.
+        If there is no trading date in between, or the strategy finds its parameters wrong.
     DataError
-        If bars are missing.
+        If bars are missing, or a symbol is unknown.
     StrategyError
         If the strategy raises.
     """
@@ -136,6 +136,7 @@ def backtest(
             "choose a longer span, the start not after the end"
         )
     refuse_steps_that_never_come(calendar, days[0], chosen.engine(spec).timetable)
+    known_instruments(spec.symbols, days[0])
     found = data or data_of(spec, chosen, days, calendar, root or OutputRoot.default())
     return run_backtest(spec, chosen, days, found)
 

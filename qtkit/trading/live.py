@@ -51,7 +51,7 @@ from qtkit.trading.engine.workers import ThreadWorkers, Workers
 from qtkit.trading.kill_switch import hand_over_lift
 from qtkit.trading.market_data import market_of, table_close
 from qtkit.trading.settings import SessionSettings, settings_digest
-from qtkit.trading.strategy.contract import StrategySpec
+from qtkit.trading.strategy.contract import Strategy, StrategySpec
 from qtkit.trading.strategy.guard import Guarded, made
 from qtkit.trading.strategy.specification import demand_spec
 
@@ -130,8 +130,9 @@ def live_session(plan: LivePlan, root: OutputRoot, account: str | None = None) -
     demand_spec(plan.spec)
     _only_paper(plan.settings)
     logs_can_be_written(plan.settings.logs)
+    strategy = made(plan.spec)
     if account is None:
-        return _begun(plan, root)
+        return _begun(plan, root, strategy)
     place = root.account(_PAPER, account)
     lock = _taken(place)
     try:
@@ -139,13 +140,14 @@ def live_session(plan: LivePlan, root: OutputRoot, account: str | None = None) -
         if heritage.unfinished is not None:
             same_as_begun(heritage.unfinished, plan.spec, plan.settings)
         clock = _clock(plan, place, heritage)
-        return _Wiring(plan, root, place, lock, clock, heritage).run(heritage.unfinished)
+        wiring = _Wiring(plan, root, place, lock, clock, heritage)
+        return wiring.run(heritage.unfinished, strategy)
     except BaseException:
         lock.release()
         raise
 
 
-def _begun(plan: LivePlan, root: OutputRoot) -> LiveRun:
+def _begun(plan: LivePlan, root: OutputRoot, strategy: Strategy) -> LiveRun:
     """Wire a session on an account of its own."""
     clock = _new_clock(plan, None)
     _check_dates(_calendar(plan), plan, clock.now())
@@ -154,7 +156,7 @@ def _begun(plan: LivePlan, root: OutputRoot) -> LiveRun:
     lock = _taken(place)
     try:
         heritage = fresh_account(place, plan.spec, clock.now())
-        return _Wiring(plan, root, place, lock, clock, heritage).run(folder)
+        return _Wiring(plan, root, place, lock, clock, heritage).run(folder, strategy)
     except BaseException:
         lock.release()
         raise
@@ -237,11 +239,10 @@ class _Wiring:
         self._clock, self._heritage = clock, heritage
         self._calendar = _calendar(plan)
 
-    def run(self, folder: SessionFolder | None) -> LiveRun:
+    def run(self, folder: SessionFolder | None, strategy: Strategy) -> LiveRun:
         """Return the session, in `folder` or in a new one."""
         plan, calendar, clock = self._plan, self._calendar, self._clock
         _check_dates(calendar, plan, clock.now())
-        strategy = made(plan.spec)
         market = self._market()
         feed = ListenedFeed(self._feed(), market, clock)
         folder = folder or _new_folder(plan, self._root, clock)

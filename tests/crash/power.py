@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 
@@ -109,6 +110,9 @@ class CountingBroker:
 
     def account(self) -> AccountReport:
         return self._broker.account()
+
+    def adjust(self, adjustment_id: str, symbol: str, quantity: Decimal, cash: Decimal) -> None:
+        self._broker.adjust(adjustment_id, symbol, quantity, cash)
 
     def close(self) -> None:
         self._broker.close()

@@ -58,8 +58,8 @@ BUGS_OF_ORDERS: tuple[Bug, ...] = (
     planted(
         "an unmatched fill is booked",
         f"{_ENGINE}/news_desk.py",
-        "        if why:\n",
-        "        if not why:\n",
+        "settles = None if why else self._settles(fill)",
+        "settles = self._settles(fill)",
         engine_test(
             "orders",
             "test_a_fill_of_no_order_of_ours_is_recorded_not_booked_and_fails_the_reconciliation",
@@ -121,8 +121,8 @@ BUGS_OF_ORDERS: tuple[Bug, ...] = (
     planted(
         "the settlement date is today's, and only the checks look",
         f"{_ENGINE}/news_desk.py",
-        "settles=self._settles(fill),",
-        "settles=self._core.calendar.local_date(fill.executed_at),",
+        "None if why else self._settles(fill)",
+        "None if why else self._core.calendar.local_date(fill.executed_at)",
         CHECKS,
     ),
     planted(

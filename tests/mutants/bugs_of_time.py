@@ -230,10 +230,18 @@ BUGS_OF_TIME: tuple[Bug, ...] = (
         "tests/journal/test_journal_file.py::test_a_newer_format_is_refused",
     ),
     planted(
+        "what a power cut kept from the broker's book is never handed over",
+        f"{_ENGINE}/connection.py",
+        "        self._ask_again = core.clock.now()\n        self.hand_over_adjustments()\n",
+        "        self._ask_again = core.clock.now()\n",
+        "tests/trading/engine/test_adjustments.py"
+        "::test_a_power_cut_between_the_journal_and_the_brokers_book_heals_at_the_return",
+    ),
+    planted(
         "a NaN becomes history",
         f"{_JOURNAL}/codec.py",
-        "if suspicious and not all(map(_is_finite, _numbers_in(event))):",
-        "if suspicious and event is None:",
+        "if decode(line) == (entry, link) and b'Infinity\"' not in line:",
+        "if line:",
         "tests/journal/test_journal_codec.py"
         "::test_a_number_that_is_none_is_refused_before_it_is_history",
     ),

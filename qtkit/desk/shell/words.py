@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from inspect import getdoc
+from typing import Any
 
 import click
 
@@ -25,9 +26,12 @@ _STANDINGS = ("queued", "running", "finished", "skipped", "failed", "cancelled")
 
 
 class _Number(click.ParamType[Decimal]):
-    """A decimal number above 0."""
+    """A decimal number, above 0 unless it is signed."""
 
     name = "number"
+
+    def __init__(self, *, signed: bool = False) -> None:
+        self._signed = signed
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
@@ -37,12 +41,13 @@ class _Number(click.ParamType[Decimal]):
             number = Decimal(str(value))
         except InvalidOperation:
             number = Decimal("NaN")
-        if not number.is_finite() or number <= 0:
-            self.fail(f"{str(value)!r} is no number above 0", param, ctx)
+        if not number.is_finite() or (number <= 0 and not self._signed):
+            above = "" if self._signed else " above 0"
+            self.fail(f"{str(value)!r} is no number{above}", param, ctx)
         return number
 
 
-_NUMBER = _Number()
+_NUMBER, _SIGNED = _Number(), _Number(signed=True)
 _ROWS = click.option(
     "--rows", type=click.IntRange(min=0), default=20, show_default=True, help="0: all."
 )
@@ -200,6 +205,19 @@ def buy(seat: Seat, symbol: str, shares: Decimal, *, limit: Decimal | None, beca
 def sell(seat: Seat, symbol: str, shares: Decimal, *, limit: Decimal | None, because: str) -> Shown:
     """Sell by hand, under the same risk rules."""
     return commands.sell(seat.desk, symbol, shares, limit=limit, because=because, by=seat.by)
+
+
+@click.command()
+@click.argument("symbol", default="", metavar="[SYMBOL]")
+@click.option("--shares", type=_SIGNED, default=0, metavar="N", help="+ come, - go.")
+@click.option("--cash", type=_SIGNED, default=0, metavar="N", help="+ comes, - goes.")
+@click.option("--undo", type=click.IntRange(min=1), default=None, metavar="LINE", help="Its line.")
+@click.option("--why", default="", metavar="TEXT", help="For the journal.")
+@click.option("--yes", is_flag=True, help="Really book it; without it nothing is.")
+@click.pass_obj
+def adjust(seat: Seat, /, *, yes: bool, undo: int | None, **what: Any) -> Shown:  # noqa: ANN401
+    """Book shares or cash that no order explains; or take one back."""
+    return commands.adjust(seat.desk, undo=undo or 0, really=yes, by=seat.by, **what)
 
 
 @click.command()
@@ -416,7 +434,7 @@ WORDS: dict[str, click.Command] = {
     str(command.name): _with_json(command)
     for command in (
         status, schedule, tasks, task, orders, positions, fills, cash, watch, buy, sell, cancel,
-        strategies, set_, pause, resume, gate, reconcile, diagnose, refill, run, artifacts,
+        adjust, strategies, set_, pause, resume, gate, reconcile, diagnose, refill, run, artifacts,
         liveconfig, rotatelogs, reasons, stage, note, kill, stop, advance, help_, bye,
     )
 }  # fmt: skip

@@ -6,9 +6,20 @@ from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 
+import msgspec
+
 from qtkit.core.errors import DataError
 from qtkit.trading.brokers.protocol import BrokerEvent, BrokerFill
-from qtkit.trading.brokers.rows import BookChange, BookState, Holding, Lot, News, Opening, OrderRow
+from qtkit.trading.brokers.rows import (
+    Adjusted,
+    BookChange,
+    BookState,
+    Holding,
+    Lot,
+    News,
+    Opening,
+    OrderRow,
+)
 
 __all__ = ["SimAccount", "audited"]
 
@@ -64,6 +75,26 @@ class SimAccount:
         self._hold(Holding(symbol=fill.symbol, quantity=held + fill.quantity, lots=lots))
         self.tell(fill)
 
+    def adjust(self, adjusted: Adjusted) -> bool:
+        """Move cash and shares without a trade; return whether it was not done before."""
+        opening = self.opening
+        if opening is None or any(
+            adjusted.adjustment_id == known.adjustment_id for known in opening.adjusted
+        ):
+            return False
+        self.opening = self._new_opening = msgspec.structs.replace(
+            opening, adjusted=(*opening.adjusted, adjusted)
+        )
+        self.cash += adjusted.cash
+        if adjusted.quantity:
+            before = self.holdings.get(adjusted.symbol) or Holding(
+                symbol=adjusted.symbol, quantity=_ZERO
+            )
+            quantity = before.quantity + adjusted.quantity
+            lots = _within(before.lots, quantity)
+            self._hold(Holding(symbol=adjusted.symbol, quantity=quantity, lots=lots))
+        return True
+
     def positions(self) -> dict[str, Decimal]:
         """Return symbol -> shares; flat ones absent."""
         return {s: h.quantity for s, h in sorted(self.holdings.items()) if h.quantity}
@@ -108,6 +139,19 @@ def _with_lot(lots: tuple[Lot, ...], quantity: Decimal, settles: date) -> tuple[
     return (*others, Lot(quantity=same + quantity, settles=settles))
 
 
+def _within(lots: tuple[Lot, ...], quantity: Decimal) -> tuple[Lot, ...]:
+    """Return the lots cut to what is held at all, the earliest to settle first."""
+    held = max(quantity, _ZERO)
+    excess = sum((lot.quantity for lot in lots), start=_ZERO) - held
+    kept = list[Lot]()
+    for lot in sorted(lots, key=lambda lot: lot.settles):
+        cut = min(max(excess, _ZERO), lot.quantity)
+        excess -= cut
+        if cut < lot.quantity:
+            kept.append(Lot(quantity=lot.quantity - cut, settles=lot.settles))
+    return tuple(kept)
+
+
 def audited(state: BookState) -> BookState:
     """Return the state if opening plus booked fills add up to it.
 
@@ -130,6 +174,9 @@ def _differences(state: BookState) -> Iterator[str]:
     """Yield what does not add up."""
     opening = state.opening or Opening(cash=_ZERO, positions={})
     cash, shares, executed = opening.cash, dict(opening.positions), dict[str, Decimal]()
+    for adjusted in opening.adjusted:
+        cash += adjusted.cash
+        shares[adjusted.symbol] = shares.get(adjusted.symbol, _ZERO) + adjusted.quantity
     for news in state.news:
         fill = news.event
         if isinstance(fill, BrokerFill) and news.booked:

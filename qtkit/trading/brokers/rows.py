@@ -10,17 +10,27 @@ import msgspec
 
 from qtkit.trading.brokers.protocol import Ack, BrokerEvent, BrokerOrder, Order
 
-__all__ = ["BookChange", "BookState", "Holding", "Lot", "News", "Opening", "OrderRow"]
+__all__ = ["Adjusted", "BookChange", "BookState", "Holding", "Lot", "News", "Opening", "OrderRow"]
 
 _ZERO = Decimal(0)
 _OPEN = frozenset({"accepted", "part_filled"})
 
 
+class Adjusted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
+    """Shares and cash that came or went without a trade."""
+
+    adjustment_id: str  # the client's own; the same again changes nothing
+    symbol: str  # "" for cash alone
+    quantity: Decimal  # shares, signed
+    cash: Decimal  # account currency, signed
+
+
 class Opening(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
-    """What the account began with; everything else follows from it and the fills."""
+    """What the account began with, and what came to it without a trade; fills make the rest."""
 
     cash: Decimal  # account currency
     positions: dict[str, Decimal]  # symbol -> shares, all settled
+    adjusted: tuple[Adjusted, ...] = ()
 
 
 class Lot(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):

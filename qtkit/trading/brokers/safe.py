@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -27,7 +28,7 @@ from qtkit.trading.brokers.protocol import (
 from qtkit.trading.risk.judge import Permit
 from qtkit.trading.risk.kill_file import kill_file_is_there
 
-__all__ = ["AttentiveBroker", "ForesightedBroker", "SafeBroker"]
+__all__ = ["AdjustableBroker", "AttentiveBroker", "ForesightedBroker", "SafeBroker"]
 
 
 @runtime_checkable
@@ -44,6 +45,26 @@ class AttentiveBroker(Protocol):
 
     def confirm(self) -> None:
         """Take note that the client has kept everything it was told so far."""
+
+
+@runtime_checkable
+class AdjustableBroker(Protocol):
+    """A broker whose book an operator adjusts beside ours: a simulated one."""
+
+    def adjust(self, adjustment_id: str, symbol: str, quantity: Decimal, cash: Decimal) -> None:
+        """Book shares and cash that came or went without a trade; the same id twice does it once.
+
+        Parameters
+        ----------
+        adjustment_id
+            The client's own.
+        symbol
+            What the shares are of; "" for cash alone.
+        quantity
+            Shares, signed.
+        cash
+            Account currency, signed.
+        """
 
 
 class SafeBroker:
@@ -81,6 +102,11 @@ class SafeBroker:
         """Tell a broker that wants to know that its news are in a journal, on disk."""
         if isinstance(self._broker, AttentiveBroker):
             self._broker.confirm()
+
+    def adjust(self, adjustment_id: str, symbol: str, quantity: Decimal, cash: Decimal) -> None:
+        """Tell an adjustment to a broker that books them; any other knows of it by itself."""
+        if isinstance(self._broker, AdjustableBroker):
+            self._broker.adjust(adjustment_id, symbol, quantity, cash)
 
     def submit(self, order: Order, permit: Permit) -> Ack:
         """Send an order that was judged.

@@ -33,7 +33,7 @@ from qtkit.trading.brokers.protocol import (
     BrokerOrder,
     Order,
 )
-from qtkit.trading.brokers.rows import OrderRow
+from qtkit.trading.brokers.rows import Adjusted, OrderRow
 from qtkit.trading.brokers.sim_setup import SimMarket, SimSettings
 from qtkit.trading.brokers.stores import BookStore
 from qtkit.trading.brokers.terms import DatedTerms
@@ -261,6 +261,17 @@ class SimBroker:
         times = [g.at for g in self._ghosts[:1]]
         times += [moment for moment in (at, self._delivery.next_at()) if moment is not None]
         return self._reachable_from(min(times), now) if times else None
+
+    def adjust(self, adjustment_id: str, symbol: str, quantity: Decimal, cash: Decimal) -> None:
+        """Book shares and cash that came or went without a trade; the same id again does nothing.
+
+        An operator books a corporate action on both sides: a real broker knows of it by itself.
+        """
+        self._advance(self._ready())
+        self._account.adjust(
+            Adjusted(adjustment_id=adjustment_id, symbol=symbol, quantity=quantity, cash=cash)
+        )
+        self._keep()
 
     # --- inside ------------------------------------------------------------------------------
 

@@ -8,27 +8,41 @@ from decimal import Decimal, InvalidOperation
 from math import isfinite
 from typing import Any
 
-from qtkit.core.errors import ConfigError
+from qtkit.core.errors import ConfigError, DataError
 from qtkit.core.text import shown, writable
 from qtkit.model import events as ev
+from qtkit.model.instruments import Instrument
 from qtkit.model.intents import Intent
 from qtkit.model.orders import OrderType
 from qtkit.trading.engine.by_hand import why_not_by_hand
 from qtkit.trading.engine.closing import ClosingDesk
+from qtkit.trading.engine.connection import ConnectionDesk
 from qtkit.trading.engine.core import EngineCore
 from qtkit.trading.engine.diagnosis import diagnose_pending_orders
 from qtkit.trading.engine.gate import GateDesk
 from qtkit.trading.engine.inbox import Answer, Command, Inbox
 from qtkit.trading.engine.order_desk import OrderDesk
+from qtkit.trading.engine.outcomes import why_nothing_came
 from qtkit.trading.engine.schedule import PRIORITY
 from qtkit.trading.engine.states import EngineStatus
 from qtkit.trading.engine.tasks import TaskDesk
+from qtkit.trading.ledger.adjustment import Adjustment, demand_bookable
 
 __all__ = ["CommandDesk"]
 
 _Do = Callable[[Command], None]
 _LONGEST_WORD = 10_000  # letters of an argument
 _LARGEST_INT = 2**63
+_LONGEST_LINE = 16  # digits of a journal line's number
+_WORDS: Mapping[str, frozenset[str]] = {
+    verb: frozenset(words.split())
+    for verb, words in {
+        "pause": "", "resume": "", "stop": "reason", "kill": "why", "lift": "why file",
+        "buy": "symbol quantity limit because", "sell": "symbol quantity limit because",
+        "cancel": "order_id", "cancel_task": "task_id", "run_task": "task",
+        "gate": "", "diagnose": "", "reconcile": "", "adjust": "symbol quantity cash why undo",
+    }.items()
+}  # fmt: skip
 
 
 class CommandDesk:
@@ -42,9 +56,10 @@ class CommandDesk:
         closing: ClosingDesk,
         tasks: TaskDesk,
         gate: GateDesk,
+        connection: ConnectionDesk,
     ) -> None:
         self._core, self._orders, self._closing, self._tasks = core, orders, closing, tasks
-        self._gate = gate
+        self._gate, self._connection = gate, connection
         self._verbs: Mapping[str, _Do] = {
             "pause": self._pause,
             "resume": self._resume,
@@ -80,14 +95,18 @@ class CommandDesk:
         )
         core.log.say("command_received", command=command.verb, by=command.by)
         refused = ""
+        core.listener = came = list[ev.Event]()
         try:
             self._verb(command)(command)
         except ConfigError as problem:
             refused = str(problem)
         except ArithmeticError:
             refused = f"its numbers are too large to calculate with: {command.arguments}"
+        finally:
+            core.listener = None
         if refused:
             self._refuse(command.verb, command.by, refused)
+        refused = refused or why_nothing_came(command.verb, came)
         if command.answer is not None:
             last = core.journal.seq
             command.answer(Answer(first_line=received.seq, last_line=last, refused=refused))
@@ -109,6 +128,12 @@ class CommandDesk:
         if command.verb not in self._verbs:
             raise ConfigError(
                 f"there is no command {command.verb!r}; there are {', '.join(self._verbs)}"
+            )
+        unknown = sorted(command.arguments.keys() - _WORDS.get(command.verb, command.arguments))
+        if unknown:
+            known = ", ".join(sorted(_WORDS[command.verb])) or "none"
+            raise ConfigError(
+                f"{command.verb} has no argument {', '.join(map(repr, unknown))}; it has {known}"
             )
         return self._verbs[command.verb]
 
@@ -146,6 +171,8 @@ class CommandDesk:
         if not on and not why:
             raise ConfigError("lifting the kill switch needs a reason: why=TEXT")
         core = self._core
+        if not on and not core.state.killed and not command.arguments.get("file"):
+            raise ConfigError("the kill switch is not on: nothing to lift")
         core.record(ev.KillSwitchSet(trading_date=core.state.today, on=on, by=command.by, why=why))
         core.log.say("kill_switch_set", on=on, by=command.by, why=why)
 
@@ -184,23 +211,77 @@ class CommandDesk:
             raise ConfigError(f"there is no task {name!r}; there are {', '.join(PRIORITY)}")
 
     def _adjust(self, command: Command) -> None:
-        arguments, why = command.arguments, str(command.arguments.get("why", "")).strip()
+        """Book what no order explains, on our side and on that of a broker that books it."""
+        core, arguments = self._core, command.arguments
+        why = str(arguments.get("why", "")).strip()
         if not why:
             raise ConfigError("an adjustment needs a reason: why=TEXT")
-        symbol, quantity = str(arguments.get("symbol", "")), _number(arguments, "quantity", "0")
-        if quantity and not symbol:
-            raise ConfigError(f"an adjustment of {quantity} shares names their symbol: symbol=CODE")
-        core = self._core
+        line = _line(arguments)
+        wanted = self._contrary(line) if line else _adjustment(arguments)
+        demand_bookable(wanted, core.state.ledger, self._rules_of(wanted.symbol))
         core.record(
             ev.PositionAdjusted(
                 trading_date=core.state.today,
-                symbol=symbol,
-                quantity=quantity,
-                cash=_number(arguments, "cash", default="0"),
+                symbol=wanted.symbol,
+                quantity=wanted.quantity,
+                cash=wanted.cash,
                 by=command.by,
                 why=why,
+                adjustment_id=f"{core.state.predecessor or 'first'}-{core.journal.seq + 1}",
+                undoes=line,
             )
         )
+        core.journal.sync()
+        core.log.say(
+            "position_adjusted", symbol=wanted.symbol, quantity=wanted.quantity,
+            cash=wanted.cash, by=command.by, why=why,
+        )  # fmt: skip
+        self._connection.hand_over_adjustments()
+
+    def _contrary(self, line: int) -> Adjustment:
+        """Return what takes an adjustment back; each can be taken back once."""
+        known = self._core.state.adjustments
+        event = known.get(line)
+        if event is None:
+            raise ConfigError(
+                f"undo={line} is no journal line of an adjustment; there are "
+                f"{', '.join(map(str, known)) or 'none'}"
+            )
+        again = next((n for n, other in known.items() if other.undoes == line), 0)
+        if again:
+            raise ConfigError(f"the adjustment of line {line} was undone by line {again}")
+        done = Adjustment(symbol=event.symbol, quantity=event.quantity, cash=event.cash)
+        return done.contrary
+
+    def _rules_of(self, symbol: str) -> Instrument | None:
+        core = self._core
+        day = core.state.today or core.calendar.local_date(core.clock.now())
+        try:
+            return core.instrument_of(symbol, day) if symbol else None
+        except DataError:
+            return None
+
+
+def _adjustment(arguments: Mapping[str, Any]) -> Adjustment:
+    return Adjustment(
+        symbol=str(arguments.get("symbol", "")),
+        quantity=_number(arguments, "quantity", "0"),
+        cash=_number(arguments, "cash", "0"),
+    )
+
+
+def _line(arguments: Mapping[str, Any]) -> int:
+    """Return the journal line that is to be undone; 0 for none."""
+    text = str(arguments.get("undo", ""))
+    if not text:
+        return 0
+    others = sorted({"symbol", "quantity", "cash"} & arguments.keys())
+    if not text.isascii() or not text.isdigit() or not 0 < len(text) < _LONGEST_LINE or others:
+        raise ConfigError(
+            f"undo is the number of a journal line, and needs no {', '.join(others) or 'words'}; "
+            f"was {text[:40]!r}"
+        )
+    return int(text)
 
 
 def _number(arguments: Mapping[str, Any], name: str, default: str | None = None) -> Decimal:

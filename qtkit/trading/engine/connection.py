@@ -26,6 +26,7 @@ class ConnectionDesk:
     def __init__(self, core: EngineCore) -> None:
         self._core = core
         self._ask_again: datetime | None = None
+        self._adjusted = set[int]()  # journal lines that this life has handed to the broker
         self.reconnected = False  # since somebody looked and took note
 
     def connect(self) -> None:
@@ -42,6 +43,24 @@ class ConnectionDesk:
         core.record(ev.BrokerConnected(trading_date=core.state.today, broker_name=name))
         core.log.say("broker_connected", broker=name)
         self._ask_again = core.clock.now()
+        self.hand_over_adjustments()
+
+    def hand_over_adjustments(self) -> None:
+        """Let the broker book what an operator adjusted; its id makes that happen once.
+
+        After a power cut all of this journal's are handed over again, for nobody knows which the
+        broker has.
+        """
+        core = self._core
+        for line, event in core.state.adjustments.items():
+            if line in self._adjusted or not core.state.connected or not event.adjustment_id:
+                continue
+            try:
+                core.broker.adjust(event.adjustment_id, event.symbol, event.quantity, event.cash)
+            except (BrokerUnavailable, BrokerTimeout) as problem:
+                self.disconnected(problem)
+                return
+            self._adjusted.add(line)
 
     def disconnected(self, problem: Exception) -> None:
         """Record that the broker does not answer any more."""

@@ -113,6 +113,7 @@ class EngineCore:
     files: SessionFiles
     kill_file: Path | None
     order_prefix: str = "q"
+    listener: list[Event] | None = None  # hears what is recorded while a command is carried out
     segments: tuple[tuple[int, int], ...] = ()  # of today, nanoseconds; filled by `enter_day`
 
     def record(self, event: Event) -> Entry:
@@ -120,6 +121,8 @@ class EngineCore:
         entry = self.journal.append(event)
         self.state.apply(entry)
         self.files.take(entry, self.state.ledger)
+        if self.listener is not None:
+            self.listener.append(event)
         return entry
 
     def is_open(self, moment: int) -> bool:

@@ -25,6 +25,7 @@ from qtkit.trading.engine.decision import state_digest
 from qtkit.trading.engine.history import trading_nanos, usable_symbols
 from qtkit.trading.ledger.reconcile import reconcile
 from qtkit.trading.risk.kill_file import kill_file_is_there
+from qtkit.trading.strategy.guard import problems_of
 
 __all__ = ["GateDesk"]
 
@@ -79,17 +80,16 @@ class GateDesk:
         unknown = [s for s in core.strategy_symbols if not self._is_known(s)]
         try:
             state_digest(core.strategy.state())
+            wrong = [*problems_of(core.strategy)]
         except StrategyError as problem:
-            verdict = error(str(problem), fix="mend the strategy's state()")
-        else:
-            verdict = (
-                fail(
-                    f"no instrument is known for {', '.join(unknown)}",
-                    fix="mend the symbols, or add them to instruments.toml",
-                )
-                if unknown or not core.strategy_symbols
-                else ok(f"state and {len(core.strategy_symbols)} instruments are in order")
-            )
+            return error(str(problem), fix="mend the strategy").named("gate.strategy")
+        if unknown or not core.strategy_symbols:
+            wrong.append(f"no instrument is known for {', '.join(unknown)}")
+        verdict = (
+            fail("; ".join(wrong), fix="mend the strategy's parameters and symbols, or add them")
+            if wrong
+            else ok(f"state and {len(core.strategy_symbols)} instruments are in order")
+        )
         return verdict.named("gate.strategy")
 
     def _is_known(self, symbol: str) -> bool:

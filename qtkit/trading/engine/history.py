@@ -179,12 +179,14 @@ class EngineView:
         """Return up to `count` one-minute closes, oldest first, shape ``(<= count,)``."""
         series = self._history.series[symbol]
         size = series.size
-        return series.columns["close"][size - count if size > count else 0 : size]
+        part = series.columns["close"][size - count if size > count else 0 : size]
+        part.flags.writeable = False  # the prices are everybody's: orders are judged by them
+        return part
 
     def bars(self, symbol: str, count: int, minutes: int = 1) -> Bars:
         """Return up to `count` finished bars of `minutes`, aggregated from one-minute bars."""
         if minutes == 1:
-            return self._history.tail(symbol, count)
+            return _read_only(self._history.tail(symbol, count))
         return _aggregated(self._history.tail(symbol, (count + 1) * minutes), count, minutes)
 
     def position(self, symbol: str) -> Decimal:
@@ -203,6 +205,13 @@ class EngineView:
     def cash(self) -> Decimal:
         """Cash that is not reserved, account currency."""
         return self._ledger.free_cash
+
+
+def _read_only(bars: Bars) -> Bars:
+    """Return bars whose columns nobody can write to; they are views, what is behind them can."""
+    for name in ("end", "open", "high", "low", "close", "volume"):
+        getattr(bars, name).flags.writeable = False
+    return bars
 
 
 def _aggregated(bars: Bars, count: int, minutes: int) -> Bars:

@@ -95,6 +95,7 @@ class Engine:
             closing=self._closing,
             tasks=self._tasks,
             gate=self._gate,
+            connection=self._connection,
         )
         self._wanted: datetime | None = None  # when the loop asked to be called
         self._largest_gap = timedelta(0)

@@ -119,21 +119,8 @@ class NewsDesk:
         settles = None if why else self._settles(fill)
         if settles is None:
             why = why or f"its time {fill.executed_at.isoformat()} is beyond the calendar"
-            if fill.fill_id and (fill.order_id, fill.fill_id) in state.unmatched:
-                return  # it stands in the journal already, and a new connection tells it again
-            core.record(
-                ev.FillUnmatched(
-                    trading_date=state.today,
-                    order_id=fill.order_id,
-                    broker_order_id=fill.broker_order_id,
-                    fill_id=fill.fill_id,
-                    symbol=fill.symbol,
-                    quantity=fill.quantity if fill.quantity.is_finite() else _ZERO,
-                    price=fill.price if fill.price.is_finite() else _ZERO,
-                    reason=why,
-                )
-            )
-            core.log.say("fill_unmatched", fill_id=fill.fill_id, reason=why)
+            if not (fill.fill_id and (fill.order_id, fill.fill_id) in state.unmatched):
+                self._unmatched(fill, why)  # else a new connection tells what is in the journal
             return
         order = state.ledger.order(fill.order_id)
         ended = order is not None and order.status in {OrderStatus.CANCELLED, OrderStatus.LOST}
@@ -174,6 +161,23 @@ class NewsDesk:
                 last_fill_id=last.fill_id if len(fills) > 1 else "",
             )
         )
+
+    def _unmatched(self, fill: BrokerFill, why: str) -> None:
+        """Record an execution that cannot be booked: reconciliation shows that it happened."""
+        core = self._core
+        core.record(
+            ev.FillUnmatched(
+                trading_date=core.state.today,
+                order_id=fill.order_id,
+                broker_order_id=fill.broker_order_id,
+                fill_id=fill.fill_id,
+                symbol=fill.symbol,
+                quantity=fill.quantity if fill.quantity.is_finite() else _ZERO,
+                price=fill.price if fill.price.is_finite() else _ZERO,
+                reason=why,
+            )
+        )
+        core.log.say("fill_unmatched", fill_id=fill.fill_id, reason=why)
 
     def _unbookable(self, fill: BrokerFill) -> str:
         numbers = {"price": fill.price, "commission": fill.commission, "tax": fill.tax}

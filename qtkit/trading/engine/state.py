@@ -49,12 +49,16 @@ class EngineState:
     stop: ev.StopRequested | None = None
     ended: bool = False
     tags: dict[str, str] = field(default_factory=dict)  # strategy's order id -> its intent's tag
+    predecessor: str = ""  # last link of the account's journal before this one
+    adjustments: dict[int, ev.PositionAdjusted] = field(default_factory=dict)  # by journal line
     decided: set[str] = field(default_factory=set)  # of `plan`: steps whose decision is recorded
 
     def apply(self, entry: ev.Entry) -> None:
         """Take one journal entry into account."""
         event = entry.event
         self.ledger.apply(event)
+        if isinstance(event, ev.PositionAdjusted):
+            self.adjustments[entry.seq] = event
         handler = _HANDLERS.get(type(event))
         if handler is not None:
             handler(self, event, entry.at)
@@ -65,6 +69,7 @@ _Handler = Callable[[EngineState, Any, datetime], None]
 
 def _session_started(state: EngineState, event: ev.SessionStarted, _: datetime) -> None:
     state.ledger = Ledger.opened(event.opening, known_fills=event.known_fills)
+    state.predecessor = event.predecessor
     state.killed, state.next_order = event.killed, event.next_order
     state.strategy_state = event.strategy_state
     state.reconciled_ok = event.inherited.get("reconciliation_ok")

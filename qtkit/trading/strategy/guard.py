@@ -52,6 +52,7 @@ class Guarded:
 
     def __init__(self, strategy: Strategy) -> None:
         self._strategy = strategy
+        self._plain: JsonObject = {}  # the state that was returned last
 
     def prepare(self, view: View) -> Prepared:
         """Pass on."""
@@ -79,17 +80,21 @@ class Guarded:
         """Return the state as it will come back from the journal: a JSON object."""
         with strategy_code("state"):
             state = self._strategy.state()
+            # asked for before and after each decision, and mostly the same: not walked again
+            if type(state) is dict and state == self._plain:
+                return self._plain
         try:
-            return plain_object(state, "state()")
+            self._plain = plain_object(state, "state()")
         except ValueError as problem:
             raise StrategyError(
                 f"state() must return a JSON object of finite numbers: {problem}"
             ) from None
+        return self._plain
 
     def restore(self, state: JsonObject) -> None:
-        """Pass on."""
+        """Pass on a copy: what the strategy does to it must not reach the journal."""
         with strategy_code("restore"):
-            self._strategy.restore(state)
+            self._strategy.restore(plain_object(state, "the state"))
 
     def validate(self) -> tuple[str, ...]:
         """Return what the strategy itself finds wrong with its parameters, if it can tell."""

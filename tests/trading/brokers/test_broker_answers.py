@@ -76,8 +76,8 @@ def test_an_answer_to_an_order_that_is_none_leaves_its_fate_unknown(answer: obje
 @pytest.mark.parametrize(
     "answer",
     [
-        7, "o1", [FOUND], replace(FOUND, order_id="o2"), replace(FOUND, status="lost"),  # type: ignore[arg-type]
-        replace(FOUND, quantity="many"), replace(FOUND, filled=None),  # type: ignore[arg-type]
+        7, "o1", [FOUND], replace(FOUND, order_id="o2"), replace(FOUND, status="lost"),
+        replace(FOUND, quantity="many"), replace(FOUND, filled=None),
     ],
     ids=lambda answer: repr(answer)[:40],
 )  # fmt: skip
@@ -89,11 +89,11 @@ def test_an_order_that_is_none_is_not_found(answer: object) -> None:
 @pytest.mark.parametrize(
     "answer",
     [
-        None, {}, (Decimal(7), {}), replace(REPORT, cash="rich"),  # type: ignore[arg-type]
-        replace(REPORT, cash=Decimal("NaN")), replace(REPORT, positions=None),  # type: ignore[arg-type]
-        replace(REPORT, positions={"a": None}),  # type: ignore[dict-item]
+        None, {}, (Decimal(7), {}), replace(REPORT, cash="rich"),
+        replace(REPORT, cash=Decimal("NaN")), replace(REPORT, positions=None),
+        replace(REPORT, positions={"a": None}),
         replace(REPORT, positions={"a": Decimal("Infinity")}),
-        replace(REPORT, open_orders=("o1",)), replace(REPORT, at="noon"),  # type: ignore[arg-type]
+        replace(REPORT, open_orders=("o1",)), replace(REPORT, at="noon"),
         replace(REPORT, at=datetime(2026, 3, 4)),  # noqa: DTZ001 - on purpose
     ],
     ids=lambda answer: repr(answer)[:60],
@@ -112,11 +112,11 @@ def test_news_that_are_no_sequence_are_no_answer(answer: object) -> None:
 @pytest.mark.parametrize(
     "odd",
     [
-        None, "fill", {"fill_id": "f1"}, replace(FILL, price=None),  # type: ignore[arg-type]
-        replace(FILL, price="dear"), replace(FILL, fill_id=None), replace(FILL, fill_id=5),  # type: ignore[arg-type]
+        None, "fill", {"fill_id": "f1"}, replace(FILL, price=None),
+        replace(FILL, price="dear"), replace(FILL, fill_id=None), replace(FILL, fill_id=5),
         replace(FILL, executed_at=datetime(2026, 3, 4)),  # noqa: DTZ001 - on purpose
-        replace(FILL, executed_at="noon"), replace(FILL, symbol="\ud800"),  # type: ignore[arg-type]
-        replace(FILL, quantity=object()),  # type: ignore[arg-type]
+        replace(FILL, executed_at="noon"), replace(FILL, symbol="\ud800"),
+        replace(FILL, quantity=object()),
     ],
     ids=lambda odd: repr(odd)[:60],
 )  # fmt: skip
@@ -131,7 +131,7 @@ def _news(answer: Sequence[object]) -> Sequence[object]:
 
 
 def test_a_price_that_came_as_a_float_is_taken_over_as_a_decimal() -> None:
-    (found,) = _news([replace(FILL, price=37.3)])  # type: ignore[arg-type]
+    (found,) = _news([replace(FILL, price=37.3)])
     assert isinstance(found, BrokerFill)
     assert found.price == Decimal("37.3")
     assert type(found.price) is Decimal

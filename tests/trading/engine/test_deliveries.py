@@ -88,7 +88,7 @@ def test_a_feed_that_exits_costs_its_poll() -> None:
 def test_a_refill_that_returns_nonsense_fails_its_task(answer: object) -> None:
     with pytest.raises(DataError, match="refill"):
         refilled(answer)
-    bench = day_of(refill=lambda _: answer, settings={"refill": True}).run("15:40")  # type: ignore[arg-type,return-value]
+    bench = day_of(refill=lambda _: answer, settings={"refill": True}).run("15:40")
     assert [f.task for f in bench.of(ev.TaskFailed)] == ["refill", "refill"]
 
 

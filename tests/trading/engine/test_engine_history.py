@@ -262,3 +262,19 @@ def test_an_engine_believes_no_bar_that_has_not_ended() -> None:
     assert all(event.counts["unfinished"] == 2 for event in told)
     assert len(told) == 14
     assert {s.why for event in told for s in event.samples} == {"late", "unfinished"}
+
+
+@pytest.mark.parametrize("minutes_each", [1, 5])
+def test_a_strategy_cannot_write_into_the_prices_that_its_orders_are_judged_by(
+    minutes_each: int,
+) -> None:
+    view = seen(minutes("09:31", 10))
+    with pytest.raises(ValueError, match="read-only"):
+        view.closes(BANK, 3)[-1] = 0.5
+    shown = view.bars(BANK, 2, minutes_each)
+    if minutes_each == 1:
+        with pytest.raises(ValueError, match="read-only"):
+            shown.close[0] = 0.5
+    else:
+        shown.close[0] = 0.5  # a copy: it is the strategy's own
+    assert view.closes(BANK, 10).tolist() == list(np.arange(1.0, 11.0))

@@ -412,3 +412,20 @@ def test_a_closed_day_asks_for_no_data() -> None:
 
     assert judgements(bench) == [("10:00:00", "start", True)]
     assert verdicts(bench)["gate.data"].status is Status.SKIP
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [([], Status.PASS), (["spacing is -0.10"], Status.FAIL), ("no list", Status.ERROR)],
+)
+def test_a_strategy_that_finds_itself_wrong_shuts_the_gate(answer: object, status: Status) -> None:
+    class Critic(Mute):
+        def state(self) -> dict[str, object]:
+            return {}
+
+        def validate(self) -> object:
+            return answer
+
+    bench = gated(wrap=lambda _, clock: Critic(clock)).run("09:20")
+
+    assert verdicts(bench)["gate.strategy"].status is status

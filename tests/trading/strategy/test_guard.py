@@ -49,7 +49,7 @@ def strategy_with(**methods: Callable[..., object]) -> Any:  # noqa: ANN401 - of
     """Return a strategy of which some methods do something else."""
     base = type(SPEC.make())
     kind = type("Odd", (base,), {n: lambda _self, *a, _m=m: _m(*a) for n, m in methods.items()})
-    found = object.__new__(kind)
+    found: Any = object.__new__(kind)
     found.__dict__.update(SPEC.make().__dict__)
     return found
 
@@ -148,7 +148,7 @@ def test_a_state_is_taken_over_as_it_will_come_back() -> None:
     state = {"lines": ("1.5", 2), "base": np.float64(0.1), "deep": [{"on": True, "off": None}]}
     found = call(strategy_with(state=lambda: state), "state")
     assert found == {"lines": ["1.5", 2], "base": 0.1, "deep": [{"on": True, "off": None}]}
-    assert type(found["base"]) is float  # type: ignore[index]
+    assert type(found["base"]) is float
 
 
 @pytest.mark.parametrize(
