@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from qtkit.core.errors import ConfigError, DataError
+from qtkit.core.files import append_line, make_folder, new_folder, write_atomic
 
 __all__ = [
     "AccountFolder",
@@ -28,30 +28,6 @@ __all__ = [
 ]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-
-
-def write_atomic(path: Path, data: bytes | str) -> None:
-    """Write a file whole or not at all: temporary file, fsync, rename, fsync of the folder."""
-    raw = data.encode() if isinstance(data, str) else data
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with draft.open("wb") as file:
-        file.write(raw)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
-def append_line(path: Path, line: str) -> None:
-    """Append one complete line."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8") as file:
-        file.write(line + "\n")
 
 
 def log_part(log: Path, day: str, number: int) -> Path:
@@ -378,18 +354,9 @@ class OutputRoot:
     def new_session(self, mode: str, session_id: str) -> SessionFolder:
         """Create and return a session's folder; a number is appended when the id is taken."""
         parent = self.sessions(mode)
-        parent.mkdir(parents=True, exist_ok=True)
-        number = 1
-        while True:
-            name = session_id if number == 1 else f"{session_id}_{number}"
-            try:
-                (parent / name).mkdir()
-            except FileExistsError:
-                number += 1
-                continue
-            folder = SessionFolder(parent / name)
-            folder.artifacts.mkdir()
-            return folder
+        folder = SessionFolder(new_folder(parent, session_id))
+        make_folder(folder.artifacts)
+        return folder
 
     @property
     def shell_history(self) -> Path:
@@ -403,16 +370,7 @@ class OutputRoot:
 
     def new_run(self, run_id: str) -> RunFolder:
         """Create and return a run's folder; a number is appended when the id is taken."""
-        self.run_records.mkdir(parents=True, exist_ok=True)
-        number = 1
-        while True:
-            name = run_id if number == 1 else f"{run_id}_{number}"
-            try:
-                (self.run_records / name).mkdir()
-            except FileExistsError:
-                number += 1
-                continue
-            return RunFolder(self.run_records / name)
+        return RunFolder(new_folder(self.run_records, run_id))
 
     @property
     def research_runs(self) -> Path:

@@ -11,10 +11,11 @@ from filelock import FileLock, Timeout
 
 from qtkit.core.clock import wall_time
 from qtkit.core.errors import FolderLocked
-from qtkit.core.folders import write_atomic
+from qtkit.core.files import make_folder, write_atomic
 
 __all__ = ["NamedLock", "is_locked"]
 
+_OWNERS = 0o600
 _PROBES = 0.2  # seconds; whoever only looks whether a lock is held holds it for a moment
 
 
@@ -31,7 +32,7 @@ class NamedLock:
 
     def __init__(self, path: Path, purpose: str) -> None:
         self._path, self._purpose = path, purpose
-        self._lock = FileLock(path, thread_local=False)
+        self._lock = FileLock(path, mode=_OWNERS, thread_local=False)
 
     @property
     def _holder(self) -> Path:
@@ -45,7 +46,7 @@ class NamedLock:
         FolderLocked
             If another process holds it.
         """
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(self._path.parent)
         try:
             self._lock.acquire(timeout=_PROBES, poll_interval=_PROBES / 10)
         except Timeout:
@@ -74,7 +75,7 @@ def is_locked(path: Path) -> bool:
     """Return whether somebody holds the lock at `path`."""
     if not path.exists():
         return False
-    probe = FileLock(path, thread_local=False)
+    probe = FileLock(path, mode=_OWNERS, thread_local=False)
     try:
         probe.acquire(timeout=0)
     except Timeout:

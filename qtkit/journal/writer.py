@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from qtkit.core.clock import Clock
+from qtkit.core.files import open_file
 from qtkit.core.locks import NamedLock
 from qtkit.journal.codec import START, digest, encode
 from qtkit.journal.reader import read_journal, summarise
@@ -106,7 +107,7 @@ class FileJournal:
         self._lock.acquire()
         try:
             self.seq, self.link, self.torn_bytes = self._repaired()
-            self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+            self._file = open_file(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         except BaseException:
             self._lock.release()
             raise

@@ -12,6 +12,7 @@ from typing import Protocol, TypeGuard, runtime_checkable
 from weakref import WeakKeyDictionary, finalize
 
 from qtkit.core.errors import DataError
+from qtkit.core.files import make_folder, new_folder
 from qtkit.core.folders import OutputRoot, SessionFolder
 from qtkit.evidence import Evidence, Scenario, Target
 
@@ -154,18 +155,9 @@ def _run(target: Target, scenario: Scenario, place: Path) -> Evidence:
 
 
 def _new_folder(place: Path, name: str) -> SessionFolder:
-    place.mkdir(parents=True, exist_ok=True)
-    number = 1
-    while True:
-        path = place / (name if number == 1 else f"{name}_{number}")
-        try:
-            path.mkdir()
-        except FileExistsError:
-            number += 1
-            continue
-        folder = SessionFolder(path)
-        folder.artifacts.mkdir()
-        return folder
+    folder = SessionFolder(new_folder(place, name))
+    make_folder(folder.artifacts)
+    return folder
 
 
 # --- sessions on disk ------------------------------------------------------------------------

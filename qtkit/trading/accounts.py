@@ -102,7 +102,6 @@ def _names_beside(folder: AccountFolder) -> list[str]:
 
 def note_session(folder: AccountFolder, session: SessionFolder) -> None:
     """Add a session to the account's chain; the chain points, the journals tell."""
-    folder.path.mkdir(parents=True, exist_ok=True)
     place = session.path.resolve()
     root = folder.path.resolve().parents[2]
     text = str(place.relative_to(root)) if place.is_relative_to(root) else str(place)

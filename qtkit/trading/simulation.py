@@ -11,6 +11,7 @@ from typing import Any
 from qtkit.core.calendars import Calendar, exchange_calendar
 from qtkit.core.clock import ManualClock
 from qtkit.core.errors import ConfigError
+from qtkit.core.files import make_folder
 from qtkit.core.folders import AccountFolder, OutputRoot, SessionFolder, session_id_of
 from qtkit.core.locks import NamedLock
 from qtkit.journal import FileJournal
@@ -174,7 +175,7 @@ def simulate_in(plan: SimulationPlan, folder: SessionFolder, place: AccountFolde
         if place.record.exists()
         else fresh_account(place, plan.spec, planned.start)
     )
-    folder.artifacts.mkdir(parents=True, exist_ok=True)
+    make_folder(folder.artifacts)
     return _wired(planned, place, heritage.unfinished or folder, heritage, "simulated")
 
 

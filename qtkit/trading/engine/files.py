@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import msgspec
 
+from qtkit.core.files import open_file
 from qtkit.core.folders import SessionFolder, write_atomic
 from qtkit.core.verdict import Status
 from qtkit.model.events import AccountReconciled, Entry, JsonObject
@@ -104,7 +106,7 @@ class FolderFiles:
         """Return why nothing can be written, or too little; "" when all is well."""
         probe = self._folder.artifacts / ".gate"
         try:
-            probe.write_bytes(b"gate")
+            os.close(open_file(probe, os.O_WRONLY | os.O_CREAT))
             probe.unlink()
             free = shutil.disk_usage(self._folder.artifacts).free // 1_000_000
         except OSError as error:
