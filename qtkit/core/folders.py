@@ -12,6 +12,7 @@ from typing import Any
 
 from qtkit.core.errors import ConfigError, DataError
 from qtkit.core.files import append_line, make_folder, new_folder, write_atomic
+from qtkit.core.text import quoted
 
 __all__ = [
     "AccountFolder",
@@ -73,8 +74,8 @@ def safe_name(name: str, what: str) -> str:
     """
     if not _NAME.fullmatch(name):
         raise ConfigError(
-            f"{what} {name!r} cannot be a folder name: use letters, digits, '_', '.' and '-', "
-            "at most 64, starting with a letter or digit"
+            f"{what} {quoted(name)} cannot be a folder name: use letters, digits, '_', '.' and "
+            "'-', at most 64, starting with a letter or digit"
         )
     return name
 

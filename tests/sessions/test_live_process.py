@@ -138,7 +138,10 @@ def test_killing_and_lifting_through_the_second_door(session: Session, root: Pat
     assert "the kill switch is off; lift: journal lines" in lifted.output
     assert not session.state().killed
     told = [e.event for e in session.entries() if isinstance(e.event, ev.KillSwitchSet)]
-    assert [(k.on, k.by) for k in told] == [(True, "KILL file"), (False, "bert")]
+    assert [(k.on, k.by, k.why) for k in told] == [
+        (True, "anna", "odd prices"),
+        (False, "bert", "fine"),
+    ]
     session.stop()
 
 
@@ -154,8 +157,11 @@ def test_an_engine_that_hangs_is_told_apart_and_can_still_be_killed(
         place = OutputRoot(root).account("paper", "demo")
         with pytest.raises(SessionUnreachable, match="lift was sent"):
             lift_account(place, by="bert", why="fine", timeout=0.3)
-        assert json.loads(place.kill_file.read_text())["why"] == "lifting it failed"
-        assert json.loads(place.kill_file.read_text())["by"] == "bert"
+        said = [json.loads(line) for line in place.kill_file.read_text().splitlines()]
+        assert [(line["by"], line["why"]) for line in said] == [
+            ("operator", "by hand"),
+            ("bert", "lifting it failed"),
+        ]
     finally:
         os.kill(pid, signal.SIGCONT)
     until(lambda: session.state().killed, 10, "the kill switch")

@@ -25,6 +25,7 @@ from qtkit.trading.engine.decision import StepDesk
 from qtkit.trading.engine.diagnosis import diagnose_pending_orders
 from qtkit.trading.engine.gate import GateDesk
 from qtkit.trading.engine.inbox import Inbox
+from qtkit.trading.engine.kill_file_desk import KillFileDesk
 from qtkit.trading.engine.news_desk import NewsDesk
 from qtkit.trading.engine.objection import Objection, why_not_run
 from qtkit.trading.engine.order_desk import OrderDesk
@@ -33,7 +34,6 @@ from qtkit.trading.engine.snapshots import SnapshotDesk
 from qtkit.trading.engine.states import EngineStatus
 from qtkit.trading.engine.tasks import TaskDesk, TaskKind
 from qtkit.trading.engine.workers import Job, Workers
-from qtkit.trading.risk.kill_file import kill_file_is_there
 
 __all__ = ["Engine", "Refill"]
 
@@ -85,6 +85,7 @@ class Engine:
         self._gate = GateDesk(core)
         self._gate_due = "start"  # the occasion of the next judgement; "" while none is due
         self._steps = StepDesk(core, self._orders, self._snapshots)
+        self._kill_file = KillFileDesk(core)
         self._closing = ClosingDesk(core, self._orders, self._news)
         self._tasks = TaskDesk(core, workers, self._kinds())
         self._commands = CommandDesk(
@@ -224,7 +225,7 @@ class Engine:
         self._connection.look_after()
         self._commands.take(self.inbox)
         self._news.take_news()
-        self._look_for_kill_file()
+        self._kill_file.look()
         if core.state.stop is not None:
             self._finish()
             return None
@@ -289,19 +290,6 @@ class Engine:
         core.record(ev.LoopPulsed(trading_date=core.state.today, largest_gap_seconds=gap))
         self._largest_gap = timedelta(0)
         self._next_pulse = _next_minute(now)
-
-    def _look_for_kill_file(self) -> None:
-        core = self.core
-        if not core.state.killed and kill_file_is_there(core.kill_file):
-            core.record(
-                ev.KillSwitchSet(
-                    trading_date=core.state.today,
-                    on=True,
-                    by="KILL file",
-                    why="the KILL file is in the account's folder",
-                )
-            )
-            core.log.say("kill_switch_set", on=True, by="KILL file")
 
     # --- days --------------------------------------------------------------------------------
 
