@@ -108,6 +108,11 @@ class SessionFolder:
         return self.path / "session_metadata.json"
 
     @property
+    def returns(self) -> Path:
+        """When the session came back after a crash, one line each, by the machine's time."""
+        return self.path / "session_returns.jsonl"
+
+    @property
     def status(self) -> Path:
         """Lifecycle, rewritten from the journal."""
         return self.path / "session_status.json"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from qtkit.core.errors import ConfigError
 from qtkit.core.files import make_folder
 from qtkit.core.folders import AccountFolder, OutputRoot, SessionFolder, session_id_of
 from qtkit.core.locks import NamedLock
-from qtkit.journal import FileJournal
+from qtkit.journal import FileJournal, read_journal
 from qtkit.journal.writer import Observer
 from qtkit.market.feeds.export import write_feed
 from qtkit.market.feeds.protocol import Feed
@@ -155,7 +155,7 @@ def simulate_session(
     planned = _planned(plan, root)
     if account is not None:
         place = root.account(mode, account)
-        heritage = _inherited(place, planned.start)
+        planned, heritage = _inherited(place, planned)
         folder = heritage.unfinished or root.new_session(mode, planned.session_id)
     else:
         folder = root.new_session(mode, planned.session_id)
@@ -170,11 +170,10 @@ def simulate_in(plan: SimulationPlan, folder: SessionFolder, place: AccountFolde
     A session of the account that has not ended is resumed where it is.
     """
     planned = _planned(plan, OutputRoot(folder.path.parent))
-    heritage = (
-        _inherited(place, planned.start)
-        if place.record.exists()
-        else fresh_account(place, plan.spec, planned.start)
-    )
+    if place.record.exists():
+        planned, heritage = _inherited(place, planned)
+    else:
+        heritage = fresh_account(place, plan.spec, planned.start)
     make_folder(folder.artifacts)
     return _wired(planned, place, heritage.unfinished or folder, heritage, "simulated")
 
@@ -191,6 +190,7 @@ class _Planned:
     settings: dict[str, Any]
     session_id: str
     strategy: Strategy
+    is_return: bool = False  # it goes on where the journal of the same plan was cut off
 
 
 def _planned(plan: SimulationPlan, root: OutputRoot) -> _Planned:
@@ -275,7 +275,7 @@ def _wired_under(
     )
     hand_over_lift(engine.inbox, place)
     for at, command in plan.commands:
-        if at >= planned.start:
+        if at > planned.start or (at == planned.start and not planned.is_return):
             engine.inbox.put_at(at, command)
     return SimulatedRun(
         plan=plan,
@@ -292,15 +292,26 @@ def _wired_under(
     )
 
 
-def _inherited(place: AccountFolder, start: datetime) -> Inheritance:
+def _inherited(place: AccountFolder, planned: _Planned) -> tuple[_Planned, Inheritance]:
+    """Return what the account hands over; a plan that was cut off goes on at its last line."""
     found = inherit(place)
-    if found.last_at is not None and start < found.last_at:
+    if found.last_at is None or planned.start >= found.last_at:
+        return planned, found
+    if found.unfinished is None:
         raise ConfigError(
             f"account {place.name!r} has lived until {found.last_at:%Y-%m-%d %H:%M} UTC, and "
-            f"{start:%Y-%m-%d %H:%M} UTC is before that; simulate a later date, or leave the "
-            "account out to use a fresh one"
+            f"{planned.start:%Y-%m-%d %H:%M} UTC is before that; simulate a later date, or leave "
+            "the account out to use a fresh one"
         )
-    return found
+    began = next(read_journal(found.unfinished.journal)).at
+    if began != planned.start or planned.until <= found.last_at:
+        day = planned.calendar.local_date(began)
+        raise ConfigError(
+            f"session {found.unfinished.session_id} of account {place.name!r} began on {day} and "
+            f"was cut off at {found.last_at:%Y-%m-%d %H:%M} UTC; finish it first, with its own "
+            f"dates: --date {day} --account {place.name}, and --days as it was asked for"
+        )
+    return replace(planned, start=found.last_at, is_return=True), found
 
 
 def _local(day: date, at: time, calendar: Calendar) -> datetime:
