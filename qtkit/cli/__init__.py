@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from importlib import import_module
 
 import click
 
 from qtkit import __version__
 from qtkit.core.errors import QtkitError
+from qtkit.core.signals import interrupt_once, leave
 
 __all__ = ["main", "qtkit"]
 
@@ -65,18 +67,33 @@ def main() -> None:
 
 
 def run_command(command: click.Command) -> None:
-    """Run a command as a program."""
+    """Run a command as a program; Ctrl-C, SIGTERM and SIGHUP interrupt it once."""
+    with interrupt_once():
+        code = _code_of(command)
+        if code == _ABORTED:
+            leave()
+        sys.exit(code)
+
+
+def _code_of(command: click.Command) -> int:
+    """Run a command and return its exit code; what went wrong is said in one sentence."""
     try:
         code = command.main(standalone_mode=False)
     except click.ClickException as problem:
         problem.show()
-        sys.exit(problem.exit_code)
+        return problem.exit_code
     except click.exceptions.Exit as done:
-        sys.exit(done.exit_code)
+        return done.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo("aborted", err=True)
-        sys.exit(_ABORTED)
+        _say("aborted")
+        return _ABORTED
     except QtkitError as problem:
-        click.echo(f"{type(problem).__name__}: {problem}", err=True)
-        sys.exit(problem.exit_code)
-    sys.exit(code if isinstance(code, int) else 0)
+        _say(f"{type(problem).__name__}: {problem}")
+        return problem.exit_code
+    return code if isinstance(code, int) else 0
+
+
+def _say(sentence: str) -> None:
+    # the terminal may be what went away
+    with suppress(OSError):
+        click.echo(sentence, err=True)

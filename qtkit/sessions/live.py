@@ -19,7 +19,7 @@ from qtkit.sessions.commanding import CommandServer
 from qtkit.sessions.heartbeat import Heartbeat
 from qtkit.sessions.identity import metadata_of, write_identity
 from qtkit.sessions.runtime import socket_path
-from qtkit.trading.engine.signals import stop_on_signals
+from qtkit.trading.engine.signals import STOP_REASONS, stop_on_signals
 from qtkit.trading.engine.thread import EngineThread
 from qtkit.trading.live import LivePlan, LiveRun, live_session
 from qtkit.trading.settings import SessionSettings
@@ -29,7 +29,6 @@ from qtkit.trading.strategy.loading import load_spec
 
 __all__ = ["LiveEnd", "market_date", "run_live"]
 
-_SIGNALS = {"SIGINT", "SIGTERM"}
 _ABORTED, _STRATEGY_RAISED = 130, 4
 
 
@@ -52,7 +51,7 @@ class LiveEnd:
     def exit_code(self) -> int:
         """What the shell sees: 130 stopped by a signal, 4 the strategy raised, else 0."""
         end = self.told.end
-        if end is not None and end.reason in _SIGNALS:
+        if end is not None and end.reason in STOP_REASONS:
             return _ABORTED
         return _STRATEGY_RAISED if self.told.strategy_failed else 0
 
@@ -102,19 +101,30 @@ def run_live(
     """
     plan = LivePlan(spec=spec or load_spec(source), settings=settings_of(settings))
     run = live_session(plan, root, account)
-    try:
-        _identify(run, account, source)
-        server = CommandServer(socket_path(run.folder), run.engine.inbox.put)
+    # a second signal disturbs no report either
+    with stop_on_signals(run.engine):
         try:
-            _live(run, server, ready, meanwhile)
+            _identify(run, account, source)
+            _serve(run, ready, meanwhile)
+            run.export_feed()
         finally:
-            server.close()
-        run.export_feed()
+            run.close()
+            if run.folder.journal.stat().st_size:
+                write_status(run.folder)
+        return LiveEnd(run.folder, write_reports(run.folder))
+
+
+def _serve(
+    run: LiveRun,
+    ready: Callable[[SessionFolder], None],
+    meanwhile: Callable[[SessionFolder], None],
+) -> None:
+    """Live with the door open."""
+    server = CommandServer(socket_path(run.folder), run.engine.inbox.put)
+    try:
+        _live(run, server, ready, meanwhile)
     finally:
-        run.close()
-        if run.folder.journal.stat().st_size:
-            write_status(run.folder)
-    return LiveEnd(run.folder, write_reports(run.folder))
+        server.close()
 
 
 def _live(
@@ -126,20 +136,19 @@ def _live(
     """Let the engine run on its own thread until it ends; raises what it died of."""
     thread = EngineThread(run.engine)
     beat = Heartbeat(run.folder, run.account.name, run.engine, thread, server.path)
-    with stop_on_signals(run.engine):
-        server.start()
-        thread.start()
-        try:
-            if beat.wait_for_life():
-                beat.start()
-                ready(run.folder)
-                meanwhile(run.folder)
-            thread.join()
-        except BaseException as problem:
-            _end(run, thread, problem)
-            raise
-        finally:
-            beat.stop()
+    server.start()
+    thread.start()
+    try:
+        if beat.wait_for_life():
+            beat.start()
+            ready(run.folder)
+            meanwhile(run.folder)
+        thread.join()
+    except BaseException as problem:
+        _end(run, thread, problem)
+        raise
+    finally:
+        beat.stop()
 
 
 def _end(run: LiveRun, thread: EngineThread, problem: BaseException) -> None:

@@ -23,7 +23,7 @@ from qtkit.sessions.summary import summary_html, summary_text
 from qtkit.trading.accounts import account_record, create_account, restart_account
 from qtkit.trading.assemble import trading_days
 from qtkit.trading.engine.inbox import Command
-from qtkit.trading.engine.signals import stop_on_signals
+from qtkit.trading.engine.signals import STOP_REASONS, stop_on_signals
 from qtkit.trading.settings import SessionSettings
 from qtkit.trading.simulation import SimulatedRun, SimulationPlan, simulate_session
 from qtkit.trading.strategy.contract import StrategySpec
@@ -32,7 +32,6 @@ from qtkit.trading.strategy.loading import load_spec
 __all__ = ["SimulatedSession", "prepare_account", "session_of", "simulate"]
 
 _MODE = "paper"  # what a simulated session may be
-_SIGNALS = {"SIGINT", "SIGTERM"}
 _ABORTED, _STRATEGY_RAISED = 130, 4
 _FIRST_START = time(9, 0)  # local; an account is opened when its first session would start
 
@@ -61,7 +60,7 @@ class SimulatedSession:
     def exit_code(self) -> int:
         """What the shell sees: 130 stopped by a signal, 4 the strategy raised, else 0."""
         end = self.told.end
-        if end is not None and end.reason in _SIGNALS:
+        if end is not None and end.reason in STOP_REASONS:
             return _ABORTED
         return _STRATEGY_RAISED if self.told.strategy_failed else 0
 
@@ -193,14 +192,14 @@ def _identify(run: SimulatedRun, account: str | None, file: Path | None) -> None
 
 def _lived(run: SimulatedRun) -> SimulatedSession:
     """Run to the end; whatever happens, the folder tells how far it came."""
-    try:
-        with stop_on_signals(run.engine):
+    with stop_on_signals(run.engine):
+        try:
             run.run()
-    except BaseException:
-        if run.folder.journal.stat().st_size:
-            write_reports(run.folder)
-        raise
-    return SimulatedSession(run.folder, write_reports(run.folder))
+        except BaseException:
+            if run.folder.journal.stat().st_size:
+                write_reports(run.folder)
+            raise
+        return SimulatedSession(run.folder, write_reports(run.folder))
 
 
 def _config(run: SimulatedRun, account: str | None, file: Path | None) -> JsonObject:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 
 import pytest
 from click.testing import CliRunner, Result
@@ -201,17 +202,22 @@ def test_an_idle_session_uses_under_two_percent_of_a_core(session: Session) -> N
     session.stop()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_stops_a_session_in_the_foreground_in_order(root: Path, number: int) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_stops_a_session_in_the_foreground_and_more_change_nothing(
+    root: Path, number: int
+) -> None:
     settings = root.parent / "settings.json"
     settings.write_text(json.dumps(replay("2026-03-04T09:40:00+08:00", 1)))
     process = spawned("live", GRID, "--root", root, "--settings", settings)
     assert process.stdout is not None
     folder = process.stdout.readline().strip()
-    process.send_signal(number)
+    for _ in range(20):
+        process.send_signal(number)
+        Event().wait(0.02)
     said, _ = process.communicate(timeout=30)
 
     assert process.returncode == 130, said
+    assert "Traceback" not in said
     session = Session.attach(folder)
     assert session.status()["status_reason"] == signal.Signals(number).name
     assert isinstance(session.entries()[-1].event, ev.SessionEnded)
