@@ -9,7 +9,8 @@ from importlib import import_module
 import click
 
 from qtkit import __version__
-from qtkit.core.errors import QtkitError
+from qtkit.core.errors import QtkitError, StorageError
+from qtkit.core.files import storage_error
 from qtkit.core.signals import interrupt_once, leave
 
 __all__ = ["main", "qtkit"]
@@ -87,10 +88,23 @@ def _code_of(command: click.Command) -> int:
     except (click.Abort, KeyboardInterrupt):
         _say("aborted")
         return _ABORTED
-    except QtkitError as problem:
-        _say(f"{type(problem).__name__}: {problem}")
-        return problem.exit_code
+    except (QtkitError, OSError, MemoryError) as problem:
+        error = _error_of(problem)
+        _say(f"{type(error).__name__}: {error}")
+        return error.exit_code
     return code if isinstance(code, int) else 0
+
+
+def _error_of(problem: QtkitError | OSError | MemoryError) -> QtkitError:
+    """Return what went wrong as an error of ours: what the machine refuses is no bug."""
+    if isinstance(problem, QtkitError):
+        return problem
+    if isinstance(problem, OSError):
+        return storage_error(problem)
+    return StorageError(
+        "the machine gives this process no more memory; end others or raise the limit "
+        "(`ulimit -v`), then do it again. What was written before is kept"
+    )
 
 
 def _say(sentence: str) -> None:

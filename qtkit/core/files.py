@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["append_line", "make_folder", "new_folder", "open_file", "write_atomic"]
+from qtkit.core.errors import StorageError
+
+__all__ = [
+    "append_line",
+    "make_folder",
+    "new_folder",
+    "open_file",
+    "storage_error",
+    "write_atomic",
+    "write_whole",
+]
 
 _FOLDER, _FILE = 0o700, 0o600
 _TRIES = 10  # of opening a file that others make and remove meanwhile
@@ -29,7 +40,8 @@ def make_folder(path: Path, *, exist_ok: bool = True) -> None:
         if not exist_ok or not path.is_dir():
             raise
     except FileNotFoundError:
-        if path.parent == path or os.path.lexists(path):
+        # some file systems, /proc for one, say this of a folder that nobody can make
+        if path.parent.is_dir():
             raise
         make_folder(path.parent)
         make_folder(path, exist_ok=exist_ok)
@@ -77,12 +89,19 @@ def open_file(path: Path, flags: int) -> int:
     return os.open(path, there)
 
 
-def write_atomic(path: Path, data: bytes | str) -> None:
+def write_atomic(path: Path, data: bytes | str, *, within: Path | None = None) -> None:
     """Write a file whole or not at all: temporary file, fsync, rename, fsync of the folder.
 
     A link in its place is replaced and never followed.
+
+    Parameters
+    ----------
+    within
+        A folder above the file that must be there already: what is gone is not made again.
     """
     raw = data.encode() if isinstance(data, str) else data
+    if within is not None and not within.is_dir():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), os.fspath(within))
     make_folder(path.parent)
     draft = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_native_id()}.tmp")
     with suppress(FileNotFoundError):
@@ -116,6 +135,57 @@ def _sync_folder(path: Path) -> None:
 def append_line(path: Path, line: str) -> None:
     """Append one complete line."""
     make_folder(path.parent)
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
-    with os.fdopen(open_file(path, flags), "a", encoding="utf-8") as file:
-        file.write(line + "\n")
+    file = open_file(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    try:
+        write_whole(file, (line + "\n").encode())
+    finally:
+        os.close(file)
+
+
+def write_whole(file: int, data: bytes) -> None:
+    """Append every byte, or none: what a full disk took of a line is cut off again.
+
+    Raises
+    ------
+    OSError
+        If the disk does not take it.
+    """
+    size = os.fstat(file).st_size
+    done = 0
+    try:
+        while done < len(data):
+            done += os.write(file, data[done:])
+    except OSError:
+        # where not even that works, readers know half a last line for what it is
+        with suppress(OSError):
+            os.ftruncate(file, size)
+        raise
+
+
+def storage_error(problem: OSError) -> StorageError:
+    """Return what the machine says about a file as a sentence with a next step."""
+    where = f"{problem.filename}: " if problem.filename else ""
+    step = _STEPS.get(problem.errno or 0, "look at the disk and at who may write there")
+    return StorageError(
+        f"{where}{problem.strerror or problem} ({_name_of(problem)}); {step}, then do it again. "
+        "What was written before is kept"
+    )
+
+
+def _name_of(problem: OSError) -> str:
+    return errno.errorcode.get(problem.errno or 0, type(problem).__name__)
+
+
+_STEPS = {
+    errno.ENOSPC: "make room on the disk",
+    errno.EDQUOT: "make room within your quota",
+    errno.EFBIG: "raise the limit of a file's size (`ulimit -f`)",
+    errno.EMFILE: "raise the limit of open files (`ulimit -n`)",
+    errno.ENFILE: "close what keeps so many files open on this machine",
+    errno.EROFS: "name a root that can be written with --root",
+    errno.EACCES: "name a root that you may write with --root, or mend the rights",
+    errno.EPERM: "name a root that you may write with --root, or mend the rights",
+    errno.ENOENT: "name a root that can be written with --root, or put back what was there",
+    errno.ENAMETOOLONG: "give a shorter name",
+    errno.EIO: "look at the disk: it does not answer as it should",
+}

@@ -21,6 +21,7 @@ __all__ = [
     "SessionFolder",
     "TableFolder",
     "append_line",
+    "has_lines",
     "log_part",
     "log_parts",
     "next_log_part",
@@ -78,6 +79,14 @@ def safe_name(name: str, what: str) -> str:
             "'-', at most 64, starting with a letter or digit"
         )
     return name
+
+
+def has_lines(folder: SessionFolder) -> bool:
+    """Whether a session's journal is there and has begun."""
+    try:
+        return folder.journal.stat().st_size > 0
+    except OSError:
+        return False
 
 
 def session_id_of(started: datetime, mode: str, settings_digest: str) -> str:

@@ -79,7 +79,9 @@ class Heartbeat:
             for entry in self._tail.news():
                 self._standing.take(entry)
             told = self._standing.as_json(alive=True, beat=self._engine.turned_at)
-            write_atomic(self._folder.status, json_text({**told, **self._where}))
+            write_atomic(
+                self._folder.status, json_text({**told, **self._where}), within=self._folder.path
+            )
         except (OSError, QtkitError) as problem:
             self.problem = str(problem)
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 from qtkit.core.calendars import exchange_calendar
 from qtkit.core.clock import wall_time
-from qtkit.core.folders import OutputRoot, SessionFolder
+from qtkit.core.folders import OutputRoot, SessionFolder, has_lines
 from qtkit.model.events import JsonObject
 from qtkit.sessions.artifacts import write_reports
 from qtkit.sessions.asked import settings_of
@@ -109,7 +110,7 @@ def run_live(
             run.export_feed()
         finally:
             run.close()
-            if run.folder.journal.stat().st_size:
+            if has_lines(run.folder):
                 write_status(run.folder)
         return LiveEnd(run.folder, write_reports(run.folder))
 
@@ -153,7 +154,9 @@ def _live(
 
 def _end(run: LiveRun, thread: EngineThread, problem: BaseException) -> None:
     """Say what the engine died of; stop it if it was somebody else who failed."""
-    run.log.trouble("session_failed", problem)
+    # what it failed for may be the log's own disk or folder
+    with suppress(OSError):
+        run.log.trouble("session_failed", problem)
     if thread.is_alive:
         run.engine.stop_wanted = type(problem).__name__
         run.engine.signal.set()

@@ -11,7 +11,7 @@ from typing import Any
 
 from qtkit.core.calendars import exchange_calendar
 from qtkit.core.errors import ConfigError
-from qtkit.core.folders import OutputRoot, SessionFolder
+from qtkit.core.folders import OutputRoot, SessionFolder, has_lines
 from qtkit.core.render import mimebundle
 from qtkit.model.events import JsonObject
 from qtkit.sessions.artifacts import chronicle_of, journal_digest, write_reports
@@ -196,7 +196,7 @@ def _lived(run: SimulatedRun) -> SimulatedSession:
         try:
             run.run()
         except BaseException:
-            if run.folder.journal.stat().st_size:
+            if has_lines(run.folder):
                 write_reports(run.folder)
             raise
         return SimulatedSession(run.folder, write_reports(run.folder))

@@ -17,7 +17,7 @@ from weakref import WeakKeyDictionary, finalize
 from qtkit.core.clock import wall_time
 from qtkit.core.errors import DataError
 from qtkit.core.files import make_folder, new_folder
-from qtkit.core.folders import OutputRoot, SessionFolder
+from qtkit.core.folders import OutputRoot, SessionFolder, has_lines
 from qtkit.core.text import quoted
 from qtkit.evidence import Evidence, Scenario, Target
 
@@ -181,7 +181,7 @@ def newest_session(root: OutputRoot) -> SessionFolder:
         If there is none.
     """
     for folder in sessions_by_start(root):
-        if _has_begun(folder):
+        if has_lines(folder):
             return folder
     raise DataError(
         f"there is no session under {root.path}; run `qtkit simulate` first, or name one "
@@ -196,13 +196,6 @@ def sessions_by_start(root: OutputRoot) -> list[SessionFolder]:
         ((_started_at(folder, latest), folder.session_id), folder) for folder in _sessions(root)
     ]
     return [folder for _, folder in sorted(ranked, key=itemgetter(0), reverse=True)]
-
-
-def _has_begun(folder: SessionFolder) -> bool:
-    try:
-        return folder.journal.stat().st_size > 0
-    except OSError:
-        return False
 
 
 def _started_at(folder: SessionFolder, latest: datetime) -> datetime:

@@ -33,6 +33,7 @@ from qtkit.trading.strategy.contract import Strategy, StrategySpec
 
 __all__ = [
     "engine_core",
+    "files_of",
     "fresh_account",
     "opening_event",
     "refill_of",
@@ -55,6 +56,7 @@ def engine_core(  # noqa: PLR0913 - one keyword for each part
     log: SysLog,
     files: SessionFiles,
     kill_file: Path | None,
+    look_around: Callable[[], None] = lambda: None,
     columns: dict[str, Bars] | None = None,
 ) -> EngineCore:
     """Wire an engine's shared parts."""
@@ -79,6 +81,21 @@ def engine_core(  # noqa: PLR0913 - one keyword for each part
         log=log,
         files=files,
         kill_file=kill_file,
+        look_around=look_around,
+    )
+
+
+def files_of(folder: SessionFolder, place: AccountFolder) -> tuple[Path, ...]:
+    """Return the files and folders that an engine cannot do without."""
+    return (
+        place.path,
+        place.lock,
+        place.record,
+        place.broker_book,
+        folder.path,
+        folder.artifacts,
+        folder.journal,
+        folder.journal.with_name(folder.journal.name + ".lock"),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -13,6 +14,7 @@ from typing import Any
 from qtkit.core.calendars import Calendar, exchange_calendar
 from qtkit.core.clock import Clock, ScaledClock, SystemClock
 from qtkit.core.errors import ConfigError
+from qtkit.core.folder_watch import FolderWatch
 from qtkit.core.folders import AccountFolder, OutputRoot, SessionFolder, session_id_of
 from qtkit.core.locks import NamedLock
 from qtkit.journal import FileJournal, read_journal
@@ -31,6 +33,7 @@ from qtkit.model.events import SessionStarted
 from qtkit.trading.accounts import Inheritance, inherit, note_session
 from qtkit.trading.assemble import (
     engine_core,
+    files_of,
     fresh_account,
     opening_event,
     refill_of,
@@ -92,10 +95,11 @@ class LiveRun:
 
     def close(self) -> None:
         """Let journal, log, broker and account go; what is written stays."""
-        self.engine.core.journal.close()
-        self.broker.close()
-        self.log.close()
-        self.lock.release()
+        with ExitStack() as ends:
+            ends.callback(self.lock.release)
+            ends.callback(self.log.close)
+            ends.callback(self.broker.close)
+            ends.callback(self.engine.core.journal.close)
 
     def export_feed(self) -> None:
         """Write what the feed delivered, for a re-run."""
@@ -249,11 +253,12 @@ class _Wiring:
         if problem:
             log.say("feed_unavailable", error=problem)
         broker = self._broker(market)
+        journal = FileJournal(folder.journal, clock)
         core = engine_core(
             spec=plan.spec,
             settings=plan.settings,
             clock=clock,
-            journal=FileJournal(folder.journal, clock),
+            journal=journal,
             broker=broker,
             calendar=calendar,
             data=market,
@@ -261,6 +266,7 @@ class _Wiring:
             log=log,
             files=FolderFiles(folder, calendar.zone),
             kill_file=self._place.kill_file,
+            look_around=FolderWatch(files_of(folder, self._place)).look,
         )
         signal = Event()
         settings = plan.settings.for_journal(plan.spec)

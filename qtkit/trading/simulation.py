@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -12,6 +13,7 @@ from qtkit.core.calendars import Calendar, exchange_calendar
 from qtkit.core.clock import ManualClock
 from qtkit.core.errors import ConfigError
 from qtkit.core.files import make_folder
+from qtkit.core.folder_watch import FolderWatch
 from qtkit.core.folders import AccountFolder, OutputRoot, SessionFolder, session_id_of
 from qtkit.core.locks import NamedLock
 from qtkit.journal import FileJournal, read_journal
@@ -23,6 +25,7 @@ from qtkit.market.feeds.recorded import FaultyFeed, RecordedFeed
 from qtkit.trading.accounts import Inheritance, inherit, note_session
 from qtkit.trading.assemble import (
     engine_core,
+    files_of,
     fresh_account,
     opening_event,
     refill_of,
@@ -119,10 +122,11 @@ class SimulatedRun:
 
     def close(self) -> None:
         """Let journal, log, broker and account go; what is written stays."""
-        self.engine.core.journal.close()
-        self.broker.close()
-        self.log.close()
-        self.lock.release()
+        with ExitStack() as ends:
+            ends.callback(self.lock.release)
+            ends.callback(self.log.close)
+            ends.callback(self.broker.close)
+            ends.callback(self.engine.core.journal.close)
 
 
 def data_for(
@@ -253,11 +257,12 @@ def _wired_under(
     )
     if not broker.has_account:
         broker.open_account(heritage.opening.cash)
+    journal = FileJournal(folder.journal, clock, observer=plan.journal_observer)
     core = engine_core(
         spec=plan.spec,
         settings=plan.settings,
         clock=clock,
-        journal=FileJournal(folder.journal, clock, observer=plan.journal_observer),
+        journal=journal,
         broker=plan.wrap_broker(broker),
         calendar=calendar,
         data=data,
@@ -265,6 +270,7 @@ def _wired_under(
         log=log,
         files=FolderFiles(folder, calendar.zone),
         kill_file=place.kill_file,
+        look_around=FolderWatch(files_of(folder, place)).look,
     )
     engine = Engine(
         core,

@@ -87,12 +87,14 @@ class FolderFiles:
         while path.exists() and path.read_text() != text:
             number += 1
             path = path.with_name(f"{name}_{number}.json")
-        write_atomic(path, text)
+        write_atomic(path, text, within=self._folder.artifacts)
 
     def write_snapshot(self, name: str, snapshot: JsonObject) -> None:
         """Write what a step was prepared with."""
         text = json.dumps(snapshot, sort_keys=True, allow_nan=False)
-        write_atomic(self._folder.snapshots / f"{name}.json", text + "\n")
+        write_atomic(
+            self._folder.snapshots / f"{name}.json", text + "\n", within=self._folder.artifacts
+        )
 
     def read_snapshot(self, name: str) -> JsonObject | None:
         """Return what was written under a name; None when it is not there or damaged."""
@@ -127,7 +129,7 @@ class FolderFiles:
             "next_order": state.next_order,
         }
         text = json.dumps(point, indent=2, sort_keys=True)
-        write_atomic(self._folder.break_point, text + "\n")
+        write_atomic(self._folder.break_point, text + "\n", within=self._folder.artifacts)
 
 
 def reconciliation_json(entry: Entry) -> dict[str, object]:

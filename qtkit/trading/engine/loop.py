@@ -13,7 +13,13 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from threading import Event as Signal
 
-from qtkit.core.errors import InvariantBroken, JournalCorrupt, StrategyError
+from qtkit.core.errors import (
+    FolderGone,
+    InvariantBroken,
+    JournalCorrupt,
+    StorageError,
+    StrategyError,
+)
 from qtkit.market.feeds.protocol import Feed
 from qtkit.model import events as ev
 from qtkit.model.bars import nanos
@@ -217,6 +223,7 @@ class Engine:
         core = self.core
         if core.state.ended:
             return None
+        core.look_around()
         now = self.turned_at = core.clock.now()
         if self._wanted is not None:
             self._largest_gap = max(self._largest_gap, now - self._wanted)
@@ -260,8 +267,8 @@ class Engine:
         """Turn; what nobody caught is recorded, and ends the engine as a crash would."""
         try:
             return self.turn()
-        except StrategyError:
-            raise  # told where it happened
+        except (StrategyError, FolderGone, StorageError):
+            raise  # told where it happened, or there is nothing left to tell it in
         except Exception as problem:
             with suppress(OSError, ValueError):  # the journal itself may be what failed
                 self.core.trouble("loop", problem)
