@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -138,6 +139,8 @@ class FileJournal:
 
     def _write(self, line: bytes) -> None:
         """Write a whole line; after one that the disk did not take, none follows."""
+        if self._file < 0:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF), os.fspath(self._path))
         if self._broken:
             raise StorageError(self._broken)
         try:
