@@ -11,6 +11,7 @@ from pathlib import Path
 from qtkit.adapters.planning import LocalTimes
 from qtkit.core.calendars import exchange_calendar
 from qtkit.core.errors import ConfigError
+from qtkit.core.files import make_folder, write_atomic
 from qtkit.core.folders import AccountFolder, SessionFolder
 from qtkit.evidence.scenario import Fault, Scenario
 from qtkit.model.events import CommandReceived, Event
@@ -91,10 +92,9 @@ class Site:
 
     def _break(self, kind: str) -> None:
         if kind == "kill_file":
-            self.account.kill_file.parent.mkdir(parents=True, exist_ok=True)
-            self.account.kill_file.write_text("planted\n")
+            write_atomic(self.account.kill_file, "planted\n")
         else:
-            self._in_the_way.mkdir(parents=True, exist_ok=True)
+            make_folder(self._in_the_way)
 
     def _mend(self, kind: str) -> None:
         if kind == "kill_file":

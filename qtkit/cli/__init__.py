@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 
 import click
 
 from qtkit import __version__
-from qtkit.core.errors import QtkitError
+from qtkit.core.errors import QtkitError, StorageError
+from qtkit.core.files import storage_error
+from qtkit.core.signals import interrupt_once, leave
 
 __all__ = ["main", "qtkit"]
 
@@ -31,6 +35,11 @@ _VERBS = {
     "stages": "qtkit.cli.stages",
 }
 _ABORTED = 130
+_NO_THREAD = "can't start new thread"
+_NO_MEMORY = (
+    "the machine gives this process no more memory; end others or raise the limits (`ulimit -v`, "
+    "`ulimit -u`), then do it again. What was written before is kept"
+)
 
 
 class _LazyGroup(click.Group):
@@ -64,19 +73,60 @@ def main() -> None:
     run_command(qtkit)
 
 
-def run_command(command: click.Command) -> None:
-    """Run a command as a program."""
+def run_command(command: click.Command, words: Sequence[str] | None = None) -> None:
+    """Run a command as a program; Ctrl-C, SIGTERM and SIGHUP interrupt it once.
+
+    Parameters
+    ----------
+    words
+        Its arguments; None: those of the process.
+    """
+    with interrupt_once():
+        code = _code_of(command, words)
+        if code == _ABORTED:
+            leave()
+        sys.exit(code)
+
+
+def _code_of(command: click.Command, words: Sequence[str] | None) -> int:
+    """Run a command and return its exit code; what went wrong is said in one sentence."""
     try:
-        code = command.main(standalone_mode=False)
+        code = command.main(words, standalone_mode=False)
     except click.ClickException as problem:
         problem.show()
-        sys.exit(problem.exit_code)
+        return problem.exit_code
     except click.exceptions.Exit as done:
-        sys.exit(done.exit_code)
+        return done.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo("aborted", err=True)
-        sys.exit(_ABORTED)
-    except QtkitError as problem:
-        click.echo(f"{type(problem).__name__}: {problem}", err=True)
-        sys.exit(problem.exit_code)
-    sys.exit(code if isinstance(code, int) else 0)
+        _say("aborted")
+        return _ABORTED
+    except (QtkitError, OSError, MemoryError, ImportError, RuntimeError, SystemError) as problem:
+        error = _error_of(problem)
+        if error is None:
+            raise
+        _say(f"{type(error).__name__}: {error}")
+        return error.exit_code
+    return code if isinstance(code, int) else 0
+
+
+def _error_of(problem: Exception) -> QtkitError | None:
+    """Return what went wrong as an error of ours, None for a bug; the machine's refusal is none."""
+    if isinstance(problem, QtkitError):
+        return problem
+    if isinstance(problem, OSError):
+        return storage_error(problem)
+    if isinstance(problem, ImportError):
+        lines = [line for line in str(problem).splitlines() if line.strip()]
+        return StorageError(
+            f"a library cannot be loaded ({lines[-1] if lines else problem!r}); give this process "
+            "more memory and files (`ulimit -v`, `ulimit -n`), or install it again"
+        )
+    if isinstance(problem, RuntimeError) and _NO_THREAD not in str(problem):
+        return None
+    return StorageError(_NO_MEMORY)
+
+
+def _say(sentence: str) -> None:
+    # the terminal may be what went away
+    with suppress(OSError):
+        click.echo(sentence, err=True)

@@ -13,6 +13,11 @@ from qtkit.cli.options import DAY, root_option
 
 __all__ = ["simulate"]
 
+_GOES_ON = (
+    "the same request began a session on account {account} that was cut off: it goes on there. "
+    "To begin anew give another name with --new_account"
+)
+
 
 @click.command()
 @click.argument("strategy", type=click.Path(path_type=Path), required=False)
@@ -40,13 +45,17 @@ def simulate(  # noqa: PLR0913 - one for each option
 ) -> None:
     """Run STRATEGY (a Python file with a SPEC) for simulated trading days.
 
+    A request whose session was cut off is finished: the same words again go on where it was.
+
     A configuration file may name the strategy, and everything else that can be set.
 
     The session's folder is printed last. Exit codes: 0 done, 2 wrong request, 3 data missing or
     beyond the calendar, 4 the strategy raised, 130 stopped by Ctrl-C or SIGTERM.
     """
+    from qtkit.core.folders import OutputRoot
     from qtkit.sessions.simulated import prepare_account
     from qtkit.sessions.simulated import simulate as simulated
+    from qtkit.sessions.unfinished import cut_off_account
     from qtkit.trading.strategy.loading import load_spec
 
     options = {
@@ -59,6 +68,19 @@ def simulate(  # noqa: PLR0913 - one for each option
     file, place = Path(found.strategy), Path(found.run.root)
     spec = found.spec_of(load_spec(file))
     name, new_name = account_asked(found, account, new_account)
+    cut_off = None
+    if name is None and not restart:
+        cut_off = cut_off_account(
+            OutputRoot(place),
+            file,
+            day=day,
+            days=days,
+            settings=found.settings,
+            new_account=new_name,
+        )
+    if cut_off is not None:
+        click.echo(_GOES_ON.format(account=cut_off), err=True)
+        name, new_name = cut_off, None
     name = prepare_account(
         spec,
         root=place,

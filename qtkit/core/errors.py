@@ -4,6 +4,8 @@
   * ConfigError        - correct the file, the option or the request; nothing was started (exit 2)
   * DataError          - mend or refill the data, or choose other dates (exit 3)
     * BeyondCalendar   - choose a date inside what the calendar knows, or extend it (exit 3)
+    * FolderGone       - put the folder back where it was, then start again (exit 3)
+    * StorageError     - make room on the disk, or mend rights, then start again (exit 3)
   * JournalCorrupt     - stop; follow runbooks/journal-corrupt.md (exit 3)
   * FolderLocked       - somebody else writes here; stop them or wait (exit 2)
   * StrategyError      - mend the strategy; the journal has the line (exit 4)
@@ -23,11 +25,13 @@ __all__ = [
     "BrokerUnavailable",
     "ConfigError",
     "DataError",
+    "FolderGone",
     "FolderLocked",
     "InvariantBroken",
     "JournalCorrupt",
     "QtkitError",
     "SessionUnreachable",
+    "StorageError",
     "StrategyError",
 ]
 
@@ -56,6 +60,14 @@ class DataError(QtkitError):
 
 class BeyondCalendar(DataError):
     """A date lies outside what the exchange calendar knows."""
+
+
+class FolderGone(DataError):
+    """Files of a running engine were removed, renamed or replaced."""
+
+
+class StorageError(DataError):
+    """A file or folder cannot be written or read: no room, no right, a limit of the machine."""
 
 
 class JournalCorrupt(DataError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from qtkit.core.errors import ConfigError
+from qtkit.core.files import append_line, make_folder, new_folder, on_disk, write_atomic
+from qtkit.core.input_text import quoted
 from qtkit.core.records import read_object
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "SessionFolder",
     "TableFolder",
     "append_line",
+    "has_lines",
     "log_part",
     "log_parts",
     "next_log_part",
@@ -33,38 +35,6 @@ _LOGS_ELSEWHERE = (
     "for"
 )
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-
-
-def write_atomic(path: Path, data: bytes | str) -> None:
-    """Write a file whole or not at all: temporary file, fsync, rename, fsync of the folder."""
-    raw = data.encode() if isinstance(data, str) else data
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with draft.open("wb") as file:
-        file.write(raw)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
-    on_disk(path.parent)
-
-
-def on_disk(path: Path) -> None:
-    """Return when everything written to a file, or into a folder, is on disk; it may be missing."""
-    try:
-        handle = os.open(path, os.O_RDONLY)
-    except FileNotFoundError:
-        return
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def append_line(path: Path, line: str) -> None:
-    """Append one complete line."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8") as file:
-        file.write(line + "\n")
 
 
 def log_part(log: Path, day: str, number: int) -> Path:
@@ -110,10 +80,18 @@ def safe_name(name: str, what: str) -> str:
     """
     if not _NAME.fullmatch(name):
         raise ConfigError(
-            f"{what} {name!r} cannot be a folder name: use letters, digits, '_', '.' and '-', "
-            "at most 64, starting with a letter or digit"
+            f"{what} {quoted(name)} cannot be a folder name: use letters, digits, '_', '.' and "
+            "'-', at most 64, starting with a letter or digit"
         )
     return name
+
+
+def has_lines(folder: SessionFolder) -> bool:
+    """Whether a session's journal is there and has begun."""
+    try:
+        return folder.journal.stat().st_size > 0
+    except OSError:
+        return False
 
 
 def session_id_of(started: datetime, mode: str, settings_digest: str) -> str:
@@ -142,6 +120,11 @@ class SessionFolder:
     def metadata(self) -> Path:
         """Identity, written once."""
         return self.path / "session_metadata.json"
+
+    @property
+    def returns(self) -> Path:
+        """When the session came back after a crash, one line each, by the machine's time."""
+        return self.path / "session_returns.jsonl"
 
     @property
     def status(self) -> Path:
@@ -390,18 +373,9 @@ class OutputRoot:
     def new_session(self, mode: str, session_id: str) -> SessionFolder:
         """Create and return a session's folder; a number is appended when the id is taken."""
         parent = self.sessions(mode)
-        parent.mkdir(parents=True, exist_ok=True)
-        number = 1
-        while True:
-            name = session_id if number == 1 else f"{session_id}_{number}"
-            try:
-                (parent / name).mkdir()
-            except FileExistsError:
-                number += 1
-                continue
-            folder = SessionFolder(parent / name)
-            folder.artifacts.mkdir()
-            return folder
+        folder = SessionFolder(new_folder(parent, session_id))
+        make_folder(folder.artifacts)
+        return folder
 
     @property
     def shell_history(self) -> Path:
@@ -415,16 +389,7 @@ class OutputRoot:
 
     def new_run(self, run_id: str) -> RunFolder:
         """Create and return a run's folder; a number is appended when the id is taken."""
-        self.run_records.mkdir(parents=True, exist_ok=True)
-        number = 1
-        while True:
-            name = run_id if number == 1 else f"{run_id}_{number}"
-            try:
-                (self.run_records / name).mkdir()
-            except FileExistsError:
-                number += 1
-                continue
-            return RunFolder(self.run_records / name)
+        return RunFolder(new_folder(self.run_records, run_id))
 
     @property
     def research_runs(self) -> Path:

@@ -11,11 +11,12 @@ from filelock import FileLock, Timeout
 
 from qtkit.core.clock import wall_time
 from qtkit.core.errors import DataError, FolderLocked
-from qtkit.core.folders import write_atomic
+from qtkit.core.files import write_atomic
 from qtkit.core.records import what_is_there
 
 __all__ = ["NamedLock", "is_locked"]
 
+_OWNERS = 0o600
 _PROBES = 0.2  # seconds; whoever only looks whether a lock is held holds it for a moment
 
 
@@ -32,7 +33,7 @@ class NamedLock:
 
     def __init__(self, path: Path, purpose: str) -> None:
         self._path, self._purpose = path, purpose
-        self._lock = FileLock(path, thread_local=False)
+        self._lock = FileLock(path, mode=_OWNERS, thread_local=False)
 
     @property
     def _holder(self) -> Path:
@@ -48,7 +49,7 @@ class NamedLock:
         DataError
             If something else than a file stands in its place.
         """
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(self._path.parent)
         _make_sure_it_is_a_file(self._path)
         _make_sure_it_is_a_file(self._holder)
         try:
@@ -100,7 +101,7 @@ def is_locked(path: Path) -> bool:
     _make_sure_it_is_a_file(path)
     if not path.exists():
         return False
-    probe = FileLock(path, thread_local=False)
+    probe = FileLock(path, mode=_OWNERS, thread_local=False)
     try:
         probe.acquire(timeout=0)
     except Timeout:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
 from qtkit.core.clock import Clock
+from qtkit.core.errors import FolderGone, StorageError
+from qtkit.core.files import open_file, storage_error, write_whole
 from qtkit.core.locks import NamedLock
 from qtkit.journal.codec import START, digest, encode
 from qtkit.journal.reader import read_journal, summarise
@@ -108,12 +111,13 @@ class FileJournal:
         self._lock.acquire()
         try:
             self.seq, self.link, self.torn_bytes = self._repaired()
-            self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+            self._file = open_file(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         except BaseException:
             self._lock.release()
             raise
         self._dirty = False
         self.synced = (0, START)  # nobody knows yet what is on disk
+        self._dirty, self._broken = False, ""
         self._newest: Entry | None = None
 
     def _repaired(self) -> tuple[int, str, int]:
@@ -128,7 +132,7 @@ class FileJournal:
         """Write one event and return it with its place; lifecycle events are on disk after it."""
         entry = Entry(seq=self.seq + 1, at=self._clock.now(), event=event)
         line = encode(entry, self.link)
-        _write_all(self._file, line)
+        self._write(line)
         self.seq, self.link, self._dirty = entry.seq, digest(line), True
         self._newest = entry
         if self._observer:
@@ -137,14 +141,47 @@ class FileJournal:
             self.sync()
         return entry
 
+    def _write(self, line: bytes) -> None:
+        """Write a whole line; after one that the disk did not take, none follows."""
+        if self._file < 0:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF), os.fspath(self._path))
+        if self._broken:
+            raise StorageError(self._broken)
+        try:
+            write_whole(self._file, line)
+        except OSError as problem:
+            raise self._break(problem) from problem
+
+    def _break(self, problem: OSError) -> StorageError:
+        """Return why the journal takes nothing more: what is on disk is not certain any longer."""
+        problem.filename = problem.filename or os.fspath(self._path)
+        self._broken = str(storage_error(problem))
+        return StorageError(self._broken)
+
     def sync(self) -> None:
-        """Return when everything written is on disk."""
+        """Return when everything written is on disk.
+
+        Raises
+        ------
+        StorageError
+            If the disk did not take it.
+        FolderGone
+            If the journal was removed.
+        """
         if not self._dirty:
             return
-        os.fsync(self._file)
-        self._dirty, self.synced = False, (self.seq, self.link)
+        if os.fstat(self._file).st_nlink == 0:
+            raise FolderGone(f"the journal {self._path} was removed; nothing is traded without it")
+        try:
+            self._fsync()
+        except OSError as problem:
+            raise self._break(problem) from problem
         if self._observer and self._newest:
             self._observer("synced", self._newest)
+
+    def _fsync(self) -> None:
+        os.fsync(self._file)
+        self._dirty = False
 
     def entries(self) -> Iterator[Entry]:
         """Yield what is written so far."""
@@ -152,15 +189,11 @@ class FileJournal:
 
     def close(self) -> None:
         """Let go of file and lock; further appends raise OSError."""
-        if self._file >= 0:
-            os.fsync(self._file)
-            os.close(self._file)
-            self._file = -1
-        self._lock.release()
-
-
-def _write_all(file: int, data: bytes) -> None:
-    """Write every byte; a full disk raises OSError and leaves a torn line, as a crash would."""
-    done = os.write(file, data)
-    while done < len(data):
-        done += os.write(file, data[done:])
+        file, self._file = self._file, -1
+        try:
+            if file >= 0:
+                os.fsync(file)
+        finally:
+            if file >= 0:
+                os.close(file)
+            self._lock.release()

@@ -528,6 +528,7 @@ class KillSwitchSet(Event, frozen=True, kw_only=True, gc=False):
     on: bool
     by: str
     why: str
+    asked_at: str = ""  # when the KILL file says that it was asked for, ISO; "" elsewhere
 
 
 # --- commands ----------------------------------------------------------------------------------

@@ -173,6 +173,8 @@ def _and_close_the_loop(work: Callable[[], None]) -> None:
     from jupyter_core.utils import ensure_event_loop
 
     loop = ensure_event_loop()
+    # a task that an interruption broke is told by the record, and by nobody else
+    loop.set_exception_handler(lambda *_: None)
     try:
         work()
     finally:

@@ -1,16 +1,14 @@
-"""SIGINT and SIGTERM as one orderly interruption, for command lines that own their process."""
+"""Stop signals as one orderly interruption, for command lines that own their process."""
 
 from __future__ import annotations
 
-import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-__all__ = ["StopSignals", "stop_signals"]
+from qtkit.core.signals import handle_signals
 
-_STOPS = (signal.SIGINT, signal.SIGTERM)
+__all__ = ["StopSignals", "stop_signals"]
 
 
 class StopSignals:
@@ -59,12 +57,8 @@ def stop_signals(*, install: bool) -> Iterator[StopSignals]:
         handlers stay as they are.
     """
     stop = StopSignals()
-    if not install or threading.current_thread() is not threading.main_thread():
+    if not install:
         yield stop
         return
-    former = {number: signal.signal(number, stop) for number in _STOPS}
-    try:
+    with handle_signals(stop):
         yield stop
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)

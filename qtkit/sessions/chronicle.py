@@ -15,13 +15,13 @@ from qtkit.model import events as ev
 from qtkit.model.books import Book
 from qtkit.model.events import Entry
 from qtkit.trading.engine.book_logs import CARRIED_OVER
+from qtkit.trading.engine.signals import STOP_REASONS
 from qtkit.trading.ledger.ledger import Ledger
 
 __all__ = ["Booking", "Chronicle", "DayEnd", "Reconciliation", "Refusal", "Rejection"]
 
 _ZERO = Decimal(0)
 _STRATEGY_TASKS = {"pre_open", "prepare_strategy", "run_strategy"}  # run the strategy's own code
-_SIGNALS = {"SIGINT", "SIGTERM"}
 _ABORTED = 130
 
 
@@ -175,7 +175,7 @@ class Chronicle:
     @property
     def exit_code(self) -> int:
         """What the shell sees: 130 stopped by a signal, 4 the strategy raised, else 0."""
-        if self.end is not None and self.end.reason in _SIGNALS:
+        if self.end is not None and self.end.reason in STOP_REASONS:
             return _ABORTED
         return StrategyError.exit_code if self.strategy_failed else 0
 

@@ -7,6 +7,8 @@ Asked is ``{"verb": "pause", "arguments": {}, "by": "anna"}``, answered ``{"ok":
 from __future__ import annotations
 
 import contextlib
+import errno
+import resource
 import selectors
 import socket
 from collections.abc import Callable
@@ -25,6 +27,9 @@ __all__ = ["CommandServer", "Reply", "Request", "reply_of", "request_line"]
 
 _LONGEST_REQUEST = 64 * 1024  # bytes
 _MOST_CLIENTS = 64
+_SHARE = 4  # the door keeps at most one in so many of the files that this process may open
+_READING = 10.0  # seconds that one request may take to arrive
+_NO_FILES = {errno.EMFILE, errno.ENFILE}
 _IDLE = 30.0  # seconds after which a silent client is let go, and a slow reader too
 _LOOK_ROUND = 1.0  # seconds
 _ONE_READ = 65_536
@@ -59,10 +64,17 @@ def reply_of(line: bytes) -> Reply:
     return msgspec.json.decode(line, type=Reply)
 
 
+def _room_for_clients() -> int:
+    """Return how many clients the door takes: the engine needs files too."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return _MOST_CLIENTS if limit < 0 else max(1, min(_MOST_CLIENTS, limit // _SHARE))
+
+
 @dataclass(slots=True)
 class _Client:
     line: socket.socket
     idle: Callable[[], float]  # seconds since its last sign of life
+    unserved: Callable[[], float]  # seconds since it came, or since its last whole request
     received: bytearray = field(default_factory=bytearray)
     to_send: bytearray = field(default_factory=bytearray)
     silent: bool = False  # it has said all it had to say; it may still listen
@@ -89,6 +101,7 @@ class CommandServer:
     def __init__(self, path: Path, put: Callable[[Command], None]) -> None:
         self.path = path
         self._put = put
+        self._most_clients = _room_for_clients()
         self._closing = Event()
         self._answers = SimpleQueue[tuple[_Client, Answer]]()
         self._door = listening_socket(path)
@@ -147,8 +160,13 @@ class CommandServer:
                 self._attend(key.data, events)
         self._deliver()
         for client in tuple(self._clients.values()):
-            if client.idle() > _IDLE:
+            if client.idle() > _IDLE or self._dawdles(client):
                 self._let_go(client)
+
+    def _dawdles(self, client: _Client) -> bool:
+        """Whether a client takes too long over one request, byte by byte."""
+        half = bool(client.received) and not client.waiting
+        return half and client.unserved() > _READING
 
     def _hear_wake(self) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -157,14 +175,27 @@ class CommandServer:
     def _welcome(self) -> None:
         try:
             line, _ = self._door.accept()
-        except OSError:
-            return  # it went away, or there are no more files to open
+        except OSError as problem:
+            # it went away, or there are no more files to open
+            if problem.errno in _NO_FILES and not self._make_room():
+                self._closing.wait(_LOOK_ROUND / 10)
+            return
         line.setblocking(False)
-        client = _Client(line, stopwatch())
+        there = len(self._clients)
+        crowded = there >= self._most_clients and not self._make_room()
+        client = _Client(line, stopwatch(), stopwatch())
         self._clients[line] = client
         self._selector.register(line, selectors.EVENT_READ, client)
-        if len(self._clients) > _MOST_CLIENTS:
-            self._refuse(client, f"there are {_MOST_CLIENTS} clients already; try again", last=True)
+        if crowded:
+            self._refuse(client, f"{there} clients wait for an answer; try again", last=True)
+
+    def _make_room(self) -> bool:
+        """Let the client go that has asked for nothing for the longest time, if there is one."""
+        found = [client for client in self._clients.values() if not client.waiting]
+        if not found:
+            return False
+        self._let_go(max(found, key=lambda client: client.unserved()))
+        return True
 
     def _attend(self, client: _Client, events: int) -> None:
         try:
@@ -197,6 +228,7 @@ class CommandServer:
             if not newline or client.leaving:
                 break
             client.received = rest
+            client.unserved = stopwatch()
             self._take_request(client, bytes(line))
         if len(client.received) > 2 * _LONGEST_REQUEST:
             self._refuse(client, "too many requests at once; wait for the answers", last=True)

@@ -81,7 +81,9 @@ class Heartbeat:
             told = self._standing.as_json(
                 alive=True, beat=self._engine.turned_at, on_disk=self._engine.core.journal.synced[0]
             )
-            write_atomic(self._folder.status, json_text({**told, **self._where}))
+            write_atomic(
+                self._folder.status, json_text({**told, **self._where}), within=self._folder.path
+            )
         except (OSError, QtkitError) as problem:
             self.problem = str(problem)
         else:

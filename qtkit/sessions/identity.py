@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import platform
 from collections.abc import Mapping
 from functools import lru_cache
@@ -10,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from qtkit.core.clock import wall_time
-from qtkit.core.folders import SessionFolder, write_atomic
+from qtkit.core.files import append_line, write_atomic
+from qtkit.core.folders import SessionFolder
 from qtkit.core.render import json_text
 from qtkit.core.surroundings import commit_of, package_folder, toolkit_version
 from qtkit.market.tables.bar_table import bars_fingerprint
@@ -98,7 +100,12 @@ def metadata_of(
 
 
 def write_identity(folder: SessionFolder, metadata: JsonObject, config: JsonObject) -> None:
-    """Write both files, each once: a session that is resumed keeps what it started with."""
+    """Write both files, each once: a session that is resumed keeps what it started with.
+
+    When it came back is noted beside them.
+    """
+    if folder.metadata.exists():
+        append_line(folder.returns, json.dumps({"at": wall_time().isoformat()}))
     for path, content in ((folder.metadata, metadata), (folder.config, config)):
         if not path.exists():
             write_atomic(path, json_text(content))

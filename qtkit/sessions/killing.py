@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from qtkit.core.errors import ConfigError, DataError, QtkitError
 from qtkit.core.folders import AccountFolder, SessionFolder
+from qtkit.core.input_text import LONGEST_REASON, checked_text
 from qtkit.core.locks import is_locked
 from qtkit.sessions.session import Session
 from qtkit.trading.chain import sessions_of
-from qtkit.trading.kill_switch import ask_lift, drop_kill_file, no_account, set_kill_file
+from qtkit.trading.kill_switch import (
+    ask_lift,
+    drop_kill_file,
+    no_account,
+    set_kill_file,
+    switch_is_on,
+)
+from qtkit.trading.risk.kill_file import kill_file_is_there, kill_requests
 
 __all__ = ["kill_account", "lift_account"]
 
@@ -20,11 +28,28 @@ def kill_account(account: AccountFolder, *, by: str, why: str) -> str:
     ConfigError
         If there is no such account.
     """
-    set_kill_file(account, by=by, why=why)
+    by, why = checked_text(by, "--by"), checked_text(why, "--why", LONGEST_REASON)
+    try:
+        written = set_kill_file(account, by=by, why=why)
+    except OSError as problem:
+        raise DataError(_no_kill_file(account, problem)) from None
     return (
         f"account {account.name}: the kill switch is ON ({account.kill_file}). Only orders that "
         f"reduce a position leave; {_who_looks(account)}. Lift it with "
         f"`qtkit kill {account.name} --lift --by NAME --why TEXT`"
+        + ("" if written else ". Who and why could not be written into the file: note them")
+    )
+
+
+def _no_kill_file(account: AccountFolder, problem: OSError) -> str:
+    engine = (
+        "stop the engine's process instead, its number stands in account.lock.holder"
+        if is_locked(account.lock)
+        else "no engine runs on it; start none"
+    )
+    return (
+        f"account {account.name}: the kill switch is NOT on, for {account.kill_file} cannot be "
+        f"made ({problem.strerror or problem}); {engine}"
     )
 
 
@@ -53,8 +78,11 @@ def lift_account(account: AccountFolder, *, by: str, why: str, timeout: float = 
     """
     if not account.path.is_dir():
         raise ConfigError(no_account(account))
+    by, why = checked_text(by, "--by"), checked_text(why, "--why", LONGEST_REASON)
     running = _running(account)
     if running is None:
+        if not switch_is_on(account):
+            return f"account {account.name}: the kill switch is off already; nothing was changed"
         ask_lift(account, by=by, why=why)
         try:
             drop_kill_file(account)
@@ -65,13 +93,16 @@ def lift_account(account: AccountFolder, *, by: str, why: str, timeout: float = 
             f"account {account.name}: no engine runs; the next start lifts the kill switch and "
             f"journals that {by} asked for it"
         )
+    before = kill_requests(account.kill_file) if kill_file_is_there(account.kill_file) else ()
     there = drop_kill_file(account)
     # the engine may not have come to look at the file yet, and then thinks that it is not killed
     beside = {"file": True} if there else {}
     try:
         done = Session(running).command("lift", by=by, why=why, timeout=timeout, **beside)
     except QtkitError:
-        if there:
+        for request in before:
+            set_kill_file(account, by=request.by or "KILL file", why=request.why, at=request.at)
+        if before:
             set_kill_file(account, by=by, why="lifting it failed")
         raise
     return f"account {account.name}: the kill switch is off; {done}"

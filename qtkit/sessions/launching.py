@@ -23,6 +23,7 @@ from qtkit.core.errors import (
     SessionUnreachable,
     StrategyError,
 )
+from qtkit.core.files import open_file
 from qtkit.core.folders import SessionFolder
 from qtkit.core.surroundings import package_folder
 
@@ -40,7 +41,7 @@ def announce(folder: SessionFolder) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     starter = os.dup(1)
-    file = os.open(folder.console, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    file = open_file(folder.console, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     for number in (1, 2):
         os.dup2(file, number)
     os.close(file)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 from qtkit.core.calendars import exchange_calendar
 from qtkit.core.clock import wall_time
-from qtkit.core.folders import OutputRoot, SessionFolder
+from qtkit.core.folders import OutputRoot, SessionFolder, has_lines
 from qtkit.model.events import JsonObject
 from qtkit.sessions.artifacts import write_reports
 from qtkit.sessions.asked import settings_of
@@ -96,19 +97,30 @@ def run_live(
     """
     plan = LivePlan(spec=spec or load_spec(source), settings=settings_of(settings))
     run = live_session(plan, root, account)
-    try:
-        _identify(run, account, source)
-        server = CommandServer(socket_path(run.folder), run.engine.inbox.put)
+    # a second signal disturbs no report either
+    with stop_on_signals(run.engine):
         try:
-            _live(run, server, ready, meanwhile)
+            _identify(run, account, source)
+            _serve(run, ready, meanwhile)
+            run.export_feed()
         finally:
-            server.close()
-        run.export_feed()
+            run.close()
+            if has_lines(run.folder):
+                write_status(run.folder)
+        return LiveEnd(run.folder, write_reports(run.folder))
+
+
+def _serve(
+    run: LiveRun,
+    ready: Callable[[SessionFolder], None],
+    meanwhile: Callable[[SessionFolder], None],
+) -> None:
+    """Live with the door open."""
+    server = CommandServer(socket_path(run.folder), run.engine.inbox.put)
+    try:
+        _live(run, server, ready, meanwhile)
     finally:
-        run.close()
-        if run.folder.journal.stat().st_size:
-            write_status(run.folder)
-    return LiveEnd(run.folder, write_reports(run.folder))
+        server.close()
 
 
 def _live(
@@ -135,11 +147,26 @@ def _live(
             raise
         finally:
             beat.stop()
+    server.start()
+    thread.start()
+    try:
+        if beat.wait_for_life():
+            beat.start()
+            ready(run.folder)
+            meanwhile(run.folder)
+        thread.join()
+    except BaseException as problem:
+        _end(run, thread, problem)
+        raise
+    finally:
+        beat.stop()
 
 
 def _end(run: LiveRun, thread: EngineThread, problem: BaseException) -> None:
     """Say what the engine died of; stop it if it was somebody else who failed."""
-    run.log.trouble("session_failed", problem)
+    # what it failed for may be the log's own disk or folder
+    with suppress(OSError):
+        run.log.trouble("session_failed", problem)
     if thread.is_alive:
         run.engine.stop_wanted = type(problem).__name__
         run.engine.signal.set()

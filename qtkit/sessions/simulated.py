@@ -11,7 +11,7 @@ from typing import Any
 
 from qtkit.core.calendars import exchange_calendar
 from qtkit.core.errors import ConfigError
-from qtkit.core.folders import OutputRoot, SessionFolder
+from qtkit.core.folders import OutputRoot, SessionFolder, has_lines
 from qtkit.core.render import mimebundle
 from qtkit.model.events import JsonObject
 from qtkit.sessions.artifacts import chronicle_of, journal_digest, write_reports
@@ -39,8 +39,6 @@ from qtkit.trading.strategy.loading import load_spec
 __all__ = ["SimulatedSession", "prepare_account", "session_of", "simulate"]
 
 _MODE = "paper"  # what a simulated session may be
-_SIGNALS = {"SIGINT", "SIGTERM"}
-_ABORTED, _STRATEGY_RAISED = 130, 4
 
 
 @dataclass(frozen=True)
@@ -196,14 +194,14 @@ def _identify(run: SimulatedRun, account: str | None, file: Path | None) -> None
 
 def _lived(run: SimulatedRun) -> SimulatedSession:
     """Run to the end; whatever happens, the folder tells how far it came."""
-    try:
-        with stop_on_signals(run.engine):
+    with stop_on_signals(run.engine):
+        try:
             run.run()
-    except BaseException:
-        if run.folder.journal.stat().st_size:
-            write_reports(run.folder)
-        raise
-    return SimulatedSession(run.folder, write_reports(run.folder))
+        except BaseException:
+            if has_lines(run.folder):
+                write_reports(run.folder)
+            raise
+        return SimulatedSession(run.folder, write_reports(run.folder))
 
 
 def _config(run: SimulatedRun, account: str | None, file: Path | None) -> JsonObject:

@@ -15,7 +15,7 @@ from qtkit.stages.phase_5c import phase_5c
 from qtkit.stages.phase_35 import phase_35
 from qtkit.stages.report import StageReport, junit, overall
 from qtkit.stages.skipping import skip_table
-from qtkit.stages.sources import Source, newest_session, session_named
+from qtkit.stages.sources import Source, newest_session, session_named, sessions_by_start
 from qtkit.stages.stage import Stage, judge
 from qtkit.stages.summary import Summary, summary
 
@@ -44,6 +44,7 @@ __all__ = [
     "phase_5c",
     "phase_35",
     "session_named",
+    "sessions_by_start",
     "skip_table",
     "stage_named",
     "summary",

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
+from operator import itemgetter
 from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
 from typing import Protocol, TypeGuard, runtime_checkable
 from weakref import WeakKeyDictionary, finalize
 
+from qtkit.core.clock import wall_time
 from qtkit.core.errors import DataError
-from qtkit.core.folders import OutputRoot, SessionFolder
+from qtkit.core.files import make_folder, new_folder
+from qtkit.core.folders import OutputRoot, SessionFolder, has_lines
+from qtkit.core.input_text import quoted
 from qtkit.evidence import Evidence, Scenario, Target
 
 __all__ = [
@@ -24,9 +30,11 @@ __all__ = [
     "newest_session",
     "scenario_runs",
     "session_named",
+    "sessions_by_start",
 ]
 
 _MODES = ("live", "paper", "shadow")
+_LAST = "last"
 
 
 @runtime_checkable
@@ -154,49 +162,95 @@ def _run(target: Target, scenario: Scenario, place: Path) -> Evidence:
 
 
 def _new_folder(place: Path, name: str) -> SessionFolder:
-    place.mkdir(parents=True, exist_ok=True)
-    number = 1
-    while True:
-        path = place / (name if number == 1 else f"{name}_{number}")
-        try:
-            path.mkdir()
-        except FileExistsError:
-            number += 1
-            continue
-        folder = SessionFolder(path)
-        folder.artifacts.mkdir()
-        return folder
+    folder = SessionFolder(new_folder(place, name))
+    make_folder(folder.artifacts)
+    return folder
 
 
 # --- sessions on disk ------------------------------------------------------------------------
 
 
 def newest_session(root: OutputRoot) -> SessionFolder:
-    """Return the newest session under a root.
+    """Return the session under a root that was started, or came back, last by the machine's time.
+
+    A folder without a journal line is no session yet.
 
     Raises
     ------
     DataError
         If there is none.
     """
-    found = _sessions(root)
-    if not found:
-        raise DataError(
-            f"there is no session under {root.path}; run `qtkit simulate` first, or name one "
-            "with --session"
-        )
-    return max(found, key=lambda folder: (folder.session_id[:15], folder.session_id))
+    for folder in sessions_by_start(root):
+        if has_lines(folder):
+            return folder
+    raise DataError(
+        f"there is no session under {root.path}; run `qtkit simulate` first, or name one "
+        "with --session"
+    )
+
+
+def sessions_by_start(root: OutputRoot) -> list[SessionFolder]:
+    """Return all sessions under a root, the one that was started last first."""
+    latest = wall_time()
+    ranked = [
+        ((_started_at(folder, latest), folder.session_id), folder) for folder in _sessions(root)
+    ]
+    return [folder for _, folder in sorted(ranked, key=itemgetter(0), reverse=True)]
+
+
+def _started_at(folder: SessionFolder, latest: datetime) -> datetime:
+    """Return when a session was started last, by the machine's time then.
+
+    Where its own files do not say it, or say a time that is still to come, it is the time of the
+    oldest file that a start writes.
+    """
+    told = [_time_in(folder.metadata, "started_wall_time"), *_returns(folder)]
+    starts = [at for at in told if at is not None and at <= latest]
+    return max(starts, default=None) or _file_time(folder)
+
+
+def _returns(folder: SessionFolder) -> list[datetime | None]:
+    try:
+        lines = folder.returns.read_bytes().splitlines()
+    except OSError:
+        return []
+    return [_time_of(line, "at") for line in lines]
+
+
+def _time_in(path: Path, name: str) -> datetime | None:
+    try:
+        return _time_of(path.read_bytes(), name)
+    except OSError:
+        return None
+
+
+def _time_of(raw: bytes, name: str) -> datetime | None:
+    """Return an aware time out of a JSON object; None where there is none."""
+    try:
+        at = datetime.fromisoformat(json.loads(raw)[name])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return at if at.tzinfo else None
+
+
+def _file_time(folder: SessionFolder) -> datetime:
+    for path in (folder.metadata, folder.config, folder.journal, folder.path):
+        with suppress(OSError):
+            return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    return datetime.min.replace(tzinfo=UTC)
 
 
 def session_named(root: OutputRoot, name: str) -> SessionFolder:
-    """Return a session by its id, by the beginning of it, or by its folder.
+    """Return a session by its id, by the beginning of it, by its folder, or the ``last`` one.
 
     Raises
     ------
     DataError
         If there is none, or several begin like this.
     """
-    if Path(name).is_dir():
+    if name == _LAST:
+        return newest_session(root)
+    if _is_folder(name):
         return SessionFolder(Path(name))
     found = [folder for folder in _sessions(root) if folder.session_id.startswith(name)]
     exact = [folder for folder in found if folder.session_id == name]
@@ -204,9 +258,17 @@ def session_named(root: OutputRoot, name: str) -> SessionFolder:
         return (exact or found)[0]
     known = ", ".join(sorted(f.session_id for f in found or _sessions(root))[-5:]) or "none"
     raise DataError(
-        f"{'several sessions begin' if found else 'no session begins'} with {name!r} under "
+        f"{'several sessions begin' if found else 'no session begins'} with {quoted(name)} under "
         f"{root.path}; there are: {known}"
     )
+
+
+def _is_folder(name: str) -> bool:
+    """Whether there is a folder of this name; what no file system takes is none."""
+    try:
+        return Path(name).is_dir()
+    except (OSError, ValueError):
+        return False
 
 
 def _sessions(root: OutputRoot) -> list[SessionFolder]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -41,6 +42,7 @@ from qtkit.trading.strategy.contract import Strategy, StrategySpec
 
 __all__ = [
     "engine_core",
+    "files_of",
     "fresh_account",
     "known_instruments",
     "let_go",
@@ -67,6 +69,7 @@ def engine_core(  # noqa: PLR0913 - one keyword for each part
     log: SysLog,
     files: SessionFiles,
     kill_file: Path | None,
+    look_around: Callable[[], None] = lambda: None,
     columns: dict[str, Bars] | None = None,
 ) -> EngineCore:
     """Wire an engine's shared parts."""
@@ -91,6 +94,21 @@ def engine_core(  # noqa: PLR0913 - one keyword for each part
         log=log,
         files=files,
         kill_file=kill_file,
+        look_around=look_around,
+    )
+
+
+def files_of(folder: SessionFolder, place: AccountFolder) -> tuple[Path, ...]:
+    """Return the files and folders that an engine cannot do without."""
+    return (
+        place.path,
+        place.lock,
+        place.record,
+        place.broker_book,
+        folder.path,
+        folder.artifacts,
+        folder.journal,
+        folder.journal.with_name(folder.journal.name + ".lock"),
     )
 
 
@@ -192,14 +210,14 @@ def let_go(
 ) -> None:
     """Close journal, broker and log, note how a session that has ended did, free the account."""
     journal = engine.core.journal
-    try:
-        journal.close()
-        broker.close()
-        log.close()
+    with ExitStack() as last:
+        last.callback(lock.release)
+        with ExitStack() as ends:
+            ends.callback(log.close)
+            ends.callback(broker.close)
+            ends.callback(journal.close)
         if engine.core.state.ended and lock.is_held:
             mark_session(account, folder, journal, ended=True)
-    finally:
-        lock.release()
 
 
 def opening_event(

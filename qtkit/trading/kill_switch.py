@@ -6,19 +6,24 @@ request is carried out, and journalled, by the next start. Whatever is damaged k
 
 from __future__ import annotations
 
-import json
 import os
 from contextlib import suppress
+from pathlib import Path
+from threading import get_native_id
 
 import msgspec
 
 from qtkit.core.clock import wall_time
 from qtkit.core.errors import ConfigError, DataError
-from qtkit.core.folders import AccountFolder, write_atomic
+from qtkit.core.files import open_file, write_atomic
+from qtkit.core.folders import AccountFolder, SessionFolder
 from qtkit.core.records import plain_bytes, what_is_there
-from qtkit.journal import summarise
+from qtkit.journal import read_journal, summarise
+from qtkit.journal.codec import START
+from qtkit.model.events import KillSwitchSet, SessionStarted
 from qtkit.trading.chain import sessions_of
 from qtkit.trading.engine.inbox import Answer, Command, Inbox
+from qtkit.trading.risk.kill_file import KillRequest, kill_file_is_there
 
 __all__ = [
     "LiftRequest",
@@ -28,7 +33,11 @@ __all__ = [
     "hand_over_lift",
     "last_link",
     "set_kill_file",
+    "switch_is_on",
 ]
+
+
+_MOST_NAMES = 20  # accounts that a sentence lists
 
 
 class LiftRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -45,8 +54,20 @@ class LiftRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             raise ValueError("by, why and link must say something")
 
 
-def set_kill_file(account: AccountFolder, *, by: str, why: str) -> None:
+def set_kill_file(account: AccountFolder, *, by: str, why: str, at: str = "") -> bool:
     """Stop an account's trading; a request to lift the switch is withdrawn.
+
+    Each call adds a line to the file, so that nobody's reason is lost. No link is followed.
+
+    Parameters
+    ----------
+    at
+        When it was asked for, ISO; "": now.
+
+    Returns
+    -------
+    bool
+        Whether who and why could be written; without them the file stops trading as well.
 
     Raises
     ------
@@ -55,22 +76,76 @@ def set_kill_file(account: AccountFolder, *, by: str, why: str) -> None:
     OSError
         If not even an empty file can be made: stop the engine's process instead.
     """
-    if not account.path.is_dir():
+    if not _is_account(account):
         raise ConfigError(no_account(account))
-    text = json.dumps({"by": by, "why": why, "at": wall_time().isoformat()}) + "\n"
+    request = KillRequest(by=by, why=why, at=at or wall_time().isoformat())
+    line = msgspec.json.encode(request) + b"\n"
+    written = True
     try:
-        write_atomic(account.kill_file, text)
-    except OSError:  # a full disk takes no text; whatever is there stops trading as well
+        _add_line(account.kill_file, line)
+    except OSError:
+        # a full disk takes no text; whatever is there stops trading as well
+        written = False
         if not os.path.lexists(account.kill_file):
-            account.kill_file.touch()
+            os.close(open_file(account.kill_file, os.O_WRONLY | os.O_CREAT))
     with suppress(IsADirectoryError):  # a folder of that name asks for nothing
         account.lift_request.unlink(missing_ok=True)
+    return written
+
+
+def _add_line(path: Path, line: bytes) -> None:
+    """Make the file with a line in it, or add the line; a link in its place becomes a file."""
+    try:
+        file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        _make_with(path, line)
+        return
+    except OSError:
+        if not path.is_symlink():
+            raise
+        write_atomic(path, line)
+        return
+    try:
+        size = os.fstat(file).st_size
+        # what was made by hand may have no line end
+        ended = size == 0 or os.pread(file, 1, size - 1) == b"\n"
+        os.write(file, line if ended else b"\n" + line)
+        os.fsync(file)
+    finally:
+        os.close(file)
+
+
+def _make_with(path: Path, line: bytes) -> None:
+    """Make the file whole; where somebody else made it meanwhile, add the line."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{get_native_id()}.draft")
+    write_atomic(draft, line)
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        _add_line(path, line)
+    except OSError:
+        # a file system without links
+        write_atomic(path, line)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _is_account(account: AccountFolder) -> bool:
+    """Whether a folder is an account's; what a link leads to must look like one."""
+    if not account.path.is_symlink():
+        return account.path.is_dir()
+    return any(path.exists() for path in (account.record, account.chain, account.lock))
 
 
 def no_account(account: AccountFolder) -> str:
     """Return the sentence about an account that is not there."""
     beside = account.path.parent
-    known = sorted(p.name for p in beside.iterdir()) if beside.is_dir() else []
+    known = sorted(p.name for p in beside.iterdir())[:_MOST_NAMES] if beside.is_dir() else []
+    if account.path.is_symlink():
+        return (
+            f"{account.path} is a link, and {os.path.realpath(account.path)} is no account, so "
+            "nothing was changed; name the account itself"
+        )
     return (
         f"there is no account {account.name!r} of mode {beside.name}, so nothing was changed "
         f"(there are: {', '.join(known) or 'none'}); check the name, --mode and --root"
@@ -97,14 +172,40 @@ def drop_kill_file(account: AccountFolder) -> bool:
     return True
 
 
-def last_link(account: AccountFolder) -> str:
-    """Return the link of the account's last journal line; "" if it has none."""
+def switch_is_on(account: AccountFolder) -> bool:
+    """Whether the file is there, or the account's last journal leaves the switch on.
+
+    Raises
+    ------
+    JournalCorrupt
+        If that journal cannot be trusted.
+    """
+    if kill_file_is_there(account.kill_file):
+        return True
+    session = last_begun(account)
+    if session is None:
+        return False
+    killed = False
+    for entry in read_journal(session.journal):
+        if isinstance(entry.event, SessionStarted):
+            killed = entry.event.killed
+        elif isinstance(entry.event, KillSwitchSet):
+            killed = entry.event.on
+    return killed
+
+
+def last_begun(account: AccountFolder) -> SessionFolder | None:
+    """Return the account's last session that has a journal line."""
     for session in reversed(sessions_of(account)):
-        if session.journal.exists():
-            found = summarise(session.journal)
-            if found.entries:
-                return found.link
-    return ""
+        if session.journal.exists() and summarise(session.journal).entries:
+            return session
+    return None
+
+
+def last_link(account: AccountFolder) -> str:
+    """Return the link of the account's last journal line; that of a first line if it has none."""
+    session = last_begun(account)
+    return START if session is None else summarise(session.journal).link
 
 
 def ask_lift(account: AccountFolder, *, by: str, why: str) -> None:

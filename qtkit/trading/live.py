@@ -13,6 +13,7 @@ from typing import Any
 from qtkit.core.calendars import Calendar, exchange_calendar
 from qtkit.core.clock import Clock, ScaledClock, SteadyClock, SystemClock, stopwatch
 from qtkit.core.errors import ConfigError
+from qtkit.core.folder_watch import FolderWatch
 from qtkit.core.folders import AccountFolder, OutputRoot, SessionFolder, session_id_of
 from qtkit.core.locks import NamedLock
 from qtkit.journal import FileJournal
@@ -30,6 +31,7 @@ from qtkit.market.tables.timestamps import zone_named
 from qtkit.trading.accounts import Inheritance, inherit
 from qtkit.trading.assemble import (
     engine_core,
+    files_of,
     fresh_account,
     let_go,
     note_begin,
@@ -255,11 +257,12 @@ class _Wiring:
         if problem:
             log.say("feed_unavailable", error=problem)
         broker = self._broker(market)
+        journal = FileJournal(folder.journal, clock)
         core = engine_core(
             spec=plan.spec,
             settings=plan.settings,
             clock=clock,
-            journal=FileJournal(folder.journal, clock),
+            journal=journal,
             broker=broker,
             calendar=calendar,
             data=market,
@@ -267,6 +270,7 @@ class _Wiring:
             log=log,
             files=FolderFiles(folder, calendar.zone),
             kill_file=self._place.kill_file,
+            look_around=FolderWatch(files_of(folder, self._place)).look,
         )
         signal = Event()
         settings = plan.settings.for_journal(plan.spec)

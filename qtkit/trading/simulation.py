@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,11 @@ from typing import Any
 from qtkit.core.calendars import Calendar, exchange_calendar
 from qtkit.core.clock import ManualClock
 from qtkit.core.errors import ConfigError
+from qtkit.core.files import make_folder
+from qtkit.core.folder_watch import FolderWatch
 from qtkit.core.folders import AccountFolder, OutputRoot, SessionFolder, session_id_of
 from qtkit.core.locks import NamedLock
-from qtkit.journal import FileJournal
+from qtkit.journal import FileJournal, read_journal
 from qtkit.journal.writer import Observer
 from qtkit.market.feeds.export import write_feed
 from qtkit.market.feeds.protocol import Feed
@@ -22,6 +24,7 @@ from qtkit.market.feeds.recorded import FaultyFeed, RecordedFeed
 from qtkit.trading.accounts import Inheritance, account_record, inherit
 from qtkit.trading.assemble import (
     engine_core,
+    files_of,
     fresh_account,
     let_go,
     note_begin,
@@ -173,16 +176,16 @@ def simulate_session(
         place = root.account(mode, account)
         account_record(place)
 
-        def resumed() -> tuple[SessionFolder, Inheritance]:
-            heritage = _inherited(place, planned)
+        def resumed() -> _Begin:
+            going_on, heritage = _inherited(place, planned)
             folder = heritage.unfinished or root.new_session(mode, planned.session_id)
-            return folder, heritage
+            return going_on, folder, heritage
 
-        return _wired(planned, place, resumed, account)
+        return _wired(place, resumed, account)
     folder = root.new_session(mode, planned.session_id)
     place = root.account(mode, folder.session_id)
     heritage = fresh_account(place, plan.spec, planned.start)
-    return _wired(planned, place, lambda: (folder, heritage), "simulated")
+    return _wired(place, lambda: (planned, folder, heritage), "simulated")
 
 
 def simulate_in(plan: SimulationPlan, folder: SessionFolder, place: AccountFolder) -> SimulatedRun:
@@ -192,16 +195,16 @@ def simulate_in(plan: SimulationPlan, folder: SessionFolder, place: AccountFolde
     """
     planned = _planned(plan, OutputRoot(folder.path.parent))
 
-    def begun() -> tuple[SessionFolder, Inheritance]:
-        heritage = (
+    def begun() -> _Begin:
+        going_on, heritage = (
             _inherited(place, planned)
             if place.record.exists()
-            else fresh_account(place, plan.spec, planned.start)
+            else (planned, fresh_account(place, plan.spec, planned.start))
         )
-        folder.artifacts.mkdir(parents=True, exist_ok=True)
-        return heritage.unfinished or folder, heritage
+        make_folder(folder.artifacts)
+        return going_on, heritage.unfinished or folder, heritage
 
-    return _wired(planned, place, begun, "simulated")
+    return _wired(place, begun, "simulated")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,6 +220,7 @@ class _Planned:
     settings: dict[str, Any]
     session_id: str
     strategy: Strategy
+    is_return: bool = False  # it goes on where the journal of the same plan was cut off
 
 
 def _planned(plan: SimulationPlan, root: OutputRoot) -> _Planned:
@@ -242,10 +246,12 @@ def _planned(plan: SimulationPlan, root: OutputRoot) -> _Planned:
     )
 
 
+_Begin = tuple[_Planned, SessionFolder, Inheritance]
+
+
 def _wired(
-    planned: _Planned,
     place: AccountFolder,
-    begin: Callable[[], tuple[SessionFolder, Inheritance]],
+    begin: Callable[[], _Begin],
     account: str,
 ) -> SimulatedRun:
     """Take the account, and wire everything; the account is let go if that does not work.
@@ -253,12 +259,13 @@ def _wired(
     Parameters
     ----------
     begin
-        Returns the session's folder and what the account hands over, once nobody else writes.
+        Returns the plan, the session's folder, and what the account hands over, once nobody else
+        writes.
     """
     lock = NamedLock(place.lock, f"account {place.name!r}")
     lock.acquire()
     try:
-        return _wired_under(lock, planned, place, *begin(), account)
+        return _wired_under(lock, place, *begin(), account)
     except BaseException:
         lock.release()
         raise
@@ -266,8 +273,8 @@ def _wired(
 
 def _wired_under(
     lock: NamedLock,
-    planned: _Planned,
     place: AccountFolder,
+    planned: _Planned,
     folder: SessionFolder,
     heritage: Inheritance,
     account: str,
@@ -287,11 +294,12 @@ def _wired_under(
     )
     if not broker.has_account:
         broker.open_account(heritage.opening.cash)
+    journal = FileJournal(folder.journal, clock, observer=plan.journal_observer)
     core = engine_core(
         spec=plan.spec,
         settings=plan.settings,
         clock=clock,
-        journal=FileJournal(folder.journal, clock, observer=plan.journal_observer),
+        journal=journal,
         broker=plan.wrap_broker(broker),
         calendar=calendar,
         data=data,
@@ -299,6 +307,7 @@ def _wired_under(
         log=log,
         files=FolderFiles(folder, calendar.zone),
         kill_file=place.kill_file,
+        look_around=FolderWatch(files_of(folder, place)).look,
     )
     engine = Engine(
         core,
@@ -309,7 +318,7 @@ def _wired_under(
     )
     hand_over_lift(engine.inbox, place)
     for at, command in plan.commands:
-        if at >= planned.start:
+        if at > planned.start or (at == planned.start and not planned.is_return):
             engine.inbox.put_at(at, command)
     return SimulatedRun(
         plan=plan,
@@ -328,17 +337,28 @@ def _wired_under(
     )
 
 
-def _inherited(place: AccountFolder, planned: _Planned) -> Inheritance:
-    found, start = inherit(place), planned.start
+def _inherited(place: AccountFolder, planned: _Planned) -> tuple[_Planned, Inheritance]:
+    """Return what the account hands over; a plan that was cut off goes on at its last line."""
+    found = inherit(place)
     if found.unfinished is not None:
         same_as_begun(found.unfinished, planned.plan.spec, planned.plan.settings)
-    if found.last_at is not None and start < found.last_at:
+    if found.last_at is None or planned.start >= found.last_at:
+        return planned, found
+    if found.unfinished is None:
         raise ConfigError(
             f"account {place.name!r} has lived until {found.last_at:%Y-%m-%d %H:%M} UTC, and "
-            f"{start:%Y-%m-%d %H:%M} UTC is before that; simulate a later date, or leave the "
-            "account out to use a fresh one"
+            f"{planned.start:%Y-%m-%d %H:%M} UTC is before that; simulate a later date, or leave "
+            "the account out to use a fresh one"
         )
-    return found
+    began = next(read_journal(found.unfinished.journal)).at
+    if began != planned.start or planned.until <= found.last_at:
+        day = planned.calendar.local_date(began)
+        raise ConfigError(
+            f"session {found.unfinished.session_id} of account {place.name!r} began on {day} and "
+            f"was cut off at {found.last_at:%Y-%m-%d %H:%M} UTC; finish it first, with its own "
+            f"dates: --date {day} --account {place.name}, and --days as it was asked for"
+        )
+    return replace(planned, start=found.last_at, is_return=True), found
 
 
 def first_start(calendar: Calendar, day: date) -> datetime:

@@ -89,7 +89,7 @@ def test_a_line_by_hand() -> None:
     assert encode(entry, START) == (
         b'{"seq":7,"at":"2026-03-04T01:35:00Z","prev":"0000000000000000",'
         b'"event":{"kind":"kill_switch_set","trading_date":"2026-03-04",'
-        b'"on":true,"by":"eve","why":"too fast"}}\n'
+        b'"on":true,"by":"eve","why":"too fast","asked_at":""}}\n'
     )
 
 

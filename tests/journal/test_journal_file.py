@@ -5,16 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import resource
 import subprocess
 import sys
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from qtkit.core.clock import ManualClock
-from qtkit.core.errors import DataError, FolderLocked, JournalCorrupt
+from qtkit.core.errors import DataError, FolderGone, FolderLocked, JournalCorrupt, StorageError
 from qtkit.core.locks import is_locked
 from qtkit.journal import FileJournal, MemoryJournal, read_journal, summarise
 from qtkit.model import events as ev
@@ -306,13 +307,13 @@ def test_a_full_disk_is_an_error_and_what_it_leaves_is_repaired(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "write", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(StorageError):
         journal.append(note(2))
     assert journal.seq == 1
     monkeypatch.undo()
     journal.close()
     again = FileJournal(path, ManualClock(NINE))
-    assert (again.seq, again.torn_bytes) == (1, 9)
+    assert (again.seq, again.torn_bytes) == (1, 0)
     again.close()
 
 
@@ -342,3 +343,37 @@ def test_a_journal_in_memory_numbers_as_one_on_disk() -> None:
         Entry(seq=2, at=NINE + timedelta(seconds=2), event=stop("now")),
     ]
     assert journal.seq == 2
+
+
+# --- a disk that takes no more -----------------------------------------------------------------
+
+
+def test_a_line_that_the_disk_did_not_take_is_cut_off_and_none_follows(tmp_path: Path) -> None:
+    """The limit of a file's size cuts a line in two, as a full disk does."""
+    path = tmp_path / "journal.jsonl"
+    journal = FileJournal(path, ManualClock(datetime(2026, 3, 4, tzinfo=UTC)))
+    journal.append(ev.KillSwitchSet(on=True, by="eve", why="fire"))
+    whole = path.read_bytes()
+    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(whole) + 40, most))
+    try:
+        with pytest.raises(StorageError):
+            journal.append(ev.KillSwitchSet(on=False, by="eve", why="out"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+
+    with pytest.raises(StorageError):
+        journal.append(ev.KillSwitchSet(on=False, by="eve", why="out"))
+    assert path.read_bytes() == whole
+    journal.close()
+
+
+def test_nothing_is_on_disk_where_the_journal_was_removed(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    journal = FileJournal(path, ManualClock(datetime(2026, 3, 4, tzinfo=UTC)))
+    path.unlink()
+
+    with pytest.raises(FolderGone):
+        journal.append(ev.KillSwitchSet(on=True, by="eve", why="fire"))
+
+    journal.close()

@@ -256,9 +256,9 @@ BUGS_OF_ORDERS: tuple[Bug, ...] = (
     ),
     planted(
         "the kill file is ignored by the engine",
-        f"{_ENGINE}/loop.py",
-        "if not core.state.killed and kill_file_is_there(core.kill_file):",
-        "if not core.state.killed and kill_file_is_there(None):",
+        f"{_ENGINE}/kill_file_desk.py",
+        "core.kill_file is None or not kill_file_is_there(core.kill_file):",
+        "core.kill_file is None or not kill_file_is_there(None):",
         engine_test("commands", "test_a_kill_file_is_seen_and_recorded_once"),
     ),
     planted(

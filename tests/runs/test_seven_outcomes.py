@@ -184,7 +184,7 @@ def test_a_cell_that_is_meant_to_raise_does_not_fail_the_run(
     assert [c["cell_type"] for c in copy["cells"]] == ["code", "code"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_stop_signal_leaves_a_record_and_exits_with_130(
     number: signal.Signals, notebook: Write, root: OutputRoot, tmp_path: Path
 ) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import resource
 import socket
 import stat
 import tempfile
@@ -195,16 +197,82 @@ def test_many_clients_at_once_each_get_their_own_answer(server: CommandServer) -
     assert sorted(int(str(answer["first_line"])) for answer in answers) == list(range(1, 61))
 
 
-def test_one_client_too_many_is_told_so(
-    server: CommandServer, monkeypatch: pytest.MonkeyPatch
+def test_idle_clients_lock_nobody_out_and_the_oldest_idle_one_goes_first(
+    server: CommandServer,
+) -> None:
+    with contextlib.ExitStack() as open_lines:
+        idle = [open_lines.enter_context(connected(server)) for _ in range(70)]
+        idle[-1].sendall(b'{"verb"')
+
+        answers = [ask(server, PAUSE)["ok"] for _ in range(5)]
+
+        assert answers == [True] * 5
+        assert idle[0].recv(1) == b""
+        idle[-1].sendall(b':"pause"}\n')
+        assert said(idle[-1])["ok"] is True
+
+
+def test_clients_that_drip_bytes_lock_nobody_out(server: CommandServer) -> None:
+    with contextlib.ExitStack() as open_lines:
+        dripping = [open_lines.enter_context(connected(server)) for _ in range(64)]
+        for line in dripping * 3:
+            line.sendall(b" ")
+
+        assert ask(server, PAUSE)["ok"] is True
+
+
+def test_who_waits_for_an_answer_is_not_sent_away_and_one_too_many_is_told_so(
+    short: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(commanding, "_MOST_CLIENTS", 2)
+    engine = Engine(mute=True)
+    server = CommandServer(short / "s.sock", engine.put)
+    server.start()
     with connected(server) as one, connected(server) as two:
         one.sendall(PAUSE)
         two.sendall(PAUSE)
-        assert said(one)["ok"] is said(two)["ok"] is True
+        elapsed = stopwatch()
+        while len(engine.taken) < 2 and elapsed() < 5:
+            threading.Event().wait(0.01)
         with connected(server) as three:
-            assert "2 clients already" in str(said(three)["refused"])
+            assert "2 clients wait" in str(said(three)["refused"])
+        for command in engine.taken:
+            engine._answer(command, 1)
+        assert said(one)["ok"] is said(two)["ok"] is True
+    server.close()
+    engine.close()
+
+
+def test_a_request_that_arrives_byte_by_byte_is_given_up(
+    server: CommandServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commanding, "_READING", 0.3)
+    monkeypatch.setattr(commanding, "_LOOK_ROUND", 0.05)
+    with connected(server) as line, contextlib.suppress(OSError):
+        line.sendall(b'{"verb":')
+        elapsed = stopwatch()
+        while elapsed() < 5:
+            line.sendall(b" ")
+            threading.Event().wait(0.05)
+
+    assert elapsed() < 5
+
+
+def test_the_engine_keeps_most_of_the_files_that_may_be_open(
+    short: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (64, 64))
+    server = CommandServer(short / "s.sock", engine.put)
+    server.start()
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with contextlib.ExitStack() as open_lines:
+        for _ in range(70):
+            open_lines.enter_context(connected(server))
+        assert ask(server, PAUSE)["ok"] is True
+        ours = len(list(Path("/proc/self/fd").iterdir())) - before - 70
+
+    server.close()
+    assert ours <= 16
 
 
 def test_a_silent_client_is_let_go_and_keeps_nobody_waiting(

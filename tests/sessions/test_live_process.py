@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 
 import pytest
 from click.testing import CliRunner, Result
@@ -138,7 +139,10 @@ def test_killing_and_lifting_through_the_second_door(session: Session, root: Pat
     assert "the kill switch is off; lift: journal lines" in lifted.output
     assert not session.state().killed
     told = [e.event for e in session.entries() if isinstance(e.event, ev.KillSwitchSet)]
-    assert [(k.on, k.by) for k in told] == [(True, "KILL file"), (False, "bert")]
+    assert [(k.on, k.by, k.why) for k in told] == [
+        (True, "anna", "odd prices"),
+        (False, "bert", "fine"),
+    ]
     session.stop()
 
 
@@ -154,8 +158,11 @@ def test_an_engine_that_hangs_is_told_apart_and_can_still_be_killed(
         place = OutputRoot(root).account("paper", "demo")
         with pytest.raises(SessionUnreachable, match="lift was sent"):
             lift_account(place, by="bert", why="fine", timeout=0.3)
-        assert json.loads(place.kill_file.read_text())["why"] == "lifting it failed"
-        assert json.loads(place.kill_file.read_text())["by"] == "bert"
+        said = [json.loads(line) for line in place.kill_file.read_text().splitlines()]
+        assert [(line["by"], line["why"]) for line in said] == [
+            ("operator", "by hand"),
+            ("bert", "lifting it failed"),
+        ]
     finally:
         os.kill(pid, signal.SIGCONT)
     until(lambda: session.state().killed, 10, "the kill switch")
@@ -195,17 +202,22 @@ def test_an_idle_session_uses_under_two_percent_of_a_core(session: Session) -> N
     session.stop()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_stops_a_session_in_the_foreground_in_order(root: Path, number: int) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_stops_a_session_in_the_foreground_and_more_change_nothing(
+    root: Path, number: int
+) -> None:
     settings = root.parent / "settings.json"
     settings.write_text(json.dumps(replay("2026-03-04T09:40:00+08:00", 1)))
     process = spawned("live", GRID, "--root", root, "--settings", settings)
     assert process.stdout is not None
     folder = process.stdout.readline().strip()
-    process.send_signal(number)
+    for _ in range(20):
+        process.send_signal(number)
+        Event().wait(0.02)
     said, _ = process.communicate(timeout=30)
 
     assert process.returncode == 130, said
+    assert "Traceback" not in said
     session = Session.attach(folder)
     assert session.status()["status_reason"] == signal.Signals(number).name
     assert isinstance(session.entries()[-1].event, ev.SessionEnded)

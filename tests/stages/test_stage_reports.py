@@ -185,6 +185,7 @@ def test_a_session_is_named_by_id_by_its_beginning_and_by_its_folder(tmp_path: o
         newest_session(root)
     older = root.new_session("paper", "20260304_010000_paper_abc")
     newer = root.new_session("live", "20260305_010000_live_def")
+    newer.journal.write_text("{}")
 
     assert newest_session(root) == newer
     assert session_named(root, older.session_id) == older

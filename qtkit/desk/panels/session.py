@@ -15,6 +15,7 @@ from qtkit.desk.panels.parts import Button, Choice, Element, Field, Kit
 from qtkit.desk.report import Report
 from qtkit.desk.views.health import countdown, health
 from qtkit.sessions.session import Session
+from qtkit.stages import sessions_by_start
 from qtkit.trading.engine.states import EngineStatus
 
 __all__ = ["SessionPanel"]
@@ -82,8 +83,7 @@ class SessionPanel(Panel):
     def _offer(self) -> None:
         """Offer the sessions and accounts that are there."""
         root = self.watch.root
-        sessions = [p.name for mode in _MODES for p in _folders(root.sessions(mode))]
-        self.part("known", Choice).offer(sorted(sessions, reverse=True))
+        self.part("known", Choice).offer([f.session_id for f in sessions_by_start(root)])
         accounts = [p.name for p in _folders(root.path / "accounts" / "paper")]
         self.part("account", Choice).offer((_FRESH, *sorted(accounts)))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import click
 
 from qtkit.core.errors import QtkitError
+from qtkit.core.files import open_file
 from qtkit.core.folders import OutputRoot
 from qtkit.desk.desk import Desk
 from qtkit.desk.picture import Picture
@@ -78,6 +80,15 @@ def _prompt(seat: Seat) -> str:
     return f"{picture.now:%H:%M:%S} {status}> "
 
 
+def _kept(history: Path) -> bool:
+    """Whether what is typed can be kept, in a file that is the operator's alone."""
+    try:
+        os.close(open_file(history, os.O_WRONLY | os.O_CREAT))
+    except OSError:
+        return False
+    return True
+
+
 def _prompter(seat: Seat, history: Path) -> Callable[[str], str]:
     from prompt_toolkit import PromptSession
     from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
@@ -101,7 +112,7 @@ def _prompter(seat: Seat, history: Path) -> Callable[[str], str]:
         completer=FromDesk(),
         complete_while_typing=False,
         auto_suggest=AutoSuggestFromHistory(),
-        history=FileHistory(str(history)),
+        history=FileHistory(str(history)) if _kept(history) else None,
     )
 
     def ask(prompt: str) -> str:

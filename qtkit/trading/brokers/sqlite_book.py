@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from typing import TypeVar
 import msgspec
 
 from qtkit.core.errors import BrokerUnavailable, DataError, FolderLocked
+from qtkit.core.files import make_folder, open_file
 from qtkit.trading.brokers.rows import BookChange, BookState, Holding, News, Opening, OrderRow
 
 __all__ = ["SqliteBook"]
@@ -124,7 +126,9 @@ class SqliteBook:
     def _opened(self) -> sqlite3.Connection:
         """Return the connection, opening and checking the file first if need be."""
         if self._connection is None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(self.path.parent)
+            # SQLite gives its side files the mode of the book
+            os.close(open_file(self.path, os.O_RDWR | os.O_CREAT))
             db = sqlite3.connect(
                 self.path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False
             )

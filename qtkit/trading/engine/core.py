@@ -112,6 +112,7 @@ class EngineCore:
     log: SysLog
     files: SessionFiles
     kill_file: Path | None
+    look_around: Callable[[], None] = lambda: None  # raises when the engine's files are gone
     order_prefix: str = "q"
     listener: list[Event] | None = None  # hears what is recorded while a command is carried out
     segments: tuple[tuple[int, int], ...] = ()  # of today, nanoseconds; filled by `enter_day`

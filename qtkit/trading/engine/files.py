@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import msgspec
 
+from qtkit.core.files import open_file
 from qtkit.core.folders import SessionFolder, write_atomic
 from qtkit.core.verdict import Status
 from qtkit.model.events import AccountReconciled, Entry, JsonObject
@@ -85,12 +87,14 @@ class FolderFiles:
         while path.exists() and path.read_text() != text:
             number += 1
             path = path.with_name(f"{name}_{number}.json")
-        write_atomic(path, text)
+        write_atomic(path, text, within=self._folder.artifacts)
 
     def write_snapshot(self, name: str, snapshot: JsonObject) -> None:
         """Write what a step was prepared with."""
         text = json.dumps(snapshot, sort_keys=True, allow_nan=False)
-        write_atomic(self._folder.snapshots / f"{name}.json", text + "\n")
+        write_atomic(
+            self._folder.snapshots / f"{name}.json", text + "\n", within=self._folder.artifacts
+        )
 
     def read_snapshot(self, name: str) -> JsonObject | None:
         """Return what was written under a name; None when it is not there or damaged."""
@@ -104,7 +108,7 @@ class FolderFiles:
         """Return why nothing can be written, or too little; "" when all is well."""
         probe = self._folder.artifacts / ".gate"
         try:
-            probe.write_bytes(b"gate")
+            os.close(open_file(probe, os.O_WRONLY | os.O_CREAT))
             probe.unlink()
             free = shutil.disk_usage(self._folder.artifacts).free // 1_000_000
         except OSError as error:
@@ -113,7 +117,8 @@ class FolderFiles:
 
     def write_break_point(self, state: EngineState, seq: int) -> None:
         """Write strategy state and book, as they stand at line `seq` of the journal."""
-        write_atomic(self._folder.break_point, break_point_text(self._folder, state, seq))
+        text = break_point_text(self._folder, state, seq)
+        write_atomic(self._folder.break_point, text, within=self._folder.artifacts)
 
 
 def break_point_text(folder: SessionFolder, state: EngineState, seq: int) -> str:

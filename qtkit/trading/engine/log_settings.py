@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from qtkit.core.errors import ConfigError
+from qtkit.core.files import make_folder
 from qtkit.core.folders import SessionFolder, write_atomic
 from qtkit.trading.engine.rotation import Rotation
 
@@ -66,7 +67,7 @@ def logs_can_be_written(settings: LogSettings) -> None:
 def _trouble(key: str, place: str) -> Iterator[str]:
     folder = Path(place)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
     except OSError as problem:
         yield f"{key} is {place!r}, and no folder can be there ({problem.strerror})"
         return

@@ -14,7 +14,13 @@ from decimal import Decimal
 from threading import Event as Signal
 
 from qtkit.core.clock import WatchedClock
-from qtkit.core.errors import InvariantBroken, JournalCorrupt, StrategyError
+from qtkit.core.errors import (
+    FolderGone,
+    InvariantBroken,
+    JournalCorrupt,
+    StorageError,
+    StrategyError,
+)
 from qtkit.market.feeds.protocol import Feed
 from qtkit.model import events as ev
 from qtkit.trading.engine.closing import ClosingDesk
@@ -27,6 +33,7 @@ from qtkit.trading.engine.deliveries import refilled
 from qtkit.trading.engine.diagnosis import diagnose_pending_orders
 from qtkit.trading.engine.gate import GateDesk
 from qtkit.trading.engine.inbox import Inbox
+from qtkit.trading.engine.kill_file_desk import KillFileDesk
 from qtkit.trading.engine.news_desk import NewsDesk
 from qtkit.trading.engine.order_desk import OrderDesk
 from qtkit.trading.engine.prices import Poll, polled
@@ -34,7 +41,6 @@ from qtkit.trading.engine.snapshots import SnapshotDesk
 from qtkit.trading.engine.states import EngineStatus
 from qtkit.trading.engine.tasks import TaskDesk, TaskKind
 from qtkit.trading.engine.workers import Job, Workers
-from qtkit.trading.risk.kill_file import kill_file_is_there
 
 __all__ = ["Engine", "Refill"]
 
@@ -86,6 +92,7 @@ class Engine:
         self._gate = GateDesk(core)
         self._gate_due = "start"  # the occasion of the next judgement; "" while none is due
         self._steps = StepDesk(core, self._orders, self._snapshots)
+        self._kill_file = KillFileDesk(core)
         self._closing = ClosingDesk(core, self._orders, self._news)
         self._tasks = TaskDesk(core, workers, self._kinds())
         self._days = DayDesk(core, self._tasks, self._closing, self._snapshots)
@@ -214,6 +221,7 @@ class Engine:
         core = self.core
         if core.state.ended:
             return None
+        core.look_around()
         now = self.turned_at = core.clock.now()
         if self._wanted is not None:
             self._largest_gap = max(self._largest_gap, now - self._wanted)
@@ -223,7 +231,7 @@ class Engine:
         self._connection.look_after()
         self._commands.take(self.inbox)
         self._news.take_news()
-        self._look_for_kill_file()
+        self._kill_file.look()
         if core.state.stop is not None:
             self._finish()
             return None
@@ -268,8 +276,8 @@ class Engine:
         """Turn; what nobody caught is recorded, and ends the engine as a crash would."""
         try:
             return self.turn()
-        except StrategyError:
-            raise  # told where it happened
+        except (StrategyError, FolderGone, StorageError):
+            raise  # told where it happened, or there is nothing left to tell it in
         except Exception as problem:
             with suppress(OSError, ValueError):  # the journal itself may be what failed
                 self.core.trouble("loop", problem)
@@ -317,19 +325,6 @@ class Engine:
                 ev.ClockStepped(trading_date=core.state.today, seconds=seconds, apart=apart)
             )
             core.log.say("clock_stepped", seconds=seconds, apart=apart)
-
-    def _look_for_kill_file(self) -> None:
-        core = self.core
-        if not core.state.killed and kill_file_is_there(core.kill_file):
-            core.record(
-                ev.KillSwitchSet(
-                    trading_date=core.state.today,
-                    on=True,
-                    by="KILL file",
-                    why="the KILL file is in the account's folder",
-                )
-            )
-            core.log.say("kill_switch_set", on=True, by="KILL file")
 
     # --- the tasks ---------------------------------------------------------------------------
 

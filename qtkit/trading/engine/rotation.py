@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from qtkit.core.files import make_folder, open_file
 from qtkit.core.folders import log_part, log_parts, next_log_part, write_atomic
 
 __all__ = ["NEVER", "RotatingFile", "Rotation", "in_parts", "rewrite_log"]
@@ -76,7 +77,7 @@ class RotatingFile:
         self, path: Path, rotation: Rotation, *, head: str = "", cut_torn: bool = False
     ) -> None:
         self._path, self._rotation, self._head = path, rotation, head.encode()
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         self._file: io.FileIO | None = None
         self._size, self._day = 0, ""
         self._mend(cut_torn=cut_torn)
@@ -118,7 +119,7 @@ class RotatingFile:
 
     def _append(self, raw: bytes) -> None:
         if self._file is None:
-            self._file = io.FileIO(self._path, "a")
+            self._file = io.FileIO(self._path, "a", opener=_opened)
         rest = memoryview(raw)
         while rest:
             rest = rest[self._file.write(rest) :]
@@ -132,6 +133,10 @@ class RotatingFile:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+def _opened(path: str, flags: int) -> int:
+    return open_file(Path(path), flags)
 
 
 def in_parts(lines: Iterable[str], rotation: Rotation, head: str = "") -> Iterator[tuple[str, str]]:

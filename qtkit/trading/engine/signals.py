@@ -1,19 +1,19 @@
-"""Ctrl-C and SIGTERM mean an orderly stop, in a process of the engine's own."""
+"""Ctrl-C, SIGTERM and SIGHUP mean an orderly stop, in a process of the engine's own."""
 
 from __future__ import annotations
 
 import signal
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from qtkit.core.signals import STOP_SIGNALS, Patience, handle_signals
 from qtkit.trading.engine.loop import Engine
 
-__all__ = ["stop_on_signals"]
+__all__ = ["STOP_REASONS", "stop_on_signals"]
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+STOP_REASONS = frozenset(number.name for number in STOP_SIGNALS)
 
 
 def _in_a_kernel() -> bool:
@@ -24,24 +24,21 @@ def _in_a_kernel() -> bool:
 
 @contextmanager
 def stop_on_signals(engine: Engine) -> Iterator[None]:
-    """Let SIGINT and SIGTERM ask for an orderly stop while the block runs.
+    """Let a stop signal ask for an orderly stop while the block runs.
 
-    Outside the main thread, and inside a notebook kernel, nothing is touched. A second signal
-    does what it did before: it ends the process at once.
+    Outside the main thread, and inside a notebook kernel, nothing is touched. Signals that follow
+    change nothing; one that comes ten seconds after the first, or later, ends the process at once.
     """
-    if threading.current_thread() is not threading.main_thread() or _in_a_kernel():
+    if _in_a_kernel():
         yield
         return
-    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    patience = Patience()
 
     def ask(number: int, _frame: FrameType | None) -> None:
-        engine.stop_wanted = signal.Signals(number).name
-        signal.signal(number, before[signal.Signals(number)])
+        if patience.is_first():
+            engine.stop_wanted = signal.Signals(number).name
+        elif patience.is_over:
+            raise KeyboardInterrupt
 
-    for number in _SIGNALS:
-        signal.signal(number, ask)
-    try:
+    with handle_signals(ask):
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -26,6 +26,7 @@ class EngineState:
     day_open: bool = False  # whether the exchange trades today
     killed: bool = False
     clock_apart: Decimal = Decimal(0)  # seconds that the machine's clock is behind, below 0
+    kill_reasons: set[tuple[str, str]] = field(default_factory=set)  # by, why; while it is on
     connected: bool = False
     next_order: int = 1
     turnover: Decimal = Decimal(0)  # value of today's orders that left, account currency
@@ -186,6 +187,10 @@ def _strategy_saved(state: EngineState, event: ev.StrategySaved, _: datetime) ->
 
 def _kill_switch_set(state: EngineState, event: ev.KillSwitchSet, _: datetime) -> None:
     state.killed = event.on
+    if event.on:
+        state.kill_reasons.add((event.by, event.why))
+    else:
+        state.kill_reasons.clear()
 
 
 def _connected(state: EngineState, _event: ev.BrokerConnected, _: datetime) -> None:

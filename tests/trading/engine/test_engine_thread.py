@@ -13,9 +13,11 @@ from threading import Event
 
 import pytest
 
+from qtkit.core import signals
 from qtkit.core.clock import cpu_seconds, stopwatch, wall_time
 from qtkit.core.errors import InvariantBroken
 from qtkit.core.locks import is_locked
+from qtkit.core.signals import STOP_SIGNALS
 from qtkit.journal import read_journal
 from qtkit.model import events as ev
 from qtkit.trading.engine.inbox import Command
@@ -125,7 +127,7 @@ def test_a_thread_is_started_once(engine: Engine) -> None:
 # --- signals -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_the_session_in_order(tmp_path: Path, number: signal.Signals) -> None:
     folder = tmp_path / "session"
     script = Path(__file__).with_name("live_bench.py")
@@ -146,15 +148,39 @@ def test_a_signal_ends_the_session_in_order(tmp_path: Path, number: signal.Signa
     assert not is_locked(journal.with_name("journal.jsonl.lock"))
 
 
-def test_handlers_are_put_back_and_a_second_signal_does_what_it_did_before() -> None:
+def test_signals_that_follow_change_nothing_and_handlers_are_put_back() -> None:
     bench = day_of()
-    before = (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM))
+    before = [signal.getsignal(number) for number in STOP_SIGNALS]
+
     with stop_on_signals(bench.engine):
         signal.raise_signal(signal.SIGTERM)
-        assert bench.engine.stop_wanted == "SIGTERM"
-        assert signal.getsignal(signal.SIGTERM) == before[1]
-        assert signal.getsignal(signal.SIGINT) != before[0]
-    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+        for number in STOP_SIGNALS:
+            signal.raise_signal(number)
+
+    assert bench.engine.stop_wanted == "SIGTERM"
+    assert [signal.getsignal(number) for number in STOP_SIGNALS] == before
+
+
+def test_who_asks_again_after_ten_seconds_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = day_of()
+    with stop_on_signals(bench.engine):
+        signal.raise_signal(signal.SIGINT)
+        monkeypatch.setattr(signals, "_PATIENCE", -1.0)
+
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_a_signal_that_the_starter_ignores_stays_ignored() -> None:
+    bench = day_of()
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with stop_on_signals(bench.engine):
+            signal.raise_signal(signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+    assert bench.engine.stop_wanted == ""
 
 
 def test_outside_the_main_thread_no_handler_is_touched() -> None:

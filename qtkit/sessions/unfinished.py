@@ -1,0 +1,92 @@
+"""Simulated sessions that were cut off, and the request that each of them began with."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from qtkit.core.errors import DataError
+from qtkit.core.folders import OutputRoot, SessionFolder
+from qtkit.core.locks import is_locked
+from qtkit.journal import read_journal
+from qtkit.model.events import JsonObject, SessionEnded
+from qtkit.stages import sessions_by_start
+from qtkit.trading.settings import SessionSettings
+from qtkit.trading.strategy.loading import source_digest
+
+__all__ = ["cut_off_account"]
+
+
+def cut_off_account(
+    root: OutputRoot,
+    file: Path,
+    *,
+    day: date,
+    days: int,
+    settings: SessionSettings,
+    new_account: str | None,
+) -> str | None:
+    """Return the account of a session that the same request began and that was cut off.
+
+    The same request: this strategy's file with this content, dates, settings and account.
+
+    Parameters
+    ----------
+    file
+        The strategy's.
+    new_account
+        The account that is to be made; None: one of the session alone.
+    """
+    asked: JsonObject = {
+        "strategy_file": file.name,
+        "day": str(day),
+        "days": days,
+        "start": None,
+        "stop": None,
+        "account": new_account,
+        "asked_settings": settings.model_dump(mode="json", exclude_unset=True),
+        "commands": [],
+    }
+    for folder in _sessions_of(root, settings.mode, asked):
+        metadata = _object(folder.metadata)
+        code = metadata.get("code_fingerprint")
+        same_code = isinstance(code, dict) and code.get("strategy") == source_digest(file)
+        if same_code and _is_cut_off(folder):
+            return str(metadata.get("account"))
+    return None
+
+
+def _sessions_of(root: OutputRoot, mode: str, asked: JsonObject) -> Iterator[SessionFolder]:
+    """Yield the sessions that were asked for like this, the newest first."""
+    for folder in sessions_by_start(root):
+        if folder.path.parent != root.sessions(mode):
+            continue
+        config = _object(folder.config)
+        if all(config.get(key, _MISSING) == value for key, value in asked.items()):
+            yield folder
+
+
+_MISSING = object()
+
+
+def _object(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _is_cut_off(folder: SessionFolder) -> bool:
+    """Whether a session has begun, has not ended, and nobody writes it."""
+    if is_locked(folder.journal.with_name(folder.journal.name + ".lock")):
+        return False
+    try:
+        last = next(iter(deque(read_journal(folder.journal), maxlen=1)), None)
+    except (OSError, DataError):
+        return False
+    return last is not None and not isinstance(last.event, SessionEnded)
