@@ -11,7 +11,7 @@ from filelock import FileLock, Timeout
 
 from qtkit.core.clock import wall_time
 from qtkit.core.errors import DataError, FolderLocked
-from qtkit.core.files import write_atomic
+from qtkit.core.files import make_folder, write_atomic
 from qtkit.core.records import what_is_there
 
 __all__ = ["NamedLock", "is_locked"]
