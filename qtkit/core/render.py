@@ -54,6 +54,7 @@ _MARKS = {
     "warn": ("!", _CARE),
     "interrupted": ("!", _CARE),
     "pending": ("…", _WAIT),
+    "claimed": ("…", _WAIT),
     "running": ("…", _WAIT),
     "incomplete": ("…", _WAIT),
     "skip": ("–", _QUIET),  # noqa: RUF001 - a dash is the symbol

@@ -269,17 +269,7 @@ def _stage(report: StageReport) -> StageRecord:
             "title": report.title,
             "source": report.source,
             "conclusion": report.conclusion,
-            "verdicts": [
-                {
-                    "rule": v.rule,
-                    "status": v.status,
-                    "summary": v.summary,
-                    "fix": v.fix,
-                    "lines": v.lines,
-                    "known_defect": v.known_defect,
-                }
-                for v in report.verdicts
-            ],
+            "verdicts": tuple(RecordedVerdict.of(verdict) for verdict in report.verdicts),
         }
     )
 

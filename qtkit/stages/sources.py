@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
@@ -14,8 +15,10 @@ from weakref import WeakKeyDictionary, finalize
 from qtkit.core.errors import DataError
 from qtkit.core.folders import OutputRoot, SessionFolder
 from qtkit.evidence import Evidence, Scenario, Target
+from qtkit.evidence.run_notes import RunNotes, write_run_notes
 
 __all__ = [
+    "SCENARIOS",
     "HasFolder",
     "Source",
     "evidence_of",
@@ -27,6 +30,7 @@ __all__ = [
 ]
 
 _MODES = ("live", "paper", "shadow")
+SCENARIOS = "QTKIT_SCENARIOS"  # environment variable: where scenarios are written, if anywhere
 
 
 @runtime_checkable
@@ -104,6 +108,8 @@ class _Runs:
         """Return where scenarios are written."""
         if root is not None:
             return root / "scenarios"
+        if named := os.environ.get(SCENARIOS):
+            return Path(named)
         if self._temporary is None:
             self._temporary = Path(mkdtemp(prefix="qtkit-scenarios-"))
             finalize(self, rmtree, self._temporary, ignore_errors=True)
@@ -145,6 +151,15 @@ def _run(target: Target, scenario: Scenario, place: Path) -> Evidence:
     except Exception as problem:  # noqa: BLE001 - a foreign engine may raise anything: error verdicts
         reason = f"scenario {scenario.name} raised {type(problem).__name__}: {problem}"
         evidence = Evidence.broken(reason, scenario=scenario)
+    if evidence.folder is not None:
+        write_run_notes(
+            evidence.folder,
+            RunNotes(
+                facts=evidence.facts,
+                capabilities=target.capabilities,
+                known_defects=target.known_defects,
+            ),
+        )
     return replace(
         evidence,
         scenario=scenario,

@@ -22,7 +22,7 @@ MOST_IMAGE = 80_000  # characters of base64
 _KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 _OURS = "qtkit"  # key in the notebook's metadata
 _PARAMETERS = "parameters"
-_VOLATILE = frozenset({"folder", "journal_digest", "code"})
+_VOLATILE = frozenset({"folder", "journal_digest", "journals", "code"})
 """Fields of a report that change with the machine or with every edit of the library."""
 
 _PLACES = re.compile(r"(?<![\w.$}~*>)-])/" + r"(?:home|root|Users|work|opt|mnt|tmp|private)/[\w.]+")
