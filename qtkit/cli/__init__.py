@@ -9,6 +9,7 @@ import click
 
 from qtkit import __version__
 from qtkit.core.errors import QtkitError
+from qtkit.core.render import visible
 
 __all__ = ["main", "qtkit"]
 
@@ -77,6 +78,6 @@ def run_command(command: click.Command) -> None:
         click.echo("aborted", err=True)
         sys.exit(_ABORTED)
     except QtkitError as problem:
-        click.echo(f"{type(problem).__name__}: {problem}", err=True)
+        click.echo(visible(f"{type(problem).__name__}: {problem}"), err=True)
         sys.exit(problem.exit_code)
     sys.exit(code if isinstance(code, int) else 0)

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from qtkit.core.render import visible
 from qtkit.model.events import BY_KIND, Entry
 
 __all__ = ["journal", "print_entries"]
@@ -42,6 +43,7 @@ def _told(entry: Entry) -> str:
 
 def _short(value: object) -> str:
     text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    text = visible(text.replace("\n", "\\n"))
     return text if len(text) <= 60 else f"{text[:57]}..."  # noqa: PLR2004 - a line's worth
 
 

@@ -15,6 +15,7 @@ from qtkit.core.render import (
     verdict_json,
     verdict_table,
     verdict_text,
+    visible,
 )
 from qtkit.core.verdict import Conclusion, Status, Verdict, conclude
 from qtkit.journal.prefix import prefix_digest
@@ -222,5 +223,6 @@ def _case(report: StageReport, verdict: Verdict, title: str) -> str:
     tag = tags.get(verdict.status)
     if tag is None:
         return f"{name}/>\n"
-    message = escape(f"{verdict.status}: {verdict.summary}")
-    return f'{name}><{tag} message="{message}">{escape(verdict.fix)}</{tag}></testcase>\n'
+    message = escape(visible(f"{verdict.status}: {verdict.summary}"))
+    fix = escape(visible(verdict.fix))
+    return f'{name}><{tag} message="{message}">{fix}</{tag}></testcase>\n'
