@@ -5,9 +5,7 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from qtkit.core.folders import AccountFolder
-
-__all__ = ["command", "kill_command", "root_words"]
+__all__ = ["command", "kill_command", "lift_command", "root_words"]
 
 _DEFAULT_ROOT = Path("outputs")
 
@@ -28,7 +26,12 @@ def root_words(root: Path) -> tuple[object, ...]:
     return () if root == _DEFAULT_ROOT else ("--root", root.resolve())
 
 
-def kill_command(account: AccountFolder, *words: object) -> str:
-    """Return a `qtkit kill` command for an account, in backticks."""
-    mode, root = account.path.parent.name, account.path.parents[2]
-    return command("kill", account.name, "--mode", mode, *words, *root_words(root))
+def kill_command(account: str, mode: str, root: Path) -> str:
+    """Return the command that sets the kill switch of an account."""
+    return command("kill", account, "--mode", mode, *root_words(root))
+
+
+def lift_command(account: str, mode: str, root: Path) -> str:
+    """Return the command that lifts it; who and why is for the reader to say."""
+    who = ("--lift", "--by", "NAME", "--why", "TEXT")
+    return command("kill", account, "--mode", mode, *who, *root_words(root))

@@ -14,6 +14,7 @@ from shutil import rmtree
 
 from pydantic import JsonValue
 
+from qtkit.core.advice import command, root_words
 from qtkit.core.errors import ConfigError, DataError
 from qtkit.core.folders import OutputRoot, RunFolder
 from qtkit.core.render import Table, mark
@@ -114,7 +115,8 @@ def find_run(root: OutputRoot, run_id: str) -> RunFolder:
     if len(found) != 1 or not run_id:
         meant = f"means {len(found)} runs: {', '.join(found[:5])}" if found else "is unknown"
         raise ConfigError(
-            f"run {run_id!r} {meant}; `qtkit runs list` shows the {len(ids)} runs under {root.path}"
+            f"run {run_id!r} {meant}; {command('runs', 'list', *root_words(root.path))} shows the "
+            f"{len(ids)} runs under {root.path}"
         )
     return RunFolder(root.run_records / found[0])
 

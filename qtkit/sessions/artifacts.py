@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 
 from qtkit.core.calendars import exchange_calendar
 from qtkit.core.errors import DataError
@@ -25,7 +26,14 @@ from qtkit.trading.engine.log_settings import rotation_of
 from qtkit.trading.engine.rotation import rewrite_log
 from qtkit.trading.status import write_status
 
-__all__ = ["chronicle_of", "journal_digest", "read_metadata", "rebuild", "write_reports"]
+__all__ = [
+    "chronicle_of",
+    "journal_digest",
+    "kill_words",
+    "read_metadata",
+    "rebuild",
+    "write_reports",
+]
 
 
 def rebuild(folder: SessionFolder) -> Chronicle:
@@ -96,6 +104,13 @@ def read_metadata(folder: SessionFolder) -> JsonObject:
     if not isinstance(found, dict):
         raise DataError(_damaged(folder, f"it holds {type(found).__name__}, expected an object"))
     return found
+
+
+def kill_words(folder: SessionFolder) -> tuple[str, str, Path]:
+    """Return account, mode and root of a session, as the kill commands name them."""
+    metadata = read_metadata(folder)
+    root = folder.path.resolve().parents[1]
+    return str(metadata.get("account", "")), str(metadata.get("mode", "paper")), root
 
 
 def _damaged(folder: SessionFolder, why: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from qtkit.core.advice import lift_command
 from qtkit.core.errors import ConfigError, QtkitError
 from qtkit.core.folders import AccountFolder, SessionFolder
 from qtkit.core.locks import is_locked
@@ -28,8 +29,8 @@ def kill_account(account: AccountFolder, *, by: str, why: str) -> str:
     )
     return (
         f"account {account.name}: the kill switch is ON ({account.kill_file}). Only orders that "
-        f"reduce a position leave; {now}. Lift it with `qtkit kill {account.name} --lift --by NAME "
-        "--why TEXT`"
+        f"reduce a position leave; {now}. Lift it with "
+        f"{lift_command(account.name, account.path.parent.name, account.path.parents[2])}"
     )
 
 

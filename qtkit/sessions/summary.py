@@ -173,7 +173,7 @@ def _troubles(told: Chronicle) -> Iterator[str]:
         ("fill_unmatched", "fills that fit no order"),
     ):
         if told.counts[kind]:
-            yield f"{told.counts[kind]} {what}: see `qtkit journal show --kind {kind}`"
+            yield f"{told.counts[kind]} {what}: see the journal's lines {kind}"
 
 
 def _identity(metadata: JsonObject) -> Table:

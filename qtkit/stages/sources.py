@@ -197,8 +197,8 @@ def newest_session(root: OutputRoot) -> SessionFolder:
     found = _sessions(root)
     if not found:
         raise DataError(
-            f"there is no session under {root.path}; run `qtkit simulate` first, or name one "
-            "with --session"
+            f"there is no session under {root.path}; simulate one first "
+            "(`qtkit simulate --help`), or name one with --session"
         )
     return max(found, key=lambda folder: (folder.session_id[:15], folder.session_id))
 
