@@ -12,6 +12,7 @@ import click
 from qtkit import __version__
 from qtkit.core.errors import QtkitError, StorageError
 from qtkit.core.files import storage_error
+from qtkit.core.render import visible
 from qtkit.core.signals import interrupt_once, leave
 
 __all__ = ["main", "qtkit"]
@@ -129,4 +130,4 @@ def _error_of(problem: Exception) -> QtkitError | None:
 def _say(sentence: str) -> None:
     # the terminal may be what went away
     with suppress(OSError):
-        click.echo(sentence, err=True)
+        click.echo(visible(sentence), err=True)

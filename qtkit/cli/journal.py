@@ -8,6 +8,8 @@ from pathlib import Path
 import click
 import msgspec
 
+from qtkit.core.advice import command
+from qtkit.core.render import visible
 from qtkit.model.events import BY_KIND, Entry
 
 __all__ = ["journal", "print_entries"]
@@ -42,6 +44,7 @@ def _told(entry: Entry) -> str:
 
 def _short(value: object) -> str:
     text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    text = visible(text.replace("\n", "\\n"))
     return text if len(text) <= 60 else f"{text[:57]}..."  # noqa: PLR2004 - a line's worth
 
 
@@ -141,7 +144,7 @@ def story(ctx: click.Context, *, path: Path, order_id: str, as_json: bool) -> No
 
     entries = list(told(read_journal(_file(path)), order_id))
     if not entries:
-        raise DataError(f"the journal knows no order {order_id!r}; `qtkit journal show {path} "
-                        "--kind order_requested` lists them")  # fmt: skip
+        orders = command("journal", "show", path, "--kind", "order_requested")
+        raise DataError(f"the journal knows no order {order_id!r}; {orders} lists them")
     print_entries(entries, as_json=as_json)
     ctx.exit(0)

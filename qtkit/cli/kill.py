@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from qtkit.cli.options import root_option
+from qtkit.core.advice import lift_command
 from qtkit.core.errors import ConfigError
 
 __all__ = ["kill"]
@@ -42,7 +43,7 @@ def kill(
         return
     if not ((by or "").strip() and (why or "").strip()):
         raise ConfigError(
-            f"lifting the kill switch needs who and why: `qtkit kill {account} --lift --by NAME "
-            "--why TEXT`; nothing was changed"
+            f"lifting the kill switch needs who and why: {lift_command(account, mode, root)}; "
+            "nothing was changed"
         )
     click.echo(lift_account(place, by=by or "", why=why or ""))

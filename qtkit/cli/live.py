@@ -13,6 +13,7 @@ import click
 from qtkit.cli.account_options import account_options
 from qtkit.cli.configured import account_asked, config_option, configured
 from qtkit.cli.options import root_option
+from qtkit.core.advice import command
 from qtkit.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -164,7 +165,8 @@ def trade_live(  # noqa: PLR0913 - one for each option
 
 def _tell(folder: SessionFolder) -> None:
     click.echo(f"{folder.path}")
-    click.echo(f"it runs; look with `qtkit attach {folder.session_id}`, stop with Ctrl-C", err=True)
+    look = command("attach", folder.path.resolve())
+    click.echo(f"it runs; look with {look}, stop with Ctrl-C", err=True)
 
 
 def _shell(*, debug: bool) -> Callable[[SessionFolder], None]:

@@ -87,6 +87,7 @@ def _record(root: Path, run_id: str) -> Any:  # noqa: ANN401 - a RunRecord, impo
 
 def _good_before(root: Path, after: Any) -> Any:  # noqa: ANN401 - as above
     """Return the last good run before another one of the same notebook and parameters."""
+    from qtkit.core.advice import command, root_words
     from qtkit.core.errors import ConfigError
     from qtkit.core.folders import OutputRoot
     from qtkit.runs.shelf import last_good
@@ -95,6 +96,7 @@ def _good_before(root: Path, after: Any) -> Any:  # noqa: ANN401 - as above
     if good is None:
         raise ConfigError(
             f"run {after.run_id} has no good run of {after.notebook} with the same parameters "
-            "before it: name the run to compare with, as in `qtkit runs compare RUN_ID BEFORE`"
+            "before it: name the run to compare with as a second argument; "
+            f"{command('runs', 'list', *root_words(root))} shows them"
         )
     return good

@@ -247,6 +247,11 @@ class SessionFolder:
         return self.artifacts / "stages"
 
     @property
+    def run_facts(self) -> Path:
+        """What whoever ran a scenario saw beside its journal."""
+        return self.artifacts / "run_facts.json"
+
+    @property
     def sheet(self) -> Path:
         """What operators wrote on the days' sheets."""
         return self.artifacts / "sheet.json"
@@ -328,6 +333,11 @@ class RunFolder:
     def report(self) -> Path:
         """The record for people."""
         return self.path / "report.html"
+
+    @property
+    def scenarios(self) -> Path:
+        """Scenarios that the notebook ran; only those that a finding points to are kept."""
+        return self.path / "scenarios"
 
 
 @dataclass(frozen=True, slots=True)

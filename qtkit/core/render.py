@@ -8,6 +8,7 @@ symbol, never as a colour alone.
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,13 +21,18 @@ __all__ = [
     "REPORT_MIME",
     "Mark",
     "Table",
+    "csv_cell",
+    "csv_text",
     "html_page",
     "html_report",
     "html_table",
     "json_text",
     "line_numbers",
     "mark",
+    "markdown_table",
+    "markdown_text",
     "mimebundle",
+    "one_line",
     "text_report",
     "text_table",
     "verdict_counts",
@@ -34,6 +40,7 @@ __all__ = [
     "verdict_rows",
     "verdict_table",
     "verdict_text",
+    "visible",
 ]
 
 REPORT_MIME = "application/vnd.qtkit.report+json"
@@ -54,6 +61,7 @@ _MARKS = {
     "warn": ("!", _CARE),
     "interrupted": ("!", _CARE),
     "pending": ("…", _WAIT),
+    "claimed": ("…", _WAIT),
     "running": ("…", _WAIT),
     "incomplete": ("…", _WAIT),
     "skip": ("–", _QUIET),  # noqa: RUF001 - a dash is the symbol
@@ -66,6 +74,14 @@ _MARKS = {
     "damaged": ("‼", _BAD),
 }
 _SHOWN_LINES = 8
+# control characters but tab and line end, line separators, turns of direction, lone surrogates
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+_WIDE = 0x100
+# an underscore inside a word means nothing; addresses are links by themselves
+_MARKDOWN = re.compile(r"[\\`*\[\]|~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|:(?=//)|@|(?<=www)\.")
+_FORMULA = ("=", "+", "-", "@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +148,76 @@ def json_text(payload: object) -> str:
     return json.dumps(payload, ensure_ascii=False, indent=2, sort_keys=True, allow_nan=False) + "\n"
 
 
+# --- what other people wrote -----------------------------------------------------------------
+
+
+def visible(text: str) -> str:
+    r"""Return a text that commands no terminal, turns no direction, and can be written.
+
+    Line ends and tabs stay; other control characters show as their escapes.
+
+    Examples
+    --------
+    >>> print(visible(chr(27) + "[31m" + chr(0x202E) + "b"))
+    \x1b[31m\u202eb
+    """
+    return _INVISIBLE.sub(_escaped, text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    """Return a character as Python would write it."""
+    code = ord(found.group())
+    return f"\\x{code:02x}" if code < _WIDE else f"\\u{code:04x}"
+
+
+def one_line(value: object) -> str:
+    """Return a value as one line of text; a line end in it makes no new line."""
+    return visible(" ".join(str(value).split()))
+
+
+def markdown_text(value: object) -> str:
+    r"""Return a value as one line of Markdown that shows it and means nothing else.
+
+    Examples
+    --------
+    >>> print(markdown_text("a|b <b> [d](http://e) q_1"))
+    a\|b &lt;b&gt; \[d\](http\://e) q_1
+    """
+    plain = _MARKDOWN.sub(r"\\\g<0>", one_line(value))
+    return plain.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def markdown_table(table: Table) -> str:
+    """Return a table in Markdown, its title as a heading."""
+    rules = tuple("---:" if side == "r" else "---" for side in _sides(table))
+    lines = [
+        tuple(markdown_text(cell) for cell in table.columns),
+        rules,
+        *(tuple(markdown_text(cell) for cell in row) for row in table.rows),
+    ]
+    body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return f"## {markdown_text(table.title)}\n\n{body}" if table.title else body
+
+
+def csv_cell(value: object) -> object:
+    """Return a cell of a CSV file: a number as it is, a text so that no spreadsheet computes it.
+
+    Examples
+    --------
+    >>> csv_cell("=1+1"), csv_cell("grid line 2"), csv_cell(-100)
+    ("'=1+1", 'grid line 2', -100)
+    """
+    if not isinstance(value, str):
+        return value
+    text = one_line(value)
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def csv_text(cell: str) -> str:
+    """Return the text that `csv_cell` made a cell of."""
+    return cell[1:] if cell[:1] == "'" and cell[1:].startswith(_FORMULA) else cell
+
+
 # --- text ------------------------------------------------------------------------------------
 
 
@@ -140,11 +226,6 @@ def _width(text: str) -> int:
     return sum(
         0 if combining(letter) else 2 if east_asian_width(letter) in "WF" else 1 for letter in text
     )
-
-
-def _one_line(value: object) -> str:
-    """Return a cell as one line of text."""
-    return " ".join(str(value).split())
 
 
 def _padded(text: str, width: int, side: str) -> str:
@@ -168,7 +249,7 @@ def text_table(table: Table, *, indent: int = 2) -> str:
       symbol  shares
       SPY          6
     """
-    lines = [table.columns, *([_one_line(cell) for cell in row] for row in table.rows)]
+    lines = [table.columns, *([one_line(cell) for cell in row] for row in table.rows)]
     widths = [max(_width(line[i]) for line in lines) for i in range(len(table.columns))]
     body = [
         " " * indent
@@ -178,13 +259,13 @@ def text_table(table: Table, *, indent: int = 2) -> str:
         ).rstrip()
         for line in lines
     ]
-    return "\n".join([table.title, *body] if table.title else body)
+    return "\n".join([one_line(table.title), *body] if table.title else body)
 
 
 def text_report(heading: str, *parts: Table | str) -> str:
     """Return a report for a terminal: a heading, then sentences and tables."""
-    shown = (text_table(part) if isinstance(part, Table) else part for part in parts)
-    return "\n".join([heading, *(part for part in shown if part)])
+    shown = (text_table(part) if isinstance(part, Table) else visible(part) for part in parts)
+    return "\n".join([one_line(heading), *(part for part in shown if part)])
 
 
 # --- HTML ------------------------------------------------------------------------------------
@@ -204,9 +285,9 @@ def _html_cell(value: object, side: str, tag: str = "td") -> str:
 def _html_value(value: object) -> str:
     """Return a value escaped; a mark with its colour and never broken over two lines."""
     if not isinstance(value, Mark):
-        return escape(str(value)).replace("\n", "<br>")
+        return escape(visible(str(value))).replace("\n", "<br>")
     style = f"color:{value.colour};font-weight:600;white-space:nowrap"
-    return f'<span style="{style}">{escape(str(value))}</span>'
+    return f'<span style="{style}">{escape(visible(str(value)))}</span>'
 
 
 def html_table(table: Table) -> str:
@@ -217,7 +298,7 @@ def html_table(table: Table) -> str:
         "<tr>" + "".join(_html_cell(c, s) for c, s in zip(row, sides, strict=True)) + "</tr>"
         for row in table.rows
     )
-    title = f'<div style="font-weight:600;margin:6px 0">{escape(table.title)}</div>'
+    title = f'<div style="font-weight:600;margin:6px 0">{_html_value(table.title)}</div>'
     return (
         f'<div style="color:{_TEXT}">{title if table.title else ""}'
         '<div style="overflow:auto;max-height:32em">'
@@ -236,7 +317,7 @@ def html_report(heading: str, *parts: Table | str, status: str = "") -> str:
     )
     return (
         f'<div style="color:{_TEXT}"><div style="font-size:115%;margin:4px 0">'
-        f"<strong>{escape(heading)}</strong>{badge}</div>{''.join(shown)}</div>"
+        f"<strong>{_html_value(heading)}</strong>{badge}</div>{''.join(shown)}</div>"
     )
 
 
@@ -244,7 +325,7 @@ def html_page(title: str, *bodies: str) -> str:
     """Return a page that stands alone: no script, nothing loaded from anywhere."""
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        f"<title>{escape(title)}</title><style>"
+        f"<title>{escape(one_line(title))}</title><style>"
         "body{font:14px/1.5 system-ui,sans-serif;margin:24px auto;max-width:72em;padding:0 16px}"
         "section{margin-bottom:24px}</style></head><body>\n"
         + "\n".join(f"<section>{body}</section>" for body in bodies)
@@ -327,9 +408,9 @@ def verdict_text(verdicts: Iterable[Verdict]) -> str:
     lines = []
     for v in judged:
         good = v.status in {Status.PASS, Status.SKIP}
-        notes = [f"→ {v.fix}" * bool(v.fix)]
+        notes = [f"→ {one_line(v.fix)}" * bool(v.fix)]
         notes += [f"journal lines {line_numbers(v.lines)}" * bool(v.lines and not good)]
-        first = f"  {v.rule:<{rules}}  {mark(v.status)!s:<{words}}  {_finding(v)}"
+        first = f"  {v.rule:<{rules}}  {mark(v.status)!s:<{words}}  {one_line(_finding(v))}"
         lines.append(margin.join([first, *filter(None, notes)]))
     return "\n".join(lines)
 

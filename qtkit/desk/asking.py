@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, TypeVar
 
+from qtkit.core.advice import lift_command
 from qtkit.core.errors import ConfigError
 from qtkit.desk import views
 from qtkit.desk.desk import Desk
@@ -14,7 +15,7 @@ from qtkit.desk.picture import Picture
 from qtkit.desk.report import Part, Report
 from qtkit.model import events as ev
 from qtkit.model.events import Entry
-from qtkit.sessions.artifacts import read_metadata
+from qtkit.sessions.artifacts import kill_words
 from qtkit.trading.engine.schedule import PRIORITY
 
 __all__ = [
@@ -119,10 +120,9 @@ def cancel(desk: Desk, order_id: str, *, by: str = _OPERATOR) -> Report:
 def kill(desk: Desk, *, why: str = "", by: str = _OPERATOR) -> Report:
     """Set the kill switch: from now on only orders that reduce a position leave."""
     picture, came = _asked(desk, "kill", by, why=why)
-    account = read_metadata(desk.folder).get("account") or picture.opening.account
     lifted = (
         "Only orders that reduce a position leave now, after a restart too. It is lifted by "
-        f"`qtkit kill {account} --lift --by NAME --why TEXT` and nothing else."
+        f"{lift_command(*kill_words(desk.folder))} and nothing else."
     )
     return _told("kill", picture, came, lifted)
 

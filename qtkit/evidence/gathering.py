@@ -21,6 +21,7 @@ from qtkit.core.records import read_object
 from qtkit.evidence.downtime import Downtime, downtimes
 from qtkit.evidence.logs import LogStory, read_log
 from qtkit.evidence.orders import Orders
+from qtkit.evidence.run_notes import read_run_notes
 from qtkit.evidence.scenario import ALL_CAPABILITIES, Capability, RunFacts, Scenario
 from qtkit.evidence.tally import Tally
 from qtkit.evidence.tasks import TaskStory, task_stories
@@ -131,12 +132,19 @@ class Evidence:
         facts: RunFacts | None = None,
         scenario: Scenario | None = None,
     ) -> Evidence:
-        """Gather evidence from a session's folder; a damaged journal is evidence too."""
+        """Gather evidence from a session's folder; a damaged journal is evidence too.
+
+        Raises
+        ------
+        DataError
+            If what was noted of a scenario beside its journal cannot be read.
+        """
+        notes = read_run_notes(folder)
         return cls.of_entries(
             read_journal(folder.journal),
             folder=folder,
             running=is_locked(_lock_of(folder)),
-            facts=facts,
+            facts=notes.facts if facts is None else facts,
             scenario=scenario,
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -41,6 +42,7 @@ _STORY: dict[type[ev.Event], str] = {
     ev.TaskCancelled: "task_cancelled",
     ev.SessionResumed: "session_resumed",
 }
+_FIELD = re.compile(r'([^\s"=]+)=("(?:[^"\\]|\\.)*"|"[^\n]*|\S*)')
 _TRACE = "Traceback (most recent call last)"
 _SKIP = " skip_reason="
 _FIELDS = 4  # time, level, session, message
@@ -78,9 +80,10 @@ def read_log(path: Path, day: date | None = None) -> LogStory:
         files = _opened(path, stack)
         for story.lines, line in enumerate(chain.from_iterable(files), 1):
             parts = line.split(" | ", _FIELDS - 1)
-            if len(parts) == _FIELDS:
+            # what is indented belongs to a traceback, whatever it says
+            if len(parts) == _FIELDS and not line[0].isspace():
                 _take(story, parts, wanted)
-            elif line.startswith(_TRACE):
+            elif line.lstrip().startswith(_TRACE):
                 story.troubles.append((story.lines, line.strip()))
     return story
 
@@ -105,7 +108,8 @@ def open_text(path: Path) -> TextIO:
 def _take(story: LogStory, parts: list[str], wanted: str) -> None:
     """Take in one line: its verb, and what identifies the thing it tells."""
     if _SKIP in parts[3] and parts[0].startswith(wanted):
-        story.skips[-1].append((story.lines, value_in(parts[3], "skip_reason")))
+        reason = value_in(parts[3], "skip_reason")
+        story.skips[-1] += [(story.lines, reason)] if reason else []
     verb, _, rest = parts[3].rstrip("\n").partition(" ")
     if verb == "session_resumed":
         _come_back(story, value_in(rest, "entries"))
@@ -142,6 +146,10 @@ def value_in(text: str, key: str) -> str:
     >>> value_in('task=refill detail="late by 3 s"', "detail")
     'late by 3 s'
     """
+    if '"' in text:
+        # what stands in quotes is no field, whatever it looks like
+        found = next((m[2] for m in _FIELD.finditer(text) if m[1] == key), "")
+        return _quoted(found) if found.startswith('"') else found
     mark = f"{key}="
     place = text.find(mark)
     while place > 0 and text[place - 1] != " ":
@@ -149,8 +157,6 @@ def value_in(text: str, key: str) -> str:
     if place < 0:
         return ""
     begin = place + len(mark)
-    if text[begin : begin + 1] == '"':
-        return _quoted(text[begin:])
     end = text.find(" ", begin)
     return text[begin:].rstrip("\n") if end < 0 else text[begin:end]
 

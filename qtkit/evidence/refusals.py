@@ -11,6 +11,7 @@ from pathlib import Path
 
 from qtkit.core.errors import DataError
 from qtkit.core.folders import SessionFolder, log_parts
+from qtkit.core.render import csv_text
 from qtkit.evidence.logs import open_text, value_in
 
 __all__ = ["LoggedRefusal", "logged_bookings", "logged_refusals", "removed_logs"]
@@ -82,7 +83,7 @@ def logged_bookings(folder: SessionFolder) -> list[str] | None:
     found = list[str]()
     for part in parts:
         with open_text(part) as file:
-            found += [str(row["fill_id"]) for row in csv.DictReader(file)]
+            found += [csv_text(str(row["fill_id"])) for row in csv.DictReader(file)]
     return found
 
 

@@ -6,10 +6,7 @@ ended it; in between, the executed copy is saved after every cell.
 
 from __future__ import annotations
 
-import hashlib
-import json
-import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import import_module
@@ -21,27 +18,31 @@ from pydantic import JsonValue
 from qtkit.core.clock import wall_time
 from qtkit.core.folders import OutputRoot, RunFolder, write_atomic
 from qtkit.core.surroundings import surroundings
+from qtkit.core.verdict import Conclusion
 from qtkit.runs.compare import compare
-from qtkit.runs.gathering import Gathered, gather
+from qtkit.runs.gathering import gather
 from qtkit.runs.parameters import checked
 from qtkit.runs.progress import progress_for
 from qtkit.runs.record import (
+    MarkedCell,
     RunError,
     RunRecord,
     RunStatus,
+    StageRecord,
     conclusion_of,
     digest_of,
     record_json,
+    run_id_of,
 )
 from qtkit.runs.report import record_page
-from qtkit.runs.shelf import last_good, still_running, tries_since
+from qtkit.runs.shelf import keep_named_scenarios, last_good, still_running, tries_since
 from qtkit.runs.signals import StopSignals, stop_signals
-from qtkit.runs.source import Source, read_source, without_slow_import
-from qtkit.runs.watch import CELL_KEY, KernelRun, Watch
+from qtkit.runs.source import SKIPPED, Source, read_source, without_slow_import
+from qtkit.runs.verification import Verifier, marked_sessions
+from qtkit.runs.watch import CELL_KEY, EXPECTED, KernelRun, Watch
 
 __all__ = ["RunInterrupted", "execute"]
 
-_UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
 _MARKER = "papermill-error-cell-tag"
 
 
@@ -60,6 +61,15 @@ class RunInterrupted(KeyboardInterrupt):
 
 
 @dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What is to be run."""
+
+    source: Source
+    values: dict[str, JsonValue]
+    stages: frozenset[str]  # those that have to be judged
+
+
+@dataclass(frozen=True, slots=True)
 class _Ending:
     """How the kernel's part of a run ended, before anybody looks at the verdicts."""
 
@@ -72,6 +82,7 @@ def execute(
     parameters: Mapping[str, object] | None = None,
     *,
     root: OutputRoot,
+    stages: Sequence[str] = (),
     timeout: float | None = None,
     time_limit: float | None = None,
     progress: bool = False,
@@ -87,6 +98,8 @@ def execute(
         Values for names that its cell tagged ``parameters`` declares.
     root
         Where the run's folder is made, under ``run_records/``.
+    stages
+        Ids of the stages that the notebook has to judge; without one of them it is incomplete.
     timeout
         Seconds one cell may take; None is for ever.
     time_limit
@@ -112,7 +125,12 @@ def execute(
     values = checked(source.parameters, parameters or {}, source.name)
     with stop_signals(install=own_process) as stop:
         record = _recorded(
-            source, values, root, stop, timeout=timeout, time_limit=time_limit, progress=progress
+            _Wanted(source, values, frozenset(stages)),
+            root,
+            stop,
+            timeout=timeout,
+            time_limit=time_limit,
+            progress=progress,
         )
     if record.status is RunStatus.INTERRUPTED:
         raise RunInterrupted(record)
@@ -120,8 +138,7 @@ def execute(
 
 
 def _recorded(
-    source: Source,
-    values: dict[str, JsonValue],
+    wanted: _Wanted,
     root: OutputRoot,
     stop: StopSignals,
     *,
@@ -130,28 +147,24 @@ def _recorded(
     progress: bool,
 ) -> RunRecord:
     """Run, with a record before and after."""
-    started = wall_time()
+    source, values, started = wanted.source, wanted.values, wall_time()
     facts = _known_before(source, values, root, started)
-    folder = root.new_run(_run_id(source, values, started))
+    folder = root.new_run(run_id_of(source.name, source.digest, values, started))
     facts["run_id"] = folder.run_id
     write_atomic(folder.record, record_json(RunRecord(status=RunStatus.RUNNING, **facts)))
     told = progress_for(len(source.cells), wanted=progress)
     watch = Watch(source.cells, told, timeout=timeout, time_limit=time_limit)
+    good = last_good(root, source.name, values)
     with still_running(folder):
         cells, ending = _run(source, values, folder, watch, stop)
         stop.disarm()
         told.close()
-        record = _known_after(facts, cells, watch, ending, root)
+        facts["marked"] = tuple(_marked(source, watch))
+        record = _compared(_known_after(facts, cells, watch, ending, wanted.stages), good)
+        keep_named_scenarios(folder, record)
         write_atomic(folder.record, record_json(record))
         write_atomic(folder.report, record_page(record))
     return record
-
-
-def _run_id(source: Source, values: Mapping[str, JsonValue], started: datetime) -> str:
-    """Return ``YYYYMMDD_HHMMSS_<notebook>_<hash7>``."""
-    what = json.dumps(values, sort_keys=True) + source.digest
-    name = _UNSAFE.sub("-", source.path.stem)[:40]
-    return f"{started:%Y%m%d_%H%M%S}_{name}_{hashlib.sha256(what.encode()).hexdigest()[:7]}"
 
 
 def _known_before(
@@ -179,40 +192,62 @@ def _known_after(
     cells: list[Any],
     watch: Watch,
     ending: _Ending,
-    root: OutputRoot,
+    wanted: frozenset[str],
 ) -> RunRecord:
-    """Return the record of a run that is over."""
+    """Return the record of a run that is over, its reports judged again."""
     gathered = gather(cells)
-    status, error = _judged(ending, gathered)
-    record = RunRecord(
+    stages = Verifier().stages(gathered.stages, gathered.sessions)
+    missing = sorted(wanted - {stage.stage for stage in stages})
+    status, error = _judged(ending, gathered.unreadable, missing, stages)
+    return RunRecord(
         **facts,
         **gathered.facts,
         status=status,
         error=error,
-        conclusion=conclusion_of(gathered.stages),
+        conclusion=conclusion_of(stages),
         finished=max(wall_time(), facts["started"]),
         cells_run=len(watch.completed),
         timings=tuple(watch.timings),
-        sessions=gathered.sessions,
-        stages=gathered.stages,
+        sessions=marked_sessions(gathered.sessions),
+        stages=stages,
     )
-    good = last_good(root, record.notebook, record.parameters)
+
+
+def _compared(record: RunRecord, good: RunRecord | None) -> RunRecord:
+    """Return a record with what changed since the last good run, known before this one began."""
     if good is None:
         return record
     differences = compare(good, record).differences
     return record.model_copy(update={"previous": good.run_id, "differences": differences})
 
 
-def _judged(ending: _Ending, gathered: Gathered) -> tuple[RunStatus, RunError | None]:
-    """Return status and error: a report that cannot be read leaves a run incomplete."""
+def _judged(
+    ending: _Ending,
+    unreadable: Sequence[str],
+    missing: Sequence[str],
+    stages: Sequence[StageRecord],
+) -> tuple[RunStatus, RunError | None]:
+    """Return status and error: a report that lacks or cannot be read leaves a run incomplete."""
     if ending.status is not None:
         return ending.status, ending.error
-    if gathered.unreadable:
+    if unreadable:
         return RunStatus.INCOMPLETE, RunError(
-            ename="ReportUnreadable", evalue="; ".join(gathered.unreadable)
+            ename="ReportUnreadable", evalue="; ".join(unreadable)
         )
-    found = conclusion_of(gathered.stages)
+    found = conclusion_of(stages)
+    if missing and found is not Conclusion.BLOCKED:
+        evalue = f"stages that were not judged: {', '.join(missing)}"
+        return RunStatus.INCOMPLETE, RunError(ename="StagesMissing", evalue=evalue)
     return RunStatus.PASSED if found is None else RunStatus(str(found)), None
+
+
+def _marked(source: Source, watch: Watch) -> Iterator[MarkedCell]:
+    """Yield the cells whose tags ask for something else than to be run and to succeed."""
+    for tag in (SKIPPED, EXPECTED):
+        for n in source.tagged(tag):
+            ran = "ran and raised nothing" if n in watch.completed else "was not run"
+            outcome = f"raised {watch.raised[n]}" if n in watch.raised else ran
+            yield MarkedCell(cell=n, tag=tag, outcome=outcome, source=source.line_of(n))
 
 
 # --- the kernel's part -----------------------------------------------------------------------
@@ -226,8 +261,8 @@ def _run(
     stop: StopSignals,
 ) -> tuple[list[Any], _Ending]:
     """Execute the copy; return its cells as far as they got, and how it ended."""
-    copy = source.copy(inject=bool(values))
-    run = KernelRun(folder.notebook, source.path.parent, dict(values), watch)
+    copy = source.copy()
+    run = KernelRun(folder.notebook, source.path.parent, dict(values), watch, folder.scenarios)
     mistake: BaseException | None = None
     try:
         stop.arm()
@@ -267,7 +302,9 @@ def _ending(
     if len(watch.completed) == len(watch.cells):
         return _Ending(None)
     name = type(mistake).__name__ if mistake else "CellsNotRun"
-    return _broken(RunStatus.INCOMPLETE, watch, name, str(mistake or "not every cell was run"))
+    left = ", ".join(str(n) for n in watch.cells if n not in watch.completed)
+    evalue = str(mistake or f"cells that were not run: {left}")
+    return _broken(RunStatus.INCOMPLETE, watch, name, evalue)
 
 
 def _cut_short(watch: Watch, last_words: str, mistake: BaseException | None) -> _Ending | None:
@@ -307,7 +344,8 @@ def _saved(notebook: Any, folder: RunFolder, watch: Watch, ending: _Ending) -> l
     for cell in notebook.cells:
         position = cell.metadata.get(CELL_KEY)
         if position is not None and position not in watch.completed:
-            status = "failed" if position == watch.current else "pending"
+            failed = position == watch.current or position in watch.raised
+            status = "failed" if failed else "pending"
             cell.metadata.papermill.update(status=status, exception=status == "failed")
     write_atomic(folder.notebook, v4.writes(notebook))
     cells: list[Any] = notebook.cells

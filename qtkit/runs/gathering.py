@@ -1,9 +1,10 @@
 """What an executed notebook showed: stage reports, sessions and facts, read from its outputs.
 
-Reports travel through a notebook as JSON beside their text and HTML. Three types are gathered, each
+Reports travel through a notebook as JSON beside their text and HTML. Four types are gathered, each
 with ``"format": 1``; other types are for people only.
 
-* ``stage_report``: ``stage``, ``title``, ``source``, ``conclusion``, ``verdicts``
+* ``stage_report``: ``stage``, ``title``, ``source``, ``conclusion``, ``verdicts``, ``journals``
+* ``stage_reports``: ``reports``, each a ``stage_report``; one that was shown alone counts once
 * ``session``: ``session_id``, ``folder``, ``journal_digest``, and whatever else tells it apart
 * ``record_facts``: any of ``settings``, ``data``, ``code``, ``gate``, ``rejected_orders``,
   ``reconciliation``, ``action_summaries``, ``ticks``
@@ -13,13 +14,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 from qtkit.core.render import REPORT_MIME
 from qtkit.runs.record import SessionFacts
-from qtkit.sessions.recording import RecordedVerdict, StageRecord, what_is_wrong
+from qtkit.sessions.recording import (
+    JudgedJournal,
+    RecordedVerdict,
+    StageRecord,
+    what_is_wrong,
+)
 
 __all__ = ["Gathered", "RecordFacts", "gather"]
 
@@ -54,6 +61,17 @@ class _StagePayload(BaseModel):
     source: str = ""
     conclusion: str
     verdicts: tuple[dict[str, JsonValue], ...]
+    day: date | None = None
+    journals: tuple[JudgedJournal, ...] = ()
+
+
+class _StagesPayload(BaseModel):
+    """Several stage reports on one page."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    format: Literal[1]
+    reports: tuple[dict[str, JsonValue], ...]
 
 
 class _SessionPayload(BaseModel):
@@ -101,6 +119,9 @@ def gather(cells: Sequence[Mapping[str, Any]]) -> Gathered:
             match payload.get("type"):
                 case "stage_report":
                     stages.append(_stage(payload))
+                case "stage_reports":
+                    page = _StagesPayload.model_validate(payload).reports
+                    stages += [s for s in map(_stage, page) if s not in stages]
                 case "session":
                     found = _session(payload)
                     sessions[found.session_id] = found

@@ -25,6 +25,7 @@ from qtkit.core.folders import write_atomic
 from qtkit.core.render import json_text
 from qtkit.core.surroundings import package_folder
 from qtkit.runs.watch import KernelRun
+from qtkit.stages.sources import SCENARIOS
 
 __all__ = ["run_notebook"]
 
@@ -68,7 +69,7 @@ class _Engine(NBClientEngine):  # type: ignore[misc]
             client.execute(
                 cleanup_kc=True,
                 cwd=str(run.folder),
-                env=_environment(Path(home)),
+                env=_environment(Path(home), run.scenarios),
                 stdout=err,
                 stderr=err,
             )
@@ -103,7 +104,7 @@ def _manager(home: Path, kernel_name: str) -> AsyncKernelManager:
     )
 
 
-def _environment(home: Path) -> dict[str, str]:
+def _environment(home: Path, scenarios: Path) -> dict[str, str]:
     """Return the kernel's environment: the caller's, made repeatable."""
     inherited = {k: v for k, v in os.environ.items() if k != "JPY_SESSION_NAME"}
     above = str(package_folder().parent)
@@ -116,6 +117,7 @@ def _environment(home: Path) -> dict[str, str]:
         "PYTHONHASHSEED": "0",
         "PYTHONPATH": os.pathsep.join(paths),
         "QTKIT_HEADLESS": "1",
+        SCENARIOS: str(scenarios.resolve()),
         "TZ": "UTC",
     }
 

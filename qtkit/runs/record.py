@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+import json
+import re
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from enum import StrEnum
+from pathlib import PurePath
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field, ValidationError, model_validator
+from pydantic import AwareDatetime, Field, JsonValue, model_validator
 
-from qtkit.core.errors import DataError
-from qtkit.core.render import json_text
 from qtkit.core.verdict import Conclusion
 from qtkit.sessions.recording import (
     Closed,
@@ -19,13 +21,15 @@ from qtkit.sessions.recording import (
     Recorded,
     RecordedVerdict,
     StageRecord,
-    what_is_wrong,
+    sealed_json,
+    unsealed,
 )
 
 __all__ = [
     "CellTiming",
     "Closed",
     "Difference",
+    "MarkedCell",
     "RecordedVerdict",
     "RunError",
     "RunRecord",
@@ -34,11 +38,14 @@ __all__ = [
     "StageRecord",
     "conclusion_of",
     "digest_of",
+    "is_named_rightly",
     "record_json",
     "record_of",
+    "run_id_of",
 ]
 
 Count = Annotated[int, Field(ge=0)]
+_UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
@@ -92,6 +99,15 @@ class RunError(Closed):
     source: str = ""  # first line of that cell
 
 
+class MarkedCell(Closed):
+    """A cell whose tag asks for something else than to be run and to succeed."""
+
+    cell: Count  # position in the source notebook, from 0
+    tag: str
+    outcome: str  # what happened to it
+    source: str = ""  # first line of the cell
+
+
 class SessionFacts(Closed):
     """A session that the notebook ran or read."""
 
@@ -99,6 +115,7 @@ class SessionFacts(Closed):
     folder: str = ""
     journal_digest: str = ""
     details: JsonObject = Field(default_factory=dict)
+    claimed: str = ""  # why it is not on disk as it was shown; "" if it is
 
 
 class RunRecord(Recorded):
@@ -118,6 +135,7 @@ class RunRecord(Recorded):
     cells: Count = 0
     cells_run: Count = 0
     timings: tuple[CellTiming, ...] = ()
+    marked: tuple[MarkedCell, ...] = ()
     error: RunError | None = None
 
     python: str
@@ -177,10 +195,19 @@ def _contradictions_of_time(record: RunRecord) -> Iterable[str]:
 
 
 def conclusion_of(stages: Iterable[StageRecord]) -> Conclusion | None:
-    """Return what the stages add up to; None when there are none."""
-    found = {stage.conclusion for stage in stages}
+    """Return what the stages add up to; None when there are none.
+
+    A report that is only claimed never counts as passed.
+    """
+    found = {_counted(stage) for stage in stages}
     worst = (Conclusion.BLOCKED, Conclusion.PENDING, Conclusion.PASSED)
     return next((c for c in worst if c in found), None)
+
+
+def _counted(stage: StageRecord) -> Conclusion:
+    """Return what a report counts as."""
+    passed = stage.conclusion is Conclusion.PASSED
+    return Conclusion.PENDING if stage.claimed and passed else stage.conclusion
 
 
 def digest_of(lines: Iterable[str]) -> str:
@@ -194,9 +221,24 @@ def digest_of(lines: Iterable[str]) -> str:
     return hashlib.sha256("".join(f"{line}\n" for line in lines).encode()).hexdigest()
 
 
+def run_id_of(
+    notebook: str, digest: str, parameters: Mapping[str, JsonValue], started: datetime
+) -> str:
+    """Return ``YYYYMMDD_HHMMSS_<notebook>_<hash7>``; the hash is of parameters and notebook."""
+    what = json.dumps(dict(parameters), sort_keys=True) + digest
+    name = _UNSAFE.sub("-", PurePath(notebook).stem)[:40]
+    return f"{started:%Y%m%d_%H%M%S}_{name}_{hashlib.sha256(what.encode()).hexdigest()[:7]}"
+
+
+def is_named_rightly(record: RunRecord) -> bool:
+    """Whether a record's id is that of its notebook, parameters and start."""
+    right = run_id_of(record.notebook, record.notebook_digest, record.parameters, record.started)
+    return re.fullmatch(re.escape(right) + r"(_\d+)?", record.run_id) is not None
+
+
 def record_json(record: RunRecord) -> str:
     """Return a record as the text of ``record.json``."""
-    return json_text(record.model_dump(mode="json"))
+    return sealed_json(record)
 
 
 def record_of(text: str, where: str) -> RunRecord:
@@ -205,12 +247,7 @@ def record_of(text: str, where: str) -> RunRecord:
     Raises
     ------
     DataError
-        If it is no record of format 1, with all mistakes.
+        If it is no record of format 1, with all mistakes, or if it was altered.
     """
-    try:
-        return RunRecord.model_validate_json(text)
-    except ValidationError as mistake:
-        raise DataError(
-            f"{where}: this is no run record of format 1: {what_is_wrong(mistake)}. "
-            "Run the notebook again; the folder can be deleted"
-        ) from mistake
+    what = f"{where}: this is no run record of format 1"
+    return unsealed(RunRecord, text, what, "Run the notebook again; the folder can be deleted")

@@ -14,13 +14,15 @@ from qtkit.core.render import (
     verdict_table,
     verdict_text,
 )
-from qtkit.core.verdict import Status
+from qtkit.core.verdict import Conclusion, Status
 from qtkit.runs.compare import differences_table
 from qtkit.runs.record import RunRecord, StageRecord
 
 __all__ = [
+    "claims_table",
     "error_sentence",
     "facts_table",
+    "marked_table",
     "open_findings",
     "record_bundle",
     "record_page",
@@ -33,10 +35,30 @@ def stages_table(record: RunRecord, title: str = "") -> Table:
     """Return one row per stage report: conclusion and counts."""
     columns = ("stage", "title", "conclusion", "verdicts")
     rows = tuple(
-        (stage.stage, stage.title, mark(stage.conclusion), _counts(stage))
+        (stage.stage, stage.title, mark(_conclusion(stage)), _counts(stage))
         for stage in record.stages
     )
     return Table(title, columns, rows)
+
+
+def _conclusion(stage: StageRecord) -> str:
+    """Return what a report is worth: one that nobody could judge again is claimed."""
+    passed = stage.conclusion is Conclusion.PASSED
+    return "claimed" if stage.claimed and passed else stage.conclusion
+
+
+def claims_table(record: RunRecord) -> Table | str:
+    """Return what the notebook shows and nobody could judge again; "" if there is no such thing."""
+    rows = [(f"stage {s.stage}", s.claimed) for s in record.stages if s.claimed]
+    rows += [(f"session {s.session_id}", s.claimed) for s in record.sessions if s.claimed]
+    return Table("Claimed by the notebook alone", ("what", "why"), tuple(rows)) if rows else ""
+
+
+def marked_table(record: RunRecord) -> Table | str:
+    """Return the cells that a tag treats otherwise than the rest; "" if there are none."""
+    rows = tuple((m.cell, m.tag, m.outcome, m.source) for m in record.marked)
+    columns = ("cell", "tag", "outcome", "code")
+    return Table("Cells with a tag of their own", columns, rows, "r") if rows else ""
 
 
 def _counts(stage: StageRecord) -> str:
@@ -106,6 +128,8 @@ def record_text(record: RunRecord) -> str:
         facts_table(record),
         error_sentence(record),
         stages_table(record, "Stages") if record.stages else "",
+        claims_table(record),
+        marked_table(record),
         open_findings(record),
         changes if record.differences else "",
     )
@@ -116,6 +140,7 @@ def _parts(record: RunRecord) -> list[Table | str]:
     parts: list[Table | str] = [error_sentence(record)]
     if record.stages:
         parts.append(stages_table(record, "Stages"))
+    parts += [claims_table(record), marked_table(record)]
     if record.differences:
         parts.append(differences_table(record.differences, f"Changed since {record.previous}"))
     return [*parts, facts_table(record)]

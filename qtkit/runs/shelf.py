@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from shutil import rmtree
 
 from pydantic import JsonValue
 
+from qtkit.core.advice import command, root_words
 from qtkit.core.errors import ConfigError, DataError
 from qtkit.core.folders import OutputRoot, RunFolder
 from qtkit.core.render import Table, mark
-from qtkit.runs.record import RunRecord, RunStatus, record_of
+from qtkit.runs.record import RunRecord, RunStatus, is_named_rightly, record_of
 
 __all__ = [
     "Listed",
     "find_run",
+    "keep_named_scenarios",
     "last_good",
     "list_runs",
     "read_record",
@@ -65,6 +69,11 @@ def read_record(folder: RunFolder) -> RunRecord:
             f"run {folder.run_id}: record.json is that of run {record.run_id}; "
             "the folder was copied or renamed"
         )
+    if not is_named_rightly(record):
+        raise DataError(
+            f"run {folder.run_id}: record.json names another notebook, other parameters or another "
+            "start than its id: it was altered. Run the notebook again; the folder can be deleted"
+        )
     return record
 
 
@@ -106,7 +115,8 @@ def find_run(root: OutputRoot, run_id: str) -> RunFolder:
     if len(found) != 1 or not run_id:
         meant = f"means {len(found)} runs: {', '.join(found[:5])}" if found else "is unknown"
         raise ConfigError(
-            f"run {run_id!r} {meant}; `qtkit runs list` shows the {len(ids)} runs under {root.path}"
+            f"run {run_id!r} {meant}; {command('runs', 'list', *root_words(root.path))} shows the "
+            f"{len(ids)} runs under {root.path}"
         )
     return RunFolder(root.run_records / found[0])
 
@@ -186,6 +196,18 @@ def _row(run: Listed) -> tuple[object, ...]:
     )
 
 
+def keep_named_scenarios(folder: RunFolder, record: RunRecord) -> None:
+    """Remove the scenarios of a run but those that a finding points to."""
+    if not folder.scenarios.is_dir():
+        return
+    findings = " ".join(f"{v.summary} {v.fix}" for s in record.stages for v in s.verdicts)
+    for path in folder.scenarios.iterdir():
+        if not re.search(re.escape(str(path.resolve())) + r"(?![\w-])", findings):
+            rmtree(path, ignore_errors=True)
+    with suppress(OSError):
+        folder.scenarios.rmdir()
+
+
 @contextmanager
 def still_running(folder: RunFolder) -> Iterator[None]:
     """Hold the run's folder, so that everybody can see that its runner is alive."""
@@ -201,7 +223,10 @@ def runner_is_gone(record: RunRecord, folder: RunFolder) -> bool:
     """Whether a record says `running`, but nobody runs it: the runner was killed."""
     if record.status is not RunStatus.RUNNING:
         return False
-    handle = os.open(Path(folder.path), os.O_RDONLY)
+    try:
+        handle = os.open(Path(folder.path), os.O_RDONLY)
+    except OSError:
+        return True
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

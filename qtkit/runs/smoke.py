@@ -12,8 +12,15 @@ from qtkit.core.surroundings import package_folder
 from qtkit.runs.compare import differences_table
 from qtkit.runs.execute import execute
 from qtkit.runs.record import RunRecord
-from qtkit.runs.report import error_sentence, open_findings, stages_table
+from qtkit.runs.report import (
+    claims_table,
+    error_sentence,
+    marked_table,
+    open_findings,
+    stages_table,
+)
 from qtkit.runs.source import read_source
+from qtkit.stages import all_stages
 
 __all__ = ["find_checklist", "smoke", "smoke_text"]
 
@@ -45,7 +52,7 @@ def smoke(
     progress: bool = False,
     own_process: bool = False,
 ) -> RunRecord:
-    """Run the smoke checklist and return its record.
+    """Run the smoke checklist and return its record; one that leaves out a stage is incomplete.
 
     Parameters
     ----------
@@ -64,7 +71,14 @@ def smoke(
     given = dict(parameters or {})
     if any(p.name == _ROOT for p in read_source(checklist).parameters):
         given.setdefault(_ROOT, str(root.path.resolve()))
-    return execute(checklist, given, root=root, progress=progress, own_process=own_process)
+    return execute(
+        checklist,
+        given,
+        root=root,
+        stages=[stage.id for stage in all_stages()],
+        progress=progress,
+        own_process=own_process,
+    )
 
 
 def smoke_text(record: RunRecord, root: OutputRoot) -> str:
@@ -79,6 +93,8 @@ def smoke_text(record: RunRecord, root: OutputRoot) -> str:
     return text_report(
         f"Smoke checklist · {mark(record.status)}",
         stages_table(record) if record.stages else "  no stage was judged",
+        claims_table(record),
+        marked_table(record),
         open_findings(record),
         error_sentence(record),
         differences_table(record.differences, changed) if record.differences else "",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -14,12 +14,12 @@ from typing import Any
 
 from qtkit.core.errors import ConfigError
 from qtkit.runs.parameters import Parameter, declared
-from qtkit.runs.watch import CELL_KEY
+from qtkit.runs.watch import CELL_KEY, first_line
 
-__all__ = ["Source", "read_source", "without_slow_import"]
+__all__ = ["SKIPPED", "Source", "read_source", "without_slow_import"]
 
 _SLOW = "rfc3987_syntax"
-_SKIPPED = "skip-execution"
+SKIPPED = "skip-execution"  # tag of a cell that is never sent to the kernel
 _INJECTED = "injected-parameters"
 
 
@@ -49,7 +49,7 @@ class Source:
     parameters
         What its tagged cell declares.
     cells
-        Positions of the cells that will run.
+        Positions of the cells that have to run: all with code, whatever their tags say.
     notebook
         The notebook itself, as nbformat reads it.
     """
@@ -65,13 +65,18 @@ class Source:
         """The file's name."""
         return self.path.name
 
-    def copy(self, *, inject: bool) -> str:
+    def tagged(self, tag: str) -> tuple[int, ...]:
+        """Return the positions of the cells with code that carry a tag."""
+        return tuple(n for n in self.cells if tag in _tags(self.notebook.cells[n]))
+
+    def line_of(self, position: int) -> str:
+        """Return the first line of a cell's code."""
+        return first_line(self.notebook.cells[position].source)
+
+    def copy(self) -> str:
         """Return the text of the copy that will be executed: no outputs, each cell numbered.
 
-        Parameters
-        ----------
-        inject
-            Whether parameters will be injected; a cell that an earlier run injected goes then.
+        A cell that an earlier run injected goes: the record names other parameters than those.
         """
         nbformat: Any = import_module("nbformat")
         fresh = nbformat.from_dict(self.notebook)
@@ -79,10 +84,10 @@ class Source:
             if cell.cell_type == "code":
                 cell.outputs = []
                 cell.execution_count = None
+            cell.metadata.pop(CELL_KEY, None)
             if position in self.cells:
                 cell.metadata[CELL_KEY] = position
-        if inject:
-            fresh.cells = [c for c in fresh.cells if _INJECTED not in c.metadata.get("tags", ())]
+        fresh.cells = [cell for cell in fresh.cells if _INJECTED not in _tags(cell)]
         text: str = nbformat.writes(fresh)
         return text
 
@@ -93,7 +98,7 @@ def read_source(path: Path) -> Source:
     Raises
     ------
     ConfigError
-        If there is none, if it is damaged, or if it is not for Python.
+        If there is none, if it is damaged, if it is not for Python, or if it has no code.
     """
     path = path.resolve()
     try:
@@ -103,11 +108,17 @@ def read_source(path: Path) -> Source:
             f"notebook {path} cannot be read ({mistake.strerror}): give the path of an .ipynb file"
         ) from mistake
     notebook = _parsed(raw, path)
+    cells = tuple(n for n, cell in enumerate(notebook.cells) if _has_code(cell))
+    if not cells:
+        raise ConfigError(
+            f"{path.name} has no cell with code, so that a run would show nothing: open it in "
+            "JupyterLab and write one; nothing was started"
+        )
     return Source(
         path=path,
         digest=hashlib.sha256(raw).hexdigest(),
         parameters=declared(notebook.cells),
-        cells=tuple(n for n, cell in enumerate(notebook.cells) if _runs(cell)),
+        cells=cells,
         notebook=notebook,
     )
 
@@ -134,8 +145,12 @@ def _parsed(raw: bytes, path: Path) -> Any:  # noqa: ANN401 - nbformat has no ty
     return notebook
 
 
-def _runs(cell: Any) -> bool:  # noqa: ANN401 - as above
-    """Whether a cell is executed in a run."""
-    tags = cell.metadata.get("tags", ())
-    code = cell.cell_type == "code" and bool(cell.source.strip())
-    return code and _SKIPPED not in tags and _INJECTED not in tags
+def _has_code(cell: Any) -> bool:  # noqa: ANN401 - as above
+    """Whether a cell is one that a run has to execute."""
+    return cell.cell_type == "code" and bool(cell.source.strip()) and _INJECTED not in _tags(cell)
+
+
+def _tags(cell: Any) -> Sequence[str]:  # noqa: ANN401 - as above
+    """Return the tags of a cell."""
+    found: Sequence[str] = cell.metadata.get("tags", ())
+    return found

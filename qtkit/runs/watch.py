@@ -10,11 +10,11 @@ from typing import Any, Protocol
 from qtkit.core.clock import stopwatch
 from qtkit.runs.record import CellTiming, RunError
 
-__all__ = ["CELL_KEY", "KernelRun", "Progress", "Silent", "Watch", "first_line"]
+__all__ = ["CELL_KEY", "EXPECTED", "KernelRun", "Progress", "Silent", "Watch", "first_line"]
 
 CELL_KEY = "qtkit_cell"  # in a cell's metadata: its position in the source notebook
 _EXIT = "SystemExit"
-_EXPECTED = "raises-exception"  # tag of a cell that is meant to raise
+EXPECTED = "raises-exception"  # tag of a cell after which a run goes on though it raised
 
 
 class Progress(Protocol):
@@ -69,7 +69,8 @@ class Watch:
         self.cells = tuple(cells)
         self.completed: set[int] = set()
         self.timings: list[CellTiming] = []
-        self.error: RunError | None = None
+        self.error: RunError | None = None  # the first
+        self.raised: dict[int, str] = {}  # position of a cell -> what it raised
         self.left_early = False  # a cell called sys.exit(0)
         self.current: int | None = None  # the cell that runs, or ran last
         self.started = False
@@ -112,20 +113,20 @@ class Watch:
             seconds = round(self._lap(), 4)
             position = cell["metadata"][CELL_KEY]
             self.timings.append(CellTiming(cell=position, seconds=seconds))
-            if good or _EXPECTED in cell["metadata"].get("tags", ()):
+            if good:
                 self.completed.add(position)
             self._progress.ended(len(self.completed), f"{seconds:7.2f} s")
 
     def failed(
         self, cell: Mapping[str, Any], execute_reply: Mapping[str, Any], **_: object
     ) -> None:
-        """Note that a cell raised."""
-        if _EXPECTED in cell["metadata"].get("tags", ()):
-            return
+        """Note that a cell raised, whether it was meant to or not."""
         ename = str(execute_reply["content"].get("ename", ""))
         evalue = str(execute_reply["content"].get("evalue", ""))
-        self.left_early = ename == _EXIT and evalue in {"", "0", "None"}
-        self.error = self.broken_by(ename, evalue)
+        if self._counts(cell):
+            self.raised[cell["metadata"][CELL_KEY]] = f"{ename}: {evalue}".rstrip(": ")
+        self.left_early = self.left_early or (ename == _EXIT and evalue in {"", "0", "None"})
+        self.error = self.error or self.broken_by(ename, evalue)
 
     def broken_by(self, ename: str, evalue: str) -> RunError:
         """Return an error at the cell that runs."""
@@ -150,6 +151,8 @@ class KernelRun:
         Values to inject.
     watch
         Who follows the cells.
+    scenarios
+        Where the scenarios of an engine under inspection are written.
     executed
         The notebook as far as it was executed, in memory; None until the kernel is asked for.
     last_words
@@ -160,6 +163,7 @@ class KernelRun:
     folder: Path
     parameters: dict[str, Any]
     watch: Watch
+    scenarios: Path
     executed: Any = None
     last_words: str = ""
 

@@ -8,6 +8,7 @@ so were ``trade.log`` and ``risk.log``, which can be made again like the rest, b
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
 from qtkit.core.calendars import exchange_calendar
 from qtkit.core.folders import SessionFolder, write_atomic
@@ -28,7 +29,14 @@ _NOT_AFFECTED = (
     "The journal is not affected; move the file away and rebuild, the report then names no versions"
 )
 
-__all__ = ["chronicle_of", "journal_digest", "read_metadata", "rebuild", "write_reports"]
+__all__ = [
+    "chronicle_of",
+    "journal_digest",
+    "kill_words",
+    "read_metadata",
+    "rebuild",
+    "write_reports",
+]
 
 
 def rebuild(folder: SessionFolder) -> Chronicle:
@@ -94,3 +102,10 @@ def read_metadata(folder: SessionFolder) -> JsonObject:
         return read_object(folder.metadata, "an object", _NOT_AFFECTED)
     except FileNotFoundError:
         return {}
+
+
+def kill_words(folder: SessionFolder) -> tuple[str, str, Path]:
+    """Return account, mode and root of a session, as the kill commands name them."""
+    metadata = read_metadata(folder)
+    root = folder.path.resolve().parents[1]
+    return str(metadata.get("account", "")), str(metadata.get("mode", "paper")), root

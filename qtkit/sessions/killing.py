@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from qtkit.core.advice import lift_command
 from qtkit.core.errors import ConfigError, DataError, QtkitError
 from qtkit.core.folders import AccountFolder, SessionFolder
 from qtkit.core.input_text import LONGEST_REASON, checked_text
@@ -36,7 +37,7 @@ def kill_account(account: AccountFolder, *, by: str, why: str) -> str:
     return (
         f"account {account.name}: the kill switch is ON ({account.kill_file}). Only orders that "
         f"reduce a position leave; {_who_looks(account)}. Lift it with "
-        f"`qtkit kill {account.name} --lift --by NAME --why TEXT`"
+        f"{lift_command(account.name, account.path.parent.name, account.path.parents[2])}"
         + ("" if written else ". Who and why could not be written into the file: note them")
     )
 

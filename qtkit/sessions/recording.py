@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Iterable, Mapping
-from typing import TypeVar
+from datetime import date
+from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
+from qtkit.core.errors import DataError
+from qtkit.core.render import json_text
 from qtkit.core.verdict import Conclusion, Status, Verdict, conclude
 
 __all__ = [
     "Closed",
     "Difference",
     "JsonObject",
+    "JudgedJournal",
     "Recorded",
     "RecordedVerdict",
     "StageRecord",
     "changed",
     "differences",
     "flat",
+    "sealed_json",
+    "unsealed",
     "verdicts_by_name",
     "what_is_wrong",
 ]
@@ -43,6 +51,11 @@ class RecordedVerdict(Closed):
     lines: tuple[int, ...] = ()
     known_defect: str = ""
 
+    @classmethod
+    def of(cls, verdict: Verdict) -> RecordedVerdict:
+        """Return a verdict of the core as it is kept."""
+        return cls.model_validate({name: getattr(verdict, name) for name in cls.model_fields})
+
     @property
     def verdict(self) -> Verdict:
         """The same judgement as a value of the core."""
@@ -56,6 +69,15 @@ class RecordedVerdict(Closed):
         )
 
 
+class JudgedJournal(Closed):
+    """A journal that a stage report was made from."""
+
+    run: str = ""  # name of the scenario; "" for a lone session
+    folder: str
+    lines: Annotated[int, Field(ge=0)]
+    digest: str  # sha256 of those lines, hex
+
+
 class StageRecord(Closed):
     """One stage report."""
 
@@ -64,6 +86,9 @@ class StageRecord(Closed):
     source: str = ""
     conclusion: Conclusion
     verdicts: tuple[RecordedVerdict, ...]
+    day: date | None = None  # the trading date that was judged alone
+    journals: tuple[JudgedJournal, ...] = ()
+    claimed: str = ""  # why nobody could judge it again; "" where somebody did
 
     @model_validator(mode="after")
     def _conclusion_follows(self) -> StageRecord:
@@ -102,6 +127,49 @@ class Recorded(Closed):
 
 
 _Record = TypeVar("_Record", bound=Recorded)
+
+
+# --- sealing ---------------------------------------------------------------------------------
+
+
+def sealed_json(record: Recorded) -> str:
+    """Return a record as the text of its file, with the digest of all that it says."""
+    body = record.model_dump(mode="json")
+    return json_text({**body, "seal": _seal(body)})
+
+
+def unsealed(kind: type[_Record], text: str | bytes, what: str, advice: str) -> _Record:
+    """Return the record that a file holds.
+
+    Parameters
+    ----------
+    what
+        The file and what it should be, for the message.
+    advice
+        What to do, for the message.
+
+    Raises
+    ------
+    DataError
+        If it is no such record, with all mistakes, or if it was altered after it was written.
+    """
+    try:
+        body = json.loads(text)
+        seal = body.pop("seal", "") if isinstance(body, dict) else ""
+        record = kind.model_validate_json(json.dumps(body))
+    except ValidationError as mistake:
+        raise DataError(f"{what}: {what_is_wrong(mistake)}. {advice}") from None
+    except (ValueError, RecursionError) as mistake:
+        raise DataError(f"{what}: {type(mistake).__name__}: {mistake}. {advice}") from None
+    if seal != _seal(body):
+        raise DataError(
+            f"{what}: it was altered after it was written, its seal does not fit. {advice}"
+        )
+    return record
+
+
+def _seal(body: JsonObject) -> str:
+    return hashlib.sha256(json_text(body).encode(errors="surrogatepass")).hexdigest()
 
 
 # --- comparing -------------------------------------------------------------------------------

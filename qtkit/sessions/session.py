@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from qtkit.core.advice import kill_command
 from qtkit.core.clock import stopwatch
 from qtkit.core.errors import ConfigError, DataError, SessionUnreachable
 from qtkit.core.folders import OutputRoot, SessionFolder
@@ -23,6 +24,7 @@ from qtkit.journal import read_journal
 from qtkit.journal.tail import JournalTail
 from qtkit.model.books import Book
 from qtkit.model.events import Entry, JsonObject
+from qtkit.sessions.artifacts import kill_words
 from qtkit.sessions.commanding import Reply, Request, reply_of, request_line
 from qtkit.sessions.launching import launched
 from qtkit.stages import session_named
@@ -245,7 +247,8 @@ class Session:
             raise SessionUnreachable(
                 f"{request.verb} was sent to session {self.session_id}, and no answer came within "
                 f"{timeout:g} s ({type(problem).__name__}: {problem}): whether it was carried out "
-                "stands in the journal. If the engine hangs, stop trading with `qtkit kill`"
+                "stands in the journal. If the engine hangs, stop trading with "
+                f"{kill_command(*kill_words(self.folder))}"
             ) from None
 
     def stop(self, timeout: float = 30.0, *, by: str = "operator") -> JsonObject:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
+from qtkit.core.advice import command
 from qtkit.core.calendars import Calendar, exchange_calendar
 from qtkit.core.errors import BeyondCalendar, ConfigError
 from qtkit.core.folders import SessionFolder, write_atomic
@@ -57,11 +58,14 @@ class Sheet:
         Everything that is kept of it.
     compared_with
         The trading date before; None where the calendar does not reach.
+    lived_before
+        Whether the session lived through that date itself.
     """
 
     folder: SessionFolder
     record: DayRecord
     compared_with: date | None
+    lived_before: bool = False
 
     @property
     def conclusion(self) -> Conclusion:
@@ -130,8 +134,7 @@ class Sheet:
         if not told.previous:
             return (
                 f"What changed: there is no record of {before}, the trading day before, on account "
-                f"{told.account} or of {told.strategy}; `qtkit sheet SESSION --day {before} "
-                "--save` writes one."
+                f"{told.account} or of {told.strategy}; {self._first_sheet(before)} writes one."
             )
         if not told.differences:
             return f"Nothing changed since {told.previous}."
@@ -140,6 +143,12 @@ class Sheet:
         )
         title = f"What changed since {told.previous}"
         return Table(title, ("what", "name", "before", "now"), rows)
+
+    def _first_sheet(self, before: date) -> str:
+        """Return what writes the record that is not there."""
+        if not self.lived_before:
+            return "the sheet of a session that lived through it"
+        return command("sheet", self.folder.path.resolve(), "--day", before, "--save")
 
 
 def _short(text: str) -> str:
@@ -191,7 +200,12 @@ def sheet_of(
         gate=_gate(evidence, date_),
         written=at,
     )
-    return Sheet(folder=folder, record=_compared(folder, record, before), compared_with=before)
+    return Sheet(
+        folder=folder,
+        record=_compared(folder, record, before),
+        compared_with=before,
+        lived_before=before in told.open_days,
+    )
 
 
 def sheet_day(told: Chronicle, day: date | None) -> date:
@@ -269,17 +283,7 @@ def _stage(report: StageReport) -> StageRecord:
             "title": report.title,
             "source": report.source,
             "conclusion": report.conclusion,
-            "verdicts": [
-                {
-                    "rule": v.rule,
-                    "status": v.status,
-                    "summary": v.summary,
-                    "fix": v.fix,
-                    "lines": v.lines,
-                    "known_defect": v.known_defect,
-                }
-                for v in report.verdicts
-            ],
+            "verdicts": tuple(RecordedVerdict.of(verdict) for verdict in report.verdicts),
         }
     )
 

@@ -7,20 +7,24 @@ from datetime import date
 from operator import itemgetter
 from typing import Literal
 
-from pydantic import AwareDatetime, Field, ValidationError, model_validator
+from pydantic import AwareDatetime, Field, model_validator
 
+from qtkit.core.advice import command
 from qtkit.core.errors import DataError
 from qtkit.core.folders import SessionFolder
-from qtkit.core.render import json_text
 from qtkit.core.verdict import Conclusion, conclude
+from qtkit.journal import read_journal
+from qtkit.journal.prefix import prefix_digest
+from qtkit.sessions.artifacts import read_metadata
 from qtkit.sessions.recording import (
     Closed,
     Difference,
     Recorded,
     differences,
     flat,
+    sealed_json,
+    unsealed,
     verdicts_by_name,
-    what_is_wrong,
 )
 
 __all__ = [
@@ -102,24 +106,21 @@ def sheet_conclusion(rows: Iterable[SheetRow], ticks: Mapping[str, str]) -> Conc
 
 def day_record_json(record: DayRecord) -> str:
     """Return a record as the text of its file."""
-    return json_text(record.model_dump(mode="json"))
+    return sealed_json(record)
 
 
-def day_record_of(text: str | bytes, where: str) -> DayRecord:
+def day_record_of(
+    text: str | bytes, where: str, advice: str = "Write the day's sheet again"
+) -> DayRecord:
     """Return the record that a text holds.
 
     Raises
     ------
     DataError
-        If it is no day's record of format 1, with all mistakes.
+        If it is no day's record of format 1, with all mistakes, or if it was altered.
     """
-    try:
-        return DayRecord.model_validate_json(text)
-    except ValidationError as mistake:
-        raise DataError(
-            f"{where}: this is no day's record of format 1: {what_is_wrong(mistake)}. "
-            "Write it again with `qtkit sheet SESSION --save`"
-        ) from None
+    what = f"{where}: this is no day's record of format 1"
+    return unsealed(DayRecord, text, what, advice)
 
 
 # --- the day before --------------------------------------------------------------------------
@@ -131,28 +132,77 @@ def previous_record(
     """Return the record of a date that a sheet is compared with.
 
     Looked for in the session itself, then among its neighbours on the same account, then among
-    those of the same strategy; of several the one written last. A damaged record is none.
+    those of the same strategy; of several the one written last.
 
     Parameters
     ----------
     day
         The trading date before the sheet's own.
+
+    Raises
+    ------
+    DataError
+        If such a record is damaged or was altered.
     """
     ranked = [
         ((r.session_id == folder.session_id, r.account == account, r.written), r)
-        for r in _records(folder, day)
+        for r in _records(folder, day, account=account, strategy=strategy)
         if account == r.account or strategy == r.strategy
     ]
     return max(ranked, key=itemgetter(0))[1] if ranked else None
 
 
-def _records(folder: SessionFolder, day: date) -> Iterable[DayRecord]:
+def _records(
+    folder: SessionFolder, day: date, *, account: str, strategy: str
+) -> Iterable[DayRecord]:
+    """Yield the records of a date; a damaged one of a session that does not matter is left out."""
     for path in sorted(folder.path.resolve().parent.iterdir()):
-        file = SessionFolder(path).day_record(day)
-        try:
-            yield day_record_of(file.read_bytes(), str(file))
-        except (OSError, DataError):
+        session = SessionFolder(path)
+        if not session.day_record(day).exists():
             continue
+        try:
+            yield _record_of_session(session, day)
+        except DataError:
+            if _matters(session, account=account, strategy=strategy):
+                raise
+
+
+def _record_of_session(session: SessionFolder, day: date) -> DayRecord:
+    """Return the record of a session's day.
+
+    Raises
+    ------
+    DataError
+        If it is damaged, was altered, or tells of another session, day or journal.
+    """
+    file = session.day_record(day)
+    again = command("sheet", session.path.resolve(), "--day", day, "--save")
+    advice = f"Write it again with {again}"
+    try:
+        text = file.read_bytes()
+    except OSError as problem:
+        raise DataError(f"{file} cannot be read ({problem.strerror}). {advice}") from None
+    record = day_record_of(text, str(file), advice)
+    if (record.session_id, record.day) != (session.session_id, day):
+        raise DataError(
+            f"{file} is the record of {record.day} in session {record.session_id}. {advice}"
+        )
+    if prefix_digest(session.journal, record.journal_lines) != record.journal_digest:
+        raise DataError(
+            f"{file} was altered, or the journal was: the first {record.journal_lines} lines of "
+            f"{session.journal} are not those that it tells of. {advice}"
+        )
+    return record
+
+
+def _matters(session: SessionFolder, *, account: str, strategy: str) -> bool:
+    """Whether a session is of an account or a strategy; one that cannot be read may be."""
+    try:
+        opening = next(read_journal(session.journal)).event
+        accounts = {opening.account, read_metadata(session).get("account")}
+    except (DataError, StopIteration):
+        return True
+    return account in accounts or strategy == opening.strategy
 
 
 def day_differences(before: DayRecord, after: DayRecord) -> tuple[Difference, ...]:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
-from qtkit.core.render import Table, html_report, mark, text_report
+from qtkit.core.render import (
+    Table,
+    html_report,
+    mark,
+    markdown_table,
+    markdown_text,
+    text_report,
+)
 from qtkit.model.events import JsonObject
 from qtkit.sessions.chronicle import Chronicle, Reconciliation
 from qtkit.sessions.results import drawdown_of, metrics_json
@@ -27,10 +34,11 @@ def summary_html(told: Chronicle) -> str:
 
 def run_report(told: Chronicle, metadata: JsonObject) -> str:
     """Return `run_report.md`: the summary, the days and where it all came from."""
-    parts = [f"# {_heading(told)}", *(_markdown(t) for t in (*_tables(told), *_more(told)))]
-    if troubles := list(_troubles(told)):
-        parts.append("\n".join(["## What went wrong", "", *(f"* {line}" for line in troubles)]))
-    parts.append(_markdown(_identity(metadata)))
+    heading = markdown_text(_heading(told))
+    parts = [f"# {heading}", *(markdown_table(t) for t in (*_tables(told), *_more(told)))]
+    if troubles := [f"* {markdown_text(line)}" for line in _troubles(told)]:
+        parts.append("\n".join(["## What went wrong", "", *troubles]))
+    parts.append(markdown_table(_identity(metadata)))
     parts.append("Rebuilt from `artifacts/journal.jsonl`; editing this page changes nothing.")
     return "\n\n".join(parts) + "\n"
 
@@ -165,7 +173,7 @@ def _troubles(told: Chronicle) -> Iterator[str]:
         ("fill_unmatched", "fills that fit no order"),
     ):
         if told.counts[kind]:
-            yield f"{told.counts[kind]} {what}: see `qtkit journal show --kind {kind}`"
+            yield f"{told.counts[kind]} {what}: see the journal's lines {kind}"
 
 
 def _identity(metadata: JsonObject) -> Table:
@@ -182,18 +190,6 @@ def _identity(metadata: JsonObject) -> Table:
         ("seed", metadata.get("seed", "unknown")),
     )
     return Table("Made with", ("what", "which"), rows)
-
-
-def _markdown(table: Table) -> str:
-    """Return a table in Markdown, its title as a heading."""
-    sides = table.align.ljust(len(table.columns), "l")
-    lines = [
-        table.columns,
-        tuple("---:" if side == "r" else "---" for side in sides),
-        *([str(cell).replace("|", "\\|").replace("\n", " ") for cell in row] for row in table.rows),
-    ]
-    body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    return f"## {table.title}\n\n{body}" if table.title else body
 
 
 def _money(amount: object) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC
 from zoneinfo import ZoneInfo
 
+from qtkit.core.render import csv_cell
 from qtkit.model.events import OrderFilled
 from qtkit.sessions.chronicle import Booking, Chronicle
 from qtkit.trading.engine.book_logs import local_time, risk_line, trade_line
@@ -85,5 +86,5 @@ def _csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows(rows)
+    writer.writerows([csv_cell(cell) for cell in row] for row in rows)
     return text.getvalue()

@@ -326,7 +326,7 @@ def only_sound_prices_are_decided_on(evidence: Evidence) -> Verdict:
         return fail(
             f"{len(wrong)} found in {counted(len(decisions), 'decision')}: "
             f"{shown(s for _, s in wrong)}",
-            fix="check the table with `qtkit data check`; a bar without numbers must be refused",
+            fix="check what the feed delivered; a bar without numbers must be refused",
             lines=sorted({line for line, _ in wrong}),
         )
     if not decisions:

@@ -22,7 +22,7 @@ from qtkit.stages.wording import counted, not_yet, shown, so_far
 __all__ = ["logs_are_removed_by_operators_alone", "removed_on"]
 
 _BEGINS = ("session_started", "session_resumed")  # the latter after a very early power cut
-_FIX = "restore the log from a backup; `qtkit rotatelogs` alone may remove one"
+_FIX = "restore the log from a backup; nothing but rotatelogs may remove one"
 
 
 @check(

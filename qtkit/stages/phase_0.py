@@ -23,7 +23,7 @@ from qtkit.stages.report import StageReport
 from qtkit.stages.scenarios import REFERENCE
 from qtkit.stages.sources import Source
 from qtkit.stages.stage import Stage, judge
-from qtkit.stages.wording import at_exchange, counted, not_yet, shown, so_far
+from qtkit.stages.wording import at_exchange, counted, not_yet, show_command, shown, so_far
 from qtkit.trading.engine.states import STATUS_TABLE
 
 __all__ = ["HEADLESS", "OPERATE", "STAGE", "VERIFIES", "phase_0"]
@@ -59,7 +59,7 @@ def startup_story_is_complete(evidence: Evidence) -> Verdict:
     turned = [f"{b[0]} (line {b[1]}) came before {a[0]} (line {a[1]})" for a, b in _turned(story)]
     if turned or lines[0] != 1:
         wrong = turned or [f"the journal begins with something else than {story[0][0]}"]
-        return fail(shown(wrong), fix="`qtkit journal show` the first lines", lines=lines)
+        return fail(shown(wrong), fix=f"read {show_command(evidence, lines=lines)}", lines=lines)
     steps = ", ".join(f"{what} {line}" for what, line in story)
     return ok(f"the startup story stands in the journal, by line: {steps}", lines=lines)
 
@@ -155,7 +155,7 @@ def status_agrees_with_the_calendar(evidence: Evidence) -> Verdict:
     if wrong:
         return fail(
             f"{counted(len(wrong), 'disagreement')}: {shown(s for _, s in wrong)}",
-            fix="compare with the exchange's hours: `qtkit journal show --kind status_changed`",
+            fix=f"compare with the exchange's hours: {show_command(evidence, 'status_changed')}",
             lines=sorted({line for line, _ in wrong}),
         )
     names = ("running", "sleeping", "paused")
@@ -246,10 +246,11 @@ def nothing_is_stuck(evidence: Evidence) -> Verdict:
     waits = [(_wait(evidence, story), story) for story in queued]
     stuck = list(_stuck(evidence, waits)) + list(_silent(evidence))
     if stuck:
+        lines = sorted({line for line, _ in stuck})
         return fail(
             f"{len(stuck)} found stuck: {shown(s for _, s in stuck)}",
-            fix="look at what the loop did meanwhile: `qtkit journal show` around these lines",
-            lines=sorted({line for line, _ in stuck}),
+            fix=f"see what the loop did meanwhile: {show_command(evidence, lines=lines)}",
+            lines=lines,
         )
     longest = max(wait for wait, _ in waits)
     gap = max((p.event.largest_gap_seconds for p in pulses), default=Decimal(0))
@@ -375,7 +376,7 @@ def log_tells_the_same_story(evidence: Evidence) -> Verdict:
         return fail(
             f"sys.log tells of {len(lives) - 1} returns after a crash, the journal of "
             f"{len(told) - 1}",
-            fix="hold `qtkit journal show --kind session_resumed` against sys.log",
+            fix=f"hold {show_command(evidence, 'session_resumed')} against sys.log",
         )
     for number, (journal, log) in enumerate(zip(told, lives, strict=True)):
         cut = evidence.running or number < len(told) - 1

@@ -21,7 +21,7 @@ from qtkit.stages.report import StageReport
 from qtkit.stages.scenarios import STOPS
 from qtkit.stages.sources import Source
 from qtkit.stages.stage import Stage, judge
-from qtkit.stages.wording import at_exchange, counted, shown
+from qtkit.stages.wording import at_exchange, counted, show_command, shown, stop_command
 
 __all__ = ["HEADLESS", "OPERATE", "STAGE", "VERIFIES", "phase_1"]
 
@@ -33,7 +33,6 @@ HEADLESS = (
 )
 
 _REASONS = frozenset({"stop", "end_of_data", "SIGINT", "SIGTERM"})
-_STOP_FIRST = "stop the session: `qtkit stop`, or `stop` in the shell"
 _CRASHED = "start the session's account again: it resumes; then stop it in order"
 
 
@@ -42,7 +41,8 @@ def _unended(evidence: Evidence) -> Verdict | None:
     if evidence.ended is not None:
         return None
     if evidence.running or not evidence.whole.entries:
-        return pending("the session has not been stopped yet", fix=_STOP_FIRST)
+        fix = f"stop the session: {stop_command(evidence)}, or `stop` in the shell"
+        return pending("the session has not been stopped yet", fix=fix)
     return fail(
         "the session neither runs nor ended: it crashed",
         fix=_CRASHED,
@@ -341,9 +341,8 @@ def a_stop_closes_the_books(evidence: Evidence) -> Verdict:
     stop = asked[0]
     wrong = [*_second_stop(evidence), *_closing(evidence, stop)]
     if wrong:
-        return fail(
-            shown(wrong), fix="`qtkit journal show` from the request on", lines=[stop.seq, end.seq]
-        )
+        lines = [stop.seq, end.seq]
+        return fail(shown(wrong), fix=f"read {show_command(evidence, lines=lines)}", lines=lines)
     early = _early(evidence, stop.seq)
     where = f"closed early in line {early[0].seq}" if early else "closed before, or not begun"
     return ok(

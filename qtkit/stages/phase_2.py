@@ -26,7 +26,7 @@ from qtkit.stages.scenarios import (
 from qtkit.stages.skipping import skip_counts, table_in_words, tasks_in_session
 from qtkit.stages.sources import Source
 from qtkit.stages.stage import Stage, judge
-from qtkit.stages.wording import at_exchange, counted, not_yet, shown, so_far
+from qtkit.stages.wording import at_exchange, counted, not_yet, show_command, shown, so_far
 from qtkit.trading.engine.skips import GLOSSARY
 
 __all__ = ["HEADLESS", "OPERATE", "STAGE", "VERIFIES", "phase_2"]
@@ -67,11 +67,12 @@ def all_tasks_are_accounted_for(evidence: Evidence) -> Verdict:
     told = ", ".join(f"{fates[f]} {f}" for f in ("finished", "skipped", "failed", "cancelled"))
     hand = f" and {by_hand} asked for by hand" if by_hand else ""
     if wrong:
+        lines = sorted({line for line, _ in wrong if line})
         return fail(
             f"{len(wrong)} tasks do not add up ({scheduled} scheduled{hand}: {told}): "
             f"{shown(s for _, s in wrong)}",
-            fix="`qtkit journal show` around these lines",
-            lines=sorted({line for line, _ in wrong if line}),
+            fix=f"read {show_command(evidence, lines=lines)}",
+            lines=lines,
         )
     accounted = len(stories) - fates[""]
     if fates[""]:

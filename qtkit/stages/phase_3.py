@@ -25,7 +25,15 @@ from qtkit.stages.report import StageReport
 from qtkit.stages.scenarios import AFTER_HOLIDAY, CLOSED_DAY, LATE_STARTS, REFERENCE, RERUN
 from qtkit.stages.sources import Source
 from qtkit.stages.stage import Stage, judge
-from qtkit.stages.wording import at_exchange, counted, not_yet, shown, so_far
+from qtkit.stages.wording import (
+    at_exchange,
+    compare_command,
+    counted,
+    not_yet,
+    show_command,
+    shown,
+    so_far,
+)
 
 __all__ = ["HEADLESS", "OPERATE", "STAGE", "VERIFIES", "phase_3"]
 
@@ -66,9 +74,13 @@ def the_schedule_is_reproducible(evidence: Evidence) -> Verdict:
     compared = {key: found for key, found in groups.items() if len(found) > 1}
     if not compared:
         return pending("no date was scheduled twice", fix="run a scenario twice")
-    wrong = [sentence for key, found in compared.items() for sentence in _parted(key[1], found)]
+    wrong = [parted for key, found in compared.items() for parted in _parted(key[1], found)]
     if wrong:
-        return fail(shown(wrong), fix="hold the two schedules together: `qtkit journal compare`")
+        one, other = (evidence.runs[name] for name in wrong[0][:2])
+        return fail(
+            shown(sentence for _, _, sentence in wrong),
+            fix=f"hold the two together: {compare_command(one, other)}",
+        )
     built_in_all = sum(map(len, compared.values()))
     return ok(
         f"{built_in_all} schedules of {counted(len(compared), 'date')}, one digest for each date "
@@ -76,13 +88,17 @@ def the_schedule_is_reproducible(evidence: Evidence) -> Verdict:
     )
 
 
-def _parted(day: object, found: Sequence[tuple[str, ev.ScheduleBuilt]]) -> Iterator[str]:
+def _parted(
+    day: object, found: Sequence[tuple[str, ev.ScheduleBuilt]]
+) -> Iterator[tuple[str, str, str]]:
+    """Yield two runs whose schedules differ, with a sentence."""
     (first, one), *others = found
     for name, other in others:
         if other.digest != one.digest or not one.digest:
-            yield f"{day}: {one.digest[:8] or 'no digest'} in {first}, {other.digest[:8]} in {name}"
+            digests = f"{one.digest[:8] or 'no digest'} in {first}, {other.digest[:8]} in {name}"
+            yield first, name, f"{day}: {digests}"
         elif other.tasks != one.tasks:
-            yield f"{day}: {first} and {name} have one digest for different rows"
+            yield first, name, f"{day}: {first} and {name} have one digest for different rows"
 
 
 # --- 3.2 -------------------------------------------------------------------------------------
@@ -105,7 +121,7 @@ def a_rerun_gives_the_same_journal(evidence: Evidence) -> Verdict:
         if not found.equal:
             return fail(
                 f"{replayed} and {name} differ: {found}",
-                fix="`qtkit journal compare` the two; look for hidden clocks, chance and sets",
+                fix=f"{compare_command(first, again)}; look for hidden clocks, chance and sets",
                 lines=[e.seq for e in (found.left, found.right) if e],
             )
         if not found.same:
@@ -203,10 +219,11 @@ def no_decision_is_taken_late(evidence: Evidence) -> Verdict:
         return not_yet(evidence, "there is no strategy step", fix=_SCHEDULE)
     wrong = [*_bad_decisions(evidence), *(f for s in steps for f in _lost_steps(evidence, s))]
     if wrong:
+        lines = sorted({line for line, _ in wrong if line})
         return fail(
             f"{len(wrong)} of {len(steps)} steps: {shown(s for _, s in wrong)}",
-            fix="`qtkit journal show` around these lines; a late step must be skipped as missed",
-            lines=sorted({line for line, _ in wrong if line}),
+            fix=f"a late step must be skipped as missed: {show_command(evidence, lines=lines)}",
+            lines=lines,
         )
     skipped = sum(story.skipped is not None for story in steps)
     missed = sum(s.skipped is not None and s.skipped.skip_reason == "missed" for s in steps)

@@ -33,7 +33,7 @@ from qtkit.stages.scenarios import (
 )
 from qtkit.stages.sources import Source
 from qtkit.stages.stage import Stage, judge
-from qtkit.stages.wording import counted, not_yet, shown, so_far
+from qtkit.stages.wording import counted, not_yet, show_command, shown, so_far
 
 __all__ = ["HEADLESS", "OPERATE", "STAGE", "VERIFIES", "phase_35"]
 
@@ -80,6 +80,11 @@ def _found(findings: Sequence[Finding], what: str, fix: str) -> Verdict:
         fix=fix,
         lines=sorted({f.line for f in findings}),
     )
+
+
+def _journal_around(evidence: Evidence, findings: Sequence[Finding]) -> str:
+    """Return how to read the journal around findings."""
+    return f"read {show_command(evidence, lines=sorted({f.line for f in findings}))}"
 
 
 # --- 3.5.1, 3.5.2 ----------------------------------------------------------------------------
@@ -167,7 +172,7 @@ def orders_add_up(evidence: Evidence) -> Verdict:
         for difference in reading.orders
     ]
     if wrong:
-        return _found(wrong, "order fault", "`qtkit journal story ORDER_ID` for each of them")
+        return _found(wrong, "order fault", _journal_around(evidence, wrong))
     accounts = [tally.orders[o] for o in evidence.orders.requested]
     shares = {
         "requested": sum(abs(a.quantity) for a in accounts),
@@ -280,7 +285,7 @@ def reservations_hold(evidence: Evidence) -> Verdict:
         if s.endswith("has ended")
     ]
     if wrong:
-        return _found(wrong, "reservation", "`qtkit journal story ORDER_ID` for each of them")
+        return _found(wrong, "reservation", _journal_around(evidence, wrong))
     number = len(evidence.orders.requested)
     return ok(
         f"{counted(number, 'order')} never asked for more than was free{so_far(evidence)}; "

@@ -25,7 +25,7 @@ from qtkit.stages.scenarios import (
 )
 from qtkit.stages.sources import Source
 from qtkit.stages.stage import Stage, judge
-from qtkit.stages.wording import counted, not_yet, shown, so_far
+from qtkit.stages.wording import compare_command, counted, not_yet, shown, so_far, story_command
 
 __all__ = ["HEADLESS", "OPERATE", "STAGE", "VERIFIES", "phase_4a"]
 
@@ -95,7 +95,7 @@ def every_order_has_an_outcome(evidence: Evidence) -> Verdict:
         told = [f"{o} ({orders.open[o].status})" for o in named]
         return fail(
             f"{len(named)} of {counted(len(asked), 'order')} have no outcome: {shown(told)}",
-            fix="ask the broker for each: `qtkit journal story ORDER_ID`, then "
+            fix=f"ask the broker for each: {story_command(evidence, named[0])}, then "
             "runbooks/order-in-doubt.md",
             lines=[asked[o] for o in named],
         )
@@ -144,7 +144,8 @@ def no_fill_without_an_order(evidence: Evidence) -> Verdict:
         return warn(
             f"{len(races)} of {counted(len(fills), 'fill')} raced the end of their order and were "
             f"booked: {shown(named)}",
-            fix="check that the position is wanted; `qtkit journal story ORDER_ID`",
+            fix="check that the position is wanted; "
+            f"{story_command(evidence, races[0].event.order_id)}",
             lines=[f.seq for f in races],
         )
     return ok(f"each of {counted(len(fills), 'fill')} has its order{so_far(evidence)}, none raced")
@@ -271,7 +272,7 @@ def repeats_and_order_change_nothing(evidence: Evidence) -> Verdict:
         if found != expected:
             return fail(
                 f"{name} ends with {found}, {EARLY_FILLS.name} with {expected}",
-                fix="`qtkit journal compare` the two",
+                fix=f"read {compare_command(base, run)}",
                 lines=[f.seq for f in run.of(ev.OrderFilled)][:20],
             )
         told.append(f"{name} ({run.tally.repeated} repeats)")

@@ -28,7 +28,7 @@ from qtkit.stages.scenarios import (
 from qtkit.stages.skipping import skip_counts, table_in_words, tasks_in_session
 from qtkit.stages.sources import Source
 from qtkit.stages.stage import Stage, judge
-from qtkit.stages.wording import counted, not_yet, shown, so_far
+from qtkit.stages.wording import counted, not_yet, show_command, shown, so_far
 from qtkit.trading.engine.skips import GLOSSARY
 
 __all__ = ["HEADLESS", "OPERATE", "STAGE", "VERIFIES", "phase_4b"]
@@ -74,7 +74,7 @@ def the_table_of_skips_is_complete(evidence: Evidence) -> Verdict:
     if wrong:
         return fail(
             f"{len(wrong)} gaps in the table of {len(skips)} skips: {shown(s for _, s in wrong)}",
-            fix="`qtkit journal show --kind task_skipped`",
+            fix=f"read {show_command(evidence, 'task_skipped')}",
             lines=sorted({line for line, _ in wrong if line}),
         )
     if nothing is not None:
@@ -151,7 +151,8 @@ def the_log_counts_the_same_skips(evidence: Evidence) -> Verdict:
     if wrong:
         return fail(
             f"the log and the journal count differently: {shown(wrong)}",
-            fix="`grep skip_reason= sys.log` against `qtkit journal show --kind task_skipped`",
+            fix="hold the lines of sys.log that have skip_reason= against "
+            f"{show_command(evidence, 'task_skipped')}",
             lines=[s.seq for s in skips][:20],
         )
     total = sum(map(len, evidence.log.skips))

@@ -24,7 +24,7 @@ from qtkit.stages.report import StageReport
 from qtkit.stages.scenarios import REFERENCE
 from qtkit.stages.sources import Source
 from qtkit.stages.stage import Stage, judge
-from qtkit.stages.wording import counted, not_yet, shown, so_far
+from qtkit.stages.wording import counted, not_yet, show_command, shown, so_far
 
 __all__ = ["HEADLESS", "OPERATE", "STAGE", "VERIFIES", "phase_5a"]
 
@@ -45,7 +45,6 @@ _STEP = "run_strategy"
 _SNAPSHOT_REASONS = frozenset({"snapshot_missing", "snapshot_stale"})
 _STARTING = 1.0  # seconds that a step may take to start: its snapshot does not age in them
 _BY_HAND = 9_999  # steps that operators ask for are numbered from here on
-_FIX = "look at the step's `prepare_strategy` task: `qtkit journal show --kind snapshot_taken`"
 _SPLIT_ON = "start a session with split_strategy_prepare on"
 _Step = tuple[date | None, int]
 
@@ -64,6 +63,11 @@ def _snapshots(evidence: Evidence) -> Mapping[_Step, list[Recorded[ev.SnapshotTa
 def _own_steps(evidence: Evidence) -> list[Recorded[ev.DecisionTaken]]:
     """Return the decisions of scheduled steps."""
     return [d for d in evidence.of(ev.DecisionTaken) if d.event.step <= _BY_HAND]
+
+
+def _fix(evidence: Evidence) -> str:
+    """Return what to look at."""
+    return f"look at the step's `prepare_strategy` task: {show_command(evidence, 'snapshot_taken')}"
 
 
 # --- 5-A.1 -----------------------------------------------------------------------------------
@@ -117,7 +121,7 @@ def each_step_has_a_snapshot_of_its_own(evidence: Evidence) -> Verdict:
         return not_yet(evidence, "there is no decided step", fix="wait for the first step")
     taken = _snapshots(evidence)
     if not _is_split(evidence):
-        return _on_the_spot(decisions, taken)
+        return _on_the_spot(evidence, decisions, taken)
     lead = timedelta(seconds=evidence.number("prepare_lead_seconds", 5))
     wrong = [f for d in decisions for f in _wrong_snapshot(evidence, d, taken, lead)]
     wrong += _unscheduled(evidence)
@@ -125,7 +129,7 @@ def each_step_has_a_snapshot_of_its_own(evidence: Evidence) -> Verdict:
         return fail(
             f"{len(wrong)} faults in {counted(len(decisions), 'step')}: "
             f"{shown(s for _, s in wrong)}",
-            fix=_FIX,
+            fix=_fix(evidence),
             lines=sorted({line for line, _ in wrong}),
         )
     return ok(
@@ -135,6 +139,7 @@ def each_step_has_a_snapshot_of_its_own(evidence: Evidence) -> Verdict:
 
 
 def _on_the_spot(
+    evidence: Evidence,
     decisions: list[Recorded[ev.DecisionTaken]],
     taken: Mapping[_Step, list[Recorded[ev.SnapshotTaken]]],
 ) -> Verdict:
@@ -143,7 +148,7 @@ def _on_the_spot(
     if odd:
         return fail(
             f"the split is off, and {counted(len(odd), 'snapshot')} were taken or used",
-            fix=_FIX,
+            fix=_fix(evidence),
             lines=sorted(odd),
         )
     return ok(f"the split is off: {counted(len(decisions), 'step')} prepared on the spot")
@@ -258,7 +263,7 @@ def a_stale_snapshot_is_refused(evidence: Evidence) -> Verdict:
     if wrong:
         return fail(
             f"{len(wrong)} faults, allowed are {limit:g} s: {shown(s for _, s in wrong)}",
-            fix=_FIX,
+            fix=_fix(evidence),
             lines=sorted(line for line, _ in wrong),
         )
     return ok(
@@ -332,7 +337,7 @@ def no_lead_and_offset_lose_a_step(evidence: Evidence) -> Verdict:
             if story.task_id not in run.decided
         ]
     if lost:
-        return fail(f"{len(lost)} of {steps} steps lost: {shown(lost)}", fix=_FIX)
+        return fail(f"{len(lost)} of {steps} steps lost: {shown(lost)}", fix=_fix(evidence))
     if len(combinations) <= 1:
         return pending("there are no combinations to compare", fix="run the scenarios")
     told = ", ".join(f"{lead:g} s/{offset:g} min" for lead, offset in sorted(combinations))

@@ -28,7 +28,7 @@ from qtkit.stages.report import StageReport
 from qtkit.stages.scenarios import CUT_AT_STEP, REFERENCE
 from qtkit.stages.sources import Source
 from qtkit.stages.stage import Stage, judge
-from qtkit.stages.wording import counted, not_yet, shown, so_far
+from qtkit.stages.wording import counted, not_yet, show_command, shown, so_far
 
 __all__ = ["GATE_RULES", "HEADLESS", "OPERATE", "STAGE", "VERIFIES", "phase_5b"]
 
@@ -52,7 +52,6 @@ GATE_RULES = frozenset(
 """What a gate has to look at, every time."""
 
 _STEP = "run_strategy"
-_FIX = "`gate` shows every verdict; `qtkit journal show --kind gate_judged` what it was judged on"
 _SHUT = frozenset({Status.FAIL, Status.ERROR})
 # what keeps a step out whatever the gate says, and is looked at before it
 _OTHER_REASONS = frozenset(
@@ -83,6 +82,13 @@ def _not_started(evidence: Evidence) -> Verdict | None:
     return None
 
 
+def _fix(evidence: Evidence) -> str:
+    """Return what to look at."""
+    return (
+        f"`gate` shows every verdict; {show_command(evidence, 'gate_judged')} what it was judged on"
+    )
+
+
 # --- 5-B.1 -----------------------------------------------------------------------------------
 
 
@@ -108,7 +114,7 @@ def the_modes_decide_alike_on_a_healthy_day(evidence: Evidence) -> Verdict:
         if differ:
             wrong.append(f"{name}: {len(differ)} decisions differ, the first is step {differ[0]}")
     if wrong:
-        return fail("; ".join(wrong), fix=_FIX)
+        return fail("; ".join(wrong), fix=_fix(evidence))
     if not first:
         return pending("no step was decided", fix="let the day last longer")
     return ok(f"{len(first)} decisions are the same with the gate off, warn and block")
@@ -147,7 +153,7 @@ def warn_only_warns(evidence: Evidence) -> Verdict:
         return skip(f"the gate's mode is {_mode(evidence)}")
     judged, decisions = evidence.of(ev.GateJudged), evidence.of(ev.DecisionTaken)
     if not judged and not decisions:
-        return not_yet(evidence, "there is no judgement", fix=_FIX)
+        return not_yet(evidence, "there is no judgement", fix=_fix(evidence))
     wrong = [
         (s.seq, f"{s.event.task_id} was kept out")
         for s in evidence.of(ev.TaskSkipped)
@@ -160,7 +166,7 @@ def warn_only_warns(evidence: Evidence) -> Verdict:
     if wrong:
         return fail(
             f"{len(wrong)} faults: {shown(s for _, s in wrong)}",
-            fix=_FIX,
+            fix=_fix(evidence),
             lines=[line for line, _ in wrong][:50],
         )
     greyed = sum(d.event.gate_warned for d in decisions)
@@ -199,13 +205,13 @@ def block_keeps_out_steps_and_nothing_else(evidence: Evidence) -> Verdict:
     if _mode(evidence) != "block":
         return skip(f"the gate's mode is {_mode(evidence)}")
     if not evidence.of(ev.GateJudged) and not evidence.tasks:
-        return not_yet(evidence, "there is no judgement", fix=_FIX)
+        return not_yet(evidence, "there is no judgement", fix=_fix(evidence))
     wrong = [*_slipped_through(evidence), *_kept_out_wrongly(evidence)]
     wrong += _not_steps(evidence)
     if wrong:
         return fail(
             f"{len(wrong)} faults: {shown(s for _, s in wrong)}",
-            fix=_FIX,
+            fix=_fix(evidence),
             lines=sorted({line for line, _ in wrong})[:50],
         )
     return ok(_what_went_on(evidence))
@@ -283,7 +289,7 @@ def the_gate_is_judged_each_time(evidence: Evidence) -> Verdict:
     if wrong:
         return fail(
             f"{len(wrong)} faults: {shown(s for _, s in wrong)}",
-            fix=_FIX,
+            fix=_fix(evidence),
             lines=sorted({line for line, _ in wrong})[:50],
         )
     counts = Counter(j.event.occasion for j in judged)
@@ -336,7 +342,7 @@ def a_cured_fault_opens_the_gate(evidence: Evidence) -> Verdict:
     if wrong:
         return fail(
             f"{len(wrong)} faults: {shown(s for _, s in wrong)}",
-            fix=_FIX,
+            fix=_fix(evidence),
             lines=sorted({line for line, _ in wrong})[:50],
         )
     if opened:

@@ -29,7 +29,7 @@ from qtkit.stages.report import StageReport
 from qtkit.stages.scenarios import CUT_AT_ORDER, REFERENCE, REJECTIONS, STOPS, TIMEOUTS, TWO_DAYS
 from qtkit.stages.sources import Source
 from qtkit.stages.stage import Stage, judge
-from qtkit.stages.wording import counted, not_yet, shown, so_far
+from qtkit.stages.wording import counted, not_yet, show_command, shown, so_far
 
 __all__ = ["HEADLESS", "OPERATE", "STAGE", "VERIFIES", "phase_5c"]
 
@@ -194,7 +194,7 @@ def risk_refusals_leave_no_order(evidence: Evidence) -> Verdict:
     if wrong:
         return fail(
             f"{len(wrong)} faults: {shown(s for _, s in wrong)}",
-            fix="`grep 'RISK REJECTED' risk.log` against `qtkit journal show --kind order_refused`",
+            fix=f"hold risk.log against {show_command(evidence, 'order_refused')}",
             lines=sorted({line for line, _ in wrong if line})[:50],
         )
     rules = Counter(r.event.verdicts[0].rule for r in refused)

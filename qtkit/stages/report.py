@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from html import escape
 
+from qtkit.core.folders import SessionFolder
 from qtkit.core.render import (
     html_report,
     mimebundle,
@@ -13,13 +15,51 @@ from qtkit.core.render import (
     verdict_json,
     verdict_table,
     verdict_text,
+    visible,
 )
 from qtkit.core.verdict import Conclusion, Status, Verdict, conclude
+from qtkit.journal.prefix import prefix_digest
 
-__all__ = ["StageReport", "check_lines", "exit_code", "junit", "overall", "reports_json"]
+__all__ = [
+    "JudgedJournal",
+    "StageReport",
+    "check_lines",
+    "exit_code",
+    "junit",
+    "overall",
+    "reports_json",
+]
 
 _IDLE = frozenset({Status.SKIP, Status.PENDING})
 _WIDTH = 100  # columns of the heading
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedJournal:
+    """A journal that a report was made from, so that somebody else can judge it again.
+
+    Attributes
+    ----------
+    run
+        Name of the scenario; empty for a lone session.
+    folder
+        The session's folder.
+    lines
+        How many lines of the journal were there.
+    """
+
+    run: str
+    folder: SessionFolder
+    lines: int
+
+    def as_json(self) -> dict[str, object]:
+        """Return where the journal is, and what seals the lines that were judged."""
+        return {
+            "run": self.run,
+            "folder": str(self.folder.path.resolve()),
+            "lines": self.lines,
+            "digest": prefix_digest(self.folder.journal, self.lines),
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +80,10 @@ class StageReport:
         In the order of the stage's checks.
     titles
         The checks' titles, in the same order.
+    journals
+        What was judged, where it lies on disk.
+    day
+        The trading date that was judged alone.
     """
 
     stage: str
@@ -48,6 +92,8 @@ class StageReport:
     source: str
     verdicts: tuple[Verdict, ...]
     titles: tuple[str, ...] = ()
+    journals: tuple[JudgedJournal, ...] = ()
+    day: date | None = None
 
     @property
     def conclusion(self) -> Conclusion:
@@ -82,6 +128,8 @@ class StageReport:
             "source": self.source,
             "conclusion": str(self.conclusion),
             "verdicts": [verdict_json(v) for v in self.verdicts],
+            "journals": [journal.as_json() for journal in self.journals],
+            **({"day": str(self.day)} if self.day else {}),
         }
 
     def __str__(self) -> str:
@@ -175,5 +223,6 @@ def _case(report: StageReport, verdict: Verdict, title: str) -> str:
     tag = tags.get(verdict.status)
     if tag is None:
         return f"{name}/>\n"
-    message = escape(f"{verdict.status}: {verdict.summary}")
-    return f'{name}><{tag} message="{message}">{escape(verdict.fix)}</{tag}></testcase>\n'
+    message = escape(visible(f"{verdict.status}: {verdict.summary}"))
+    fix = escape(visible(verdict.fix))
+    return f'{name}><{tag} message="{message}">{fix}</{tag}></testcase>\n'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -20,8 +21,10 @@ from qtkit.core.files import make_folder, new_folder
 from qtkit.core.folders import OutputRoot, SessionFolder, has_lines
 from qtkit.core.input_text import quoted
 from qtkit.evidence import Evidence, Scenario, Target
+from qtkit.evidence.run_notes import RunNotes, write_run_notes
 
 __all__ = [
+    "SCENARIOS",
     "HasFolder",
     "Source",
     "evidence_of",
@@ -35,6 +38,7 @@ __all__ = [
 
 _MODES = ("live", "paper", "shadow")
 _LAST = "last"
+SCENARIOS = "QTKIT_SCENARIOS"  # environment variable: where scenarios are written, if anywhere
 
 
 @runtime_checkable
@@ -112,6 +116,8 @@ class _Runs:
         """Return where scenarios are written."""
         if root is not None:
             return root / "scenarios"
+        if named := os.environ.get(SCENARIOS):
+            return Path(named)
         if self._temporary is None:
             self._temporary = Path(mkdtemp(prefix="qtkit-scenarios-"))
             finalize(self, rmtree, self._temporary, ignore_errors=True)
@@ -153,6 +159,15 @@ def _run(target: Target, scenario: Scenario, place: Path) -> Evidence:
     except Exception as problem:  # noqa: BLE001 - a foreign engine may raise anything: error verdicts
         reason = f"scenario {scenario.name} raised {type(problem).__name__}: {problem}"
         evidence = Evidence.broken(reason, scenario=scenario)
+    if evidence.folder is not None:
+        write_run_notes(
+            evidence.folder,
+            RunNotes(
+                facts=evidence.facts,
+                capabilities=target.capabilities,
+                known_defects=target.known_defects,
+            ),
+        )
     return replace(
         evidence,
         scenario=scenario,
@@ -184,8 +199,8 @@ def newest_session(root: OutputRoot) -> SessionFolder:
         if has_lines(folder):
             return folder
     raise DataError(
-        f"there is no session under {root.path}; run `qtkit simulate` first, or name one "
-        "with --session"
+        f"there is no session under {root.path}; simulate one first "
+        "(`qtkit simulate --help`), or name one with --session"
     )
 
 

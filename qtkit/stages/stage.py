@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -10,10 +10,10 @@ from pathlib import Path
 from qtkit.core.verdict import Status, Verdict, ok
 from qtkit.evidence import Capability, Evidence, Scenario, Target
 from qtkit.stages.checking import Check
-from qtkit.stages.report import StageReport
+from qtkit.stages.report import JudgedJournal, StageReport
 from qtkit.stages.sources import Source, evidence_of, is_target, name_of, scenario_runs
 
-__all__ = ["Stage", "judge"]
+__all__ = ["Stage", "judge", "judge_runs"]
 
 _WORST_FIRST = (
     Status.ERROR,
@@ -58,8 +58,14 @@ class Stage:
         """As people say it."""
         return f"Phase {self.id}" if self.id[0].isdigit() else self.id
 
-    def report(self, source: str, verdicts: Sequence[Verdict]) -> StageReport:
-        """Return the stage's report."""
+    def report(
+        self,
+        source: str,
+        verdicts: Sequence[Verdict],
+        judged: Mapping[str, Evidence],
+        day: date | None = None,
+    ) -> StageReport:
+        """Return the stage's report; what was judged stands under the names of its scenarios."""
         return StageReport(
             stage=self.id,
             label=self.label,
@@ -67,6 +73,8 @@ class Stage:
             source=source,
             verdicts=tuple(verdicts),
             titles=tuple(check.title for check in self.checks),
+            journals=tuple(_journals(judged)),
+            day=day,
         )
 
 
@@ -91,15 +99,27 @@ def judge(
     evidence = evidence_of(source)
     if day is not None:
         evidence = evidence.of_day(day)
-    return stage.report(name_of(source, day), [check(evidence) for check in stage.checks])
+    verdicts = [check(evidence) for check in stage.checks]
+    return stage.report(name_of(source, day), verdicts, {"": evidence}, day)
 
 
 def _judge_target(stage: Stage, target: Target, root: Path | None) -> StageReport:
     wanted = stage.scenarios
     if Capability.SCENARIOS not in target.capabilities:
         wanted = wanted[:1]
-    runs = scenario_runs(target, wanted, root)
-    return stage.report(target.name, [_over_runs(check, runs) for check in stage.checks])
+    return judge_runs(stage, target.name, scenario_runs(target, wanted, root))
+
+
+def judge_runs(stage: Stage, source: str, runs: Mapping[str, Evidence]) -> StageReport:
+    """Judge what an engine left of a stage's scenarios, by their names; the first is the main."""
+    return stage.report(source, [_over_runs(check, runs) for check in stage.checks], runs)
+
+
+def _journals(judged: Mapping[str, Evidence]) -> Iterator[JudgedJournal]:
+    for name, evidence in judged.items():
+        if evidence.folder is not None:
+            lines = evidence.whole.entries
+            yield JudgedJournal(run=name, folder=evidence.folder, lines=lines)
 
 
 def _over_runs(check: Check, runs: Mapping[str, Evidence]) -> Verdict:

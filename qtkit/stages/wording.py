@@ -5,12 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from qtkit.core.advice import command
 from qtkit.core.verdict import Verdict, pending
 from qtkit.evidence import Evidence
 
-__all__ = ["at_exchange", "counted", "not_yet", "shown", "so_far"]
+__all__ = [
+    "at_exchange",
+    "compare_command",
+    "counted",
+    "not_yet",
+    "show_command",
+    "shown",
+    "so_far",
+    "stop_command",
+    "story_command",
+]
 
 _FEW = 3
+_AROUND = 3  # lines before and after those that are in question
 
 
 def shown(items: Iterable[object], few: int = _FEW) -> str:
@@ -53,3 +65,39 @@ def not_yet(evidence: Evidence, what: str, *, fix: str) -> Verdict:
     if evidence.running:
         return pending(f"{what} yet", fix=fix)
     return pending(f"the session has {what.replace('there is ', '')}: nothing to judge", fix=fix)
+
+
+# --- commands that can be pasted -------------------------------------------------------------
+
+
+def show_command(evidence: Evidence, *kinds: str, lines: Iterable[int] = ()) -> str:
+    """Return the command that prints entries of a session: some kinds, or around some lines."""
+    words: list[object] = [word for kind in kinds for word in ("--kind", kind)]
+    if numbers := sorted(lines):
+        words += ["--from", max(1, numbers[0] - _AROUND), "--to", numbers[-1] + _AROUND]
+    return _journal_command("show", [evidence], *words)
+
+
+def story_command(evidence: Evidence, order_id: str) -> str:
+    """Return the command that tells what happened to an order."""
+    return _journal_command("story", [evidence], order_id)
+
+
+def compare_command(left: Evidence, right: Evidence) -> str:
+    """Return the command that shows the first difference of two sessions."""
+    return _journal_command("compare", [left, right])
+
+
+def stop_command(evidence: Evidence) -> str:
+    """Return the command that stops a session in order."""
+    if evidence.folder is None:
+        return command("attach", "--help")
+    return command("attach", evidence.folder.path.resolve(), "--ask", "stop")
+
+
+def _journal_command(verb: str, sources: Iterable[Evidence], *words: object) -> str:
+    """Return a command on journals; its help where evidence has no folder."""
+    folders = [evidence.folder for evidence in sources]
+    if None in folders:
+        return command("journal", verb, "--help")
+    return command("journal", verb, *(f.path.resolve() for f in folders if f), *words)

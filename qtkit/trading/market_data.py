@@ -153,7 +153,7 @@ def table_data(
     if missing:
         raise DataError(
             f"table {name!r} under {root} lacks {', '.join(missing)}; "
-            f"fill it with `qtkit data import` or `qtkit data refill`, or choose other dates"
+            "fill it (`qtkit data import --help`, `qtkit data refill --help`), or take other dates"
         )
     return MarketData(bars, closes)
 

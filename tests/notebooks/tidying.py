@@ -22,10 +22,11 @@ MOST_IMAGE = 80_000  # characters of base64
 _KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 _OURS = "qtkit"  # key in the notebook's metadata
 _PARAMETERS = "parameters"
-_VOLATILE = frozenset({"folder", "journal_digest", "code"})
+_VOLATILE = frozenset({"folder", "journal_digest", "journals", "code"})
 """Fields of a report that change with the machine or with every edit of the library."""
 
 _PLACES = re.compile(r"(?<![\w.$}~*>)-])/" + r"(?:home|root|Users|work|opt|mnt|tmp|private)/[\w.]+")
+_IN_COMMANDS = re.compile(r"(qtkit journal \w+|qtkit attach|--root) [/.][^\s`<]*")
 _LOGIC = (
     ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda, ast.If, ast.IfExp, ast.For,
     ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast.Try, ast.Match, ast.ListComp,
@@ -36,6 +37,17 @@ _LOGIC = (
 def stable(payload: Mapping[str, Any]) -> dict[str, Any]:
     """Return a report's JSON without what differs from machine to machine."""
     return {name: value for name, value in payload.items() if name not in _VOLATILE}
+
+
+def _placeless(value: Any) -> Any:  # noqa: ANN401 - JSON
+    """Return a value of an output; folders in commands that can be pasted lose their place."""
+    if isinstance(value, str):
+        return _IN_COMMANDS.sub(r"\1 FOLDER", value)
+    if isinstance(value, list):
+        return [_placeless(item) for item in value]
+    if isinstance(value, Mapping):
+        return {name: _placeless(item) for name, item in value.items()}
+    return value
 
 
 def code_digest(notebook: Any) -> str:  # noqa: ANN401 - nbformat has no types
@@ -58,6 +70,8 @@ def tidied(notebook: Any) -> Any:  # noqa: ANN401 - as above
             report = output.get("data", {}).get(REPORT_MIME)
             if report is not None:
                 output.data[REPORT_MIME] = _node(stable(report))
+            if "data" in output:
+                output.data = _node(_placeless(output.data))
     return notebook
 
 

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from qtkit.core.folders import OutputRoot
+from qtkit.core.folders import OutputRoot, SessionFolder
 from qtkit.core.render import REPORT_MIME
+from qtkit.model.intents import Intent
+from qtkit.sessions.simulated import simulate
+from qtkit.testing.strategies import scripted_spec
+
+
+@pytest.fixture(scope="session")
+def lived(tmp_path_factory: pytest.TempPathFactory) -> SessionFolder:
+    """Return a session that traded once on one day; tests that change it take a copy."""
+    buy = Intent(symbol="600036.SH", quantity=Decimal(100), because="the script says so")
+    spec = scripted_spec({"09:35": [buy]}, ["600036.SH"])
+    return simulate(spec, day="2026-03-04", root=tmp_path_factory.mktemp("lived")).folder
 
 
 @pytest.fixture

@@ -175,3 +175,14 @@ def test_what_is_no_python_notebook_is_refused(
         execute(path, root=root)
     with pytest.raises(ConfigError, match="cannot be read"):
         execute(tmp_path / "absent.ipynb", root=root)
+
+
+@pytest.mark.parametrize("cells", [(), ("",), ("  \n ",), (("seed = 9", ["injected-parameters"]),)])
+def test_a_notebook_without_code_is_refused_before_anything_starts(
+    notebook: Callable[..., Path], root: OutputRoot, cells: tuple[str, ...]
+) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        execute(notebook("empty", *cells), root=root)
+
+    assert refusal.value.exit_code == 2
+    assert not root.path.exists()

@@ -15,9 +15,23 @@ from qtkit.core.folders import OutputRoot, RunFolder, write_atomic
 from qtkit.core.render import REPORT_MIME, text_table
 from qtkit.runs.compare import compare
 from qtkit.runs.gathering import gather
-from qtkit.runs.record import RunRecord, RunStatus, digest_of, record_json, record_of
+from qtkit.runs.record import (
+    RunRecord,
+    RunStatus,
+    digest_of,
+    record_json,
+    record_of,
+    run_id_of,
+)
 from qtkit.runs.report import record_page, record_text
-from qtkit.runs.shelf import find_run, last_good, list_runs, runs_table, tries_since
+from qtkit.runs.shelf import (
+    find_run,
+    last_good,
+    list_runs,
+    read_record,
+    runs_table,
+    tries_since,
+)
 
 START = datetime(2026, 3, 4, 1, 10, tzinfo=UTC)
 ERROR = {"ename": "ValueError", "evalue": "no", "cell": 0, "source": "x"}
@@ -28,14 +42,14 @@ def stage(status: str, conclusion: str, summary: str = "104 tasks scheduled") ->
     return {"stage": "2", "title": "tasks", "conclusion": conclusion, "verdicts": [verdict]}
 
 
-def record(run_id: str = "20260304_011000_day_abc1234", **fields: Any) -> RunRecord:  # noqa: ANN401
-    """Return a passed run of one cell; `fields` replace."""
+def record(run_id: str = "20260304_011000_day", **fields: Any) -> RunRecord:  # noqa: ANN401
+    """Return a passed run of one cell; `fields` replace. Its id ends with the hash it must have."""
     environment = fields.pop("environment", ("numpy==2.4.6", "pandas==3.0.6"))
+    started = datetime.strptime(f"{run_id[:15]}+0000", "%Y%m%d_%H%M%S%z")
     known: dict[str, Any] = {
-        "run_id": run_id,
         "status": "passed",
-        "started": START,
-        "finished": START + timedelta(seconds=2.5),
+        "started": started,
+        "finished": started + timedelta(seconds=2.5),
         "notebook": "day.ipynb",
         "notebook_digest": "d" * 64,
         "cells": 1,
@@ -45,7 +59,10 @@ def record(run_id: str = "20260304_011000_day_abc1234", **fields: Any) -> RunRec
         "environment": environment,
         "environment_digest": digest_of(environment),
     }
-    return RunRecord.model_validate(known | fields)
+    known |= fields
+    values = known.get("parameters", {})
+    known["run_id"] = run_id_of(known["notebook"], known["notebook_digest"], values, started)
+    return RunRecord.model_validate(known)
 
 
 def kept(root: OutputRoot, *records: RunRecord) -> None:
@@ -128,8 +145,62 @@ def test_a_damaged_folder_is_listed_as_damaged_and_breaks_nothing(root: OutputRo
     assert [(r.run_id[6:8], r.record is not None) for r in runs] == [
         ("07", False), ("06", False), ("05", False), ("04", True),
     ]  # fmt: skip
-    assert "that of run 20260304_011000_day_abc1234" in runs[0].damage
+    assert f"that of run {record().run_id}" in runs[0].damage
     assert text_table(runs_table(runs)).count("‼ damaged") == 3
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"status": "passed"},
+        {"notebook_digest": "e" * 64},
+        {"parameters": {"seed": 9}},
+        {"cells": 7},
+        {"seal": "0" * 64},
+        {"seal": None},
+    ],
+)
+def test_a_record_that_was_altered_is_damaged_wherever_it_is_read(
+    root: OutputRoot, change: dict[str, Any]
+) -> None:
+    one = record(status="failed_cell", cells_run=0, error=ERROR, parameters={"seed": 1})
+    kept(root, one)
+    file = root.run_records / one.run_id / "record.json"
+    body = json.loads(file.read_text()) | change
+    if change == {"status": "passed"}:
+        body |= {"error": None, "cells_run": 1}
+    file.write_text(json.dumps(body))
+
+    (listed,) = list_runs(root)
+
+    assert listed.record is None
+    assert last_good(root, "day.ipynb", {"seed": 1}) is None
+    with pytest.raises(DataError) as refusal:
+        read_record(listed.folder)
+    assert refusal.value.exit_code == 3
+    assert one.run_id in str(refusal.value)
+
+
+@pytest.mark.parametrize("change", [{"parameters": {"seed": 2}}, {"notebook_digest": "e" * 64}])
+def test_a_record_of_other_parameters_or_another_notebook_than_its_id_is_damaged(
+    root: OutputRoot, change: dict[str, Any]
+) -> None:
+    """Sealed anew, by somebody who knows how."""
+    one = record(parameters={"seed": 1})
+    kept(root, one.model_copy(update=change))
+
+    assert [run.record for run in list_runs(root)] == [None]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "null", '"x"', "[" * 100_000, '{"format": 1' + "0" * 6000 + "}", "\x00\xff"]
+)
+def test_what_is_no_record_is_listed_as_damaged(root: OutputRoot, text: str) -> None:
+    folder = root.run_records / record().run_id
+    folder.mkdir(parents=True)
+    (folder / "record.json").write_bytes(text.encode("latin-1"))
+
+    assert [run.record for run in list_runs(root)] == [None]
 
 
 def test_an_empty_root_lists_nothing(root: OutputRoot) -> None:
@@ -137,10 +208,11 @@ def test_an_empty_root_lists_nothing(root: OutputRoot) -> None:
 
 
 def test_a_run_is_found_by_its_id_by_a_beginning_and_as_last(root: OutputRoot) -> None:
-    kept(root, record("20260304_011000_day_a"), record("20260305_011000_day_b"))
+    first, second = record("20260304_011000_day_a"), record("20260305_011000_day_b")
+    kept(root, first, second)
 
-    assert find_run(root, "last").run_id == "20260305_011000_day_b"
-    assert find_run(root, "20260304").run_id == "20260304_011000_day_a"
+    assert find_run(root, "last").run_id == second.run_id
+    assert find_run(root, "20260304").run_id == first.run_id
     with pytest.raises(ConfigError, match="means 2 runs"):
         find_run(root, "2026")
     with pytest.raises(ConfigError, match="is unknown"):
@@ -163,7 +235,7 @@ def test_the_last_good_run_has_the_same_notebook_and_parameters(root: OutputRoot
     good = last_good(root, "day.ipynb", {"seed": 1})
 
     assert good is not None
-    assert good.run_id == "20260302_011000_day_b"
+    assert good.run_id.startswith("20260302_011000_day_")
     assert tries_since(root, "day.ipynb", {"seed": 1}) == 2
     assert last_good(root, "day.ipynb", {"seed": 3}) is None
 
@@ -252,7 +324,7 @@ def test_a_record_is_shown_as_text_html_and_a_page_without_script() -> None:
     assert "Changed since 20260303_011000_day_x" in page
     assert "&lt;script&gt;" in page
     json.dumps(bundle[REPORT_MIME])
-    assert str(one) == "run 20260304_011000_day_abc1234: blocked, 1 of 1 cells"
+    assert str(one) == f"run {one.run_id}: blocked, 1 of 1 cells"
 
 
 def test_a_broken_run_says_where_it_stopped() -> None:

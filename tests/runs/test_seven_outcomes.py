@@ -17,7 +17,7 @@ import pytest
 from nbclient.exceptions import CellTimeoutError
 
 from qtkit.core.clock import stopwatch
-from qtkit.core.folders import OutputRoot, RunFolder
+from qtkit.core.folders import OutputRoot, RunFolder, SessionFolder
 from qtkit.core.verdict import Conclusion
 from qtkit.runs.execute import _ending, execute
 from qtkit.runs.record import RunRecord, RunStatus
@@ -48,9 +48,10 @@ def papermill_statuses(copy: dict[str, Any]) -> list[str]:
 
 
 def test_all_cells_run_and_good_verdicts_pass(
-    notebook: Write, showing: Show, stage_payload: Callable[..., dict[str, Any]], root: OutputRoot
+    notebook: Write, lived: SessionFolder, root: OutputRoot
 ) -> None:
-    path = notebook("good", ("seed = 1", ["parameters"]), showing(stage_payload("pass", "passed")))
+    judging = f"from qtkit import stages\nstages.phase_2({str(lived.path)!r})"
+    path = notebook("good", ("seed = 1", ["parameters"]), judging)
 
     record = execute(path, {"seed": 7}, root=root)
 
@@ -172,7 +173,7 @@ def test_the_whole_run_has_a_limit_of_its_own(notebook: Write, root: OutputRoot)
     assert record.error.evalue == "the run took longer than its time limit of 3 s"
 
 
-def test_a_cell_that_is_meant_to_raise_does_not_fail_the_run(
+def test_a_cell_that_is_allowed_to_raise_stands_in_the_record_and_is_not_good(
     notebook: Write, root: OutputRoot
 ) -> None:
     path = notebook("meant", ("1 / 0", ["raises-exception"]), "x = 1")
@@ -180,8 +181,55 @@ def test_a_cell_that_is_meant_to_raise_does_not_fail_the_run(
     record = execute(path, root=root)
 
     _, copy = saved(root)
-    assert (record.status, record.cells_run) == (RunStatus.PASSED, 2)
-    assert [c["cell_type"] for c in copy["cells"]] == ["code", "code"]
+    assert (record.status, record.status.exit_code) == (RunStatus.FAILED_CELL, 1)
+    assert (record.cells, record.cells_run) == (2, 1)
+    (marked,) = record.marked
+    assert (marked.cell, marked.tag) == (0, "raises-exception")
+    assert "ZeroDivisionError" in marked.outcome
+    assert record.error is not None
+    assert (record.error.cell, record.error.ename) == (0, "ZeroDivisionError")
+    ours = [c["metadata"]["papermill"] for c in copy["cells"] if "papermill" in c["metadata"]]
+    assert [c["status"] for c in ours] == ["failed", "completed"]
+
+
+def test_a_cell_that_is_allowed_to_raise_and_does_not_is_good(
+    notebook: Write, root: OutputRoot
+) -> None:
+    record = execute(notebook("may", ("x = 1", ["raises-exception"])), root=root)
+
+    assert (record.status, record.cells_run) == (RunStatus.PASSED, 1)
+    assert [m.tag for m in record.marked] == ["raises-exception"]
+
+
+def test_sys_exit_in_a_cell_that_is_allowed_to_raise_never_passes(
+    notebook: Write, root: OutputRoot
+) -> None:
+    path = notebook("leave", ("import sys\nsys.exit(0)", ["raises-exception"]), "x = 1")
+
+    record = execute(path, root=root)
+
+    assert (record.status, record.status.exit_code) == (RunStatus.INCOMPLETE, 5)
+
+
+def test_a_cell_that_is_never_run_stands_in_the_record_and_the_run_is_incomplete(
+    notebook: Write, root: OutputRoot
+) -> None:
+    path = notebook("left", "x = 1", ("# check\nassert False", ["skip-execution"]), "x")
+
+    record = execute(path, root=root)
+
+    assert (record.status, record.status.exit_code) == (RunStatus.INCOMPLETE, 5)
+    assert (record.cells, record.cells_run) == (3, 2)
+    (marked,) = record.marked
+    assert (marked.cell, marked.tag, marked.source) == (1, "skip-execution", "assert False")
+
+
+def test_a_cell_that_takes_the_standard_output_away_changes_nothing(
+    notebook: Write, root: OutputRoot
+) -> None:
+    path = notebook("mute", "import io, sys\nsys.stdout = sys.stderr = io.StringIO()", "x = 1")
+
+    assert execute(path, root=root, time_limit=30).status is RunStatus.PASSED
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -234,12 +282,24 @@ def test_the_copy_starts_without_the_outputs_of_the_source(notebook: Write) -> N
     )
     path.write_text(json.dumps(source))
 
-    kept = json.loads(read_source(path).copy(inject=False))["cells"]
-    replaced = json.loads(read_source(path).copy(inject=True))["cells"]
+    kept = json.loads(read_source(path).copy())["cells"]
 
-    assert (kept[0]["outputs"], kept[0]["execution_count"], len(kept)) == ([], None, 2)
-    assert len(replaced) == 1
+    assert (kept[0]["outputs"], kept[0]["execution_count"]) == ([], None)
     assert read_source(path).cells == (0,)
+
+
+def test_a_run_without_parameters_uses_the_defaults_and_not_those_of_an_earlier_run(
+    notebook: Write, root: OutputRoot
+) -> None:
+    """An executed copy is run again: its injected cell says what the record does not."""
+    path = notebook(
+        "again", ("seed = 1", ["parameters"]), ("seed = 9", ["injected-parameters"]),
+        "assert seed == 1",
+    )  # fmt: skip
+
+    record = execute(path, root=root)
+
+    assert (record.status, record.parameters) == (RunStatus.PASSED, {})
 
 
 def test_a_killed_runner_leaves_a_record_that_says_its_runner_is_gone(
@@ -332,7 +392,7 @@ def test_a_kernel_that_cannot_start_is_told_with_its_last_words(
     ("mistake", "time_limit", "status", "evalue"),
     [
         (OSError("disk full"), None, RunStatus.INCOMPLETE, "disk full"),
-        (None, None, RunStatus.INCOMPLETE, "not every cell was run"),
+        (None, None, RunStatus.INCOMPLETE, "cells that were not run: 0"),
         (RuntimeError("no answer"), None, RunStatus.KERNEL_DIED, "no answer"),
         (
             RuntimeError("no answer"), 0.0, RunStatus.TIMED_OUT,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -23,12 +25,14 @@ from qtkit.sessions.sheet_record import (
     DayRecord,
     SheetRow,
     day_differences,
+    day_record_json,
     day_record_of,
     sheet_conclusion,
 )
 from qtkit.sessions.sheet_rows import ROWS, row_named
 from qtkit.sessions.simulated import prepare_account, simulate
 from qtkit.stages import all_stages
+from qtkit.testing.strategies import scripted_spec
 from qtkit.trading.strategy.loading import load_spec
 
 GRID = Path(__file__).parents[2] / "examples" / "live_grid_multi.py"
@@ -303,14 +307,68 @@ def test_the_record_of_another_day_is_not_compared_with(
     assert found.record.previous == ""
 
 
-def test_a_damaged_record_is_none(weekend: tuple[SessionFolder, SessionFolder]) -> None:
+def _other_conclusion(text: str) -> str:
+    """Turn a record's failing or pending rows good, consistently."""
+    return text.replace('"headless"', '"✓ anna 2026-11-20 12:00 UTC"')
+
+
+def _resealed(text: str, **changes: object) -> str:
+    record = DayRecord.model_validate_json(json.dumps(_unsealed(text) | changes))
+    return day_record_json(record)
+
+
+def _unsealed(text: str) -> dict[str, Any]:
+    return {name: value for name, value in json.loads(text).items() if name != "seal"}
+
+
+@pytest.mark.parametrize(
+    "altered",
+    [
+        lambda _: "{",
+        lambda _: "[]",
+        lambda text: text[: len(text) // 2],
+        lambda text: text.replace('"demo"', '"other"'),
+        _other_conclusion,
+        lambda text: json.dumps(_unsealed(text)),
+        lambda text: _resealed(text, session_id="20260306_000000_paper_abcdef0"),
+        lambda text: _resealed(text, day="2026-03-05"),
+        lambda text: _resealed(text, journal_digest="0" * 64),
+        lambda text: _resealed(text, journal_lines=999_999),
+    ],
+    ids=[
+        "no JSON", "no object", "half", "edited", "ticked by hand", "without seal",
+        "of another session", "of another day", "of another journal", "of a longer journal",
+    ],
+)  # fmt: skip
+def test_an_altered_record_of_the_day_before_is_named_and_not_passed_over(
+    weekend: tuple[SessionFolder, SessionFolder], altered: Callable[[str], str]
+) -> None:
     friday, monday = weekend
-    write_atomic(friday.day_record(FRIDAY), "{")
+    file = save_sheet(sheet_of(friday, at=NOON, headless=True))
+    write_atomic(file, altered(file.read_text()))
+
+    with pytest.raises(DataError) as refusal:
+        sheet_of(monday, at=NOON, headless=True)
+
+    assert str(file) in str(refusal.value)
+    assert refusal.value.exit_code == 3
+    file.unlink()
+
+
+def test_a_damaged_record_of_a_stranger_s_session_is_passed_over(
+    weekend: tuple[SessionFolder, SessionFolder], tmp_path: Path
+) -> None:
+    """A folder of another account and strategy beside it, whose record is damaged."""
+    friday, monday = weekend
+    stranger = simulate(scripted_spec({}, ["600036.SH"]), day=FRIDAY, root=tmp_path).folder
+    beside = SessionFolder(friday.path.parent / stranger.session_id)
+    shutil.copytree(stranger.path, beside.path)
+    write_atomic(beside.day_record(FRIDAY), "{")
 
     found = sheet_of(monday, at=NOON, headless=True)
 
+    shutil.rmtree(beside.path)
     assert found.record.previous == ""
-    friday.day_record(FRIDAY).unlink()
 
 
 def test_a_record_against_itself_has_no_difference(folder: SessionFolder) -> None:

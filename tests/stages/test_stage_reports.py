@@ -86,6 +86,7 @@ def test_json_has_every_verdict() -> None:
             {"rule": "2.2", "status": "fail", "summary": "6 vanished <b>", "fix": "look",
              "lines": [7, 8, 9], "known_defect": ""},
         ],
+        "journals": [],
     }  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from qtkit.core.advice import kill_command, lift_command
 from qtkit.core.errors import ConfigError
 from qtkit.desk import commands, views
 from qtkit.desk.panels.book import newest
@@ -11,7 +12,7 @@ from qtkit.desk.panels.panel import Panel
 from qtkit.desk.panels.parts import Button, Element, Field, Kit, Tick
 from qtkit.desk.report import Report
 from qtkit.desk.views.risk import rules
-from qtkit.sessions.artifacts import read_metadata
+from qtkit.sessions.artifacts import kill_words
 
 __all__ = ["RiskPanel"]
 
@@ -31,12 +32,12 @@ class RiskPanel(Panel):
         )
 
     def _doors(self) -> str:
-        account = read_metadata(self.watch.folder).get("account", "ACCOUNT")
+        account = kill_words(self.watch.folder)
         return (
             "With the switch on only orders that reduce a position leave, after a restart too. A "
             "button that is pressed while a cell runs is handled after that cell: the second door "
-            f"is `qtkit kill {account}` in a terminal, and it waits for nobody. The switch is "
-            f"lifted by `qtkit kill {account} --lift --by NAME --why TEXT` and nothing else."
+            f"is {kill_command(*account)} in a terminal, and it waits for nobody. The switch is "
+            f"lifted by {lift_command(*account)} and nothing else."
         )
 
     def controls(self, kit: Kit) -> Sequence[Element]:

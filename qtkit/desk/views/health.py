@@ -90,7 +90,7 @@ def _engine(picture: Picture, *, alive: bool, silent: bool) -> _Row:
     if not alive:
         return "engine", _word("fail", "gone"), "nobody writes the journal; see session-crashed"
     if silent:
-        return "engine", _word("warn", "silent"), "no sign of life; if it hangs, use `qtkit kill`"
+        return "engine", _word("warn", "silent"), "no sign of life; if it hangs: kill-switch"
     return "engine", _word("ok", "alive"), f"it is {picture.state.status}"
 
 

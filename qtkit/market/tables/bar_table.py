@@ -155,8 +155,8 @@ class BarTable:
         hint = f"; did you mean {near[0]}?" if near else "."
         return (
             f"table {self.name} has no bars of {symbol}{hint} Known: "
-            f"{', '.join(self.symbols()) or 'nothing yet'}. Get them with `qtkit data import` or "
-            "`qtkit data refill`"
+            f"{', '.join(self.symbols()) or 'nothing yet'}. Get them first "
+            "(`qtkit data import --help`, `qtkit data refill --help`)"
         )
 
     def _contradiction(self, old: Bars, fresh: Bars, differs: NDArray[np.bool_]) -> str:

@@ -19,8 +19,8 @@ from qtkit.model.bars import BAR_NANOS, Bars, nanos, time_of
 
 __all__ = ["QualityBudget", "check_symbols", "check_table"]
 
-_REFILL = "get the days again with `qtkit data refill`"
-_IMPORT = "import the symbol again from a sound file with `qtkit data import --replace`"
+_REFILL = "get the days again: `qtkit data refill --help`"
+_IMPORT = "import the symbol again from a sound file, with --replace: `qtkit data import --help`"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,8 +99,8 @@ def check_symbols(
     chosen = symbols or table.symbols()
     if not chosen:
         raise DataError(
-            f"there is no table {table.name} with bars in it; fill it with `qtkit data import` or "
-            "`qtkit data refill`"
+            f"there is no table {table.name} with bars in it; fill it first "
+            "(`qtkit data import --help`, `qtkit data refill --help`)"
         )
     return [
         verdict

@@ -33,7 +33,7 @@ COUNTERPARTS: tuple[Counterpart, ...] = (
     Counterpart("mode", ("session.mode",)),
     Counterpart("live_trade_account_id", ("account.name",), "accounts go by name alone"),
     Counterpart("live_trade_account_name", ("account.name", "account.new")),
-    Counterpart("live_trade_debug_mode", (), "an option of `qtkit live`: `--debug`"),
+    Counterpart("live_trade_debug_mode", (), "an option: `qtkit live --debug`"),
     Counterpart("live_trade_init_cash", ("account.opening_cash",)),
     Counterpart(
         "live_trade_init_holdings",
@@ -46,12 +46,14 @@ COUNTERPARTS: tuple[Counterpart, ...] = (
         ("broker.slippage_bps", "broker.participation", "broker.latency_seconds"),
         "each has a key of its own; chance follows from `session.seed`",
     ),
-    Counterpart("live_trade_ui_type", (), "an option of `qtkit live`: `--ui cli|none`"),
+    Counterpart("live_trade_ui_type", (), "an option: `qtkit live --ui cli`, or none"),
     Counterpart("live_price_acquire_channel", ("feed.kind",)),
     Counterpart("live_price_acquire_freq", ("engine.price_poll_minutes",), "whole minutes"),
     Counterpart("live_trade_data_refill_channel", ("session.data",)),
     Counterpart(
-        "live_trade_data_refill_batch_size", (), "`qtkit data refill` takes a source as it comes"
+        "live_trade_data_refill_batch_size",
+        (),
+        "`qtkit data refill --help`: a source is taken as it comes",
     ),
     Counterpart(
         "live_trade_data_refill_batch_interval", (), "as above; a poll has `feed.backoff_seconds`"
@@ -77,7 +79,9 @@ COUNTERPARTS: tuple[Counterpart, ...] = (
     ),
     Counterpart("sys_log_file_path", ("logs.sys_log_file_path",), "a folder, too"),
     Counterpart("trade_log_file_path", ("logs.trade_log_file_path",), "a folder; risk.log too"),
-    Counterpart("trade_log_keep_days", (), "nothing expires by itself: `qtkit rotatelogs`"),
+    Counterpart(
+        "trade_log_keep_days", (), "nothing expires by itself: `qtkit rotatelogs --days 30`"
+    ),
     Counterpart("time_zone", (), "people read the exchange's zone, machines UTC"),
     Counterpart("exchange", (), _SPEC),
     Counterpart("asset_pool", (), _SPEC),

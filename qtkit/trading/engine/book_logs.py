@@ -14,6 +14,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from qtkit.core.folders import SessionFolder, log_parts
+from qtkit.core.render import csv_cell
 from qtkit.model.events import (
     Entry,
     OrderFilled,
@@ -82,8 +83,8 @@ def trade_line(
     else:
         what = ("", "", event.symbol, event.quantity, "", "", event.cash)
     line = io.StringIO()
-    row = (local_time(entry.at, zone), " ".join(reason.split()), *what, *after)
-    csv.writer(line, lineterminator="\n").writerow(row)
+    row = (local_time(entry.at, zone), reason, *what, *after)
+    csv.writer(line, lineterminator="\n").writerow(csv_cell(cell) for cell in row)
     return line.getvalue()
 
 

@@ -105,7 +105,7 @@ class GateDesk:
 
     def _data(self) -> Verdict:
         """Return whether each symbol has a last close, and in trading hours a fresh price."""
-        core, fix = self._core, "look at `qtkit data check`, then runbooks/feed-silent.md"
+        core, fix = self._core, "see runbooks/feed-silent.md"
         if not core.state.day_open:
             return skip("the exchange is closed today").named("gate.data")
         day = core.state.today or self._date()

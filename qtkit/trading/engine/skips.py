@@ -53,7 +53,7 @@ _REASONS = (
     SkipReason(
         "no_fresh_price",
         "No symbol had a usable price of today.",
-        "Check the table with `qtkit data check`; a price older than the limit does not count.",
+        "See runbooks/feed-silent.md; a price older than the limit does not count.",
     ),
     SkipReason(
         "feed_silent",
@@ -68,7 +68,7 @@ _REASONS = (
     SkipReason(
         "kill_switch",
         "The kill switch is on: the strategy takes no decisions.",
-        "Read why with `qtkit journal show --kind kill_switch_set`, then runbooks/kill-switch.md.",
+        "Read why in the journal's line `kill_switch_set`, then runbooks/kill-switch.md.",
     ),
     SkipReason(
         "restart",

@@ -9,11 +9,13 @@ import json
 import re
 import traceback
 from pathlib import Path
+from textwrap import indent
 from zoneinfo import ZoneInfo
 
 from loguru import logger
 
 from qtkit.core.clock import Clock
+from qtkit.core.render import visible
 from qtkit.core.text import writable
 from qtkit.trading.engine.rotation import NEVER, RotatingFile, Rotation
 
@@ -21,6 +23,7 @@ __all__ = ["LINE_LEVEL", "NullLog", "SessionLog", "format_fields"]
 
 LINE_LEVEL = "QTKIT"
 _PLAIN = re.compile(r"[^\s\"'=]+")
+_MARGIN = "    "  # before each line of a traceback: none of them can be taken for a line of the log
 # below DEBUG: other people's sinks, and a notebook's stderr, stay clean
 logger.level(LINE_LEVEL, no=3)
 
@@ -38,7 +41,9 @@ def format_fields(fields: dict[str, object]) -> str:
 
 def _value(value: object) -> str:
     text = str(value)
-    return text if _PLAIN.fullmatch(text) else json.dumps(text, ensure_ascii=False)
+    if _PLAIN.fullmatch(text) and visible(text) == text:
+        return text
+    return json.dumps(text, ensure_ascii=visible(text) != text)
 
 
 class NullLog:
@@ -97,7 +102,7 @@ class SessionLog:
     def trouble(self, verb: str, error: BaseException, /, **fields: object) -> None:
         """Write one line and the traceback behind it."""
         trace = "".join(traceback.format_exception(error)).rstrip()
-        self._write("ERROR", f"{verb} {format_fields(fields)}\n{trace}")
+        self._write("ERROR", f"{verb} {format_fields(fields)}\n{indent(visible(trace), _MARGIN)}")
 
     def close(self) -> None:
         """Let the file go."""

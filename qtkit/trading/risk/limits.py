@@ -74,5 +74,6 @@ def position_is_within(limit: Decimal) -> Rule:
 
 def _unjudged(rule: str, request: OrderRequest, why: str) -> Verdict:
     return error(
-        f"{request.symbol}: cannot be judged, {why}", fix="see `qtkit data check`, then try again"
+        f"{request.symbol}: cannot be judged, {why}",
+        fix="see runbooks/feed-silent.md, then try again",
     ).named(rule)

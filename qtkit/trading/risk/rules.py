@@ -292,5 +292,6 @@ def kill_switch_is_off(request: OrderRequest, view: RiskView) -> Verdict:
 
 def _unjudged(rule: str, request: OrderRequest, why: str) -> Verdict:
     return error(
-        f"{request.symbol}: cannot be judged, {why}", fix="see `qtkit data check`, then try again"
+        f"{request.symbol}: cannot be judged, {why}",
+        fix="see runbooks/feed-silent.md, then try again",
     ).named(rule)

@@ -198,7 +198,7 @@ def test_the_second_door_of_the_kill_switch_is_named(control: ControlDesk) -> No
     text = control.panels["risk"].text()
 
     assert "handled after that cell" in text
-    assert f"`qtkit kill {control.watch.folder.session_id}` in a terminal" in text
+    assert f"`qtkit kill {control.watch.folder.session_id} --mode paper --root " in text
 
 
 def test_the_use_of_a_limit_is_that_of_the_largest_order(control: ControlDesk) -> None:

@@ -1,0 +1,111 @@
+"""A strategy whose name, reasons and errors are written to deceive whoever reads its files."""
+
+from __future__ import annotations
+
+import csv
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from qtkit.core.clock import ManualClock
+from qtkit.evidence.logs import read_log, value_in
+from qtkit.model.intents import Intent
+from qtkit.sessions.simulated import SimulatedSession, simulate
+from qtkit.stages import judge, stage_named
+from qtkit.testing.strategies import scripted_spec
+from qtkit.trading.engine.syslog import SessionLog, format_fields
+
+REASON = (
+    '=HYPERLINK("http://evil")|x`y`<script>z</script>\x1b[2J\n'
+    "2026-03-04T09:36:00.000000+08:00 | s | <RISK REJECTED> rule_id=forged symbol=FORGED"
+)
+FORGED = "2026-03-04T09:36:00.000000+08:00 | INFO | s | task_done task=forged task_id=forged"
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory: pytest.TempPathFactory) -> SimulatedSession:
+    """Return a day with a fill, a refusal, and all texts hostile."""
+    small = Intent(symbol="600036.SH", quantity=Decimal(100), because=REASON)
+    huge = replace_quantity(small, Decimal(10_000_000))
+    spec = scripted_spec({"09:35": [small], "10:00": [huge]}, ["600036.SH"])
+    named = replace(spec, name="x|<b>y</b>\n# z `q` \x1b[31m")
+    return simulate(named, day="2026-03-04", root=tmp_path_factory.mktemp("hostile"))
+
+
+def replace_quantity(intent: Intent, quantity: Decimal) -> Intent:
+    return Intent(symbol=intent.symbol, quantity=quantity, because=intent.because)
+
+
+def test_the_page_shows_the_name_and_is_no_longer_for_it(session: SimulatedSession) -> None:
+    page = session.folder.run_report.read_text(encoding="utf-8")
+
+    assert "<b>" not in page
+    assert "\x1b" not in page
+    assert [line for line in page.splitlines() if line.startswith("# ")] == [page.splitlines()[0]]
+
+
+def test_each_refusal_is_one_line_of_the_risk_log(session: SimulatedSession) -> None:
+    lines = session.folder.risk_log.read_text(encoding="utf-8").splitlines()
+
+    refused = session.told.counts["order_refused"]
+    assert refused > 0
+    assert len(lines) == refused
+    assert {value_in(line, "symbol") for line in lines} == {"600036.SH"}
+
+
+def test_no_cell_of_the_trades_is_a_formula_and_numbers_stay(session: SimulatedSession) -> None:
+    with session.folder.trades.open(encoding="utf-8", newline="") as file:
+        (row,) = csv.DictReader(file)
+
+    assert row["because"].startswith("'=HYPERLINK")
+    assert "\n" not in row["because"]
+    assert Decimal(row["quantity"]) == Decimal(100)
+    assert len(session.folder.trade_log.read_text(encoding="utf-8").splitlines()) == 2
+
+
+def test_no_file_that_people_read_has_a_control_character(session: SimulatedSession) -> None:
+    there = session.folder
+    files = (there.run_report, there.trades, there.trade_log, there.risk_log, there.sys_log)
+    unseen = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+    assert [p.name for p in files if unseen.search(p.read_text(encoding="utf-8"))] == []
+    assert "\x1b" not in str(session)
+
+
+def test_the_checks_read_their_logs_all_the_same(session: SimulatedSession) -> None:
+    verdict = judge(stage_named("5-C"), session.folder).verdict("5-C.3")
+
+    assert verdict.allows, verdict.summary
+
+
+def test_an_error_s_text_is_no_line_of_the_log(tmp_path: Path) -> None:
+
+    clock = ManualClock(datetime(2026, 3, 4, 1, 36, tzinfo=UTC))
+    log = SessionLog(tmp_path / "sys.log", clock, ZoneInfo("Asia/Shanghai"), "s")
+    log.trouble("internal_error", ValueError(f"Traceback (most recent call last)\n{FORGED}"))
+    log.close()
+
+    story = read_log(tmp_path / "sys.log")
+
+    assert story.lives == [[]]
+    assert len(story.troubles) >= 1
+
+
+@pytest.mark.parametrize("text", ["a b", "\x1b[2J", "\x85", "\u202e", 'x "y" z=1', "a\\b c"])
+def test_a_field_of_the_log_is_one_line_that_reads_back(text: str) -> None:
+    line = format_fields({"before": "x y", "detail": text, "after": 7})
+
+    assert all(c.isprintable() for c in line)
+    assert value_in(line, "detail") == text
+    assert value_in(line, "after") == "7"
+
+
+def test_what_stands_in_quotes_is_no_field() -> None:
+    line = format_fields({"reason": "late symbol=FORGED ", "symbol": "600036.SH"})
+
+    assert value_in(line, "symbol") == "600036.SH"
