@@ -422,9 +422,7 @@ class Engine:
         return lambda: delivered(self._feed.bars_until(now))
 
     def _take_bars(self, result: object) -> None:
-        if not isinstance(result, dict):
-            raise InvariantBroken(f"a feed returns a dict of bars, was {type(result).__name__}")
-        self._steps.take_bars(result)
+        self._steps.take_bars(delivered(result))
         if self._gate.hear():
             self._judge_gate("prices")
 
@@ -444,9 +442,7 @@ class Engine:
         return lambda: refilled(self._refill(day))
 
     def _take_refill(self, result: object) -> None:
-        if not isinstance(result, ev.TablesRefilled):
-            raise InvariantBroken(f"a refill returns TablesRefilled, was {type(result).__name__}")
-        self.core.record(result)
+        self.core.record(refilled(result))
 
 
 def _next_minute(now: datetime) -> datetime:
