@@ -29,7 +29,7 @@ from qtkit.trading.engine.connection import ConnectionDesk
 from qtkit.trading.engine.core import EngineCore
 from qtkit.trading.engine.day_desk import DayDesk
 from qtkit.trading.engine.decision import StepDesk
-from qtkit.trading.engine.deliveries import refilled
+from qtkit.trading.engine.deliveries import delivered, refilled
 from qtkit.trading.engine.diagnosis import diagnose_pending_orders
 from qtkit.trading.engine.gate import GateDesk
 from qtkit.trading.engine.inbox import Inbox
@@ -365,10 +365,9 @@ class Engine:
         return lambda: polled(self._feed, now)
 
     def _take_bars(self, result: object) -> None:
-        if not isinstance(result, Poll) or not isinstance(result.bars, dict):
-            found = result.bars if isinstance(result, Poll) else result
-            raise InvariantBroken(f"a feed returns a dict of bars, was {type(found).__name__}")
-        self._steps.take_bars(result.bars, result.left_out)
+        if not isinstance(result, Poll):
+            raise InvariantBroken(f"a price poll brings a Poll, was {type(result).__name__}")
+        self._steps.take_bars(delivered(result.bars), result.left_out)
         if self._gate.hear():
             self._judge_gate("prices")
 
@@ -388,9 +387,7 @@ class Engine:
         return lambda: refilled(self._refill(day))
 
     def _take_refill(self, result: object) -> None:
-        if not isinstance(result, ev.TablesRefilled):
-            raise InvariantBroken(f"a refill returns TablesRefilled, was {type(result).__name__}")
-        self.core.record(result)
+        self.core.record(refilled(result))
 
 
 def _milliseconds(seconds: float) -> Decimal:

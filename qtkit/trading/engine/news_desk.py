@@ -185,7 +185,8 @@ class NewsDesk:
         if odd or not fill.price:
             return f"the broker reports {', '.join(odd) or 'a price of 0'}"
         if not all(map(is_amount, (fill.quantity, *numbers.values()))):
-            return f"the broker reports numbers that no book takes: {fill.quantity} at {fill.price}"
+            told = f"{fill.quantity} shares at {fill.price}"
+            return f"the broker reports what no book takes: {told}"
         return self._core.state.ledger.unbookable(fill.order_id, fill.symbol, fill.quantity)
 
     def _settles(self, fill: BrokerFill) -> date | None:

@@ -12,7 +12,6 @@ from qtkit.core.clock import ManualClock
 from qtkit.core.errors import DataError, InvariantBroken
 from qtkit.market.feeds.recorded import NotANumber, Silence
 from qtkit.model import events as ev
-from qtkit.model.bars import BarBatch
 from qtkit.model.intents import Intent
 from qtkit.trading.engine.core import EngineCore
 from qtkit.trading.engine.tasks import TaskKind
@@ -417,29 +416,6 @@ def test_a_step_that_waits_when_the_pause_comes_is_skipped_too() -> None:
 
 
 # --- what can only be a bug ----------------------------------------------------------------------
-
-
-class OddFeed:
-    """A feed that returns what no feed returns."""
-
-    def bars_until(self, now: datetime) -> BarBatch:
-        """Return no bars at all, not even none."""
-        return None  # type: ignore[return-value]
-
-
-def test_a_feed_that_returns_no_bars_is_a_bug_and_told() -> None:
-    bench = day_of(wrap_feed=lambda _feed: OddFeed())
-    with pytest.raises(InvariantBroken, match="a feed returns a dict of bars, was NoneType"):
-        bench.run("09:32")
-    (told,) = bench.of(ev.InternalErrorRaised)
-    assert told.where == "loop"
-    assert bench.log.said[-1][0] == "internal_error"
-
-
-def test_a_refill_that_returns_something_else_is_a_bug() -> None:
-    bench = day_of(refill=lambda _day: "done", start=at("15:29"))
-    with pytest.raises(InvariantBroken, match="a refill returns TablesRefilled, was str"):
-        bench.run("15:31")
 
 
 def test_a_task_kind_without_work_is_a_bug() -> None:
