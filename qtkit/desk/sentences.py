@@ -160,6 +160,7 @@ _SENTENCES: dict[type, Callable[[Any], str]] = {
     ev.SessionEnded: lambda e: f"the session ended: {e.reason}",
     ev.DecisionTaken: lambda e: f"step {e.step} decided: {e.intents} orders wanted",
     ev.PricesSeen: lambda e: f"{e.bars:,} new bars",
+    ev.BarsRefused: lambda e: f"{e.bars:,} bars were refused: {e.problem}",
     ev.SnapshotTaken: lambda e: f"step {e.step} prepared, digest {e.digest[:12]}",
     ev.FeedFailed: lambda e: f"the feed failed: {e.error}",
 }

@@ -18,6 +18,7 @@ from qtkit.model.orders import OrderType
 
 __all__ = [
     "AccountReconciled",
+    "BarsRefused",
     "BrokerConnected",
     "BrokerDisconnected",
     "CancelFailed",
@@ -261,7 +262,14 @@ class PricesSeen(Event, frozen=True, kw_only=True, gc=False):
 
     bars: int
     last: tuple[LastPrice, ...]
-    refused: int = 0  # bars with a price that is NaN or not positive: nobody sees them
+    refused: int = 0  # bars that make no sense, or with a price that is no positive number
+
+
+class BarsRefused(Event, frozen=True, kw_only=True, gc=False):
+    """Bars of the feed's answer make no sense; the others were taken in."""
+
+    bars: int
+    problem: str  # the first of them, with symbol and time where they have any
 
 
 class TablesRefilled(Event, frozen=True, kw_only=True, gc=False):

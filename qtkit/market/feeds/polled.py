@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from qtkit.core.errors import DataError
+from qtkit.market.feeds.protocol import Delivery
 from qtkit.market.ordering import concatenated, take, tidy
 from qtkit.model.bars import BarBatch, Bars, nanos
 
@@ -58,11 +58,14 @@ class Fetched:
     bars
         In any order, repeats allowed.
     problem
-        What of the answer makes no sense and will not be asked for again; "" if all does.
+        What of the answer makes no sense and was left out; "" if all does.
+    refused
+        How many bars that were.
     """
 
     bars: Sequence[Bars]
     problem: str = ""
+    refused: int = 0
 
 
 class BarSource(Protocol):
@@ -82,8 +85,8 @@ class PolledFeed:
     """Finished bars, in order, each once, from a source that may do none of that.
 
     Bars are never delivered out of order: one that comes later than a newer one of its symbol is
-    left out. Where only a part of an answer makes sense the call raises, and the good part comes
-    with the next one.
+    left out. Where only a part of an answer makes sense, that part is delivered, and the delivery
+    says what is missing from it.
 
     Parameters
     ----------
@@ -111,9 +114,7 @@ class PolledFeed:
         limit = nanos(now)
         found = self._source.fetch(min(self._last.values(), default=limit), limit)
         self._keep(found.bars)
-        if found.problem:
-            raise DataError(f"{found.problem}; the rest comes with the next poll")
-        return self._finished(limit)
+        return Delivery(self._finished(limit), refused=found.refused, problem=found.problem)
 
     def _keep(self, found: Sequence[Bars]) -> None:
         """Put what is new of wanted symbols with what waits."""

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from qtkit.core.errors import StrategyError
+from qtkit.market.feeds.protocol import Delivery
 from qtkit.model import events as ev
 from qtkit.model.bars import BarBatch, nanos
 from qtkit.model.money import decimal_of
@@ -56,7 +57,8 @@ class StepDesk:
         """Take in what the feed delivered; a bar without a usable price is refused and counted."""
         core = self._core
         good = {symbol: sound_bars(bars) for symbol, bars in batch.items() if len(bars)}
-        total = sum(len(bars) for bars in batch.values())
+        answer = Delivery.of(batch)
+        total = answer.refused + sum(len(bars) for bars in batch.values())
         kept = sum(len(bars) for bars in good.values())
         core.history.extend(good)
         if kept:
@@ -65,6 +67,13 @@ class StepDesk:
         core.record(
             ev.PricesSeen(trading_date=core.state.today, bars=kept, last=last, refused=total - kept)
         )
+        if answer.problem:
+            core.record(
+                ev.BarsRefused(
+                    trading_date=core.state.today, bars=answer.refused, problem=answer.problem
+                )
+            )
+            core.log.say("bars_refused", bars=answer.refused, problem=answer.problem)
 
     def last_price(self, symbol: str) -> ev.LastPrice:
         """Return a symbol's newest bar as an event carries it."""
