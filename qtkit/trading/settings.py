@@ -21,6 +21,8 @@ from qtkit.trading.strategy.contract import StrategySpec
 
 __all__ = ["Mode", "SessionSettings", "settings_digest"]
 
+_YEAR = 31_536_000  # seconds; what is longer is a slip of the pen
+
 Mode = Literal["backtest", "shadow", "paper", "live"]
 
 
@@ -31,7 +33,7 @@ def _retries() -> dict[str, int]:
 class SessionSettings(BaseModel):
     """How a session behaves; times are seconds of the session's clock unless named otherwise."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     mode: Mode = Field(
         default="paper",
@@ -43,8 +45,12 @@ class SessionSettings(BaseModel):
         default="", description="TOML file that extends the exchange's calendar"
     )
 
-    step_minutes: int | None = Field(default=None, ge=1, description="none: the strategy's own")
-    price_poll_minutes: int = Field(default=1, ge=1, description="how often prices are asked for")
+    step_minutes: int | None = Field(
+        default=None, ge=1, le=1440, description="none: the strategy's own"
+    )
+    price_poll_minutes: int = Field(
+        default=1, ge=1, le=1440, description="how often prices are asked for"
+    )
     close_offset_minutes: int = Field(
         default=1, ge=0, le=4, description="the day's last step runs so long before the close"
     )
@@ -66,45 +72,73 @@ class SessionSettings(BaseModel):
         default=False, description="prepare in a worker's thread; the strategy must allow it"
     )
     strategy_snapshot_max_age_seconds: float = Field(
-        default=180, gt=0, description="an older snapshot is refused; at least the lead"
+        default=180, gt=0, le=_YEAR, description="an older snapshot is refused; at least the lead"
     )
     startup_gate_mode: Literal["off", "warn", "block"] = Field(
         default="warn", description="whether a failing gate keeps strategy steps out"
     )
     gate_clock_tolerance_seconds: float = Field(
-        default=5, gt=0, description="how far the broker's clock may be from ours"
+        default=5, gt=0, le=_YEAR, description="how far the broker's clock may be from ours"
     )
     min_disk_megabytes: int = Field(default=100, ge=0, description="free space the gate asks for")
 
     late_after_seconds: float = Field(
-        default=10, gt=0, description="a step or poll found later than this was missed"
+        default=10, gt=0, le=_YEAR, description="a step or poll found later than this was missed"
     )
     feed_silent_seconds: float = Field(
-        default=300, gt=0, description="steps are skipped when the feed was silent so long"
+        default=300,
+        gt=0,
+        le=_YEAR,
+        description="steps are skipped when the feed was silent so long",
     )
     max_price_age_seconds: float = Field(
-        default=180, gt=0, description="trading seconds; a symbol with an older price stands aside"
+        default=180,
+        gt=0,
+        le=_YEAR,
+        description="trading seconds; a symbol with an older price stands aside",
     )
     price_wait_seconds: float = Field(
-        default=1, ge=0, description="a step waits so long for the price poll of its moment"
+        default=1,
+        ge=0,
+        le=_YEAR,
+        description="a step waits so long for the price poll of its moment",
     )
     doubt_grace_seconds: float = Field(
-        default=60, ge=0, description="an order in doubt keeps its reservation at least so long"
+        default=60,
+        ge=0,
+        le=_YEAR,
+        description="an order in doubt keeps its reservation at least so long",
     )
     broker_poll_seconds: float = Field(
-        default=1, gt=0, description="how often a broker is asked that cannot tell when news come"
+        default=1,
+        gt=0,
+        le=_YEAR,
+        description="how often a broker is asked that cannot tell when news come",
     )
     retry_seconds: float = Field(
-        default=5, gt=0, description="between attempts to reach a broker or to settle a doubt"
+        default=5,
+        gt=0,
+        le=_YEAR,
+        description="between attempts to reach a broker or to settle a doubt",
     )
 
-    max_wait_seconds: float = Field(default=60, gt=0, description="budget of check 0.4")
-    first_refill_seconds: float = Field(default=1800, gt=0, description="budget of check 0.4")
-    pulse_budget_seconds: float = Field(default=5, gt=0, description="budget of check 0.4")
-    stop_budget_seconds: float = Field(default=10, gt=0, description="budget of check 1.2")
-    price_poll_delay_budget_seconds: float = Field(default=1, gt=0, description="of check 2.4")
+    max_wait_seconds: float = Field(default=60, gt=0, le=_YEAR, description="budget of check 0.4")
+    first_refill_seconds: float = Field(
+        default=1800, gt=0, le=_YEAR, description="budget of check 0.4"
+    )
+    pulse_budget_seconds: float = Field(
+        default=5, gt=0, le=_YEAR, description="budget of check 0.4"
+    )
+    stop_budget_seconds: float = Field(
+        default=10, gt=0, le=_YEAR, description="budget of check 1.2"
+    )
+    price_poll_delay_budget_seconds: float = Field(
+        default=1, gt=0, le=_YEAR, description="of check 2.4"
+    )
     skip_share_limit: float = Field(default=0.05, ge=0, le=1, description="of checks 2.6, 4-B.5")
-    booking_budget_seconds: float = Field(default=2, gt=0, description="budget of check 4-A.5")
+    booking_budget_seconds: float = Field(
+        default=2, gt=0, le=_YEAR, description="budget of check 4-A.5"
+    )
 
     risk: RiskSettings = Field(default_factory=RiskSettings)
     logs: LogSettings = Field(
@@ -116,19 +150,25 @@ class SessionSettings(BaseModel):
     )
 
     slippage_bps: Decimal = Field(
-        default=Decimal(2), ge=0, description="of a bar's open, against us; market orders only"
+        default=Decimal(2),
+        ge=0,
+        lt=10_000,
+        description="of a bar's open, against us; market orders only",
     )
     participation: Decimal = Field(
         default=Decimal("0.10"), gt=0, le=1, description="of a bar's volume, for one order"
     )
     latency_seconds: float = Field(
-        default=0, ge=0, description="from the submit until the market can see an order"
+        default=0, ge=0, le=_YEAR, description="from the submit until the market can see an order"
     )
     commission_rate: Decimal = Field(
-        default=Decimal("0.0003"), ge=0, description="of the notional, buys and sells"
+        default=Decimal("0.0003"), ge=0, lt=1, description="of the notional, buys and sells"
     )
     commission_minimum: Decimal = Field(
-        default=Decimal(5), ge=0, description="account currency, once for an order that executes"
+        default=Decimal(5),
+        ge=0,
+        le=1_000_000_000,
+        description="account currency, once for an order that executes",
     )
 
     @model_validator(mode="after")

@@ -24,7 +24,9 @@ def _address(text: str) -> str:
 class FeedSettings(BaseModel):
     """The feed of a live session; a simulated one plays recorded bars."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True
+    )
 
     kind: FeedKind = Field(
         default="synthetic", description="a growing file, an HTTP endpoint, or generated bars"
@@ -45,7 +47,9 @@ class FeedSettings(BaseModel):
     patience_seconds: float = Field(
         default=8, gt=0, le=60, description="real time, all attempts of a poll together"
     )
-    max_bytes: int = Field(default=16 * 1024 * 1024, ge=1024, description="of one answer")
+    max_bytes: int = Field(
+        default=16 * 1024 * 1024, ge=1024, le=1024**3, description="of one answer"
+    )
     speed: float = Field(
         default=1, gt=0, le=100_000, description="market seconds in a second of the machine"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,8 +21,9 @@ from qtkit.core.config.layers import (
     nested,
     toml_layer,
 )
+from qtkit.core.config.text import shortened
 from qtkit.core.config.toml import read_toml
-from qtkit.core.config.wording import shown
+from qtkit.core.config.wording import shown, without_none
 from qtkit.core.errors import ConfigError
 from qtkit.trading.configuration.keys import SECTIONS, ConfigKey, all_keys
 from qtkit.trading.configuration.models import AccountSettings, Configuration, RunSettings
@@ -150,19 +152,20 @@ def _strangers(values: _Values) -> Iterator[tuple[tuple[str, ...], str]]:
 def _unknown(key: tuple[str, ...]) -> str:
     keys = all_keys()
     section, name = key[0], key[-1] if len(key) == 1 else key[1]
+    found = shortened(".".join(key[:2]))
     elsewhere = [k.section for k in keys.values() if k.name == name]
     if len(key) == 1 and section in SECTIONS:
         return f"{section} is a section: write [{section}], and its keys below it"
     if elsewhere:
-        return f"there is no key {'.'.join(key[:2])}; {name} belongs to [{elsewhere[0]}]"
+        return f"there is no key {found}; {name} belongs to [{elsewhere[0]}]"
     if len(key) > 1 and section not in SECTIONS:
         near = get_close_matches(section, SECTIONS, n=1)
         hint = f"did you mean [{near[0]}]?" if near else f"there are {', '.join(SECTIONS)}"
-        return f"there is no section [{section}]; {hint}"
+        return f"there is no section [{shortened(section)}]; {hint}"
     title = _nearest(section, name, len(key))
     beside = ", ".join(k.name for k in keys.values() if k.section == section)
     hint = f"did you mean {title}?" if title else f"[{section}] has {beside}"
-    return f"there is no key {'.'.join(key[:2])}; {hint}"
+    return f"there is no key {found}; {hint}"
 
 
 def _nearest(section: str, name: str, depth: int) -> str:
@@ -215,7 +218,9 @@ def _mistakes_in(
 
 def _value(key: ConfigKey, value: object) -> object:
     is_none = key.may_be_none and isinstance(value, str) and value.lower() == _NONE
-    return None if is_none else value
+    # Python counts true as 1; as text it is no number.
+    is_odd = isinstance(value, bool) and without_none(key.field.annotation) in {int, float, Decimal}
+    return None if is_none else str(value).lower() if is_odd else value
 
 
 def _sentence(mistake: ErrorDetails, keys: list[ConfigKey], values: _Values) -> str:
@@ -226,7 +231,7 @@ def _sentence(mistake: ErrorDetails, keys: list[ConfigKey], values: _Values) -> 
         return f"{_places_in(_reason(mistake), beside, values)}: {_reason(mistake)}"
     rest = location[len(key.path) :]
     place = _place((key.section, key.name, *rest), values)
-    name = ".".join((key.title, *(part for part in rest if not part.isdigit())))
+    name = shortened(".".join((key.title, *(part for part in rest if not part.isdigit()))))
     return f"{place}: {name} {_found(mistake, key)}"
 
 
