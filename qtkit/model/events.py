@@ -14,6 +14,7 @@ import msgspec
 
 from qtkit.core.verdict import Verdict
 from qtkit.model.books import Book
+from qtkit.model.money import CENT
 from qtkit.model.orders import OrderType
 
 __all__ = [
@@ -482,6 +483,7 @@ class AccountReconciled(Event, frozen=True, kw_only=True, gc=False):
     broker_cash: Decimal
     broker_positions: dict[str, Decimal]
     broker_open_orders: tuple[str, ...]
+    cash_tolerance: Decimal = CENT  # largest difference in cash that counted as equal
 
 
 class PositionAdjusted(Event, frozen=True, kw_only=True, gc=False):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import fields
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Literal, Self
@@ -19,7 +20,7 @@ from qtkit.trading.engine.schedule import Timetable
 from qtkit.trading.risk.settings import RiskSettings
 from qtkit.trading.strategy.contract import StrategySpec
 
-__all__ = ["Mode", "SessionSettings", "settings_digest"]
+__all__ = ["Mode", "SessionSettings", "declared_default", "settings_digest"]
 
 _YEAR = 31_536_000  # seconds; what is longer is a slip of the pen
 
@@ -234,6 +235,19 @@ class SessionSettings(BaseModel):
             "table": spec.table,
             "order_sizes": {s: str(q) for s, q in spec.order_sizes.items()},
         }
+
+
+def declared_default(name: str) -> Any:  # noqa: ANN401 - of whatever type the setting is
+    """Return what a setting is where nobody says it, as the journal has it.
+
+    Examples
+    --------
+    >>> declared_default("startup_gate_mode"), declared_default("step_minutes")
+    ('warn', 5)
+    """
+    if name == "step_minutes":
+        return next(f.default for f in fields(StrategySpec) if f.name == name)
+    return SessionSettings().model_dump(mode="json", include={name})[name]
 
 
 def settings_digest(settings: dict[str, Any]) -> str:

@@ -453,29 +453,6 @@ def test_every_key_can_be_given_its_own_default(tmp_path: Path) -> None:
     assert set(again.places) == set(given)
 
 
-@pytest.mark.parametrize(
-    "title",
-    [
-        "session.data",
-        "session.mode",
-        "session.seed",
-        "account.name",
-        "engine.split_strategy_prepare",
-        "engine.prepare_lead_seconds",
-        "engine.strategy_snapshot_max_age_seconds",
-        "engine.startup_gate_mode",
-        "feed.url",
-        "logs.sys_log_file_path",
-    ],
-)
-def test_what_a_session_is_started_as_stays(title: str) -> None:
-    assert all_keys()[title].start_only
-
-
-def test_a_limit_may_change_while_a_session_runs() -> None:
-    assert not all_keys()["risk.max_order_value"].start_only
-
-
 def test_settings_as_arguments_say_the_same() -> None:
     asked = {
         "seed": 7,
