@@ -11,6 +11,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from qtkit.core.config.secret import masked_values
 from qtkit.market.feeds.settings import FeedSettings
 from qtkit.trading.brokers.fees import FeeSchedule
 from qtkit.trading.brokers.sim_setup import SimSettings
@@ -230,7 +231,7 @@ class SessionSettings(BaseModel):
         return {
             **self.model_dump(mode="json", exclude={"logs", "feed"}),
             "step_minutes": self.step_minutes or spec.step_minutes,
-            "strategy_parameters": spec.parameters,
+            "strategy_parameters": masked_values(spec.parameters),
             "opening_cash": str(spec.opening_cash),
             "table": spec.table,
             "order_sizes": {s: str(q) for s, q in spec.order_sizes.items()},

@@ -269,6 +269,25 @@ def test_an_answer_that_is_none_is_one_printable_sentence(answer: bytes) -> None
     assert len(str(caught.value)) < 500
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        HEAD + b"\r\n<html>Cannot GET /bars?apikey=" + WORD.encode(),
+        HEAD + b"\r\nno such key: " + WORD.encode(),
+        b"HTTP/1.1 403 " + WORD.encode() + b"\r\n\r\n",
+        HEAD + b"Content-Encoding: " + WORD.encode() + b"\r\n\r\n",
+    ],
+)
+@pytest.mark.parametrize(("query", "token"), [(f"?apikey={WORD}", ""), ("", WORD)])
+def test_no_error_of_a_feed_shows_a_secret(answer: bytes, query: str, token: str) -> None:
+    with raw(answer) as url, pytest.raises(DataError) as caught:
+        HttpBars(url + query, ("A",), patience=Patience(timeout=1, attempts=1), token=token).fetch(
+            AFTER, UNTIL
+        )
+
+    assert WORD not in str(caught.value)
+
+
 def test_a_length_that_a_chunk_claims_does_not_lift_the_limit() -> None:
     """A chunk of -1 bytes once meant: read on, as much as comes."""
     endless = HEAD + CHUNKED + b"-1\r\n" + b" " * 4_000_000

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from datetime import datetime, time
 from decimal import Decimal
@@ -13,12 +12,11 @@ from typing import Any, Literal, Union, get_args, get_origin
 from pydantic import AwareDatetime, SecretStr
 from pydantic.fields import FieldInfo
 
-from qtkit.core.config.secret import MASK
+from qtkit.core.config.secret import MASK, masked
 from qtkit.core.config.text import shortened
 
 __all__ = ["expectation", "is_secret", "may_be_none", "shown", "without_none"]
 
-_USER = re.compile(r"(//)[^/@\s]+@")  # of an address: a password may be in it
 _WORDS: dict[object, str] = {
     bool: "true or false",
     int: "a whole number",
@@ -100,7 +98,7 @@ def shown(value: Any, *, secret: bool = False) -> str:  # noqa: ANN401 - whateve
     """
     if secret or isinstance(value, SecretStr):
         return MASK
-    return shortened(_USER.sub(rf"\g<1>{MASK}@", _plain(value)))
+    return shortened(masked(_plain(value)))
 
 
 def _plain(value: Any) -> str:  # noqa: ANN401 - whatever was given

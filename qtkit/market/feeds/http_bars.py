@@ -21,6 +21,7 @@ from urllib.parse import urlencode, urlsplit
 import msgspec
 
 from qtkit.core.clock import stopwatch
+from qtkit.core.config.secret import MASK, masked, secrets_in
 from qtkit.core.errors import DataError
 from qtkit.market.cells import first_mistakes, shortened
 from qtkit.market.feeds.polled import BarRow, Fetched, columns_of
@@ -126,6 +127,7 @@ class HttpBars:
         self._headers = {"Accept": "application/json", "Connection": "close"}
         if token:
             self._headers["Authorization"] = f"Bearer {token}"
+        self._secrets = [text for text in (token, *secrets_in(url)) if text]
         self._place = f"{self._parts.scheme}://{self._parts.netloc}{self._parts.path}"
 
     def fetch(self, after: int, until: int) -> Fetched:
@@ -144,7 +146,7 @@ class HttpBars:
                 left = patience.together - elapsed()
                 return _bars_of(self._body(target, min(patience.timeout, max(left, 0.01))))
             except _Passing as trouble:
-                shown = _one_line(str(trouble))
+                shown = self._shown(str(trouble))
                 pause = patience.backoff * 2 ** (attempt - 1)
                 if attempt >= patience.attempts or elapsed() + pause >= patience.together:
                     raise self._failed(f"{shown}, after {attempt} attempts") from None
@@ -161,6 +163,12 @@ class HttpBars:
 
     def _failed(self, why: str) -> DataError:
         return DataError(f"the feed at {self._place} did not deliver: {why}")
+
+    def _shown(self, text: str) -> str:
+        """Return what the other side said, without the secrets that it was sent."""
+        for secret in self._secrets:
+            text = text.replace(secret, MASK)
+        return _one_line(masked(text))
 
     def _body(self, target: str, seconds: float) -> bytes:
         """Return the answer's body; whatever happens, not later than `seconds` from now."""
@@ -205,13 +213,12 @@ class HttpBars:
         if code == _TOO_MANY or code >= _SERVER:
             raise _Passing(f"it answered {code} {response.reason}")
         if code != _OK:
-            raise self._failed(
-                f"it answered {code} {_one_line(response.reason)}, expected 200; check the address"
-            )
+            reason = self._shown(response.reason)
+            raise self._failed(f"it answered {code} {reason}, expected 200; check the address")
         packing = response.headers.get("Content-Encoding", "identity").lower()
         if packing != "identity":
             raise self._failed(
-                f"its answer is packed ({_one_line(packing)}), and nobody asked for that"
+                f"its answer is packed ({self._shown(packing)}), and nobody asked for that"
             )
         body = self._whole(response)
         # The line was cut before the promised end.

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
 from pydantic import model_validator as after_all
 
-from qtkit.core.config.secret import Secret
+from qtkit.core.config.secret import Secret, masked
 from qtkit.market.feeds.http_bars import checked_address
 
 __all__ = ["FeedKind", "FeedSettings"]
@@ -35,8 +35,8 @@ class FeedSettings(BaseModel):
     zone: str = Field(
         default="", description="of times in a CSV file that name no offset; none: the exchange's"
     )
-    url: Annotated[str, AfterValidator(_address)] = Field(
-        default="", description="of the endpoint, for kind http"
+    url: Annotated[str, AfterValidator(_address), PlainSerializer(masked, when_used="json")] = (
+        Field(default="", repr=False, description="of the endpoint, for kind http")
     )
     token: Secret | None = Field(default=None, description="sent to the endpoint as a bearer token")
     timeout_seconds: float = Field(default=2, gt=0, le=60, description="real time, one attempt")

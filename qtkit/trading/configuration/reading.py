@@ -13,7 +13,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from qtkit.core.config.layers import (
+    PREFIX,
     Given,
+    Layer,
     argument_layer,
     dotenv_layer,
     environment_layer,
@@ -21,6 +23,7 @@ from qtkit.core.config.layers import (
     nested,
     toml_layer,
 )
+from qtkit.core.config.secret import holds_secret
 from qtkit.core.config.text import shortened
 from qtkit.core.config.toml import read_toml
 from qtkit.core.config.wording import shown, without_none
@@ -62,8 +65,9 @@ def read_configuration(
     Defaults < file < `.env` < environment (``QTKIT_SECTION__KEY``) < arguments.
     """
     layers = [] if path is None else list(_layers(Path(path)))
+    written = [sentence for layer in layers[:1] for sentence in _written_secrets(layer)]
     layers.append(argument_layer(arguments or {}))
-    mistakes = [sentence for layer in layers for sentence in layer.mistakes]
+    mistakes = written + [sentence for layer in layers for sentence in layer.mistakes]
     values = merged(layers)
     strangers = dict(_strangers(values))
     mistakes += strangers.values()
@@ -81,6 +85,20 @@ def _layers(path: Path) -> Iterator[Any]:
     yield toml_layer(read_toml(path))
     yield dotenv_layer(path.with_name(_ENVIRONMENT_FILE), SECTIONS)
     yield environment_layer(SECTIONS)
+
+
+def _written_secrets(file: Layer) -> Iterator[str]:
+    """Yield a sentence for each secret in a file that others read, too."""
+    for path, given in file.values.items():
+        key = all_keys().get(".".join(path[:2]))
+        if key is None or given.value in ("", _NONE):
+            continue
+        if key.secret or holds_secret(given.value):
+            name = f"{PREFIX}{key.section}__{key.name}".upper()
+            yield (
+                f"{given.place}: {key.title} is a secret or has one in it; "
+                f"take it out and give it as {name}, in the environment or in .env"
+            )
 
 
 def _all_of(mistakes: list[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -400,6 +401,44 @@ def test_no_mistake_of_settings_shows_a_secret(asked: dict[str, object]) -> None
     assert WORD not in str(caught.value)
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        (f'token = "{WORD}"', "QTKIT_FEED__TOKEN"),
+        (f'url = "https://example.org/bars?apikey={WORD}"', "QTKIT_FEED__URL"),
+    ],
+)
+def test_a_secret_in_the_file_is_refused_with_the_place_where_it_belongs(
+    tmp_path: Path, text: str, name: str
+) -> None:
+    told = mistakes(tmp_path, f"[feed]\n{text}\n")
+
+    assert told.startswith("qtkit.toml line 2: ")
+    assert name in told
+    assert ".env" in told
+    assert WORD not in told
+
+
+def test_the_same_secret_is_taken_from_where_it_belongs(tmp_path: Path) -> None:
+    address = f"https://example.org/bars?apikey={WORD}"
+
+    found = read(tmp_path, "[feed]\nkind = 'http'\n", f"QTKIT_FEED__URL={address}\n")
+
+    assert found.settings.feed.url == address
+    assert WORD not in f"{found!r} {found.settings.model_dump_json()}"
+
+
+def test_a_secret_among_a_strategys_parameters_is_masked_in_the_journal() -> None:
+    spec = replace(
+        scripted_spec({}, ["600036.SH"]),
+        parameters={"broker_pw": WORD, "url": f"http://x/?token={WORD}", "author": "anna"},
+    )
+
+    told = SessionSettings().for_journal(spec)["strategy_parameters"]
+
+    assert told == {"broker_pw": MASK, "url": f"http://x/?token={MASK}", "author": "anna"}
 
 
 def test_a_secret_is_masked_wherever_a_configuration_is_shown(
