@@ -341,7 +341,7 @@ def test_a_symbol_may_be_a_category_and_a_price_may_be_missing(tmp_path: Path) -
         path, symbol=pa.array(["A"]).dictionary_encode(), close=pa.array([None], pa.float64())
     )
 
-    (bars,) = ParquetTail(path).fetch(0, 0).bars
+    (bars,) = ParquetTail(path).fetch(0, AT).bars
 
     assert (bars.symbol, bars.end.tolist()) == ("A", [AT])
     assert np.isnan(bars.close[0])
@@ -353,7 +353,7 @@ def test_rows_that_make_no_sense_are_left_out(tmp_path: Path) -> None:
     good.end[2:] = [2**63 - 1, AT + 1]
     write_feed(path, [good])
 
-    found = ParquetTail(path).fetch(0, 0)
+    found = ParquetTail(path).fetch(0, AT)
 
     assert [bars.close.tolist() for bars in found.bars] == [[1.0]]
     assert found.refused == 3
