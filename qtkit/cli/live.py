@@ -98,12 +98,14 @@ def live(  # noqa: PLR0913 - one for each option
 
 def _given(file: Path | None) -> dict[str, Any]:
     """Return the settings of a JSON file, or of standard input."""
+    from qtkit.core.config.text import read_text
+
     if file is None:
         return {}
     try:
-        text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
+        text = sys.stdin.read() if str(file) == "-" else read_text(file)
         found = json.loads(text or "{}")
-    except (OSError, ValueError) as problem:
+    except (OSError, ValueError, RecursionError) as problem:
         raise ConfigError(f"the settings in {file} cannot be read: {problem}") from None
     if not isinstance(found, dict):
         raise ConfigError(f"the settings in {file} must be an object, found {text[:40]!r}")

@@ -355,6 +355,10 @@ class TableFolder:
         """Return the file of a symbol's bars."""
         return self.path / f"{safe_name(symbol, 'symbol')}.parquet"
 
+    def lock(self, symbol: str) -> Path:
+        """Return the lock that is held while a symbol's file is read, merged and written."""
+        return self.path / f".{safe_name(symbol, 'symbol')}.lock"
+
     def symbols(self) -> tuple[str, ...]:
         """Return the symbols that have a file, in order."""
         found = (file.stem for file in self.path.glob("*.parquet"))

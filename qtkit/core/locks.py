@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -14,9 +16,10 @@ from qtkit.core.errors import DataError, FolderLocked
 from qtkit.core.files import make_folder, write_atomic
 from qtkit.core.records import what_is_there
 
-__all__ = ["NamedLock", "is_locked"]
+__all__ = ["NamedLock", "in_turn", "is_locked"]
 
 _OWNERS = 0o600
+_TURN = 10.0  # seconds; so long one waits for others that need a lock for a moment
 _PROBES = 0.2  # seconds; whoever only looks whether a lock is held holds it for a moment
 
 
@@ -88,6 +91,39 @@ def _make_sure_it_is_a_file(path: Path) -> None:
             f"the lock {path} is {found}, expected a plain file or nothing; remove it when no "
             "engine runs. See runbooks/folder-locked.md"
         )
+
+
+@contextmanager
+def in_turn(path: Path, purpose: str, patience: float = _TURN) -> Iterator[None]:
+    """Hold a lock that everybody needs for a moment only; whoever comes second waits.
+
+    Parameters
+    ----------
+    path
+        The lock file; it stays. What a dead process held is free.
+    purpose
+        What is being guarded, for the error message, e.g. ``"600036.SH of table stock_1min"``.
+    patience
+        Longest wait, seconds.
+
+    Raises
+    ------
+    FolderLocked
+        If others hold it for longer than that.
+    """
+    make_folder(path.parent)
+    lock = FileLock(path, mode=_OWNERS, thread_local=False)
+    try:
+        lock.acquire(timeout=patience, poll_interval=0.02)
+    except Timeout:
+        raise FolderLocked(
+            f"{purpose} has been in use by another process for {patience:g} s; nothing was "
+            f"written. Wait for it or stop it, then try again ({path} is its lock)"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def is_locked(path: Path) -> bool:

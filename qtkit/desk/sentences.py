@@ -178,6 +178,7 @@ _SENTENCES: dict[type, Callable[[Any], str]] = {
     ev.SessionEnded: lambda e: f"the session ended: {e.reason}",
     ev.DecisionTaken: lambda e: f"step {e.step} decided: {e.intents} orders wanted",
     ev.PricesSeen: lambda e: f"{e.bars:,} new bars",
+    ev.BarsRefused: lambda e: f"{e.bars:,} bars were refused: {e.problem}",
     ev.BarsLeftOut: _left_out,
     ev.ClockStepped: lambda e: (
         f"the machine's clock moved by {e.seconds} s; {-e.apart} s behind the session's time"

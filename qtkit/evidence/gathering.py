@@ -28,6 +28,7 @@ from qtkit.evidence.tasks import TaskStory, task_stories
 from qtkit.journal import read_journal
 from qtkit.model import events as ev
 from qtkit.model.events import Entry, Event
+from qtkit.trading.settings import declared_default
 
 __all__ = ["Evidence", "Recorded", "Wholeness"]
 
@@ -212,9 +213,13 @@ class Evidence:
         """Every setting that matters to trading, as the session started with it."""
         return self.started.event.settings if self.started else {}
 
-    def number(self, setting: str, default: float) -> float:
+    def setting(self, name: str) -> Any:  # noqa: ANN401 - of whatever type the setting is
+        """Return a setting; where the journal does not say it, its declared default."""
+        return self.settings[name] if name in self.settings else declared_default(name)
+
+    def number(self, setting: str) -> float:
         """Return a setting that is a number."""
-        found = self.settings.get(setting, default)
+        found = self.setting(setting)
         if isinstance(found, bool) or not isinstance(found, int | float | str):
             raise ConfigError(f"the setting {setting} must be a number, was {found!r}")
         return float(found)

@@ -39,7 +39,7 @@ class Orders:
 
 
 def _break_point_orders(evidence: Evidence) -> tuple[str, ...]:
-    if evidence.folder is None or evidence.settings.get("on_stop") != "keep":
+    if evidence.folder is None or evidence.setting("on_stop") != "keep":
         return ()
     point = evidence.json_file(evidence.folder.break_point) or {}
     return tuple(str(o) for o in point.get("open_orders", ()))

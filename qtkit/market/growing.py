@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from qtkit.core.calendars import Calendar
 from qtkit.core.clock import Clock
 from qtkit.core.errors import DataError
-from qtkit.market.feeds.protocol import CheckedFeed, Feed, LeftOut
+from qtkit.market.feeds.protocol import CheckedFeed, Delivery, Feed, LeftOut
 from qtkit.market.minutes import day_window
 from qtkit.market.ordering import concatenated, empty_bars
 from qtkit.model.bars import BarBatch, Bars, nanos
@@ -87,7 +87,7 @@ class ListenedFeed:
 
     def __init__(self, feed: Feed, market: GrowingMarket, clock: Clock) -> None:
         self._feed, self._market, self._clock = feed, market, clock
-        self._early: BarBatch = {}
+        self._early = Delivery({})
 
     def listen_ahead(self) -> str:
         """Ask once before anybody trades, for the last closes; return what went wrong, or ""."""
@@ -100,16 +100,20 @@ class ListenedFeed:
     def bars_until(self, now: datetime) -> BarBatch:
         """Return the bars that ended at or before `now` and were not returned before."""
         fresh = self._heard(self._feed.bars_until(now))
-        early, self._early = self._early, {}
-        return {s: _joined(early.get(s), fresh.get(s)) for s in {**early, **fresh}}
+        early, self._early = self._early, Delivery({})
+        return Delivery(
+            {s: _joined(early.get(s), fresh.get(s)) for s in {**early, **fresh}},
+            refused=early.refused + fresh.refused,
+            problem="; ".join(part for part in (early.problem, fresh.problem) if part),
+        )
 
     def left_out(self) -> Sequence[LeftOut]:
         """Return what the other feed left out since the last call, if it tells."""
         return self._feed.left_out() if isinstance(self._feed, CheckedFeed) else ()
 
-    def _heard(self, batch: BarBatch) -> BarBatch:
+    def _heard(self, batch: BarBatch) -> Delivery:
         self._market.add(batch, nanos(self._clock.now()))
-        return batch
+        return Delivery.of(batch)
 
 
 def _joined(first: Bars | None, second: Bars | None) -> Bars:

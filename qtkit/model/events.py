@@ -14,12 +14,14 @@ import msgspec
 
 from qtkit.core.verdict import Verdict
 from qtkit.model.books import Book
+from qtkit.model.money import CENT
 from qtkit.model.orders import OrderType
 
 __all__ = [
     "AccountReconciled",
     "BarLeftOut",
     "BarsLeftOut",
+    "BarsRefused",
     "BrokerConnected",
     "BrokerDisconnected",
     "CancelFailed",
@@ -273,7 +275,14 @@ class PricesSeen(Event, frozen=True, kw_only=True, gc=False):
 
     bars: int
     last: tuple[LastPrice, ...]
-    refused: int = 0  # bars with a price that is NaN or not positive: nobody sees them
+    refused: int = 0  # bars that make no sense, or with a price that is no positive number
+
+
+class BarsRefused(Event, frozen=True, kw_only=True, gc=False):
+    """Bars of the feed's answer make no sense; the others were taken in."""
+
+    bars: int
+    problem: str  # the first of them, with symbol and time where they have any
 
 
 class BarLeftOut(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
@@ -508,6 +517,7 @@ class AccountReconciled(Event, frozen=True, kw_only=True, gc=False):
     broker_cash: Decimal
     broker_positions: dict[str, Decimal]
     broker_open_orders: tuple[str, ...]
+    cash_tolerance: Decimal = CENT  # largest difference in cash that counted as equal
 
 
 class PositionAdjusted(Event, frozen=True, kw_only=True, gc=False):

@@ -16,15 +16,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, JsonValue, TypeAdapter, ValidationError
 
+from qtkit.core.config.secret import holds_secret, is_secret_name
 from qtkit.core.errors import ConfigError
 
 __all__ = ["Parameter", "checked", "declared", "parsed"]
 
 _TAG = "parameters"
-_SECRETS = (
-    "password", "passwd", "passphrase", "secret", "token", "credential",
-    "apikey", "privatekey", "accesskey", "signingkey",
-)  # fmt: skip
 
 
 def _iso(parse: type[date]) -> AfterValidator:
@@ -263,10 +260,10 @@ def checked(
 
 def _mistake(known: Mapping[str, Parameter], name: str, value: object) -> str:
     """Return what is wrong with one value; empty when nothing is."""
-    if any(word in name.lower().replace("_", "") for word in _SECRETS):
+    if is_secret_name(name) or holds_secret(value):
         return (
-            f"{name} looks like a secret, and parameters are written into the executed notebook "
-            "and the record: put it into the environment or `.env` instead"
+            f"{name} looks like a secret or has one in it, and parameters are written into the "
+            "executed notebook and the record: put it into the environment or `.env` instead"
         )
     if name not in known:
         return f"{name} is unknown{_nearest(name, known)}"

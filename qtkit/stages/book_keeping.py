@@ -110,7 +110,7 @@ def _compared(
         "the broker's open orders": (
             list(event.broker_open_orders), told["open_orders"]["broker"],
         ),
-        "the tolerance": (True, Decimal(told["tolerance"]) >= 0),
+        "the tolerance": (event.cash_tolerance, Decimal(told["tolerance"])),
     }  # fmt: skip
 
 

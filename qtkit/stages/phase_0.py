@@ -168,7 +168,7 @@ def status_agrees_with_the_calendar(evidence: Evidence) -> Verdict:
 
 def _misplaced(evidence: Evidence, span: Span) -> Iterator[tuple[int, str]]:
     """Yield what is wrong with one stretch of a status."""
-    budget = timedelta(seconds=evidence.number("max_wait_seconds", 60))
+    budget = timedelta(seconds=evidence.number("max_wait_seconds"))
     segments = _segments_around(evidence, span.since, span.until)
     if span.status == "running":
         home = next((s for s in segments if s.start <= span.since < s.end), None)
@@ -277,13 +277,13 @@ def _wait(evidence: Evidence, story: TaskStory) -> float:
 
 def _stuck(evidence: Evidence, waits: list[tuple[float, TaskStory]]) -> Iterator[tuple[int, str]]:
     """Yield each task that waited too long, or for ever."""
-    budget = evidence.number("max_wait_seconds", 60)
+    budget = evidence.number("max_wait_seconds")
     first_refill = next((s for _, s in waits if s.task == "refill"), None)
     for wait, story in waits:
         line = story.queued.seq if story.queued else 0
         allowed = budget
         if story is first_refill:
-            allowed = evidence.number("first_refill_seconds", 1800)
+            allowed = evidence.number("first_refill_seconds")
         if story.outcome is None and not evidence.running:
             yield line, f"{story.task_id} was queued and has no outcome"
         elif wait > allowed:
@@ -292,7 +292,7 @@ def _stuck(evidence: Evidence, waits: list[tuple[float, TaskStory]]) -> Iterator
 
 def _silent(evidence: Evidence) -> Iterator[tuple[int, str]]:
     """Yield each gap of the loop's pulse beyond its budget."""
-    budget = evidence.number("pulse_budget_seconds", 5)
+    budget = evidence.number("pulse_budget_seconds")
     pulses = evidence.of(ev.LoopPulsed)
     for pulse in pulses:
         gap = pulse.event.largest_gap_seconds

@@ -126,7 +126,7 @@ def everything_was_let_go(evidence: Evidence) -> Verdict:
     end, asked = evidence.ended, evidence.of(ev.StopRequested)
     if open_end or end is None:
         return open_end or pending("the session has not ended yet")
-    facts, budget = evidence.facts, evidence.number("stop_budget_seconds", 10)
+    facts, budget = evidence.facts, evidence.number("stop_budget_seconds")
     took = facts.stop_seconds
     if took is None and asked:
         since = max([asked[0].at, *(down.until for down in evidence.downtimes)])
@@ -195,7 +195,7 @@ def no_order_is_left_unknown(evidence: Evidence) -> Verdict:
     if open_end or end is None:
         return open_end or pending("the session has not ended yet")
     orders = evidence.orders
-    policy = str(evidence.settings.get("on_stop", "cancel"))
+    policy = str(evidence.setting("on_stop"))
     left = set(orders.open) - (orders.kept if policy == "keep" else set())
     wrong = [f"{o} is {orders.open[o].status}" for o in sorted(left)]
     wrong += [f"{o} is in doubt" for o in sorted(orders.doubtful.keys() - left)]

@@ -130,7 +130,7 @@ def _asked_for(evidence: Evidence, story: TaskStory) -> bool:
 def _unaccounted(evidence: Evidence) -> Iterator[tuple[int, str]]:
     """Yield each task without an outcome that should have one by now."""
     until = evidence.until
-    grace = timedelta(seconds=evidence.number("max_wait_seconds", 60))
+    grace = timedelta(seconds=evidence.number("max_wait_seconds"))
     for story in evidence.tasks.values():
         if story.outcomes:
             continue
@@ -216,7 +216,7 @@ def nothing_overlaps_itself(evidence: Evidence) -> Verdict:
 )
 def a_slow_poll_delays_no_step(evidence: Evidence) -> Verdict:
     """A slow price poll delays no strategy step beyond budget."""
-    budget = evidence.number("price_poll_delay_budget_seconds", 1)
+    budget = evidence.number("price_poll_delay_budget_seconds")
     polls = [(s, s.started.at, _worked_until(evidence, s))
              for s in at_work(evidence, _POLL) if s.started]  # fmt: skip
     steps = [s for s in evidence.tasks.values() if s.task == _STEP and not s.at_start]
@@ -310,7 +310,7 @@ def failures_are_listed(evidence: Evidence) -> Verdict:
 
 def _retry_faults(evidence: Evidence, story: TaskStory) -> Iterator[tuple[int, str]]:
     """Yield how a task's attempts differ from what is configured."""
-    retries = evidence.settings.get("retries", {})
+    retries = evidence.setting("retries")
     allowed = 1 + int(retries.get(story.task, 0))
     last = story.failures[-1]
     for number, entry in enumerate(story.failures, 1):
@@ -357,7 +357,7 @@ def _not_as_asked(evidence: Evidence, failing: list[TaskStory]) -> Iterator[tupl
 )
 def the_share_of_skips_is_small(evidence: Evidence) -> Verdict:
     """The share of skipped tasks, by kind and reason, is within limits."""
-    limit = evidence.number("skip_share_limit", 0.05)
+    limit = evidence.number("skip_share_limit")
     stories = tasks_in_session(evidence)
     if not stories:
         return not_yet(evidence, "there is no task of its own", fix=_SCHEDULE)

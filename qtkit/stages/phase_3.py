@@ -235,7 +235,7 @@ def no_decision_is_taken_late(evidence: Evidence) -> Verdict:
 
 def _bad_decisions(evidence: Evidence) -> Iterator[tuple[int, str]]:
     """Yield decisions that were late, came twice, had no row, or saw the future."""
-    allowed = timedelta(seconds=evidence.number("late_after_seconds", 10))
+    allowed = timedelta(seconds=evidence.number("late_after_seconds"))
     seen: dict[str, int] = {}
     for decision in evidence.of(ev.DecisionTaken):
         event, line = decision.event, decision.seq
@@ -278,7 +278,7 @@ def _lost_steps(evidence: Evidence, story: TaskStory) -> Iterator[tuple[int, str
     if outcome and skip is not None and skip.skip_reason == "missed" and not story.at_start:
         late = (outcome.at - skip.due).total_seconds()
         down = any(d.holds(skip.due) for d in evidence.downtimes)
-        if late <= evidence.number("late_after_seconds", 10) and not down:
+        if late <= evidence.number("late_after_seconds") and not down:
             yield outcome.seq, f"{story.task_id} was skipped as missed {late:.0f} s after its time"
     if outcome is None and not evidence.running:
         yield story.plan[1] if story.plan else 0, f"{story.task_id} vanished"
@@ -362,9 +362,9 @@ def _off_calendar(
 
 def _market_rows(evidence: Evidence, segments: Sequence[Segment]) -> Iterator[tuple[datetime, str]]:
     """Yield (due, task) of every market task of a day, from hours and settings alone."""
-    step = timedelta(minutes=evidence.number("step_minutes", 5))
-    poll = timedelta(minutes=evidence.number("price_poll_minutes", 1))
-    offset = timedelta(minutes=evidence.number("close_offset_minutes", 1))
+    step = timedelta(minutes=evidence.number("step_minutes"))
+    poll = timedelta(minutes=evidence.number("price_poll_minutes"))
+    offset = timedelta(minutes=evidence.number("close_offset_minutes"))
     close = segments[-1].end
     for segment in segments:
         yield segment.start, "open_market"

@@ -44,7 +44,6 @@ HEADLESS = (
     "rejections; a cancel that races a fill; time-outs; the power cut at an order and at a fill."
 )
 
-_CENT = Decimal("0.01")
 _TRADE = "trade once, then `reconcile`"
 _BREAK = "see runbooks/reconcile-break.md: find the line from which on the two differ"
 
@@ -335,7 +334,7 @@ def _apart(event: ev.AccountReconciled) -> Iterator[str]:
     """Yield how the two books differ, and what the engine itself found."""
     ours = {p.symbol: p.quantity for p in event.ours.positions if p.quantity}
     theirs = {symbol: shares for symbol, shares in event.broker_positions.items() if shares}
-    if abs(event.ours.cash - event.broker_cash) > _CENT:
+    if abs(event.ours.cash - event.broker_cash) > event.cash_tolerance:
         yield f"cash {event.ours.cash:.2f}, at the broker {event.broker_cash:.2f}"
     for symbol in sorted(ours.keys() | theirs.keys()):
         if ours.get(symbol) != theirs.get(symbol):

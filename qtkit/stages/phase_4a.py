@@ -116,9 +116,7 @@ def _too_long(evidence: Evidence, order_id: str) -> bool:
     asked = evidence.orders.requested[order_id]
     since = next(r.at for r in evidence.of(ev.OrderRequested) if r.seq == asked)
     waited = (evidence.until - since).total_seconds()
-    return waited > evidence.number("max_wait_seconds", 60) + evidence.number(
-        "doubt_grace_seconds", 60
-    )
+    return waited > evidence.number("max_wait_seconds") + evidence.number("doubt_grace_seconds")
 
 
 # --- 4-A.3 -----------------------------------------------------------------------------------
@@ -218,7 +216,7 @@ def booking_is_prompt(evidence: Evidence) -> Verdict:
     fills = evidence.of(ev.OrderFilled)
     if not fills:
         return not_yet(evidence, "there is no booked fill", fix=_TRADE)
-    budget = evidence.number("booking_budget_seconds", 2)
+    budget = evidence.number("booking_budget_seconds")
     delays = sorted((_delay(evidence, f.at, f.event), f.seq) for f in fills)
     early = [line for delay, line in delays if delay < 0]
     if early:

@@ -217,7 +217,7 @@ def each_reason_can_be_produced(evidence: Evidence) -> Verdict:
 )
 def the_share_of_skipped_steps_is_small(evidence: Evidence) -> Verdict:
     """The share of strategy steps skipped is within limits."""
-    limit = evidence.number("skip_share_limit", 0.05)
+    limit = evidence.number("skip_share_limit")
     steps = [story for story in tasks_in_session(evidence) if story.task == _STEP]
     if not steps:
         return not_yet(evidence, "there is no strategy step of its own", fix=_SCHEDULE)

@@ -50,7 +50,7 @@ _Step = tuple[date | None, int]
 
 
 def _is_split(evidence: Evidence) -> bool:
-    return bool(evidence.settings.get("split_strategy_prepare", False))
+    return bool(evidence.setting("split_strategy_prepare"))
 
 
 def _snapshots(evidence: Evidence) -> Mapping[_Step, list[Recorded[ev.SnapshotTaken]]]:
@@ -122,7 +122,7 @@ def each_step_has_a_snapshot_of_its_own(evidence: Evidence) -> Verdict:
     taken = _snapshots(evidence)
     if not _is_split(evidence):
         return _on_the_spot(evidence, decisions, taken)
-    lead = timedelta(seconds=evidence.number("prepare_lead_seconds", 5))
+    lead = timedelta(seconds=evidence.number("prepare_lead_seconds"))
     wrong = [f for d in decisions for f in _wrong_snapshot(evidence, d, taken, lead)]
     wrong += _unscheduled(evidence)
     if wrong:
@@ -256,7 +256,7 @@ def a_stale_snapshot_is_refused(evidence: Evidence) -> Verdict:
     stale = [s for s in evidence.of(ev.TaskSkipped) if s.event.skip_reason == "snapshot_stale"]
     if not decisions and not stale:
         return not_yet(evidence, "there is no step with a snapshot", fix="wait for the first step")
-    limit, taken = evidence.number("strategy_snapshot_max_age_seconds", 180), _snapshots(evidence)
+    limit, taken = evidence.number("strategy_snapshot_max_age_seconds"), _snapshots(evidence)
     ages = {d.seq: _age(evidence, d, taken) for d in decisions}
     wrong = [(line, f"one {age:g} s old was used") for line, age in ages.items() if age > limit]
     wrong += [(s.seq, told) for s in stale for told in _unfounded(s, taken, limit)]
@@ -325,8 +325,8 @@ def no_lead_and_offset_lose_a_step(evidence: Evidence) -> Verdict:
     for run in evidence.runs.values():
         if not run.started or not _is_split(run) or not _is_undisturbed(run):
             continue
-        lead = run.number("prepare_lead_seconds", 5)
-        offset = run.number("close_offset_minutes", 1)
+        lead = run.number("prepare_lead_seconds")
+        offset = run.number("close_offset_minutes")
         combinations.add((lead, offset))
         due = [s for s in run.tasks.values() if s.task == _STEP and s.plan is not None]
         steps += len(due)

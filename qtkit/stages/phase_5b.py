@@ -63,7 +63,7 @@ _OTHER_REASONS = frozenset(
 
 
 def _mode(evidence: Evidence) -> str:
-    return str(evidence.settings.get("startup_gate_mode", "off"))
+    return str(evidence.setting("startup_gate_mode"))
 
 
 def _judged(evidence: Evidence) -> list[Recorded[ev.GateJudged]]:

@@ -148,8 +148,9 @@ def table_data(
             last = int(np.searchsorted(bars[symbol].end, nanos(spans[day][-1].end), "right"))
             if first == last:
                 missing.append(f"{symbol} on {day}")
-            if first:
-                closes[symbol, day] = decimal_of(float(bars[symbol].close[first - 1]))
+            before = _usable(float(bars[symbol].close[first - 1])) if first else None
+            if before is not None:
+                closes[symbol, day] = before
     if missing:
         raise DataError(
             f"table {name!r} under {root} lacks {', '.join(missing)}; "
@@ -167,4 +168,9 @@ def table_close(
         return None
     midnight, _ = day_window(calendar, day)
     bars = table.read(symbol, until=midnight)
-    return decimal_of(float(bars.close[-1])) if len(bars) else None
+    return _usable(float(bars.close[-1])) if len(bars) else None
+
+
+def _usable(close: float) -> Decimal | None:
+    """Return a close as a price; None if it is empty or no price."""
+    return decimal_of(close) if np.isfinite(close) and close > 0 else None

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import fields
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from qtkit.core.config.secret import masked_values
 from qtkit.core.plain_json import plain_json
 from qtkit.market.feeds.settings import FeedSettings
 from qtkit.trading.brokers.fees import FeeSchedule
@@ -20,7 +22,9 @@ from qtkit.trading.engine.schedule import Timetable
 from qtkit.trading.risk.settings import RiskSettings
 from qtkit.trading.strategy.contract import StrategySpec
 
-__all__ = ["Mode", "SessionSettings", "settings_digest"]
+__all__ = ["Mode", "SessionSettings", "declared_default", "settings_digest"]
+
+_YEAR = 31_536_000  # seconds; what is longer is a slip of the pen
 
 Mode = Literal["backtest", "shadow", "paper", "live"]
 
@@ -32,7 +36,7 @@ def _retries() -> dict[str, int]:
 class SessionSettings(BaseModel):
     """How a session behaves; times are seconds of the session's clock unless named otherwise."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     mode: Mode = Field(
         default="paper",
@@ -44,8 +48,12 @@ class SessionSettings(BaseModel):
         default="", description="TOML file that extends the exchange's calendar"
     )
 
-    step_minutes: int | None = Field(default=None, ge=1, description="none: the strategy's own")
-    price_poll_minutes: int = Field(default=1, ge=1, description="how often prices are asked for")
+    step_minutes: int | None = Field(
+        default=None, ge=1, le=1440, description="none: the strategy's own"
+    )
+    price_poll_minutes: int = Field(
+        default=1, ge=1, le=1440, description="how often prices are asked for"
+    )
     close_offset_minutes: int = Field(
         default=1, ge=0, le=4, description="the day's last step runs so long before the close"
     )
@@ -70,45 +78,73 @@ class SessionSettings(BaseModel):
         default=False, description="prepare in a worker's thread; the strategy must allow it"
     )
     strategy_snapshot_max_age_seconds: float = Field(
-        default=180, gt=0, description="an older snapshot is refused; at least the lead"
+        default=180, gt=0, le=_YEAR, description="an older snapshot is refused; at least the lead"
     )
     startup_gate_mode: Literal["off", "warn", "block"] = Field(
         default="warn", description="whether a failing gate keeps strategy steps out"
     )
     gate_clock_tolerance_seconds: float = Field(
-        default=5, gt=0, description="how far the broker's clock may be from ours"
+        default=5, gt=0, le=_YEAR, description="how far the broker's clock may be from ours"
     )
     min_disk_megabytes: int = Field(default=100, ge=0, description="free space the gate asks for")
 
     late_after_seconds: float = Field(
-        default=10, gt=0, description="a step or poll found later than this was missed"
+        default=10, gt=0, le=_YEAR, description="a step or poll found later than this was missed"
     )
     feed_silent_seconds: float = Field(
-        default=300, gt=0, description="steps are skipped when the feed was silent so long"
+        default=300,
+        gt=0,
+        le=_YEAR,
+        description="steps are skipped when the feed was silent so long",
     )
     max_price_age_seconds: float = Field(
-        default=180, gt=0, description="trading seconds; a symbol with an older price stands aside"
+        default=180,
+        gt=0,
+        le=_YEAR,
+        description="trading seconds; a symbol with an older price stands aside",
     )
     price_wait_seconds: float = Field(
-        default=1, ge=0, description="a step waits so long for the price poll of its moment"
+        default=1,
+        ge=0,
+        le=_YEAR,
+        description="a step waits so long for the price poll of its moment",
     )
     doubt_grace_seconds: float = Field(
-        default=60, ge=0, description="an order in doubt keeps its reservation at least so long"
+        default=60,
+        ge=0,
+        le=_YEAR,
+        description="an order in doubt keeps its reservation at least so long",
     )
     broker_poll_seconds: float = Field(
-        default=1, gt=0, description="how often a broker is asked that cannot tell when news come"
+        default=1,
+        gt=0,
+        le=_YEAR,
+        description="how often a broker is asked that cannot tell when news come",
     )
     retry_seconds: float = Field(
-        default=5, gt=0, description="between attempts to reach a broker or to settle a doubt"
+        default=5,
+        gt=0,
+        le=_YEAR,
+        description="between attempts to reach a broker or to settle a doubt",
     )
 
-    max_wait_seconds: float = Field(default=60, gt=0, description="budget of check 0.4")
-    first_refill_seconds: float = Field(default=1800, gt=0, description="budget of check 0.4")
-    pulse_budget_seconds: float = Field(default=5, gt=0, description="budget of check 0.4")
-    stop_budget_seconds: float = Field(default=10, gt=0, description="budget of check 1.2")
-    price_poll_delay_budget_seconds: float = Field(default=1, gt=0, description="of check 2.4")
+    max_wait_seconds: float = Field(default=60, gt=0, le=_YEAR, description="budget of check 0.4")
+    first_refill_seconds: float = Field(
+        default=1800, gt=0, le=_YEAR, description="budget of check 0.4"
+    )
+    pulse_budget_seconds: float = Field(
+        default=5, gt=0, le=_YEAR, description="budget of check 0.4"
+    )
+    stop_budget_seconds: float = Field(
+        default=10, gt=0, le=_YEAR, description="budget of check 1.2"
+    )
+    price_poll_delay_budget_seconds: float = Field(
+        default=1, gt=0, le=_YEAR, description="of check 2.4"
+    )
     skip_share_limit: float = Field(default=0.05, ge=0, le=1, description="of checks 2.6, 4-B.5")
-    booking_budget_seconds: float = Field(default=2, gt=0, description="budget of check 4-A.5")
+    booking_budget_seconds: float = Field(
+        default=2, gt=0, le=_YEAR, description="budget of check 4-A.5"
+    )
 
     risk: RiskSettings = Field(default_factory=RiskSettings)
     logs: LogSettings = Field(
@@ -120,19 +156,25 @@ class SessionSettings(BaseModel):
     )
 
     slippage_bps: Decimal = Field(
-        default=Decimal(2), ge=0, description="of a bar's open, against us; market orders only"
+        default=Decimal(2),
+        ge=0,
+        lt=10_000,
+        description="of a bar's open, against us; market orders only",
     )
     participation: Decimal = Field(
         default=Decimal("0.10"), gt=0, le=1, description="of a bar's volume, for one order"
     )
     latency_seconds: float = Field(
-        default=0, ge=0, description="from the submit until the market can see an order"
+        default=0, ge=0, le=_YEAR, description="from the submit until the market can see an order"
     )
     commission_rate: Decimal = Field(
-        default=Decimal("0.0003"), ge=0, description="of the notional, buys and sells"
+        default=Decimal("0.0003"), ge=0, lt=1, description="of the notional, buys and sells"
     )
     commission_minimum: Decimal = Field(
-        default=Decimal(5), ge=0, description="account currency, once for an order that executes"
+        default=Decimal(5),
+        ge=0,
+        le=1_000_000_000,
+        description="account currency, once for an order that executes",
     )
 
     @model_validator(mode="after")
@@ -198,11 +240,24 @@ class SessionSettings(BaseModel):
         return {
             **self.as_json(),
             "step_minutes": self.step_minutes or spec.step_minutes,
-            "strategy_parameters": plain_json(spec.parameters, "SPEC.parameters"),
+            "strategy_parameters": masked_values(plain_json(spec.parameters, "SPEC.parameters")),
             "opening_cash": str(spec.opening_cash),
             "table": spec.table,
             "order_sizes": {s: str(q) for s, q in spec.order_sizes.items()},
         }
+
+
+def declared_default(name: str) -> Any:  # noqa: ANN401 - of whatever type the setting is
+    """Return what a setting is where nobody says it, as the journal has it.
+
+    Examples
+    --------
+    >>> declared_default("startup_gate_mode"), declared_default("step_minutes")
+    ('warn', 5)
+    """
+    if name == "step_minutes":
+        return next(f.default for f in fields(StrategySpec) if f.name == name)
+    return SessionSettings().model_dump(mode="json", include={name})[name]
 
 
 def settings_digest(settings: dict[str, Any]) -> str:

@@ -12,13 +12,14 @@ import pytest
 from click.testing import CliRunner, Result
 
 from qtkit.cli import qtkit
+from qtkit.core.config.secret import MASK
 from qtkit.core.errors import ConfigError
 from qtkit.core.folders import OutputRoot
 from qtkit.trading.chain import sessions_of
 
 GRID = Path(__file__).parents[2] / "examples" / "live_grid_multi.py"
 WORD = "geheim-9f3a"
-GOOD = f"""
+GOOD = """
 [session]
 strategy = "live_grid_multi.py"
 root = "out"
@@ -28,9 +29,6 @@ seed = 7
 name = "demo"
 new = true
 opening_cash = 700_000
-
-[feed]
-token = "{WORD}"
 
 [logs]
 trade_log_file_path = "logs"
@@ -45,6 +43,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     shutil.copy(GRID, tmp_path)
     (tmp_path / "qtkit.toml").write_text(GOOD, encoding="utf-8")
+    address = f"https://example.org/bars?apikey={WORD}&table=x"
+    (tmp_path / ".env").write_text(
+        f"QTKIT_FEED__TOKEN={WORD}\nQTKIT_FEED__URL={address}\n", encoding="utf-8"
+    )
     return tmp_path
 
 
@@ -57,7 +59,7 @@ def test_a_configuration_that_holds_is_told(folder: Path) -> None:
 
     assert (done.exit_code, done.output) == (
         0,
-        "qtkit.toml holds: 8 keys are given, the others are defaults\n",
+        "qtkit.toml holds: 9 keys are given, the others are defaults\n",
     )
 
 
@@ -88,6 +90,7 @@ def test_every_value_is_shown_with_its_origin_and_no_secret(
     }
     assert keys["engine.retry_seconds"] == {"value": "5", "from": "default"}
     assert WORD not in text + as_json
+    assert keys["feed.url"]["value"] == f'"https://example.org/bars?apikey={MASK}&table=x"'
 
 
 def test_a_key_is_explained(folder: Path) -> None:
@@ -111,7 +114,7 @@ def test_a_day_is_simulated_as_the_file_says(folder: Path) -> None:
     assert (config["settings"]["seed"], config["settings"]["opening_cash"]) == (7, "700000")
     assert "700000" in json.dumps(opening)
     assert [path.suffix for path in sorted(Path("logs").iterdir())] == [".log", ".log"]
-    for path in (p for p in folder.rglob("*") if p.is_file() and p.name != "qtkit.toml"):
+    for path in (p for p in folder.rglob("*") if p.is_file() and p.name != ".env"):
         assert WORD.encode() not in path.read_bytes()
 
 

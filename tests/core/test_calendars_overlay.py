@@ -123,6 +123,29 @@ def test_a_wrong_overlay_is_refused(tmp_path: Path, text: str, sentence: str) ->
     assert sentence in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("[XSHG]\nknown_until = 9999-12-31", "line 2"),
+        ("[XSHG]\nholidays = [2026-03-04T00:00:00]", "line 2"),
+        ("[XSHG]\nhalf_days = { 2026-03-04 = 11:30:30 }", "line 2"),
+        # Such a day would be a session without a minute in it.
+        ("[XSHG]\nhalf_days = { 2026-03-04 = 09:30:00 }", "2026-03-04 at 09:30:00"),
+        ("[XSHG]\nhalf_days = { 2026-03-04 = 15:30:00 }", "2026-03-04 at 15:30:00"),
+        ("[XSHG]\nholidays = " + "[" * 5_000 + "]" * 5_000, "nested too deep"),
+        ("[XSHG]\nholidays = " + "1" * 5_000, "too many digits"),
+        ("[XSHG]\n# \0", "line 2"),
+        ("# " + "x" * 2_000_000, "longer than"),
+    ],
+)
+def test_dates_and_files_beyond_reason_are_one_error(tmp_path: Path, text: str, part: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        exchange_calendar("XSHG", overlay=overlay(tmp_path, text))
+
+    assert part in str(caught.value)
+    assert len(str(caught.value)) < 400
+
+
 def test_a_missing_overlay_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read"):
         exchange_calendar("XSHG", overlay=tmp_path / "nowhere.toml")

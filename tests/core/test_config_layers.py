@@ -32,7 +32,7 @@ def test_the_environment_names_section_and_key(monkeypatch: pytest.MonkeyPatch) 
 
     assert layer.values == {
         ("session", "seed"): Given("environment QTKIT_SESSION__SEED", "7"),
-        ("engine", "retries", "refill"): Given("environment qtkit_engine__retries__refill", 2),
+        ("engine", "retries", "refill"): Given("environment qtkit_engine__retries__refill", "2"),
         ("risk", "allowed_symbols"): Given(
             "environment QTKIT_RISK__ALLOWED_SYMBOLS", ["600036.SH"]
         ),

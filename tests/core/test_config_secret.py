@@ -20,7 +20,14 @@ import pytest
 from loguru import logger
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from qtkit.core.config.secret import MASK, Secret
+from qtkit.core.config.secret import (
+    MASK,
+    Secret,
+    holds_secret,
+    is_secret_name,
+    masked,
+    masked_values,
+)
 from qtkit.core.config.wording import shown
 from qtkit.core.render import json_text
 from qtkit.trading.engine.syslog import format_fields
@@ -187,3 +194,66 @@ def test_a_model_that_is_read_back_from_what_it_dumped_has_lost_it(tmp_path: Pat
     again = Endpoint.model_validate_json((tmp_path / "x.json").read_bytes())
 
     assert again.token.get_secret_value() == MASK
+
+
+# --- by its name, and in an address --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["auth", "pw", "passwd", "DB_PW", "basicAuth", "oauth", "Authorization", "api-key", "apiKey",
+     "API_KEY", "clientsecret", "broker_token", "pwd", "creds", "X-Auth-Token", "jwt"],
+)  # fmt: skip
+def test_a_name_tells_that_its_value_is_secret(name: str) -> None:
+    assert is_secret_name(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["author", "authority", "pwm", "grid", "keyboard", "key", "compass", "spawn", "PW2D_x"]
+)
+def test_a_name_that_only_looks_alike_is_none(name: str) -> None:
+    assert is_secret_name(name) == (name == "PW2D_x")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        f"https://host/bars?{name}={WORD}"
+        for name in ("apikey", "api_key", "token", "key", "signature", "sig", "password", "pw",
+                     "auth", "access_token", "X-Amz-Signature", "api%6bey", "APIKEY")
+    ]
+    + [
+        f"https://me:{WORD}@host/bars",
+        f"https://{WORD}@host/bars",
+        f"https://me:a@{WORD}@host/bars",
+        f"https://host/bars?table=x&token={WORD}",
+        f"https://host/bars?table=x;token={WORD}",
+        f"https://host/bars#access_token={WORD}",
+        f"GET https://host/?token={WORD} failed, then http://host/?key={WORD}",
+    ],
+)  # fmt: skip
+def test_the_secret_part_of_an_address_is_masked(address: str) -> None:
+    assert WORD not in masked(address)
+    assert MASK in masked(address)
+    assert WORD not in shown(address)
+    assert masked(masked(address)) == masked(address)
+
+
+@pytest.mark.parametrize(
+    "address", ["https://host/bars?table=x&author=anna", "https://host:80/a@b", "a=b, token 5", ""]
+)
+def test_the_rest_of_an_address_is_shown(address: str) -> None:
+    assert masked(address) == address
+
+
+def test_what_is_secret_in_json_is_masked_and_nothing_else() -> None:
+    value = {"pw": 7, "on": {"auth": True, "tokens": [WORD, ""]}, "n": float("inf"), "t": (1, "x")}
+
+    assert masked_values(value) == {
+        "pw": MASK,
+        "on": {"auth": True, "tokens": [MASK, ""]},
+        "n": float("inf"),
+        "t": (1, "x"),
+    }
+    assert holds_secret(value)
+    assert not holds_secret({"n": float("nan"), "t": (1, 2), "author": "anna"})

@@ -118,7 +118,7 @@ def test_lines_are_those_where_the_file_was_built(
     [
         (b"a = 1\nb = \n", "no TOML: Invalid value (at line 2, column 5)"),
         (b"a = 1\na = 2\n", "no TOML: Cannot overwrite a value (at line 2"),
-        (b"\xff\xfe", "no UTF-8 text (byte 0)"),
+        (b"\xff\xfe", "line 1 is no UTF-8 text (byte 0xff)"),
     ],
 )
 def test_what_is_no_toml_is_refused_with_its_line(

@@ -47,10 +47,10 @@ def test_first_and_last_of_a_class() -> None:
 def test_settings_come_from_the_first_line() -> None:
     evidence = healthy_day({"max_wait_seconds": "30"}).evidence()
 
-    assert evidence.number("max_wait_seconds", 60) == 30
-    assert evidence.number("pulse_budget_seconds", 5) == 5
+    assert evidence.number("max_wait_seconds") == 30
+    assert evidence.number("pulse_budget_seconds") == 5
     with pytest.raises(ConfigError, match=r"the setting retries must be a number"):
-        evidence.number("retries", 1)
+        evidence.number("retries")
 
 
 def test_without_a_first_line_there_is_no_calendar() -> None:

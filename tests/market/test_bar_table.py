@@ -42,7 +42,7 @@ def test_what_was_written_is_read(table: BarTable) -> None:
 def test_the_file_is_named_by_its_symbol(table: BarTable, tmp_path: Path) -> None:
     table.write(minutes("000651.SZ", "2026-03-04 01:31", 3))
 
-    found = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.*"))
+    found = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("[!.]*.*"))
     assert found == ["stock_1min/000651.SZ.parquet"]
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from pathlib import Path
 
 import numpy as np
@@ -147,8 +148,8 @@ def test_all_damaged_cells_are_told_at_once(tmp_path: Path) -> None:
 
     for part in (
         "1 times cannot be read, first '04/03/2026 01:32' in row 2",
-        "column high: 1 cells are no numbers, first 'x' in row 2",
-        "column low: 2 cells are no numbers, first 'abc' in row 1",
+        "column high: 1 cells are no finite numbers, first 'x' in row 2",
+        "column low: 2 cells are no finite numbers, first 'abc' in row 1",
     ):
         assert part in str(caught.value)
 
@@ -171,8 +172,8 @@ GOOD = HEADER + "".join(f"2026-03-04 01:{m},1,1,1,1,1\n" for m in range(31, 59))
             _zipped((HEADER + "2026-03-04 01:31:30,1,1,1,1,1\n").encode()),
             "1 times are no whole minutes",
         ),
-        (_zipped((HEADER + "20260304,1,1,1,1,1\n").encode()), "outside 1990 to 2100"),
-        (_zipped((HEADER + "202603040931,1,1,1,1,1\n").encode()), "outside 1990 to 2100"),
+        (_zipped((HEADER + "20260304,1,1,1,1,1\n").encode()), "outside 1990 to 2099"),
+        (_zipped((HEADER + "202603040931,1,1,1,1,1\n").encode()), "outside 1990 to 2099"),
         (_zipped((HEADER + "9" * 30 + ",1,1,1,1,1\n").encode()), "is no epoch time"),
         (
             _zipped(
@@ -197,7 +198,77 @@ def test_a_damaged_file_is_one_error_and_leaves_the_table_as_it_was(
         import_csv(path, table, "A", zone="UTC", label="end")
 
     assert table.fingerprint() == before
-    assert [file.name for file in table.path.iterdir()] == ["A.parquet"]
+    assert [file.name for file in table.path.glob("[!.]*")] == ["A.parquet"]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        *(f"{year}-03-04 01:32,1,1,1,1,1" for year in ("2999", "1600", "9999", "0001")),
+        *(
+            f"{time},1,1,1,1,1"
+            for time in ("1_772_587_860", "1" * 5_000, "-5", "2026-03-04\x0001:32", "\uff11" * 10)
+        ),
+        '"2026-03-04\n01:32",1,1,1,1,1',
+        *(
+            f"2026-03-04 01:32,{number},1,1,1,1"
+            for number in ("1_0", "\uff11\uff10", "inf", "-inf", "-nan", "0x10", "1e999", "1\x00")
+        ),
+        '2026-03-04 01:32,"1,000",1,1,1,1',
+        "2026-03-04 01:32,1,1,1,1,inf",
+        "2026-03-04 01:32,1,1",
+        "2026-03-04 01:32,1,1,1,1,1,1",
+    ],
+)
+def test_a_cell_that_makes_no_sense_is_one_short_error_and_nothing_is_written(
+    table: BarTable, tmp_path: Path, row: str
+) -> None:
+    path = written(tmp_path, f"{HEADER}2026-03-04 01:31,10,10,10,10,100\n{row}\n")
+    before = table.fingerprint()
+
+    with pytest.raises(DataError) as caught:
+        import_csv(path, table, "A", zone="UTC", label="end")
+
+    assert "row 2" in str(caught.value) or "line 3" in str(caught.value)
+    assert len(str(caught.value)) < 400
+    assert table.fingerprint() == before
+
+
+def test_the_first_mistakes_are_named_and_all_are_counted(tmp_path: Path) -> None:
+    good = "2026-03-04 01:31,1,1,1,1,1\n"
+    path = written(tmp_path, HEADER + good + "2999-03-04 01:31,1,inf,1,1,1\n" * 4)
+
+    with pytest.raises(DataError) as caught:
+        read_csv_bars(path, "X", zone="UTC", label="end")
+
+    rows = "'{0}' in row 2, '{0}' in row 3, '{0}' in row 4"
+    assert f"4 times lie outside 1990 to 2099, first {rows.format('2999-03-04 01:31')}" in str(
+        caught.value
+    )
+    assert f"4 cells are no finite numbers, first {rows.format('inf')}" in str(caught.value)
+
+
+def test_rows_of_another_length_are_told_all_at_once(tmp_path: Path) -> None:
+    path = written(tmp_path, HEADER + "1,1\n2026-03-04 01:31,1,1,1,1,1\n" + "2,2,2,\n" * 4)
+
+    with pytest.raises(DataError, match=r"5 rows .*2 in line 2 .*4 in line 4 .*4 in line 5"):
+        read_csv_bars(path, "X", zone="UTC", label="end")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-8"])
+def test_a_file_from_another_system_is_read(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(f"{HEADER}2026-03-04 01:31,1,1,1,1,1\n".replace("\n", "\r\n").encode(encoding))
+
+    assert len(read_csv_bars(path, "X", zone="UTC", label="end")) == 1
+
+
+def test_what_is_no_file_is_an_error_and_nobody_waits_for_it(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.csv")
+
+    for path in (tmp_path, tmp_path / "a.csv"):
+        with pytest.raises(DataError, match="it is no file"):
+            read_csv_bars(path, "X", zone="UTC", label="end")
 
 
 def test_damage_behind_the_first_block_is_found(table: BarTable, tmp_path: Path) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import socket
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 import numpy as np
 import pytest
@@ -11,6 +14,7 @@ import pytest
 from qtkit.core.clock import stopwatch
 from qtkit.core.errors import DataError
 from qtkit.market.feeds.http_bars import HttpBars, Patience, checked_address
+from qtkit.market.feeds.polled import Fetched
 from qtkit.market.feeds.settings import FeedSettings
 from qtkit.model.bars import nanos
 from tests.market.bar_makers import bars_at, utc
@@ -159,9 +163,139 @@ def test_bars_that_make_no_sense_are_told_and_the_others_kept() -> None:
 
     assert [len(bars) for bars in found.bars] == [1]
     assert np.isnan(found.bars[0].close[0])
-    assert found.problem.startswith("of 5 bars in the answer bar 2 (")
-    assert "bar 3 (" in found.problem
-    assert found.problem.endswith("and 1 more make no sense")
+    assert found.refused == 4
+    for part in ("bar 2 ('A' at '2026-03-04T09:31:00': ", "bar 3 (", "bar 4 (", "and 1 more"):
+        assert part in found.problem
+
+
+GOOD = (
+    '{"symbol":"A","end":"2026-03-04T09:32:00+08:00",'
+    '"open":1,"high":2,"low":1,"close":2,"volume":5}'
+)
+
+
+def told(*bars: str) -> Fetched:
+    """Return what is made of an answer with these bars."""
+    with market(BARS) as endpoint:
+        endpoint.answer = lambda query: f'{{"bars":[{",".join(bars)}]}}'.encode()  # type: ignore[method-assign]
+        return source(endpoint, Patience(timeout=0.5, attempts=1)).fetch(AFTER, UNTIL)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        *(("2026", year) for year in ("2999", "1600", "9999", "0001")),
+        ("09:32:00", "09:32:30"),
+        ('"A"', '""'),
+        ('"A"', '"\\ud800"'),
+        ('"A"', "null"),
+        ('"open":1', '"open":1e999'),
+        ('"open":1', '"open":' + "1" * 5_000),
+        ('"open":1', '"open":NaN'),
+        ('"open":1', '"open":-Infinity'),
+        ('"open":1', '"open":"1_0"'),
+        ('"open":1', '"open":true'),
+        ('"open":1', '"open":1,"open":3'),
+        ('"open":1', '"open":[[[1]]]'),
+        ('"open":1,', ""),
+    ],
+)
+def test_one_bad_bar_does_not_cost_the_others(old: str, new: str) -> None:
+    found = told(GOOD.replace(old, new, 1), GOOD)
+
+    assert [bars.close.tolist() for bars in found.bars] == [[2.0]]
+    assert found.refused == 1
+    assert "bar 1 (" in found.problem
+    assert len(found.problem) < 400
+
+
+def test_a_bar_that_is_refused_is_told_with_its_symbol_and_time() -> None:
+    found = told(GOOD.replace("2026", "2999"))
+
+    assert "'A' at '2999-03-04T09:32:00+08:00'" in found.problem
+
+
+@contextmanager
+def raw(answer: bytes) -> Iterator[str]:
+    """Serve the same bytes to whoever connects, for the time of a block."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    line, _ = server.accept()
+                    with line, suppress(OSError):
+                        line.recv(65_536)
+                        line.sendall(answer)
+
+        thread = threading.Thread(target=serve, name="test-raw-market")
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.getsockname()[1]}/bars"
+        finally:
+            server.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+
+HEAD, CHUNKED = b"HTTP/1.1 200 OK\r\n", b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"\x00\xff garbage\r\n\r\n",
+        b"HTTP/1.1 " + b"2" * 5_000 + b" OK\r\n\r\n",
+        b"HTTP/1.1 404 \xff\x1b[31m" + b"x" * 5_000 + b"\r\n\r\n",
+        HEAD + b"A: b\r\n" * 500 + b"\r\n",
+        HEAD + b"Content-Length: 99999999999999999999\r\n\r\n{}",
+        HEAD + CHUNKED + b"zz\r\n{}",
+        HEAD + CHUNKED + b"-5\r\n{}",
+        HEAD + CHUNKED + b"F" * 5_000 + b"\r\n{}",
+        HEAD + b"Content-Encoding: gzip\r\n\r\n" + gzip.compress(b'{"bars":[]}', mtime=0),
+        HEAD + b"\r\n\xe4\xf6",
+        HEAD + b"\r\n" + '{"bars":[]}'.encode("utf-16"),
+        HEAD + b"\r\n" + b"[" * 200_000,
+        HEAD + b"\r\n" + b'{"x":' + b"[" * 100_000 + b"]" * 100_000 + b',"bars":[]}',
+        HEAD + b'\r\n{"bars":null}',
+        HEAD + b'\r\n{"bars":[],"bars":[]}',
+        HEAD + b"\r\n[]",
+    ],
+)
+def test_an_answer_that_is_none_is_one_printable_sentence(answer: bytes) -> None:
+    with raw(answer) as url, pytest.raises(DataError) as caught:
+        HttpBars(url, ("A",), patience=Patience(timeout=1, attempts=1)).fetch(AFTER, UNTIL)
+
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        HEAD + b"\r\n<html>Cannot GET /bars?apikey=" + WORD.encode(),
+        HEAD + b"\r\nno such key: " + WORD.encode(),
+        b"HTTP/1.1 403 " + WORD.encode() + b"\r\n\r\n",
+        HEAD + b"Content-Encoding: " + WORD.encode() + b"\r\n\r\n",
+    ],
+)
+@pytest.mark.parametrize(("query", "token"), [(f"?apikey={WORD}", ""), ("", WORD)])
+def test_no_error_of_a_feed_shows_a_secret(answer: bytes, query: str, token: str) -> None:
+    with raw(answer) as url, pytest.raises(DataError) as caught:
+        HttpBars(url + query, ("A",), patience=Patience(timeout=1, attempts=1), token=token).fetch(
+            AFTER, UNTIL
+        )
+
+    assert WORD not in str(caught.value)
+
+
+def test_a_length_that_a_chunk_claims_does_not_lift_the_limit() -> None:
+    """A chunk of -1 bytes once meant: read on, as much as comes."""
+    endless = HEAD + CHUNKED + b"-1\r\n" + b" " * 4_000_000
+
+    with raw(endless) as url, pytest.raises(DataError, match="max_bytes"):
+        HttpBars(url, ("A",), patience=Patience(timeout=5, attempts=1), max_bytes=100_000).fetch(
+            AFTER, UNTIL
+        )
 
 
 @pytest.mark.parametrize(

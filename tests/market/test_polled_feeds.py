@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -15,6 +16,7 @@ from qtkit.market.feeds.export import write_feed
 from qtkit.market.feeds.parquet_tail import ParquetTail
 from qtkit.market.feeds.polled import Fetched, PolledFeed
 from qtkit.market.feeds.polled_synthetic import SyntheticSource
+from qtkit.market.feeds.protocol import Delivery
 from qtkit.market.ordering import concatenated
 from qtkit.market.tables.synthetic import PLAIN, synthetic_bars
 from qtkit.model.bars import Bars, nanos
@@ -85,14 +87,14 @@ def test_symbols_nobody_trades_and_bars_from_before_are_left_out() -> None:
     assert {s: b.close.tolist() for s, b in feed.bars_until(LATE).items()} == {"A": [1.0]}
 
 
-def test_the_good_part_of_an_answer_comes_with_the_next_poll() -> None:
+def test_the_good_part_of_an_answer_is_delivered_with_what_is_missing_from_it() -> None:
     good = bars_at("A", ["2026-03-04 01:31"], [1.0])
-    source = Told(Fetched([good], "one line is wrong"), Fetched([]))
-    feed = PolledFeed(source, ("A",), SINCE)
+    feed = PolledFeed(Told(Fetched([good], "line 3 is wrong", 1)), ("A",), SINCE)
 
-    with pytest.raises(DataError, match=r"one line is wrong; the rest comes with the next poll"):
-        feed.bars_until(LATE)
-    assert closes(feed) == [1.0]
+    delivery = Delivery.of(feed.bars_until(LATE))
+
+    assert delivery["A"].close.tolist() == [1.0]
+    assert (delivery.refused, delivery.problem) == (1, "line 3 is wrong")
 
 
 def test_a_source_is_asked_for_what_the_slowest_symbol_lacks() -> None:
@@ -142,9 +144,13 @@ def test_a_wrong_line_is_told_once_by_its_number_and_the_others_are_delivered(
     path.write_text(HEADER + good + wrong + late)
     feed = csv_feed(path)
 
-    with pytest.raises(DataError, match=r"bars.csv: line 3 .*line 4 .*line 5 .*and 2 more"):
-        feed.bars_until(LATE)
-    assert closes(feed) == [1.0, 5.0]
+    first, second = (Delivery.of(feed.bars_until(LATE)) for _ in range(2))
+
+    assert first["A"].close.tolist() == [1.0, 5.0]
+    assert first.refused == 5
+    for part in ("line 3 (A at yesterday: ", "line 4 (", "line 5 (", "and 2 more"):
+        assert part in first.problem
+    assert (dict(second), second.refused, second.problem) == ({}, 0, "")
 
 
 def test_a_file_that_is_replaced_or_cut_is_read_again_without_repeats(tmp_path: Path) -> None:
@@ -184,12 +190,71 @@ def test_a_header_without_a_column_names_it_and_may_be_mended(tmp_path: Path) ->
     assert closes(feed) == [1.0]
 
 
-def test_a_file_without_lines_is_refused_before_it_fills_the_memory(tmp_path: Path) -> None:
+def test_a_line_that_does_not_end_is_left_out_in_pieces_and_the_next_one_is_read(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "bars.csv"
     path.write_bytes(HEADER.encode() + b"\xff" * 10_000)
+    feed = csv_feed(path)
+    answers = [Delivery.of(feed.bars_until(LATE))]
 
-    with pytest.raises(DataError, match=r"line 2 has no end within 4096 bytes"):
-        csv_feed(path).bars_until(LATE)
+    for more in (b"\xff" * 10_000, b"\xff\n", line("A", "2026-03-04T09:31", 1.0).encode()):
+        with path.open("ab") as file:
+            file.write(more)
+        answers.append(Delivery.of(feed.bars_until(LATE)))
+
+    assert [answer.refused for answer in answers] == [1, 0, 0, 0]
+    assert "line 2 (longer than 4096 letters" in answers[0].problem
+    assert answers[3]["A"].close.tolist() == [1.0]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        *(f"A,{year}-03-04T09:32,1,1,1,1,1" for year in ("2999", "1600", "9999", "0001")),
+        *(
+            f"A,2026-03-04T09:32,{number},1,1,1,1"
+            for number in (
+                "1_0",
+                "\uff11\uff10",
+                "inf",
+                "-Infinity",
+                "0x10",
+                "1e999",
+                "1" * 3_000,
+                "1d1",
+            )
+        ),
+        "A,2026-03-04T09:32,1,000,1,1,1,1",  # a thousands separator moves every cell
+        "A,2026-03-04T09:32,1,1",
+        "A,2026-03-04,1,1,1,1,1",
+        "A,2026-03-04T09:32:30,1,1,1,1,1",
+        ",2026-03-04T09:32,1,1,1,1,1",
+        "A\x00,2026-03-04T09:32,1,1,1,1,1",
+        'A,2026-03-04T09:32,"1,1,1,1,1',
+    ],
+)
+def test_a_line_that_makes_no_sense_costs_no_other_line(tmp_path: Path, bad: str) -> None:
+    path = tmp_path / "bars.csv"
+    good = line("A", "2026-03-04T09:31", 1.0), line("A", "2026-03-04T09:35", 5.0)
+    path.write_text(f"{HEADER}{good[0]}{bad}\r\n{good[1]}", encoding="utf-8")
+
+    delivery = Delivery.of(csv_feed(path).bars_until(LATE))
+
+    assert delivery["A"].close.tolist() == [1.0, 5.0]
+    assert delivery.refused == 1
+    assert "line 3 (" in delivery.problem
+    assert len(delivery.problem) < 300
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_what_is_no_file_is_an_error_and_nobody_waits_for_it(tmp_path: Path, kind: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+
+    for path in (tmp_path / "pipe", tmp_path):
+        source = CsvTail(path, SHANGHAI) if kind == "csv" else ParquetTail(path)
+        with pytest.raises(DataError, match="is no file"):
+            source.fetch(0, 0)
 
 
 # --- Parquet ---------------------------------------------------------------------------------
@@ -233,8 +298,66 @@ def test_columns_of_other_types_and_a_missing_file_are_named(tmp_path: Path) -> 
     columns = {"symbol": ["A"], "end": [1.5], "close": ["7"], **{name: [1.0] for name in names}}
     parquet.write_table(pa.table(columns), path)
 
-    with pytest.raises(DataError, match=r"the columns close, end have another type"):
+    with pytest.raises(DataError, match=r"wrong are end \(double\), close \(string\); expected"):
         parquet_feed(path).bars_until(LATE)
+
+
+AT = nanos(utc("2026-03-04 01:31"))
+
+
+def parquet_of(path: Path, **other: object) -> None:
+    """Write one bar, with columns of another kind in place of the right ones."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    columns: dict[str, object] = {"symbol": ["A"], "end": pa.array([AT], pa.int64())}
+    columns |= {name: pa.array([1.0]) for name in ("open", "high", "low", "close", "volume")}
+    parquet.write_table(pa.table({**columns, **other}), path)
+
+
+def test_columns_that_pyarrow_knows_better_than_we_do_are_refused(tmp_path: Path) -> None:
+    import pyarrow as pa
+
+    path = tmp_path / "bars.parquet"
+    for other in (
+        {"end": pa.array([AT], pa.timestamp("ns"))},
+        {"end": pa.array([AT // 1000], pa.timestamp("us", "UTC"))},
+        {"end": pa.array([None], pa.int64())},
+        {"symbol": pa.array([b"A"])},
+        {"symbol": pa.array([None], pa.string())},
+        {"close": pa.array(["1.0"])},
+        {"close": pa.array([[1.0]])},
+        {"close": pa.array([1], pa.decimal128(5, 2))},
+    ):
+        parquet_of(path, **other)
+        with pytest.raises(DataError, match="is no export of a feed"):
+            ParquetTail(path).fetch(0, 0)
+
+
+def test_a_symbol_may_be_a_category_and_a_price_may_be_missing(tmp_path: Path) -> None:
+    import pyarrow as pa
+
+    path = tmp_path / "bars.parquet"
+    parquet_of(
+        path, symbol=pa.array(["A"]).dictionary_encode(), close=pa.array([None], pa.float64())
+    )
+
+    (bars,) = ParquetTail(path).fetch(0, AT).bars
+
+    assert (bars.symbol, bars.end.tolist()) == ("A", [AT])
+    assert np.isnan(bars.close[0])
+
+
+def test_rows_that_make_no_sense_are_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "bars.parquet"
+    good = bars_at("A", ["2026-03-04 01:31"] * 4, [1.0, float("inf"), 2.0, 3.0])
+    good.end[2:] = [2**63 - 1, AT + 1]
+    write_feed(path, [good])
+
+    found = ParquetTail(path).fetch(0, AT)
+
+    assert [bars.close.tolist() for bars in found.bars] == [[1.0]]
+    assert found.refused == 3
 
 
 # --- generated -------------------------------------------------------------------------------

@@ -128,8 +128,8 @@ BUGS_OF_ORDERS: tuple[Bug, ...] = (
     planted(
         "the tolerance for cash is too wide",
         f"{_LEDGER}/reconcile.py",
-        "cash_tolerance: Decimal = CENT,",
-        "cash_tolerance: Decimal = Decimal(1),",
+        "CASH_TOLERANCE = CENT",
+        "CASH_TOLERANCE = Decimal(1)",
         engine_test("days", "test_a_book_that_differs_is_told_in_the_reconciliation"),
     ),
     planted(

@@ -127,11 +127,36 @@ def test_all_mistakes_come_at_once_with_the_nearest_name(known: dict[str, Parame
 
 
 @pytest.mark.parametrize(
-    "name", ["password", "broker_token", "API_KEY", "clientSecret", "private_key", "credentials"]
+    "name",
+    [
+        "password",
+        "broker_token",
+        "API_KEY",
+        "clientSecret",
+        "private_key",
+        "credentials",
+        "auth",
+        "pw",
+    ],
 )
 def test_secrets_are_refused_even_when_the_notebook_declares_them(name: str) -> None:
     with pytest.raises(ConfigError, match="looks like a secret"):
         checked(declared([cell(f"{name} = ''")]), {name: "x"}, "n")
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["http://host/?apikey=x", ["http://me:x@host/"], {"pw": "x"}, {"a": {"b": "http://h/?sig=x"}}],
+)
+def test_a_secret_inside_a_value_is_refused(value: object) -> None:
+    with pytest.raises(ConfigError, match="looks like a secret"):
+        checked(declared([cell("source = None")]), {"source": value}, "n")
+
+
+def test_a_name_that_only_looks_like_a_secret_is_taken() -> None:
+    asked = {"author": "anna", "source": "http://host/?table=x"}
+
+    assert checked(declared([cell("author = ''\nsource = ''")]), asked, "n") == asked
 
 
 def test_a_notebook_without_the_tagged_cell_takes_no_parameters() -> None:

@@ -53,7 +53,9 @@ def test_a_session_leaves_these_files(over_a_holiday: SimulatedSession) -> None:
     found = {p.relative_to(path).as_posix() for p in path.rglob("*") if p.is_file()}
 
     tables = {
-        f"artifacts/tables/stock_1min/{s}.parquet" for s in over_a_holiday.told.opening.symbols
+        f"artifacts/tables/stock_1min/{name}"
+        for s in over_a_holiday.told.opening.symbols
+        for name in (f"{s}.parquet", f".{s}.lock")
     }
     days = {f"artifacts/reconcile/{day}_151500.json" for day in ("20260430", "20260506")}
     assert found - {"artifacts/journal.jsonl.lock"} == REBUILT | INPUTS | tables | days

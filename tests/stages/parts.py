@@ -23,6 +23,7 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
 A, B = "000651.SZ", "600036.SH"
 CHECKS: Mapping[str, Check] = {c.id: c for stage in all_stages() for c in stage.checks}
 SETTINGS: dict[str, Any] = {
+    "startup_gate_mode": "off",
     "step_minutes": 60,
     "price_poll_minutes": 60,
     "close_offset_minutes": 1,

@@ -11,8 +11,7 @@
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from difflib import get_close_matches
@@ -20,12 +19,15 @@ from pathlib import Path
 
 from qtkit.core.calendars.exchanges import Exchange
 from qtkit.core.calendars.sessions import Opening, Schedule
+from qtkit.core.config.text import shortened
+from qtkit.core.config.toml import Key, read_toml
 from qtkit.core.errors import ConfigError
 
 __all__ = ["Overlay", "apply_overlay", "read_overlay"]
 
 _KEYS = ("extra_sessions", "half_days", "holidays", "known_until")
 _SATURDAY = 5
+_LAST_YEAR = 2099
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,16 +49,21 @@ def read_overlay(path: Path, known: tuple[str, ...]) -> dict[str, Overlay]:
         If the file cannot be read, or with all of its mistakes at once.
     """
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as problem:
+        file = read_toml(path)
+    except ConfigError as problem:
         raise ConfigError(
-            f"the calendar overlay {path} cannot be read: {problem}; give a TOML file with a "
-            "table for each exchange"
-        ) from problem
-    mistakes = [mistake for name, part in content.items() for mistake in _part(name, part, known)]
+            f"the calendar overlay cannot be read: {problem}; give a TOML file with a table for "
+            "each exchange"
+        ) from None
+    parts = file.values.items()
+    mistakes = [
+        f"{file.place(key)}: {mistake}"
+        for name, part in parts
+        for key, mistake in _mistakes(name, part, known)
+    ]
     if mistakes:
         raise ConfigError(f"the calendar overlay {path} is wrong: " + "; ".join(mistakes))
-    return {name: _overlay(part) for name, part in content.items()}
+    return {name: _overlay(part) for name, part in parts}
 
 
 def apply_overlay(schedule: Schedule, overlay: Overlay, exchange: Exchange) -> Schedule:
@@ -79,14 +86,31 @@ def apply_overlay(schedule: Schedule, overlay: Overlay, exchange: Exchange) -> S
     openings |= {day: exchange.opening(day) for day in overlay.extra_sessions}
     for day in overlay.holidays:
         openings.pop(day, None)
-    lone = [str(day) for day, _ in overlay.half_days if day not in openings]
-    if lone:
+    mistakes = list(_odd_half_days(overlay, openings.keys(), exchange))
+    if mistakes:
         raise ConfigError(
-            f"the calendar overlay for {schedule.name} is wrong: half_days on closed days: "
-            f"{', '.join(lone)}; name them in extra_sessions, or drop them"
+            f"the calendar overlay for {schedule.name} is wrong: {'; '.join(mistakes)}"
         )
     openings |= {day: exchange.opening(day, close) for day, close in overlay.half_days}
     return replace(schedule, last=last, openings=dict(sorted(openings.items())))
+
+
+def _odd_half_days(
+    overlay: Overlay, open_days: Collection[date], exchange: Exchange
+) -> Iterator[str]:
+    lone = [str(day) for day, _ in overlay.half_days if day not in open_days]
+    if lone:
+        yield (
+            f"half_days on closed days: {', '.join(lone)}; name them in extra_sessions, or "
+            "drop them"
+        )
+    begin, end = exchange.hours[0][0], exchange.hours[-1][1]
+    odd = [f"{day} at {close}" for day, close in overlay.half_days if not begin < close <= end]
+    if odd:
+        yield (
+            f"half_days that close outside {begin} to {end}: {', '.join(odd)}; give the time of "
+            "the early close"
+        )
 
 
 def _weekdays(after: date, last: date) -> Iterator[date]:
@@ -110,37 +134,50 @@ def _contradictions(schedule: Schedule, overlay: Overlay, last: date) -> Iterato
         )
 
 
-def _part(name: str, part: object, known: tuple[str, ...]) -> Iterator[str]:
+def _mistakes(name: str, part: object, known: tuple[str, ...]) -> Iterator[tuple[Key, str]]:
+    """Yield what is wrong with one exchange's part, each with the key that it is about."""
     if name not in known:
-        yield f"[{name}] is no exchange that can be extended; known: {', '.join(known)}"
+        yield (name,), f"[{name}] is no exchange that can be extended; known: {', '.join(known)}"
         return
     if not isinstance(part, dict):
-        yield f"{name} must be a table, was {part!r}"
+        yield (name,), f"{name} must be a table, was {part!r}"
         return
-    for key in part.keys() - set(_KEYS):
+    for key, value in part.items():
+        for mistake in _wrong(key, value):
+            yield (name, key), f"[{name}] {mistake}"
+
+
+def _wrong(key: str, value: object) -> Iterator[str]:
+    if key == "half_days":
+        yield from _half_day_mistakes(value)
+    elif key in {"holidays", "extra_sessions"}:
+        if not isinstance(value, list) or not all(map(_is_date, value)):
+            yield f"{key} must be a list of dates, was {_shown(value)}"
+    elif key != "known_until":
         near = get_close_matches(key, _KEYS, n=1)
         hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(_KEYS)}"
-        yield f"[{name}] has an unknown key {key}; {hint}"
-    if not _is_date(part.get("known_until", date.max)):
-        yield f"[{name}] known_until must be a date, was {part['known_until']!r}"
-    for key in ("holidays", "extra_sessions"):
-        days = part.get(key, [])
-        if not isinstance(days, list) or not all(map(_is_date, days)):
-            yield f"[{name}] {key} must be a list of dates, was {days!r}"
-    yield from _half_day_mistakes(name, part.get("half_days", {}))
+        yield f"has an unknown key {key}; {hint}"
+    elif not isinstance(value, date) or not _is_date(value):
+        yield f"known_until must be a date, was {_shown(value)}"
+    elif value.year > _LAST_YEAR:
+        yield f"known_until must be a date up to {_LAST_YEAR}, was {value}"
 
 
-def _half_day_mistakes(name: str, half_days: object) -> Iterator[str]:
+def _half_day_mistakes(half_days: object) -> Iterator[str]:
     if not isinstance(half_days, dict):
-        yield f"[{name}] half_days must be a table of date = time, was {half_days!r}"
+        yield f"half_days must be a table of date = time, was {_shown(half_days)}"
         return
     for day, close in half_days.items():
         try:
             date.fromisoformat(day)
         except ValueError:
-            yield f"[{name}] half_days: {day!r} is no date such as 2027-02-05"
-        if not isinstance(close, time):
-            yield f"[{name}] half_days: {day} needs a time such as 11:30:00, was {close!r}"
+            yield f"half_days: {day!r} is no date such as 2027-02-05"
+        if not isinstance(close, time) or close.second or close.microsecond:
+            yield f"half_days: {day} needs a time such as 11:30:00, was {_shown(close)}"
+
+
+def _shown(value: object) -> str:
+    return shortened(f"[{', '.join(map(str, value))}]" if isinstance(value, list) else repr(value))
 
 
 def _is_date(value: object) -> bool:

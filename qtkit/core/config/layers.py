@@ -10,9 +10,11 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qtkit.core.config.text import read_text, shortened
 from qtkit.core.config.toml import Key, TomlFile
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ __all__ = [
 
 PREFIX = "QTKIT_"
 _BETWEEN = "__"
+_DEEPEST = 4  # parts of a name
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,32 +79,40 @@ def argument_layer(arguments: Mapping[str, Any]) -> Layer:
 
 def environment_layer(sections: Iterable[str]) -> Layer:
     """Return what the environment says: ``QTKIT_SECTION__KEY``, upper or lower case."""
-    from pydantic_settings import EnvSettingsSource
-
-    known = tuple(sections)
-    found = EnvSettingsSource(_model(known))()
-    places = {name.upper(): f"environment {name}" for name in os.environ}
-    return _told(found, places, known)
+    named = [(name, text) for name, text in os.environ.items() if _is_ours(name)]
+    return _named([(name, text, f"environment {name}") for name, text in named], tuple(sections))
 
 
 def dotenv_layer(path: Path, sections: Iterable[str]) -> Layer:
-    """Return what a `.env` file says; a file that is not there says nothing."""
-    from dotenv.parser import parse_stream
-    from pydantic_settings import DotEnvSettingsSource
+    """Return what a `.env` file says; a file that is not there says nothing.
 
-    if not path.is_file():
+    Raises
+    ------
+    ConfigError
+        If it is there and cannot be read.
+    """
+    from dotenv.main import resolve_variables
+    from dotenv.parser import parse_stream
+
+    if not os.path.lexists(path):
         return Layer({})
-    known = tuple(sections)
-    with path.open(encoding="utf-8") as file:
-        bindings = list(parse_stream(file))
+    bindings = list(parse_stream(StringIO(read_text(path))))
     broken = tuple(f"{path.name} line {_line(b)}: expected NAME=VALUE" for b in bindings if b.error)
     if broken:
         return Layer({}, broken)
-    source = DotEnvSettingsSource(
-        _model(known), env_file=path, env_file_encoding="utf-8", dotenv_filtering="only_existing"
+    texts = resolve_variables(((b.key, b.value) for b in bindings if b.key), override=True)
+    return _named(
+        [
+            (b.key, texts[b.key], f"{path.name} line {_line(b)}")
+            for b in bindings
+            if b.key and _is_ours(b.key)
+        ],
+        tuple(sections),
     )
-    places = {b.key.upper(): f"{path.name} line {_line(b)}" for b in bindings if b.key}
-    return _told(source(), places, known)
+
+
+def _is_ours(name: str) -> bool:
+    return name.upper().startswith(PREFIX) and _BETWEEN in name
 
 
 def _line(binding: Binding) -> int:
@@ -111,49 +122,56 @@ def _line(binding: Binding) -> int:
     return binding.original.line + before.count("\n")
 
 
-def _model(sections: tuple[str, ...]) -> Any:  # noqa: ANN401 - a class that pydantic makes
-    """Return a model of sections whose values are taken as they are: text."""
-    from pydantic import create_model
-    from pydantic_settings import BaseSettings, SettingsConfigDict
-
-    class Environment(BaseSettings):
-        model_config = SettingsConfigDict(
-            env_prefix=PREFIX,
-            env_nested_delimiter=_BETWEEN,
-            enable_decoding=False,
-            extra="ignore",
-        )
-
-    fields: dict[str, Any] = {name: (dict[str, Any], {}) for name in sections}
-    return create_model("Sections", __base__=Environment, **fields)
-
-
-def _told(found: Mapping[str, Any], places: Mapping[str, str], sections: tuple[str, ...]) -> Layer:
-    values = Values()
-    for key, value in _leaves(found):
-        place = places[PREFIX + _BETWEEN.join(key).upper()]
-        values.update((inner, Given(place, one)) for inner, one in _leaves(_decoded(value), key))
-    return Layer(values, tuple(_strangers(places, sections)))
+def _named(found: Iterable[tuple[str, str | None, str]], sections: tuple[str, ...]) -> Layer:
+    """Return a layer of (name, text, place)."""
+    values, mistakes, places = Values(), list[str](), dict[Key, str]()
+    for name, text, place in sorted(found, key=lambda one: one[0].upper()):
+        key = tuple(name[len(PREFIX) :].lower().split(_BETWEEN))
+        mistake = _mistake(key, name.upper(), text, sections)
+        if key in places:
+            mistake = f"{shortened(name)} is given already, {places[key]}; keep one of the two"
+        if mistake:
+            mistakes.append(f"{place}: {mistake}")
+            continue
+        places[key] = place
+        values.update((inner, Given(place, one)) for inner, one in _leaves(_decoded(text), key))
+    return Layer(values, tuple(mistakes))
 
 
-def _strangers(places: Mapping[str, str], sections: tuple[str, ...]) -> Iterator[str]:
-    """Yield a sentence for each name that looks like a key of ours and names no section."""
-    for name, place in sorted(places.items()):
-        section = name.removeprefix(PREFIX).partition(_BETWEEN)[0].lower()
-        if name.startswith(PREFIX) and _BETWEEN in name and section not in sections:
-            near = get_close_matches(section, sections, n=1)
-            hint = f"; did you mean [{near[0]}]?" if near else f"; there are {', '.join(sections)}"
-            yield f"{place}: {name} names a section [{section}] that does not exist{hint}"
+def _mistake(key: Key, name: str, text: str | None, sections: tuple[str, ...]) -> str:
+    """Return what is wrong with a name or with what it is given; "" if nothing is."""
+    if key[0] not in sections:
+        near = get_close_matches(key[0], sections, n=1)
+        hint = f"did you mean [{near[0]}]?" if near else f"there are {', '.join(sections)}"
+        section = shortened(key[0])
+        return f"{shortened(name)} names a section [{section}] that does not exist; {hint}"
+    if len(key) > _DEEPEST:
+        return f"{shortened(name)} has {len(key)} parts, expected at most {_DEEPEST}"
+    if text is not None and not _is_text(text):
+        return f"{shortened(name)} is no UTF-8 text"
+    return ""
+
+
+def _is_text(text: str) -> bool:
+    """Return whether text can be written down: Python keeps odd bytes as lone surrogates."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def _decoded(text: object) -> object:
     """Return a list or table that was written as JSON; other text stays what it is."""
     if isinstance(text, str) and text[:1] in {"[", "{"}:
         try:
-            return json.loads(text)
-        except ValueError:
+            return json.loads(text, object_pairs_hook=_once)
+        except (ValueError, RecursionError):
             return text
     return text
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name stands in the table twice")
+    return found
 
 
 def _leaves(found: object, above: Key = ()) -> Iterator[tuple[Key, object]]:

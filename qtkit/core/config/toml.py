@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from qtkit.core.config.text import read_text
 from qtkit.core.errors import ConfigError
 
 __all__ = ["Key", "TomlFile", "read_toml"]
@@ -60,21 +61,15 @@ def read_toml(path: Path) -> TomlFile:
     ConfigError
         If there is none, or it is no TOML; the line is named.
     """
-    try:
-        text = path.read_bytes().decode()
-    except OSError as problem:
-        raise ConfigError(
-            f"{path.name} cannot be read ({problem.strerror}); name a file that is there: {path}"
-        ) from None
-    except UnicodeDecodeError as problem:
-        raise ConfigError(
-            f"{path.name} is no UTF-8 text (byte {problem.start}); save it as UTF-8"
-        ) from None
-    text = text.replace("\r\n", "\n")
+    text = read_text(path)
     try:
         values = tomllib.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as problem:
         raise ConfigError(f"{path.name} is no TOML: {problem}") from None
+    except RecursionError:
+        raise ConfigError(f"{path.name} is no TOML: its brackets are nested too deep") from None
+    except ValueError:
+        raise ConfigError(f"{path.name} is no TOML: a number in it has too many digits") from None
     return TomlFile(path.name, values, dict(_key_lines(text)))
 
 

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from datetime import datetime, time
 from decimal import Decimal
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
-from pydantic import SecretStr
+from pydantic import AwareDatetime, SecretStr
 from pydantic.fields import FieldInfo
 
-from qtkit.core.config.secret import MASK
+from qtkit.core.config.secret import MASK, masked
+from qtkit.core.config.text import shortened
 
-__all__ = ["expectation", "is_secret", "may_be_none", "shown"]
+__all__ = ["expectation", "is_secret", "may_be_none", "shown", "without_none"]
 
-_USER = re.compile(r"(//)[^/@\s]+@")  # of an address: a password may be in it
-_LONGEST = 60  # letters of a value that a sentence shows
 _WORDS: dict[object, str] = {
     bool: "true or false",
     int: "a whole number",
@@ -26,6 +24,7 @@ _WORDS: dict[object, str] = {
     Decimal: "a number",
     str: "text",
     datetime: "a time with its zone, such as 2026-03-04T09:30:00+08:00",
+    AwareDatetime: "a time with its zone, such as 2026-03-04T09:30:00+08:00",
     time: "a time HH:MM",
 }
 _PLURALS: dict[object, str] = {str: "texts", int: "whole numbers"}
@@ -99,8 +98,7 @@ def shown(value: Any, *, secret: bool = False) -> str:  # noqa: ANN401 - whateve
     """
     if secret or isinstance(value, SecretStr):
         return MASK
-    text = _USER.sub(rf"\g<1>{MASK}@", _plain(value))
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+    return shortened(masked(_plain(value)))
 
 
 def _plain(value: Any) -> str:  # noqa: ANN401 - whatever was given

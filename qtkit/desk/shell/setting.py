@@ -1,4 +1,4 @@
-"""`set`: what may change while a session runs, and why the rest may not."""
+"""`set`: what may change in the shell while a session runs, and why the rest may not."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from qtkit.desk.looking import nearest, report_of, watch
 from qtkit.desk.picture import Picture
 from qtkit.desk.report import Report
 from qtkit.desk.shell.seat import Seat
+from qtkit.trading.configuration.keys import all_keys
 
 __all__ = ["SETTABLE", "set_for_the_shell"]
 
@@ -63,9 +64,9 @@ SETTABLE: Mapping[str, Callable[[Seat, Sequence[str]], None]] = {"debug": _debug
 def _why_not(seat: Seat, key: str) -> str:
     settings = Picture.of(seat.desk.entries()).opening.settings
     name = key.removeprefix("live_")
-    if name in settings or name.partition(".")[0] in settings:
+    if key in all_keys() or name in settings or name.partition(".")[0] in settings:
         return (
             f"{key} is fixed when a session starts: stop it, change the setting and start again. "
             f"In a running session only {' and '.join(SETTABLE)} can be set"
         )
-    return f"there is no setting {key!r}{nearest(key, [*SETTABLE, *settings])}"
+    return f"there is no setting {key!r}{nearest(key, [*SETTABLE, *all_keys(), *settings])}"

@@ -12,11 +12,11 @@ from qtkit.desk.sentences import sentence
 from qtkit.desk.vitals import Vitals
 from qtkit.model import events as ev
 from qtkit.trading.engine.states import EngineStatus
+from qtkit.trading.settings import declared_default
 
 __all__ = ["countdown", "gate", "health", "seconds_text"]
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
-_SILENT, _BUDGET = 300.0, 5.0  # seconds, where a journal names no limits
 _Row = tuple[object, ...]
 
 
@@ -65,11 +65,10 @@ def health(
     silent
         Whether its process has not told of it for too long.
     """
-    settings = picture.opening.settings
     rows = (
         _engine(picture, alive=alive, silent=silent),
-        _feed(picture, vitals, now, float(settings.get("feed_silent_seconds", _SILENT))),
-        _loop(picture, vitals, now, float(settings.get("pulse_budget_seconds", _BUDGET))),
+        _feed(picture, vitals, now, _seconds(picture, "feed_silent_seconds")),
+        _loop(picture, vitals, now, _seconds(picture, "pulse_budget_seconds")),
         _broker(picture, vitals),
         _gate(picture),
         _kill_switch(picture),
@@ -82,6 +81,11 @@ def health(
 def _word(status: str, word: str) -> Mark:
     shown = mark(status)
     return Mark(word, shown.symbol, shown.colour)
+
+
+def _seconds(picture: Picture, setting: str) -> float:
+    settings = picture.opening.settings
+    return float(settings[setting] if setting in settings else declared_default(setting))
 
 
 def _engine(picture: Picture, *, alive: bool, silent: bool) -> _Row:

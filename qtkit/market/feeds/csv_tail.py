@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import csv
 import math
+import os
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from io import BufferedReader
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from qtkit.core.errors import DataError
+from qtkit.market.cells import first_mistakes, number_in, shortened
 from qtkit.market.feeds.polled import BarRow, Fetched, columns_of
-from qtkit.model.bars import nanos
+from qtkit.market.tables.timestamps import bar_end, time_in
 
 __all__ = ["CsvTail"]
 
 _NUMBERS = ("open", "high", "low", "close", "volume")
 _COLUMNS = ("symbol", "end", *_NUMBERS)
-_SHOWN = 3  # wrong lines that one sentence names
-_LONGEST_LINE = 4096  # bytes
+_EMPTY = ("", "NaN", "nan")  # how a number that is not there is written
+_LONGEST_LINE = 4096
 _ONE_READING = 32 * 1024 * 1024  # bytes; the rest comes with the next poll
 
 
@@ -28,7 +29,8 @@ class CsvTail:
 
     The file has a header with the columns symbol, end, open, high, low, close, volume in any order;
     `end` is the end of the bar's minute, ISO 8601. An empty price is NaN. A file that was
-    replaced or cut is read from its beginning again. A line that makes no sense is told once.
+    replaced or cut is read from its beginning again. A line that makes no sense costs no other
+    line, and is told once.
 
     Parameters
     ----------
@@ -41,7 +43,9 @@ class CsvTail:
     def __init__(self, path: Path, zone: ZoneInfo) -> None:
         self._path, self._zone = path, zone
         self._file_id, self._offset, self._line = 0, 0, 0
+        self._in_long_line = False  # what comes up to the next newline is left out
         self._places: Mapping[str, int] = {}
+        self._width = 0  # cells of a line
 
     def fetch(self, after: int, until: int) -> Fetched:
         """Return the bars of all complete lines that were not read before.
@@ -51,6 +55,9 @@ class CsvTail:
         DataError
             If the file is not there, cannot be read, or its header lacks a column.
         """
+        # A pipe would never answer.
+        if self._path.exists() and not self._path.is_file():
+            raise DataError(f"the feed's file {self._path} is no file; check the path")
         try:
             with self._path.open("rb") as file:
                 self._notice_replacement(file)
@@ -64,22 +71,31 @@ class CsvTail:
 
     def _notice_replacement(self, file: BufferedReader) -> None:
         """Begin anew in another file, and in one that has become shorter."""
-        size = file.seek(0, 2)
-        with_inode = self._path.stat().st_ino
-        if with_inode != self._file_id or size < self._offset:
-            self._file_id, self._offset, self._line, self._places = with_inode, 0, 0, {}
+        found = os.fstat(file.fileno())
+        if found.st_ino != self._file_id or found.st_size < self._offset:
+            self._begin(found.st_ino)
+
+    def _begin(self, file_id: int) -> None:
+        self._file_id, self._offset, self._line = file_id, 0, 0
+        self._in_long_line, self._places = False, {}
 
     def _complete_lines(self, file: BufferedReader) -> list[bytes]:
+        """Return what ends with a newline; a line without an end comes as far as it is there."""
         file.seek(self._offset)
-        whole, newline, rest = file.read(_ONE_READING).rpartition(b"\n")
-        if len(rest) > _LONGEST_LINE:
-            number = self._line + (whole.count(b"\n") + 1 if newline else 0) + 1
-            raise DataError(
-                f"{self._path.name} line {number} has no end within {_LONGEST_LINE} bytes; "
-                "expected a CSV file of bars"
-            )
+        data = file.read(_ONE_READING)
+        if self._in_long_line:
+            end = data.find(b"\n") + 1
+            self._offset += end or len(data)
+            self._in_long_line = not end
+            data = data[end:] if end else b""
+        whole, newline, rest = data.rpartition(b"\n")
         self._offset += len(whole) + len(newline)
-        return whole.split(b"\n") if newline else []
+        lines = whole.split(b"\n") if newline else []
+        if len(rest) > _LONGEST_LINE:
+            self._offset += len(rest)
+            self._in_long_line = True
+            lines.append(rest)
+        return lines
 
     def _read(self, lines: Sequence[bytes]) -> Fetched:
         rows, wrong = list[BarRow](), list[str]()
@@ -90,41 +106,50 @@ class CsvTail:
                 self._places = self._header(text)
             elif text:
                 try:
-                    rows.append(self._row(next(csv.reader([text]))))
-                except (ValueError, IndexError, OverflowError, csv.Error) as problem:
+                    rows.append(self._row(text))
+                except (ValueError, csv.Error) as problem:
                     wrong.append(f"line {self._line} ({problem})")
-        return Fetched(columns_of(rows), self._told(wrong))
+        return Fetched(columns_of(rows), self._problem(wrong), len(wrong))
 
     def _header(self, text: str) -> Mapping[str, int]:
-        names = [name.strip().lower() for name in text.split(",")]
+        names = [name.strip().lower() for name in _cells(text[:_LONGEST_LINE])]
         missing = [name for name in _COLUMNS if names.count(name) != 1]
         if missing:
-            self._file_id = 0  # read it again when it has been mended
+            self._begin(0)  # read it again when it has been mended
             raise DataError(
                 f"the header of {self._path.name} must have each of {', '.join(_COLUMNS)} once; "
                 f"wrong are {', '.join(missing)}, found {text[:200]!r}"
             )
+        self._width = len(names)
         return {name: names.index(name) for name in _COLUMNS}
 
-    def _row(self, cells: Sequence[str]) -> BarRow:
-        place = self._places
-        end = datetime.fromisoformat(cells[place["end"]].strip())
-        numbers = [_number(cells[place[name]]) for name in _NUMBERS]
-        symbol = cells[place["symbol"]].strip()
-        if end.tzinfo is None:
-            end = end.replace(tzinfo=self._zone)
-        return BarRow(symbol, nanos(end), *numbers)
+    def _row(self, text: str) -> BarRow:
+        if len(text) > _LONGEST_LINE:
+            raise ValueError(f"longer than {_LONGEST_LINE} letters: {shortened(text)}")
+        cells = [cell.strip() for cell in _cells(text)]
+        if len(cells) != self._width:
+            raise ValueError(f"{len(cells)} cells, expected {self._width}: {shortened(text)}")
+        found = {name: cells[place] for name, place in self._places.items()}
+        symbol = found["symbol"]
+        if not symbol or not symbol.isprintable():
+            raise ValueError(f"no symbol: {shortened(text)}")
+        try:
+            end = time_in(found["end"])
+            at = bar_end(end if end.tzinfo else end.replace(tzinfo=self._zone))
+            return BarRow(symbol, at, *(_number(found[name]) for name in _NUMBERS))
+        except ValueError as problem:
+            raise ValueError(
+                f"{shortened(symbol, str)} at {shortened(found['end'], str)}: {problem}"
+            ) from None
 
-    def _told(self, wrong: Sequence[str]) -> str:
-        if not wrong:
-            return ""
-        more = f" and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
-        return (
-            f"{self._path.name}: {', '.join(wrong[:_SHOWN])}{more} cannot be read and "
-            "will be left out"
-        )
+    def _problem(self, wrong: Sequence[str]) -> str:
+        return f"{self._path.name}: {first_mistakes(wrong)} were left out" if wrong else ""
+
+
+def _cells(line: str) -> list[str]:
+    return next(csv.reader([line], strict=True), [])
 
 
 def _number(cell: str) -> float:
     """Return a number; an empty cell is NaN, which the engine refuses and counts."""
-    return float(cell) if cell.strip() else math.nan
+    return math.nan if cell in _EMPTY else number_in(cell)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +15,8 @@ from qtkit.model.bars import Bars
 __all__ = ["read_feed", "write_feed"]
 
 _PRICES = ("open", "high", "low", "close", "volume")
+_TYPES = {"symbol": ("string", "large_string"), "end": ("int64",)}
+_TYPES |= dict.fromkeys(_PRICES, ("double",))
 
 
 def write_feed(path: Path, bars: Iterable[Bars]) -> None:
@@ -43,18 +46,44 @@ def read_feed(path: Path) -> dict[str, Bars]:
     Raises
     ------
     DataError
-        If there is no such file, or it is no export of a feed.
+        If there is no such file, or it is no export of a feed: all that is wrong at once.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    # What is no regular file is not opened: a pipe would never answer.
+    if path.exists() and not path.is_file():
+        raise DataError(f"{path} is no export of a feed: it is no file")
     try:
-        table = pq.read_table(path)
-        symbols = np.array(table["symbol"].to_pylist(), dtype=object)
-        columns = {name: table[name].to_numpy() for name in ("end", *_PRICES)}
-    except (OSError, KeyError, pa.ArrowException) as error:
+        with pq.ParquetFile(path) as file:
+            _check_columns(path, file.schema_arrow)
+            table = file.read(columns=["symbol", "end", *_PRICES], use_threads=False)
+    except (OSError, ValueError, pa.ArrowException) as error:
         raise DataError(f"{path} is no export of a feed: {error}") from None
+    if table["symbol"].null_count or table["end"].null_count:
+        raise DataError(f"{path} is no export of a feed: a symbol or an end is empty")
+    symbols = np.array(table["symbol"].to_pylist(), dtype=object)
+    columns = {name: table[name].to_numpy() for name in ("end", *_PRICES)}
     return {
         symbol: Bars(symbol=symbol, **{n: c[symbols == symbol] for n, c in columns.items()})
         for symbol in dict.fromkeys(symbols)
     }
+
+
+def _check_columns(path: Path, schema: Any) -> None:  # noqa: ANN401 - pyarrow has no types
+    from pyarrow.types import is_dictionary
+
+    found = [
+        (field.name, str(field.type.value_type if is_dictionary(field.type) else field.type))
+        for field in schema
+    ]
+    wrong = [
+        f"{name} ({', '.join(kind for other, kind in found if other == name) or 'not there'})"
+        for name, allowed in _TYPES.items()
+        if [kind in allowed for other, kind in found if other == name] != [True]
+    ]
+    if wrong:
+        raise DataError(
+            f"{path} is no export of a feed: wrong are {', '.join(wrong)}; expected symbol (text), "
+            "end (int64, nanoseconds since 1970 UTC) and the rest (float64), each once"
+        )

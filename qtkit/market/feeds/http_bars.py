@@ -2,26 +2,32 @@
 
 The answer is JSON: ``{"bars": [{"symbol": "600036.SH", "end": "2026-03-04T09:31:00+08:00", "open":
 37.5, "high": 37.6, "low": 37.5, "close": 37.52, "volume": 81200}]}``, the bars with
-``after < end <= until`` (more are allowed). A price that is null is NaN.
+``after < end <= until`` (more are allowed). A price that is null is NaN. A bar that makes no sense
+costs none of the others.
 """
 
 from __future__ import annotations
 
+import json
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from threading import Event, Timer
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
 from qtkit.core.clock import stopwatch
+from qtkit.core.config.secret import MASK, masked, secrets_in
 from qtkit.core.errors import DataError
+from qtkit.market.cells import first_mistakes, shortened
 from qtkit.market.feeds.polled import BarRow, Fetched, columns_of
 from qtkit.market.ordering import take
-from qtkit.model.bars import nanos, time_of
+from qtkit.market.tables.timestamps import bar_end
+from qtkit.model.bars import time_of
 
 if TYPE_CHECKING:
     import socket
@@ -31,7 +37,8 @@ __all__ = ["HttpBars", "Patience", "checked_address"]
 
 _SCHEMES = ("http", "https")
 _OK, _TOO_MANY, _SERVER = 200, 429, 500
-_SHOWN = 3
+_PIECE = 65_536  # bytes
+_LONGEST = 300  # letters of a sentence: the other side's own words may be in it
 
 
 def checked_address(text: str) -> str:
@@ -75,7 +82,14 @@ class _Bar(msgspec.Struct):
 
 
 class _Answer(msgspec.Struct):
-    bars: list[msgspec.Raw]
+    bars: list[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _NotJson:
+    """Part of an answer that is no JSON value: NaN, Infinity, or an object with a name twice."""
+
+    text: str
 
 
 class _Passing(Exception):
@@ -114,6 +128,7 @@ class HttpBars:
         self._headers = {"Accept": "application/json", "Connection": "close"}
         if token:
             self._headers["Authorization"] = f"Bearer {token}"
+        self._secrets = [text for text in (token, *secrets_in(url)) if text]
         self._place = f"{self._parts.scheme}://{self._parts.netloc}{self._parts.path}"
 
     def fetch(self, after: int, until: int) -> Fetched:
@@ -133,13 +148,13 @@ class HttpBars:
             try:
                 left = patience.together - elapsed()
                 found = _bars_of(self._body(target, min(patience.timeout, max(left, 0.01))))
-                return Fetched(
-                    [take(bars, bars.end <= until) for bars in found.bars], found.problem
-                )
+                ended = [take(bars, bars.end <= until) for bars in found.bars]
+                return Fetched(ended, found.problem, found.refused)
             except _Passing as trouble:
+                shown = self._shown(str(trouble))
                 pause = patience.backoff * 2 ** (attempt - 1)
                 if attempt >= patience.attempts or elapsed() + pause >= patience.together:
-                    raise self._failed(f"{trouble}, after {attempt} attempts") from None
+                    raise self._failed(f"{shown}, after {attempt} attempts") from None
             Event().wait(pause)
 
     def _target(self, after: int, until: int) -> str:
@@ -153,6 +168,12 @@ class HttpBars:
 
     def _failed(self, why: str) -> DataError:
         return DataError(f"the feed at {self._place} did not deliver: {why}")
+
+    def _shown(self, text: str) -> str:
+        """Return what the other side said, without the secrets that it was sent."""
+        for secret in self._secrets:
+            text = text.replace(secret, MASK)
+        return _one_line(masked(text))
 
     def _body(self, target: str, seconds: float) -> bytes:
         """Return the answer's body; whatever happens, not later than `seconds` from now."""
@@ -171,13 +192,13 @@ class HttpBars:
             finally:
                 guard.cancel()
                 guard.join()
-        except (OSError, HTTPException, UnicodeError, _Passing) as problem:
+        except (OSError, HTTPException, ValueError, _Passing) as problem:
             if elapsed() >= seconds:
                 raise _Passing(f"no whole answer within {seconds:.3g} s") from None
             if isinstance(problem, _Passing):
                 raise
-            told = f"{type(problem).__name__}: {problem}".rstrip(": ")
-            raise _Passing(told) from None
+            text = f"{type(problem).__name__}: {problem}".rstrip(": ")
+            raise _Passing(text) from None
         finally:
             connection.close()
 
@@ -197,15 +218,33 @@ class HttpBars:
         if code == _TOO_MANY or code >= _SERVER:
             raise _Passing(f"it answered {code} {response.reason}")
         if code != _OK:
+            reason = self._shown(response.reason)
+            raise self._failed(f"it answered {code} {reason}, expected 200; check the address")
+        packing = response.headers.get("Content-Encoding", "identity").lower()
+        if packing != "identity":
             raise self._failed(
-                f"it answered {code} {response.reason}, expected 200; check the address"
+                f"its answer is packed ({self._shown(packing)}), and nobody asked for that"
             )
-        body = response.read(self._max_bytes + 1)
-        if len(body) > self._max_bytes:
-            raise self._failed(f"its answer is longer than {self._max_bytes} bytes (max_bytes)")
-        if response.length:  # the line was cut before the promised end
+        body = self._whole(response)
+        # The line was cut before the promised end.
+        if response.length:
             raise _Passing(f"its answer ended {response.length} bytes early")
         return body
+
+    def _whole(self, response: HTTPResponse) -> bytes:
+        """Return the body, read in pieces: a length that the server claims is not believed."""
+        body = bytearray()
+        while piece := response.read1(_PIECE):
+            body += piece
+            if len(body) > self._max_bytes:
+                raise self._failed(f"its answer is longer than {self._max_bytes} bytes (max_bytes)")
+        return bytes(body)
+
+
+def _one_line(text: str) -> str:
+    """Return what the other side said as part of a sentence."""
+    line = "".join(letter if letter.isprintable() else " " for letter in text)
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
 
 
 def _hang_up(line: socket.socket) -> None:
@@ -219,29 +258,59 @@ def _hang_up(line: socket.socket) -> None:
 
 
 def _bars_of(body: bytes) -> Fetched:
-    """Return the bars of an answer; those that are none are told."""
-    try:
-        found = msgspec.json.decode(body, type=_Answer).bars
-    except (msgspec.DecodeError, UnicodeError) as problem:
-        start = body[:60].decode("utf-8", errors="replace")
-        raise _Passing(
-            f'its answer is not {{"bars": [...]}} ({problem}); it begins with {start!r}'
-        ) from None
+    """Return the bars of an answer, and what is wrong with those that make no sense."""
     rows, wrong = list[BarRow](), list[str]()
-    for number, raw in enumerate(found, 1):
+    for number, raw in enumerate(_listed(body), 1):
         try:
-            rows.append(_row(msgspec.json.decode(raw, type=_Bar)))
-        except (msgspec.DecodeError, UnicodeError) as problem:
-            wrong.append(f"bar {number} ({problem})")
-    if not wrong:
-        return Fetched(columns_of(rows))
-    more = f" and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
-    told = f"of {len(found)} bars in the answer {', '.join(wrong[:_SHOWN])}{more} make no sense"
-    return Fetched(columns_of(rows), told)
+            rows.append(_row(msgspec.convert(raw, type=_Bar)))
+        except ValueError as mistake:
+            wrong.append(f"bar {number} ({_whose(raw)}{mistake})")
+    problem = f"of the answer, {first_mistakes(wrong)} were left out" if wrong else ""
+    return Fetched(columns_of(rows), problem, len(wrong))
+
+
+def _listed(body: bytes) -> list[Any]:
+    """Return what the answer lists as bars, whatever that is."""
+    try:
+        return _parsed(body.decode("utf-8-sig")).bars
+    except RecursionError:
+        problem = "its brackets are nested too deep"
+    except ValueError as mistake:
+        problem = str(mistake)
+    start = body[:60].decode("utf-8", errors="replace")
+    raise _Passing(f'its answer is not {{"bars": [...]}} ({problem}); it begins with {start!r}')
+
+
+def _parsed(text: str) -> _Answer:
+    # A float of any length is read at once; an int of 5,000 digits raises.
+    found = json.loads(text, object_pairs_hook=_object, parse_constant=_NotJson, parse_int=float)
+    return msgspec.convert(found, type=_Answer)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any] | _NotJson:
+    found = dict(pairs)
+    if len(found) == len(pairs):
+        return found
+    twice = [name for name, times in Counter(name for name, _ in pairs).items() if times > 1]
+    return _NotJson(f"{', '.join(twice)} given twice")
+
+
+def _whose(raw: object) -> str:
+    """Return symbol and time of a bar that makes no sense, as far as it has them."""
+    if isinstance(raw, _NotJson):
+        return f"{shortened(raw.text, str)}: "
+    if not isinstance(raw, dict):
+        return ""
+    return f"{shortened(raw.get('symbol'))} at {shortened(raw.get('end'))}: "
 
 
 def _row(bar: _Bar) -> BarRow:
-    prices = (bar.open, bar.high, bar.low, bar.close, bar.volume)
-    return BarRow(
-        bar.symbol, nanos(bar.end), *(math.nan if price is None else price for price in prices)
-    )
+    if not bar.symbol or not bar.symbol.isprintable():
+        raise ValueError("it has no symbol")
+    prices = [
+        math.nan if price is None else price
+        for price in (bar.open, bar.high, bar.low, bar.close, bar.volume)
+    ]
+    if any(map(math.isinf, prices)):
+        raise ValueError("a number is too large")
+    return BarRow(bar.symbol, bar_end(bar.end), *prices)

@@ -5,14 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qtkit.core.errors import DataError
+from qtkit.market.cells import first_mistakes, shortened
 from qtkit.market.feeds.export import read_feed
 from qtkit.market.feeds.polled import Fetched
 from qtkit.market.ordering import take
+from qtkit.market.tables.timestamps import FIRST_YEAR, LAST_YEAR, are_bar_ends
 from qtkit.model.bars import BAR_NANOS, Bars
 
 __all__ = ["ParquetTail"]
+
+_SHOWN = 3  # ends that one sentence names
 
 
 class ParquetTail:
@@ -53,27 +58,38 @@ class ParquetTail:
         signature = (found.st_ino, found.st_size, found.st_mtime_ns)
         if signature == self._seen:
             return Fetched([self._between(bars, after, until) for bars in self._bars])
-        found_bars = list(read_feed(self._path).values())
-        for part in found_bars:
-            _check_types(self._path, part)
-        self._seen, self._bars = signature, found_bars
-        newest = ((bars.symbol, int(bars.end.max())) for bars in found_bars if len(bars))
+        sound, wrong, refused = list[Bars](), list[str](), 0
+        for bars in read_feed(self._path).values():
+            odd = _makes_no_sense(bars)
+            sound.append(take(bars, ~odd))
+            if odd.any():
+                refused += int(odd.sum())
+                ends = ", ".join(str(end) for end in bars.end[odd][:_SHOWN].tolist())
+                wrong.append(f"{int(odd.sum())} of {shortened(bars.symbol)} (end {ends})")
+        self._seen, self._bars = signature, sound
+        newest = ((bars.symbol, int(bars.end.max())) for bars in sound if len(bars))
         self._drafts = {(s, end) for s, end in newest if until < end <= until + BAR_NANOS}
-        return Fetched([take(bars, bars.end <= until) for bars in found_bars])
+        ended = [take(bars, bars.end <= until) for bars in sound]
+        return Fetched(ended, self._problem(wrong), refused)
 
     def _between(self, bars: Bars, after: int, until: int) -> Bars:
         known = take(bars, (bars.end > after) & (bars.end <= until))
         drafts = [end for symbol, end in self._drafts if symbol == bars.symbol]
         return take(known, ~np.isin(known.end, drafts))
 
-
-def _check_types(path: Path, bars: Bars) -> None:
-    numbers = {name: getattr(bars, name) for name in ("open", "high", "low", "close", "volume")}
-    wrong = [name for name, column in numbers.items() if column.dtype != np.float64]
-    wrong += ["end"] if bars.end.dtype != np.int64 else []
-    if wrong:
-        raise DataError(
-            f"{path.name}: the columns {', '.join(wrong)} have another type than expected (end: "
-            "int64, nanoseconds since 1970 UTC; the rest: float64); write the file like "
-            "a session's exported feed"
+    def _problem(self, wrong: list[str]) -> str:
+        if not wrong:
+            return ""
+        return (
+            f"{self._path.name}: bars whose end is no whole minute from {FIRST_YEAR} to "
+            f"{LAST_YEAR}, or with a number that is infinite, were left out: "
+            f"{first_mistakes(wrong)}"
         )
+
+
+def _makes_no_sense(bars: Bars) -> NDArray[np.bool_]:
+    """Return which bars nobody could deal with; NaN is a price that is not there."""
+    odd = ~are_bar_ends(bars.end)
+    for name in ("open", "high", "low", "close", "volume"):
+        odd |= np.isinf(getattr(bars, name))
+    return odd

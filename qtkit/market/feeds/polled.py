@@ -9,8 +9,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from qtkit.core.errors import DataError
-from qtkit.market.feeds.protocol import LeftOut
+from qtkit.market.feeds.protocol import Delivery, LeftOut
 from qtkit.market.feeds.review import Review
 from qtkit.market.ordering import concatenated, newest_forms, take
 from qtkit.model.bars import BAR_NANOS, BarBatch, Bars, nanos
@@ -64,11 +63,14 @@ class Fetched:
     bars
         In any order, repeats allowed.
     problem
-        What of the answer makes no sense and will not be asked for again; "" if all does.
+        What of the answer makes no sense and was left out; "" if all does.
+    refused
+        How many bars that were.
     """
 
     bars: Sequence[Bars]
     problem: str = ""
+    refused: int = 0
 
 
 class BarSource(Protocol):
@@ -100,8 +102,8 @@ class PolledFeed:
     later bar and leaves it out, it is no more than a draft, and is dropped. Bars are never
     delivered out of order: one that comes later than a newer one of its symbol is left out, and
     so is one that does not end on a whole minute, or that contradicts what was delivered; see
-    `left_out`. Where only a part of an answer makes sense the call raises, and the good part comes
-    with the next one.
+    `left_out`. Where only a part of an answer makes sense, that part is delivered, and the
+    delivery says what is missing from it.
 
     Parameters
     ----------
@@ -133,9 +135,7 @@ class PolledFeed:
         for symbol, bars in _by_symbol(found.bars).items():
             if symbol in self._last:
                 self._keep(bars, limit)
-        if found.problem:
-            raise DataError(f"{found.problem}; the rest comes with the next poll")
-        return self._finished(limit)
+        return Delivery(self._finished(limit), refused=found.refused, problem=found.problem)
 
     def left_out(self) -> Sequence[LeftOut]:
         """Return what was left out since the last call, each form of a bar once."""

@@ -2,14 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
-from qtkit.model.bars import BarBatch
+from qtkit.model.bars import BarBatch, Bars
 
-__all__ = ["CheckedFeed", "Feed", "LeftOut"]
+__all__ = ["CheckedFeed", "Delivery", "Feed", "LeftOut"]
+
+
+class Delivery(dict[str, Bars]):
+    """Symbol -> its bars, and what of the source's answer is not among them.
+
+    Parameters
+    ----------
+    bars
+        What was delivered.
+    refused
+        Bars of the answer that make no sense.
+    problem
+        What is wrong with them, with symbol and time where they have any; "" if there are none.
+    """
+
+    def __init__(self, bars: Mapping[str, Bars], refused: int = 0, problem: str = "") -> None:
+        super().__init__(bars)
+        self.refused, self.problem = refused, problem
+
+    @classmethod
+    def of(cls, batch: BarBatch) -> Delivery:
+        """Return what a feed answered as a delivery; a plain one lacks nothing."""
+        return batch if isinstance(batch, Delivery) else cls(batch)
 
 
 class Feed(Protocol):

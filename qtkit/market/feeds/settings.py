@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
 from pydantic import model_validator as after_all
 
-from qtkit.core.config.secret import Secret
+from qtkit.core.config.secret import Secret, masked
 from qtkit.market.feeds.http_bars import checked_address
 
 __all__ = ["FeedKind", "FeedSettings"]
@@ -24,7 +24,9 @@ def _address(text: str) -> str:
 class FeedSettings(BaseModel):
     """The feed of a live session; a simulated one plays recorded bars."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True
+    )
 
     kind: FeedKind = Field(
         default="synthetic", description="a growing file, an HTTP endpoint, or generated bars"
@@ -33,8 +35,8 @@ class FeedSettings(BaseModel):
     zone: str = Field(
         default="", description="of times in a CSV file that name no offset; none: the exchange's"
     )
-    url: Annotated[str, AfterValidator(_address)] = Field(
-        default="", description="of the endpoint, for kind http"
+    url: Annotated[str, AfterValidator(_address), PlainSerializer(masked, when_used="json")] = (
+        Field(default="", repr=False, description="of the endpoint, for kind http")
     )
     token: Secret | None = Field(default=None, description="sent to the endpoint as a bearer token")
     timeout_seconds: float = Field(default=2, gt=0, le=60, description="real time, one attempt")
@@ -45,7 +47,9 @@ class FeedSettings(BaseModel):
     patience_seconds: float = Field(
         default=8, gt=0, le=60, description="real time, all attempts of a poll together"
     )
-    max_bytes: int = Field(default=16 * 1024 * 1024, ge=1024, description="of one answer")
+    max_bytes: int = Field(
+        default=16 * 1024 * 1024, ge=1024, le=1024**3, description="of one answer"
+    )
     speed: float = Field(
         default=1, gt=0, le=100_000, description="market seconds in a second of the machine"
     )

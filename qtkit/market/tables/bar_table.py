@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from difflib import get_close_matches
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from qtkit.core.errors import DataError
 from qtkit.core.folders import TableFolder, write_atomic
+from qtkit.core.locks import in_turn
 from qtkit.market.ordering import agreed, concatenated, differences, is_tidy, take, tidy
 from qtkit.market.tables.parquet import COLUMNS, decoded, encoded
 from qtkit.model.bars import Bars, nanos, time_of
@@ -98,6 +100,14 @@ class BarTable:
                 f"the bars of {bars.symbol} are not ordered by time, each once: row {row} ends at "
                 f"{time_of(int(bars.end[row]))}, not after the row before; sort them first"
             )
+        with self._alone(bars.symbol):
+            self._put(bars)
+
+    def _alone(self, symbol: str) -> AbstractContextManager[None]:
+        """Keep other writers of a symbol out; readers see the file before or after."""
+        return in_turn(self._folder.lock(symbol), f"{symbol} of table {self.name}")
+
+    def _put(self, bars: Bars) -> None:
         write_atomic(self._folder.file(bars.symbol), encoded(bars))
 
     def merge(self, bars: Bars, *, replace: bool = False) -> MergeReport:
@@ -114,29 +124,36 @@ class BarTable:
         ------
         DataError
             If a bar contradicts one that is there, or another of the new ones, unless `replace`.
+        FolderLocked
+            If another process writes the symbol and does not come to an end.
         """
         fresh = agreed(bars)
         if not len(bars) and bars.symbol not in self.symbols():
             return MergeReport(symbol=bars.symbol, added=0, identical=0, replaced=0, total=0)
-        if not self._folder.file(bars.symbol).exists():
-            self.write(fresh)
+        with self._alone(bars.symbol):
+            return self._merged(fresh, repeats=len(bars) - len(fresh), replace=replace)
+
+    def _merged(self, fresh: Bars, *, repeats: int, replace: bool) -> MergeReport:
+        """Read, merge and write; whoever calls it is alone with the symbol's file."""
+        if not self._folder.file(fresh.symbol).exists():
+            self._put(fresh)
             size = len(fresh)
-            repeats = len(bars) - size
             return MergeReport(
-                symbol=bars.symbol, added=size, identical=repeats, replaced=0, total=size
+                symbol=fresh.symbol, added=size, identical=repeats, replaced=0, total=size
             )
-        old = agreed(self.read(bars.symbol))
+        old = agreed(self.read(fresh.symbol))
         differs, shared = _compare(old, fresh)
         if differs.any() and not replace:
             raise DataError(self._contradiction(old, fresh, differs))
         if differs.any() or not shared.all():
-            self.write(tidy(concatenated(fresh, old)))  # of two at one time the first stays
+            # Of two bars at one time the first stays.
+            self._put(tidy(concatenated(fresh, old)))
         added = int((~shared).sum())
         changed = int(differs.sum())
         return MergeReport(
-            symbol=bars.symbol,
+            symbol=fresh.symbol,
             added=added,
-            identical=len(bars) - added - changed,
+            identical=len(fresh) + repeats - added - changed,
             replaced=changed,
             total=len(old) + added,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qtkit.core.errors import ConfigError, DataError, QtkitError
+from qtkit.market.cells import first_of, numbers_in, shortened
 from qtkit.market.tables.bar_table import BarTable, MergeReport
 from qtkit.market.tables.timestamps import parse_times, zone_named
 from qtkit.model.bars import BAR_NANOS, Bars, time_of
@@ -29,6 +31,7 @@ DEFAULT_COLUMNS = {
     "volume": "volume",
 }
 _NUMBERS = ("open", "high", "low", "close", "volume")
+_SHOWN = 3  # uneven rows that one sentence names
 
 
 def import_csv(
@@ -138,7 +141,7 @@ def _header(path: Path) -> list[str]:
     try:
         names: list[str] = _opened(path, {}).schema.names
     except UnicodeDecodeError as problem:
-        raise _damaged(path, problem) from problem
+        raise _damaged(path, f"it is no UTF-8 text ({problem.reason})") from problem
     return names
 
 
@@ -146,23 +149,57 @@ def _cells(path: Path, wanted: Mapping[str, str]) -> dict[str, list[str | None]]
     """Return each wanted column's cells as text, by our names."""
     import pyarrow as pa
 
+    odd = _Uneven()
+    kinds = {theirs: pa.string() for theirs in wanted.values()}
     try:
-        table = _opened(path, {theirs: pa.string() for theirs in wanted.values()}).read_all()
+        table = _opened(path, kinds, odd).read_all()
     except (pa.ArrowException, OSError, EOFError) as problem:
         raise _damaged(path, problem) from problem
+    if odd.count:
+        raise _damaged(path, odd)
     if not table.num_rows:
         raise DataError(f"{path.name} has a header and no rows; export it again")
     return {ours: table.column(theirs).to_pylist() for ours, theirs in wanted.items()}
 
 
-def _opened(path: Path, kinds: Mapping[str, object]) -> Any:  # noqa: ANN401 - no types there
+@dataclass(slots=True)
+class _Uneven:
+    """Rows of another length than the header: how many, and the first of them."""
+
+    count: int = 0
+    first: list[Any] = field(default_factory=list)
+
+    def leave_out(self, row: object) -> str:
+        """Count a row, and answer pyarrow that it may go on."""
+        self.count += 1
+        if self.count <= _SHOWN:
+            self.first.append(row)
+        return "skip"
+
+    def __str__(self) -> str:
+        named = (
+            f"{row.actual_columns} in line {row.number} ({shortened(row.text)})"
+            for row in self.first
+        )
+        return (
+            f"{self.count} rows have another number of cells than the header's "
+            f"{self.first[0].expected_columns}, first {', '.join(named)}"
+        )
+
+
+def _opened(path: Path, kinds: Mapping[str, object], odd: _Uneven | None = None) -> Any:  # noqa: ANN401 - no types there
+    """Return a reader of some columns; rows of another length are left out and counted."""
     import pyarrow as pa
     from pyarrow import csv
 
+    # What is no regular file is not opened: a pipe would never answer.
+    if not path.is_file():
+        raise _damaged(path, "it is no file")
     try:
         return csv.open_csv(
             pa.input_stream(str(path), compression="detect"),
             read_options=csv.ReadOptions(use_threads=False),
+            parse_options=csv.ParseOptions(invalid_row_handler=(odd or _Uneven()).leave_out),
             convert_options=csv.ConvertOptions(
                 column_types=dict(kinds),
                 include_columns=list(kinds),
@@ -174,7 +211,7 @@ def _opened(path: Path, kinds: Mapping[str, object]) -> Any:  # noqa: ANN401 - n
         raise _damaged(path, problem) from problem
 
 
-def _damaged(path: Path, problem: Exception) -> DataError:
+def _damaged(path: Path, problem: object) -> DataError:
     if not path.exists():
         return DataError(f"there is no file {path}; check the path")
     return DataError(f"{path.name} is damaged: {problem}; export or download it again")
@@ -190,7 +227,7 @@ def _bars(
         problems.append(str(problem))
     numbers = {}
     for name in _NUMBERS:
-        found = _floats(cells[name]) if name in cells else np.zeros(len(cells["time"]))
+        found = numbers_in(cells[name]) if name in cells else np.zeros(len(cells["time"]))
         if isinstance(found, str):
             problems.append(f"column {name}: {found}")
         else:
@@ -205,24 +242,7 @@ def _minute_ends(cells: Sequence[str | None], zone: str, label: Label) -> NDArra
     odd = np.flatnonzero(times % BAR_NANOS)
     if odd.size:
         raise DataError(
-            f"{odd.size} times are no whole minutes, first {cells[int(odd[0])]!r} in row "
-            f"{int(odd[0]) + 1} ({time_of(int(times[odd[0]]))}); tables hold one-minute bars"
+            f"{odd.size} times are no whole minutes, {first_of(odd.tolist(), cells)} "
+            f"({time_of(int(times[odd[0]]))}); tables hold one-minute bars"
         )
     return times + BAR_NANOS if label == "start" else times
-
-
-def _floats(cells: Sequence[str | None]) -> NDArray[np.float64] | str:
-    """Return the numbers, an empty cell as NaN; or a sentence about those that are none."""
-    try:
-        return np.array([np.nan if cell is None else cell for cell in cells], dtype=np.float64)
-    except ValueError:
-        wrong = [row for row, cell in enumerate(cells) if cell is not None and not _is_float(cell)]
-        return f"{len(wrong)} cells are no numbers, first {cells[wrong[0]]!r} in row {wrong[0] + 1}"
-
-
-def _is_float(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from qtkit.core.calendars import Calendar
-from qtkit.core.errors import ConfigError, DataError
+from qtkit.core.errors import ConfigError, DataError, FolderLocked
 from qtkit.core.verdict import Verdict, fail, ok
 from qtkit.market.instruments import InstrumentTable
 from qtkit.market.minutes import day_window
@@ -108,7 +108,7 @@ def refill(
         try:
             parts = {day: source.bars(symbol, day) for day in dates}
             merges.append(table.merge(_together(symbol, parts), replace=replace))
-        except DataError as problem:
+        except (DataError, FolderLocked) as problem:
             failures.append((symbol, str(problem)))
             continue
         missing += [(symbol, day) for day, bars in parts.items() if not len(bars)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
@@ -12,14 +13,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qtkit.core.errors import ConfigError, DataError
-from qtkit.model.bars import nanos
+from qtkit.market.cells import first_of, shortened
+from qtkit.model.bars import BAR_NANOS, nanos
 
-__all__ = ["parse_times", "zone_named"]
+__all__ = [
+    "FIRST_YEAR",
+    "LAST_YEAR",
+    "are_bar_ends",
+    "bar_end",
+    "parse_times",
+    "time_in",
+    "zone_named",
+]
 
 _T = TypeVar("_T")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _QUARTER = 15 * 60 * 1_000_000_000  # every zone changes its offset on a quarter of an hour
-_YEARS = (1990, 2100)  # narrow enough to tell 20260304 and 202603040931 from epoch numbers
+# Narrow enough to tell 20260304 and 202603040931 from epoch numbers.
+FIRST_YEAR, LAST_YEAR = 1990, 2099
+_FIRST = nanos(datetime(FIRST_YEAR, 1, 1, tzinfo=UTC))
+_PAST_LAST = nanos(datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC))
+_MOMENT = re.compile(
+    r"\d{4}-?\d\d-?\d\d[T ]\d\d:?\d\d(?::?\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d(?::?\d\d)?)?", re.ASCII
+)
+_EPOCH_NUMBER = re.compile(r"[+-]?\d{1,40}(?:\.\d*)?", re.ASCII)
 _UNITS = ((1e11, 1_000_000_000), (1e14, 1_000_000), (1e17, 1_000), (float("inf"), 1))
 """(numbers below it, nanoseconds in one): seconds, milliseconds, microseconds, nanoseconds."""
 
@@ -63,7 +80,7 @@ def parse_times(cells: Sequence[str | None], zone: ZoneInfo) -> NDArray[np.int64
     ------
     DataError
         Naming how many cells cannot be read and the first of them: no time, not of the first
-        one's kind, outside 1990 to 2100, or a wall time that the zone skipped or showed twice.
+        one's kind, outside 1990 to 2099, or a wall time that the zone skipped or showed twice.
 
     Examples
     --------
@@ -73,14 +90,15 @@ def parse_times(cells: Sequence[str | None], zone: ZoneInfo) -> NDArray[np.int64
     first = next((cell for cell in cells if cell), "") or ""
     if _is_number(first):
         return _from_numbers(cells)
-    moments = _read(cells, _iso)
+    moments = _read(cells, time_in)
+    _check_years(moments, cells)
     aware = np.array([moment.tzinfo is not None for moment in moments], dtype=np.bool_)
     if aware.all():
         times = np.array([nanos(moment) for moment in moments], dtype=np.int64)
     elif aware.any():
-        row = int(np.argmax(aware != aware[0]))
+        rows = np.flatnonzero(aware != aware[0]).tolist()
         raise DataError(
-            f"some times name their offset and some do not, first {cells[row]!r} in row {row + 1}; "
+            f"some times name their offset and some do not, {first_of(rows, cells)}; "
             "write them all the same way"
         )
     else:
@@ -106,8 +124,8 @@ def _read(cells: Sequence[str | None], read: Callable[[str], _T]) -> list[_T]:
     except ValueError:
         wrong = [row for row, cell in enumerate(cells) if not _readable(cell or "", read)]
         raise DataError(
-            f"{len(wrong)} times cannot be read, first {cells[wrong[0]]!r} in row {wrong[0] + 1}; "
-            f"expected them like the first one, {cells[0]!r}: all ISO 8601 or all epoch numbers"
+            f"{len(wrong)} times cannot be read, {first_of(wrong, cells)}; expected all in one "
+            f"form, that of the first one, {shortened(cells[0])}: ISO 8601 or epoch numbers"
         ) from None
 
 
@@ -119,18 +137,54 @@ def _readable(cell: str, read: Callable[[str], object]) -> bool:
     return True
 
 
-def _iso(cell: str) -> datetime:
-    if len(cell) < len("2026-03-04 09:31"):
-        raise ValueError(cell)
+def time_in(cell: str) -> datetime:
+    """Return the moment that a cell says, date and time in ISO 8601.
+
+    Raises
+    ------
+    ValueError
+        If it says none.
+    """
+    if not _MOMENT.fullmatch(cell):
+        raise ValueError(f"expected a time like 2026-03-04T09:31, found {shortened(cell)}")
     return datetime.fromisoformat(cell)
+
+
+def bar_end(at: datetime) -> int:
+    """Return the end of a bar, nanoseconds since 1970 UTC.
+
+    Raises
+    ------
+    ValueError
+        If no bar ends then: outside the years that tables hold, or between two minutes.
+
+    Examples
+    --------
+    >>> bar_end(datetime(2026, 3, 4, 1, 31, tzinfo=UTC))
+    1772587860000000000
+    """
+    end = nanos(at)
+    if not _FIRST <= end < _PAST_LAST:
+        raise ValueError(f"its time {at.isoformat()} lies outside {FIRST_YEAR} to {LAST_YEAR}")
+    if end % BAR_NANOS:
+        raise ValueError(f"its time {at.isoformat()} is no whole minute")
+    return end
 
 
 def _is_number(cell: str) -> bool:
     return _readable(cell, _number)
 
 
+def are_bar_ends(ends: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return which nanoseconds since 1970 UTC `bar_end` would let pass."""
+    allowed: NDArray[np.bool_] = (ends >= _FIRST) & (ends < _PAST_LAST) & (ends % BAR_NANOS == 0)
+    return allowed
+
+
 def _number(cell: str) -> tuple[int, float]:
-    whole, _, part = cell.strip().partition(".")
+    if not _EPOCH_NUMBER.fullmatch(cell.strip(" ")):
+        raise ValueError(cell)
+    whole, _, part = cell.strip(" ").partition(".")
     return int(whole), float(f"0.{part or 0}")
 
 
@@ -148,22 +202,31 @@ def _to_utc(
         offsets[number] = round((early or timedelta()).total_seconds()) * 1_000_000_000
     doubtful = np.flatnonzero(odd[where])
     if doubtful.size:
-        row = int(doubtful[0])
         raise DataError(
             f"{doubtful.size} wall times were skipped or shown twice in {zone.key} when the "
-            f"clocks changed, first {cells[row]!r} in row {row + 1}; which moment is meant cannot "
+            f"clocks changed, {first_of(doubtful.tolist(), cells)}; which moment is meant cannot "
             "be known: export the file in UTC or with offsets"
         )
     return walls - offsets[where]
 
 
+def _check_years(moments: Sequence[datetime], cells: Sequence[str | None]) -> None:
+    """Refuse what does not fit into nanoseconds; a zone moves the bounds by a day at most."""
+    years = range(FIRST_YEAR - 1, LAST_YEAR + 2)
+    wrong = [row for row, moment in enumerate(moments) if moment.year not in years]
+    if wrong:
+        raise _implausible(wrong, cells)
+
+
 def _plausible(times: NDArray[np.int64], cells: Sequence[str | None]) -> NDArray[np.int64]:
-    first, last = (nanos(datetime(year, 1, 1, tzinfo=UTC)) for year in _YEARS)
-    wrong = np.flatnonzero((times < first) | (times >= last))
+    wrong = np.flatnonzero((times < _FIRST) | (times >= _PAST_LAST))
     if wrong.size:
-        row = int(wrong[0])
-        raise DataError(
-            f"{wrong.size} times lie outside {_YEARS[0]} to {_YEARS[1]}, first {cells[row]!r} in "
-            f"row {row + 1}; expected ISO 8601 times or epoch numbers, not compact dates"
-        )
+        raise _implausible(wrong.tolist(), cells)
     return times
+
+
+def _implausible(rows: Sequence[int], cells: Sequence[str | None]) -> DataError:
+    return DataError(
+        f"{len(rows)} times lie outside {FIRST_YEAR} to {LAST_YEAR}, {first_of(rows, cells)}; "
+        "expected ISO 8601 times or epoch numbers, not compact dates"
+    )

@@ -14,7 +14,7 @@ from qtkit.core.config.wording import expectation, is_secret, may_be_none, witho
 from qtkit.trading.configuration.models import AccountSettings, RunSettings
 from qtkit.trading.settings import SessionSettings
 
-__all__ = ["SECTIONS", "ConfigKey", "all_keys"]
+__all__ = ["SECTIONS", "WHILE_RUNNING", "ConfigKey", "all_keys"]
 
 SECTIONS: Mapping[str, str] = {
     "session": "What is traded, with which data, in which mode.",
@@ -53,20 +53,8 @@ _SECTION_OF = {
         "broker",
     ),
 }
-# What may change while a session runs; everything else is part of what it was started as.
-_WHILE_RUNNING = frozenset(
-    {
-        "engine.late_after_seconds",
-        "engine.feed_silent_seconds",
-        "engine.max_price_age_seconds",
-        "engine.price_wait_seconds",
-        "engine.doubt_grace_seconds",
-        "engine.retry_seconds",
-        "engine.on_stop",
-        "risk.max_order_value",
-        "risk.max_order_quantity",
-    }
-)
+# Keys that `set` changes while a session runs; everything else is part of what it was started as.
+WHILE_RUNNING: frozenset[str] = frozenset()
 _UNITS = {
     "seconds": "seconds",
     "minutes": "minutes",
@@ -130,7 +118,7 @@ class ConfigKey:
     @property
     def start_only(self) -> bool:
         """Whether a running session keeps what it was started with."""
-        return self.title not in _WHILE_RUNNING
+        return self.title not in WHILE_RUNNING
 
     @property
     def secret(self) -> bool:

@@ -18,7 +18,9 @@ __all__ = ["AccountSettings", "Configuration", "RunSettings"]
 class RunSettings(BaseModel):
     """What is run, and where everything is written."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True
+    )
 
     strategy: str = Field(default="", description="the strategy's file; a command line's own wins")
     root: str = Field(default="outputs", description="folder that everything is written under")
@@ -27,14 +29,19 @@ class RunSettings(BaseModel):
 class AccountSettings(BaseModel):
     """Which account a session trades on."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True
+    )
 
     name: str = Field(
         default="", description="of the account; empty: a fresh one of the session alone"
     )
     new: bool = Field(default=False, description="make the account where there is none")
     opening_cash: Decimal | None = Field(
-        default=None, gt=0, description="of an account that is made; none: the strategy's own"
+        default=None,
+        gt=0,
+        le=10**15,
+        description="of an account that is made; none: the strategy's own",
     )
 
 

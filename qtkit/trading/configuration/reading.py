@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,7 +13,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from qtkit.core.config.layers import (
+    PREFIX,
     Given,
+    Layer,
     argument_layer,
     dotenv_layer,
     environment_layer,
@@ -20,8 +23,10 @@ from qtkit.core.config.layers import (
     nested,
     toml_layer,
 )
+from qtkit.core.config.secret import holds_secret
+from qtkit.core.config.text import shortened
 from qtkit.core.config.toml import read_toml
-from qtkit.core.config.wording import shown
+from qtkit.core.config.wording import shown, without_none
 from qtkit.core.errors import ConfigError
 from qtkit.trading.configuration.keys import SECTIONS, ConfigKey, all_keys
 from qtkit.trading.configuration.models import AccountSettings, Configuration, RunSettings
@@ -60,8 +65,9 @@ def read_configuration(
     Defaults < file < `.env` < environment (``QTKIT_SECTION__KEY``) < arguments.
     """
     layers = [] if path is None else list(_layers(Path(path)))
+    written = [sentence for layer in layers[:1] for sentence in _written_secrets(layer)]
     layers.append(argument_layer(arguments or {}))
-    mistakes = [sentence for layer in layers for sentence in layer.mistakes]
+    mistakes = written + [sentence for layer in layers for sentence in layer.mistakes]
     values = merged(layers)
     strangers = dict(_strangers(values))
     mistakes += strangers.values()
@@ -79,6 +85,20 @@ def _layers(path: Path) -> Iterator[Any]:
     yield toml_layer(read_toml(path))
     yield dotenv_layer(path.with_name(_ENVIRONMENT_FILE), SECTIONS)
     yield environment_layer(SECTIONS)
+
+
+def _written_secrets(file: Layer) -> Iterator[str]:
+    """Yield a sentence for each secret in a file that others read, too."""
+    for path, given in file.values.items():
+        key = all_keys().get(".".join(path[:2]))
+        if key is None or given.value in ("", _NONE):
+            continue
+        if key.secret or holds_secret(given.value):
+            name = f"{PREFIX}{key.section}__{key.name}".upper()
+            yield (
+                f"{given.place}: {key.title} is a secret or has one in it; "
+                f"take it out and give it as {name}, in the environment or in .env"
+            )
 
 
 def _all_of(mistakes: list[str]) -> str:
@@ -150,19 +170,20 @@ def _strangers(values: _Values) -> Iterator[tuple[tuple[str, ...], str]]:
 def _unknown(key: tuple[str, ...]) -> str:
     keys = all_keys()
     section, name = key[0], key[-1] if len(key) == 1 else key[1]
+    found = shortened(".".join(key[:2]))
     elsewhere = [k.section for k in keys.values() if k.name == name]
     if len(key) == 1 and section in SECTIONS:
         return f"{section} is a section: write [{section}], and its keys below it"
     if elsewhere:
-        return f"there is no key {'.'.join(key[:2])}; {name} belongs to [{elsewhere[0]}]"
+        return f"there is no key {found}; {name} belongs to [{elsewhere[0]}]"
     if len(key) > 1 and section not in SECTIONS:
         near = get_close_matches(section, SECTIONS, n=1)
         hint = f"did you mean [{near[0]}]?" if near else f"there are {', '.join(SECTIONS)}"
-        return f"there is no section [{section}]; {hint}"
+        return f"there is no section [{shortened(section)}]; {hint}"
     title = _nearest(section, name, len(key))
     beside = ", ".join(k.name for k in keys.values() if k.section == section)
     hint = f"did you mean {title}?" if title else f"[{section}] has {beside}"
-    return f"there is no key {'.'.join(key[:2])}; {hint}"
+    return f"there is no key {found}; {hint}"
 
 
 def _nearest(section: str, name: str, depth: int) -> str:
@@ -215,7 +236,9 @@ def _mistakes_in(
 
 def _value(key: ConfigKey, value: object) -> object:
     is_none = key.may_be_none and isinstance(value, str) and value.lower() == _NONE
-    return None if is_none else value
+    # Python counts true as 1; as text it is no number.
+    is_odd = isinstance(value, bool) and without_none(key.field.annotation) in {int, float, Decimal}
+    return None if is_none else str(value).lower() if is_odd else value
 
 
 def _sentence(mistake: ErrorDetails, keys: list[ConfigKey], values: _Values) -> str:
@@ -226,7 +249,7 @@ def _sentence(mistake: ErrorDetails, keys: list[ConfigKey], values: _Values) -> 
         return f"{_places_in(_reason(mistake), beside, values)}: {_reason(mistake)}"
     rest = location[len(key.path) :]
     place = _place((key.section, key.name, *rest), values)
-    name = ".".join((key.title, *(part for part in rest if not part.isdigit())))
+    name = shortened(".".join((key.title, *(part for part in rest if not part.isdigit()))))
     return f"{place}: {name} {_found(mistake, key)}"
 
 

@@ -16,7 +16,7 @@ from qtkit.trading.engine.diagnosis import diagnose_pending_orders
 from qtkit.trading.engine.news_desk import NewsDesk
 from qtkit.trading.engine.order_desk import OrderDesk
 from qtkit.trading.engine.states import EngineStatus
-from qtkit.trading.ledger.reconcile import reconcile
+from qtkit.trading.ledger.reconcile import CASH_TOLERANCE, reconcile
 
 __all__ = ["ClosingDesk"]
 
@@ -58,7 +58,12 @@ class ClosingDesk:
         ours = core.state.ledger.book()
         try:
             report = core.broker.account()
-            verdicts = reconcile(ours, report, unmatched_fills=core.state.fills_unmatched)
+            verdicts = reconcile(
+                ours,
+                report,
+                cash_tolerance=CASH_TOLERANCE,
+                unmatched_fills=core.state.fills_unmatched,
+            )
         except (BrokerUnavailable, BrokerTimeout) as problem:
             report = AccountReport(cash=ours.cash * 0, positions={}, open_orders=())
             verdicts = (_unanswered(problem),)
@@ -148,4 +153,5 @@ def _reconciled(
         broker_cash=report.cash,
         broker_positions=dict(sorted(report.positions.items())),
         broker_open_orders=tuple(sorted(o.order_id for o in report.open_orders)),
+        cash_tolerance=CASH_TOLERANCE,
     )

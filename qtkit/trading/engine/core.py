@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -31,26 +31,24 @@ __all__ = ["EngineCore", "EngineSettings", "SessionFiles", "SysLog"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineSettings:
-    """How the engine behaves; times in seconds of the session's clock."""
+    """How the engine behaves; times in seconds of the session's clock. No defaults here."""
 
-    timetable: Timetable = field(default_factory=Timetable)
-    late_after_seconds: float = 10  # a step or poll that is found later than this was missed
-    feed_silent_seconds: float = 300
-    max_price_age_seconds: float = 180  # trading seconds
-    price_wait_seconds: float = 1  # a step waits this long for the price poll of its moment
-    doubt_grace_seconds: float = 60  # an order in doubt keeps its reservation at least this long
-    broker_poll_seconds: float = 1  # where the broker cannot tell when news come
-    retry_seconds: float = 5  # between two attempts to reach a broker or to settle a doubt
-    retries: Mapping[str, int] = field(
-        default_factory=lambda: {"acquire_live_price": 2, "run_strategy": 1, "refill": 1}
-    )
-    gate_mode: str = "off"  # off, warn, block
-    gate_clock_tolerance_seconds: float = 5
-    min_disk_megabytes: int = 100
-    prepare_in_worker: bool = False
-    prepare_lead_seconds: int = 5  # a preparation sees nothing younger than this before its step
-    snapshot_max_age_seconds: float = 180
-    on_stop: str = "cancel"  # what a stop does with open orders: cancel, keep
+    timetable: Timetable
+    late_after_seconds: float  # a step or poll that is found later than this was missed
+    feed_silent_seconds: float
+    max_price_age_seconds: float  # trading seconds
+    price_wait_seconds: float  # a step waits this long for the price poll of its moment
+    doubt_grace_seconds: float  # an order in doubt keeps its reservation at least this long
+    broker_poll_seconds: float  # where the broker cannot tell when news come
+    retry_seconds: float  # between two attempts to reach a broker or to settle a doubt
+    retries: Mapping[str, int]  # task -> further attempts
+    gate_mode: str  # off, warn, block
+    gate_clock_tolerance_seconds: float
+    min_disk_megabytes: int
+    prepare_in_worker: bool
+    prepare_lead_seconds: int  # a preparation sees nothing younger than this before its step
+    snapshot_max_age_seconds: float
+    on_stop: str  # what a stop does with open orders: cancel, keep
 
 
 class SysLog(Protocol):

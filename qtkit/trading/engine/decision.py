@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from qtkit.core.errors import StrategyError
 from qtkit.core.text import error_text
-from qtkit.market.feeds.protocol import LeftOut
+from qtkit.market.feeds.protocol import Delivery, LeftOut
 from qtkit.model import events as ev
 from qtkit.model.bars import BarBatch, Bars, nanos
 from qtkit.trading.engine.core import EngineCore
@@ -75,9 +75,9 @@ class StepDesk:
     def take_bars(self, batch: BarBatch, left_out: Sequence[LeftOut] = ()) -> None:
         """Take in what the feed delivered; a bar without a usable price is refused and counted."""
         core = self._core
-        whole, notes = self._finished(batch)
+        answer, (whole, notes) = Delivery.of(batch), self._finished(batch)
         good = {symbol: sound_bars(bars) for symbol, bars in whole.items()}
-        total = sum(len(bars) for bars in whole.values())
+        total = answer.refused + sum(len(bars) for bars in whole.values())
         kept = sum(len(bars) for bars in good.values())
         core.history.extend(good)
         if kept:
@@ -88,6 +88,13 @@ class StepDesk:
             ev.PricesSeen(trading_date=core.state.today, bars=kept, last=last, refused=total - kept)
         )
         self._tell([*left_out, *notes])
+        if answer.problem:
+            core.record(
+                ev.BarsRefused(
+                    trading_date=core.state.today, bars=answer.refused, problem=answer.problem
+                )
+            )
+            core.log.say("bars_refused", bars=answer.refused, problem=answer.problem)
 
     def _finished(self, batch: BarBatch) -> tuple[dict[str, Bars], list[LeftOut]]:
         """Return what has ended of each symbol that is traded, and what was left out."""

@@ -9,7 +9,8 @@ import numpy as np
 
 from qtkit.core.errors import DataError
 from qtkit.core.text import sentence_of, shown
-from qtkit.model.bars import BarBatch, Bars
+from qtkit.market.feeds.protocol import Delivery
+from qtkit.model.bars import Bars
 from qtkit.model.events import TablesRefilled
 
 __all__ = ["delivered", "refilled"]
@@ -17,7 +18,7 @@ __all__ = ["delivered", "refilled"]
 _PRICES = ("open", "high", "low", "close", "volume")
 
 
-def delivered(answer: object) -> BarBatch:
+def delivered(answer: object) -> Delivery:
     """Return what a feed's `bars_until` returned, if it is bars by symbol.
 
     Raises
@@ -33,7 +34,7 @@ def delivered(answer: object) -> BarBatch:
     wrong = [mistake for symbol, bars in answer.items() for mistake in _mistakes(symbol, bars)]
     if wrong:
         raise DataError(f"the feed's bars_until returned no bars: {'; '.join(wrong[:10])}")
-    return dict(answer)
+    return answer if isinstance(answer, Delivery) else Delivery(answer)
 
 
 def _mistakes(symbol: object, bars: object) -> Iterator[str]:

@@ -169,5 +169,5 @@ def reconciliation_json(entry: Entry) -> dict[str, object]:
             "ours": [order.order_id for order in event.ours.open_orders],
             "broker": list(event.broker_open_orders),
         },
-        "tolerance": "0.01",
+        "tolerance": str(event.cash_tolerance),
     }

@@ -22,7 +22,7 @@ _MEGABYTE = 1_000_000
 class LogSettings(BaseModel):
     """Where sys.log, trade.log and risk.log are written, and when they are turned over."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     sys_log_file_path: str = Field(
         default="", description="folder of sys.log; empty: the session's own"

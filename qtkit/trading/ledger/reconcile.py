@@ -10,8 +10,9 @@ from qtkit.core.verdict import Verdict, fail, ok
 from qtkit.model.books import Book, OpenOrder
 from qtkit.model.money import CENT
 
-__all__ = ["BrokerStatement", "WorkingOrder", "reconcile"]
+__all__ = ["CASH_TOLERANCE", "BrokerStatement", "WorkingOrder", "reconcile"]
 
+CASH_TOLERANCE = CENT  # account currency; brokers round each component of a fee
 _ZERO = Decimal(0)
 _FIX = "do not trade on; follow runbooks/reconcile-break.md"
 _NAMED = 10  # differences that a sentence names; the rest is counted
@@ -49,7 +50,7 @@ def reconcile(
     book: Book,
     report: BrokerStatement,
     *,
-    cash_tolerance: Decimal = CENT,
+    cash_tolerance: Decimal = CASH_TOLERANCE,
     unmatched_fills: int = 0,
 ) -> tuple[Verdict, ...]:
     """Return whether our book equals the broker's: cash, positions, open orders, fills.

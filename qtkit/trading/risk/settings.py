@@ -29,7 +29,7 @@ __all__ = ["RiskSettings", "rules_of"]
 class RiskSettings(BaseModel):
     """Limits on orders, and where and when orders may leave at all."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     max_order_value: Decimal | None = Field(
         default=Decimal(500_000), gt=0, description="account currency; none: no limit"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -194,7 +195,7 @@ x = 1
         '  qtkit.toml line 4: engine.retries.refill was "x"; expected a table of whole numbers',
         '  .env line 1: engine.on_stop was "cancl"; expected one of cancel, keep',
         ("  qtkit.toml line 3: engine.late_after_seconds was -3; "
-        "expected a number, above 0 (seconds)"),
+        "expected a number, above 0, at most 31,536,000 (seconds)"),
         ('  qtkit.toml line 7: risk.trading_windows was [["14:00", "13:00"]]: '
         "window 14:00 to 13:00 is empty; its end must be after its start"),
         ("  qtkit.toml line 5: strategy_snapshot_max_age_seconds (3) must be at least "
@@ -234,8 +235,9 @@ def test_settings_by_their_own_names_are_checked_the_same_way() -> None:
         check_settings({"sed": 1, "step_minutes": 0, "risk": {"max_order_valeu": 3}})
 
     assert str(caught.value) == (
-        "settings: step_minutes was 0; expected a whole number, at least 1, or none (minutes); "
-        "there is no 'risk.max_order_valeu', did you mean 'risk.max_order_value'?; "
+        "settings: step_minutes was 0; expected a whole number, at least 1, at most 1,440, "
+        "or none (minutes); there is no 'risk.max_order_valeu', did you mean "
+        "'risk.max_order_value'?; "
         "there is no 'sed', did you mean 'seed'?"
     )
 
@@ -245,6 +247,133 @@ def test_settings_that_do_not_go_together_are_told() -> None:
 
     with pytest.raises(ConfigError, match=r"must be at least prepare_lead_seconds \(300\)"):
         check_settings(asked)
+
+
+NUMBERS = {
+    title: key
+    for title, key in all_keys().items()
+    if key.allowed.startswith(("a number", "a whole number"))
+}
+
+
+@pytest.mark.parametrize("title", NUMBERS)
+@pytest.mark.parametrize("value", ["inf", "-inf", "nan"])
+def test_what_is_no_finite_number_is_no_setting(title: str, value: str) -> None:
+    for given in (value, float(value)):
+        with pytest.raises(ConfigError, match=title):
+            read_configuration(arguments={title: given})
+
+
+@pytest.mark.parametrize(
+    "title", [title for title in NUMBERS if title.endswith(("_seconds", "_minutes", "_bps"))]
+)
+def test_a_time_longer_than_a_year_is_a_slip_of_the_pen(title: str) -> None:
+    """Such a number of seconds once ended a session in a traceback."""
+    with pytest.raises(ConfigError, match=title):
+        read_configuration(arguments={title: 10**30})
+
+
+# --- files that are none -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["qtkit.toml", ".env"])
+@pytest.mark.parametrize(
+    ("content", "part"),
+    [
+        (b"# one\n# \xe4\n", "line 2"),
+        ("# one\n".encode("utf-16"), "line 1"),
+        (b"# one\n# \0\n", "line 2"),
+        (b"# " + b"x" * 2_000_000, "longer than"),
+    ],
+)
+def test_a_file_that_is_no_text_is_one_error_with_its_line(
+    tmp_path: Path, name: str, content: bytes, part: str
+) -> None:
+    (tmp_path / "qtkit.toml").touch()
+    (tmp_path / name).write_bytes(content)
+
+    with pytest.raises(ConfigError) as caught:
+        read_configuration(tmp_path / "qtkit.toml")
+
+    assert caught.value.exit_code == 2
+    assert str(caught.value).startswith(name)
+    assert part in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["qtkit.toml", ".env"])
+@pytest.mark.parametrize("kind", ["folder", "pipe", "link to nowhere"])
+def test_what_is_no_file_is_one_error_and_nobody_waits_for_it(
+    tmp_path: Path, name: str, kind: str
+) -> None:
+    place = tmp_path / name
+    make = {"folder": place.mkdir, "pipe": lambda: os.mkfifo(place)}
+    make.get(kind, lambda: place.symlink_to("nowhere"))()
+    if name == ".env":
+        (tmp_path / "qtkit.toml").touch()
+
+    with pytest.raises(ConfigError, match=kind) as caught:
+        read_configuration(tmp_path / "qtkit.toml")
+
+    assert str(caught.value).startswith(name)
+
+
+def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
+    (tmp_path / "qtkit.toml").write_text("[session]\nseed = 7\n", encoding="utf-8-sig")
+    (tmp_path / ".env").write_text("QTKIT_SESSION__DATA=mine\n", encoding="utf-8-sig")
+
+    settings = read_configuration(tmp_path / "qtkit.toml").settings
+
+    assert (settings.seed, settings.data) == (7, "mine")
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("[risk]\nallowed_symbols = " + "[" * 5_000, "qtkit.toml is no TOML"),
+        ("[session]\nseed = " + "1" * 5_000, "qtkit.toml is no TOML"),
+        ("[session]\nseed = 1\nseed = 2\n", "line 3"),
+        ("[session]\n" + "a" * 5_000 + " = 1", "qtkit.toml line 2"),
+        ("[feed]\nstart = 2026-03-04", "expected a time with its zone"),
+        ("[session]\nseed = true", "expected a whole number"),
+        ("[session]\ndata = 2026-03-04", "expected text"),
+    ],
+)
+def test_toml_beyond_reason_is_one_short_error(tmp_path: Path, text: str, part: str) -> None:
+    told = mistakes(tmp_path, text)
+
+    assert part in told
+    assert len(told) < 300
+
+
+@pytest.mark.parametrize(
+    ("env", "part"),
+    [
+        ("QTKIT_SESSION__SEED=7\nQTKIT_SESSION__SEED=8\n", ".env line 2"),
+        ("QTKIT_SESSION__SEED=7\nqtkit_session__seed=8\n", ".env line 2"),
+        ("QTKIT_SESSION__" + "__".join("a" * 3_000) + "=1", ".env line 1"),
+        ("QTKIT_" + "a" * 5_000 + "__SEED=1", ".env line 1"),
+        ("QTKIT_RISK__ALLOWED_SYMBOLS=" + "[" * 100_000, "risk.allowed_symbols"),
+        ("QTKIT_RISK__ALLOWED_SYMBOLS=[" + "1" * 5_000 + "]", "risk.allowed_symbols"),
+        ('QTKIT_ENGINE__RETRIES={"refill":1,"refill":2}', "engine.retries"),
+        ("QTKIT_SESSION__SEED", "session.seed"),
+    ],
+)
+def test_a_dotenv_file_beyond_reason_is_one_short_error(
+    tmp_path: Path, env: str, part: str
+) -> None:
+    told = mistakes(tmp_path, "", env)
+
+    assert part in told
+    assert len(told) < 300
+
+
+def test_a_variable_that_is_no_text_is_a_mistake(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QTKIT_SESSION__DATA", os.fsdecode(b"\xe4"))
+
+    assert "QTKIT_SESSION__DATA is no UTF-8 text" in mistakes(tmp_path, "")
 
 
 # --- secrets -------------------------------------------------------------------------------------
@@ -272,6 +401,44 @@ def test_no_mistake_of_settings_shows_a_secret(asked: dict[str, object]) -> None
     assert WORD not in str(caught.value)
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        (f'token = "{WORD}"', "QTKIT_FEED__TOKEN"),
+        (f'url = "https://example.org/bars?apikey={WORD}"', "QTKIT_FEED__URL"),
+    ],
+)
+def test_a_secret_in_the_file_is_refused_with_the_place_where_it_belongs(
+    tmp_path: Path, text: str, name: str
+) -> None:
+    told = mistakes(tmp_path, f"[feed]\n{text}\n")
+
+    assert told.startswith("qtkit.toml line 2: ")
+    assert name in told
+    assert ".env" in told
+    assert WORD not in told
+
+
+def test_the_same_secret_is_taken_from_where_it_belongs(tmp_path: Path) -> None:
+    address = f"https://example.org/bars?apikey={WORD}"
+
+    found = read(tmp_path, "[feed]\nkind = 'http'\n", f"QTKIT_FEED__URL={address}\n")
+
+    assert found.settings.feed.url == address
+    assert WORD not in f"{found!r} {found.settings.model_dump_json()}"
+
+
+def test_a_secret_among_a_strategys_parameters_is_masked_in_the_journal() -> None:
+    spec = replace(
+        scripted_spec({}, ["600036.SH"]),
+        parameters={"broker_pw": WORD, "url": f"http://x/?token={WORD}", "author": "anna"},
+    )
+
+    told = SessionSettings().for_journal(spec)["strategy_parameters"]
+
+    assert told == {"broker_pw": MASK, "url": f"http://x/?token={MASK}", "author": "anna"}
 
 
 def test_a_secret_is_masked_wherever_a_configuration_is_shown(
@@ -323,29 +490,6 @@ def test_every_key_can_be_given_its_own_default(tmp_path: Path) -> None:
     assert again.settings == found.settings
     assert (again.run, again.account) == (found.run, found.account)
     assert set(again.places) == set(given)
-
-
-@pytest.mark.parametrize(
-    "title",
-    [
-        "session.data",
-        "session.mode",
-        "session.seed",
-        "account.name",
-        "engine.split_strategy_prepare",
-        "engine.prepare_lead_seconds",
-        "engine.strategy_snapshot_max_age_seconds",
-        "engine.startup_gate_mode",
-        "feed.url",
-        "logs.sys_log_file_path",
-    ],
-)
-def test_what_a_session_is_started_as_stays(title: str) -> None:
-    assert all_keys()[title].start_only
-
-
-def test_a_limit_may_change_while_a_session_runs() -> None:
-    assert not all_keys()["risk.max_order_value"].start_only
 
 
 def test_settings_as_arguments_say_the_same() -> None:
