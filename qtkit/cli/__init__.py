@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from io import StringIO
 
 import click
 
 from qtkit import __version__
-from qtkit.core.errors import QtkitError
+from qtkit.core.errors import QtkitError, readable
 
 __all__ = ["main", "qtkit"]
 
@@ -69,7 +70,7 @@ def run_command(command: click.Command) -> None:
     try:
         code = command.main(standalone_mode=False)
     except click.ClickException as problem:
-        problem.show()
+        click.echo(readable(_shown(problem)), err=True, nl=False)
         sys.exit(problem.exit_code)
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
@@ -80,3 +81,10 @@ def run_command(command: click.Command) -> None:
         click.echo(f"{type(problem).__name__}: {problem}", err=True)
         sys.exit(problem.exit_code)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _shown(problem: click.ClickException) -> str:
+    """Return what click says of a word that it refuses, usage and all."""
+    text = StringIO()
+    problem.show(text)
+    return text.getvalue()

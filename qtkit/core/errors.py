@@ -12,7 +12,13 @@
   * InvariantBroken    - a bug in qtkit; report it with the session folder
 
 An expected refusal is an event with a verdict, never an exception.
+
+What others wrote stands in many of these sentences: `readable` keeps it short and printable.
 """
+
+from __future__ import annotations
+
+import re
 
 __all__ = [
     "BeyondCalendar",
@@ -26,13 +32,21 @@ __all__ = [
     "QtkitError",
     "SessionUnreachable",
     "StrategyError",
+    "readable",
 ]
+
+_LONG_WORD = re.compile(r"\S{301,}")
+_KEPT = 100  # letters of a long word, at each end
+_MOST_LETTERS = 16_000  # of all that one error says
 
 
 class QtkitError(Exception):
     """Base class of everything qtkit raises on purpose; `exit_code` is what the shell sees."""
 
     exit_code = 1
+
+    def __str__(self) -> str:
+        return readable(super().__str__())
 
 
 class ConfigError(QtkitError):
@@ -79,3 +93,31 @@ class SessionUnreachable(QtkitError):
 
 class InvariantBroken(QtkitError):
     """What can never happen happened: a bug in qtkit."""
+
+
+def readable(text: str) -> str:
+    r"""Return a text that any terminal, log and journal can hold: printable, and not endless.
+
+    Examples
+    --------
+    >>> readable("no symbol \x1b[31mX"), len(readable("x" * 5_000))
+    ('no symbol \\x1b[31mX', 226)
+    """
+    short = _LONG_WORD.sub(_shortened, text)
+    printable = "".join(letter if _is_printable(letter) else _escaped(letter) for letter in short)
+    if len(printable) <= _MOST_LETTERS:
+        return printable
+    return f"{printable[:_MOST_LETTERS]}… ({len(printable) - _MOST_LETTERS:,} letters more)"
+
+
+def _shortened(word: re.Match[str]) -> str:
+    found = word.group()
+    return f"{found[:_KEPT]}…({len(found) - 2 * _KEPT:,} letters left out)…{found[-_KEPT:]}"
+
+
+def _is_printable(letter: str) -> bool:
+    return letter.isprintable() or letter == "\n"
+
+
+def _escaped(letter: str) -> str:
+    return letter.encode("unicode_escape").decode("ascii")

@@ -115,15 +115,15 @@ class Corpus:
         return replace(made, currency="USD")
 
     def plan(
-        self, day: date, observer: Observer | None = None, *, minute: int = 24
+        self, day: date, observer: Observer | None = None, *, first: int = 24, last: int = 48
     ) -> SimulationPlan:
-        """Return the first minutes of a day, from a minute after nine on."""
+        """Return the first minutes of a day, between two minutes after nine."""
         return SimulationPlan(
             spec=self.spec,
             settings=SessionSettings(price_poll_minutes=5, max_price_age_seconds=400),
             day=day,
-            start=at(day, 9, minute),
-            stop=at(day, 9, 48),
+            start=at(day, 9, first),
+            stop=at(day, 9, last),
             data=self.data,
             journal_observer=observer,
         )

@@ -57,10 +57,12 @@ def engine_borders(corpus: Corpus) -> Iterator[Border]:
         """A command moves the book within reason or not at all; the journal can be read again."""
         answers = list[Answer]()
         asked = [
-            (at(DAYS[0], 9, 26 + 5 * number), replace(_command(dice), answer=answers.append))
+            (at(DAYS[0], 9, 29 + 3 * number), replace(_command(dice), answer=answers.append))
             for number in range(3)
         ]
-        run = simulate_session(replace(corpus.plan(DAYS[0]), commands=asked), OutputRoot(folder))
+        run = simulate_session(
+            replace(corpus.plan(DAYS[0], first=28, last=37), commands=asked), OutputRoot(folder)
+        )
         run.run()
         for answer in answers:
             demand_sentence(answer.refused or "ok")
@@ -73,7 +75,7 @@ def engine_borders(corpus: Corpus) -> Iterator[Border]:
     def strategy(dice: Dice, folder: Path) -> None:
         """Whatever a strategy returns, the journal stays readable and the account can go on."""
         root, hostile = OutputRoot(folder), _Hostile(dice)
-        plan = corpus.plan(DAYS[0])
+        plan = corpus.plan(DAYS[0], first=29, last=42)
         spec = replace(plan.spec, make=lambda: hostile, step_minutes=5)
         made = outcome_of(lambda: simulate_session(replace(plan, spec=spec), root))
         if made.refusal is not None:

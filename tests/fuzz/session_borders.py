@@ -117,7 +117,7 @@ def rechained(lines: Sequence[bytes]) -> bytes:
 
 
 def _started(corpus: Corpus, root: OutputRoot, day: Any) -> Standing:  # noqa: ANN401 - a date
-    run = simulate_session(corpus.plan(day, minute=47), root, ACCOUNT)
+    run = simulate_session(corpus.plan(day, first=47), root, ACCOUNT)
     try:
         run.engine.start()
         return standing_of(run)
