@@ -37,7 +37,7 @@ __all__ = [
 
 _LONG_WORD = re.compile(r"\S{301,}")
 _KEPT = 100  # letters of a long word, at each end
-_MOST_LETTERS = 16_000  # of all that one error says
+_LONGEST_LINE, _LONGEST = 2_000, 16_000  # letters of one line, and of all that one error says
 
 
 class QtkitError(Exception):
@@ -103,11 +103,16 @@ def readable(text: str) -> str:
     >>> readable("no symbol \x1b[31mX"), len(readable("x" * 5_000))
     ('no symbol \\x1b[31mX', 226)
     """
-    short = _LONG_WORD.sub(_shortened, text)
-    printable = "".join(letter if _is_printable(letter) else _escaped(letter) for letter in short)
-    if len(printable) <= _MOST_LETTERS:
-        return printable
-    return f"{printable[:_MOST_LETTERS]}… ({len(printable) - _MOST_LETTERS:,} letters more)"
+    printable = "".join(letter if _is_printable(letter) else _escaped(letter) for letter in text)
+    short = _LONG_WORD.sub(_shortened, printable)
+    return _cut("\n".join(_cut(line, _LONGEST_LINE) for line in short.split("\n")), _LONGEST)
+
+
+def _cut(text: str, longest: int) -> str:
+    """Return a text without what is beyond its longest length; how much that was is said."""
+    if len(text) <= longest:
+        return text
+    return f"{text[:longest]}… ({len(text) - longest:,} letters more)"
 
 
 def _shortened(word: re.Match[str]) -> str:

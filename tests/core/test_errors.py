@@ -31,6 +31,13 @@ def test_what_people_write_stays_as_it_is() -> None:
     assert readable(text) == text
 
 
+def test_a_line_of_many_words_is_cut_and_counted() -> None:
+    text = readable("the file has " + ", ".join(f"column{number}" for number in range(1_000)))
+
+    assert len(text) < 2_100
+    assert "letters more" in text
+
+
 def test_a_thousand_mistakes_are_cut_and_counted() -> None:
     text = readable("\n".join(f"line {number}: there is no such key" for number in range(2_000)))
 

@@ -28,7 +28,7 @@ from tests.fuzz.mutations import Dice
 SEED = 7  # of all inputs; another one tries others
 INPUTS = 2_000  # of each border
 BOUND = 10.0  # seconds for one input
-LONGEST_LINE = 1_000  # letters of a sentence
+LONGEST_LINE = 2_500  # letters of a sentence
 LONGEST = 20_000  # letters of all that is told about one input
 EXIT_CODES = {0, 1, 2, 3, 4, 5, 6, 130}  # DESIGN.md, section 9
 _REFUSAL_CODES = {1, 2, 3, 4}

@@ -203,11 +203,6 @@ def _deep(levels: int) -> object:
     return value
 
 
-def _endless() -> Iterator[Intent]:
-    while True:
-        yield _intent(quantity=Decimal(1))
-
-
 def _intent(**parts: Any) -> Intent:  # noqa: ANN401 - whatever a strategy says
     usual: dict[str, Any] = {"symbol": APPLE, "quantity": Decimal(100), "because": "it wants"}
     return Intent(**(usual | parts))
