@@ -155,11 +155,11 @@ def in_memory() -> Path | None:
     return place if place.is_dir() else None
 
 
-def judged(border: Border, index: int, scratch: Path) -> Failure | None:
-    """Feed one input; return what was wrong with its outcome, if anything was."""
+def judged(border: Border, index: int, scratch: Path, *, bound: float = BOUND) -> Failure | None:
+    """Feed one input for `bound` seconds at most; return what was wrong, if anything was."""
     folder = Path(tempfile.mkdtemp(dir=scratch))
     try:
-        with _bounded(BOUND):
+        with _bounded(bound):
             border.judge(Dice(border.name, SEED, index), folder)
     except (Exception, Hang, SystemExit) as problem:  # noqa: BLE001 - whatever it is: a finding
         return Failure(border.name, index, _kind(problem), _story(problem))
