@@ -25,7 +25,7 @@ def test_a_word_of_five_thousand_letters_keeps_its_ends() -> None:
 
 
 def test_what_people_write_stays_as_it_is() -> None:
-    path = "/home/anna/" + "folder/" * 35 + "qtkit.toml"
+    path = "/srv/trading/" + "folder/" * 35 + "qtkit.toml"
     text = f"{path} line 3: risk.max_order_value was “5 000 €”; erwartet: größer als 0\n  next"
 
     assert readable(text) == text
