@@ -37,7 +37,7 @@ test-browser: $(STAMP) ## Drive the control desk in a real browser; skipped with
 test-crash: $(STAMP) ## Cut the power at every point of the whole reference day
 	@bash .ci/crash $(BIN) $(ARGS)
 
-test-slow: $(STAMP) ## Try every cell of the tables and every notebook by papermill
+test-slow: $(STAMP) ## Try every cell of the tables, every notebook by papermill, and fuzz every border
 	@bash .ci/slow $(BIN) $(ARGS)
 
 lab: $(STAMP) ## Open the notebooks in JupyterLab

@@ -6,11 +6,12 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
+from io import StringIO
 
 import click
 
 from qtkit import __version__
-from qtkit.core.errors import QtkitError, StorageError
+from qtkit.core.errors import QtkitError, StorageError, readable
 from qtkit.core.files import storage_error
 from qtkit.core.render import visible
 from qtkit.core.signals import interrupt_once, leave
@@ -94,7 +95,8 @@ def _code_of(command: click.Command, words: Sequence[str] | None) -> int:
     try:
         code = command.main(words, standalone_mode=False)
     except click.ClickException as problem:
-        problem.show()
+        with suppress(OSError):
+            click.echo(readable(_shown(problem)), err=True, nl=False)
         return problem.exit_code
     except click.exceptions.Exit as done:
         return done.exit_code
@@ -131,3 +133,10 @@ def _say(sentence: str) -> None:
     # the terminal may be what went away
     with suppress(OSError):
         click.echo(visible(sentence), err=True)
+
+
+def _shown(problem: click.ClickException) -> str:
+    """Return what click says of a word that it refuses, usage and all."""
+    text = StringIO()
+    problem.show(text)
+    return text.getvalue()

@@ -16,7 +16,13 @@
   * InvariantBroken    - a bug in qtkit; report it with the session folder
 
 An expected refusal is an event with a verdict, never an exception.
+
+What others wrote stands in many of these sentences: `readable` keeps it short and printable.
 """
+
+from __future__ import annotations
+
+import re
 
 __all__ = [
     "BeyondCalendar",
@@ -33,13 +39,21 @@ __all__ = [
     "SessionUnreachable",
     "StorageError",
     "StrategyError",
+    "readable",
 ]
+
+_LONG_WORD = re.compile(r"\S{301,}")
+_KEPT = 100  # letters of a long word, at each end
+_LONGEST_LINE, _LONGEST = 2_000, 16_000  # letters of one line, and of all that one error says
 
 
 class QtkitError(Exception):
     """Base class of everything qtkit raises on purpose; `exit_code` is what the shell sees."""
 
     exit_code = 1
+
+    def __str__(self) -> str:
+        return readable(super().__str__())
 
 
 class ConfigError(QtkitError):
@@ -98,3 +112,36 @@ class SessionUnreachable(QtkitError):
 
 class InvariantBroken(QtkitError):
     """What can never happen happened: a bug in qtkit."""
+
+
+def readable(text: str) -> str:
+    r"""Return a text that any terminal, log and journal can hold: printable, and not endless.
+
+    Examples
+    --------
+    >>> readable("no symbol \x1b[31mX"), len(readable("x" * 5_000))
+    ('no symbol \\x1b[31mX', 226)
+    """
+    printable = "".join(letter if _is_printable(letter) else _escaped(letter) for letter in text)
+    short = _LONG_WORD.sub(_shortened, printable)
+    return _cut("\n".join(_cut(line, _LONGEST_LINE) for line in short.split("\n")), _LONGEST)
+
+
+def _cut(text: str, longest: int) -> str:
+    """Return a text without what is beyond its longest length; how much that was is said."""
+    if len(text) <= longest:
+        return text
+    return f"{text[:longest]}… ({len(text) - longest:,} letters more)"
+
+
+def _shortened(word: re.Match[str]) -> str:
+    found = word.group()
+    return f"{found[:_KEPT]}…({len(found) - 2 * _KEPT:,} letters left out)…{found[-_KEPT:]}"
+
+
+def _is_printable(letter: str) -> bool:
+    return letter.isprintable() or letter == "\n"
+
+
+def _escaped(letter: str) -> str:
+    return letter.encode("unicode_escape").decode("ascii")
