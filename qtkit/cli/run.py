@@ -49,7 +49,10 @@ def run(
 ) -> None:
     """Run NOTEBOOK headlessly and write a run record.
 
-    Unknown parameters, wrong types and secrets are refused before anything starts.
+    Unknown parameters, wrong types, secrets and a notebook without code are refused before
+    anything starts. Stage reports are judged again from the folders they name; one that names none
+    is shown as claimed and does not count as passed. A run passes only if every cell ran and none
+    raised, whatever their tags say.
 
     Exit codes: 0 passed, 1 blocked or a cell raised, 2 wrong request, 5 pending or incomplete,
     6 the kernel died or a time limit was hit, 130 interrupted.

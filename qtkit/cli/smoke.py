@@ -41,6 +41,8 @@ def smoke(
 ) -> None:
     """Run the smoke checklist on a simulated trading day and judge every stage.
 
+    A checklist that leaves out a stage is incomplete.
+
     Exit codes: 0 passed, 1 blocked or a cell raised, 2 wrong request, 5 pending or incomplete,
     6 the kernel died or a time limit was hit, 130 interrupted.
     """
