@@ -142,7 +142,8 @@ class FileJournal:
         if not self._dirty:
             return
         os.fsync(self._file)
-        self._dirty, self.synced = False, (self.seq, self.link)
+        self._dirty = False
+        self.synced = self.seq, self.link
         if self._observer and self._newest:
             self._observer("synced", self._newest)
 
