@@ -181,7 +181,7 @@ class FileJournal:
 
     def _fsync(self) -> None:
         os.fsync(self._file)
-        self._dirty = False
+        self._dirty, self.synced = False, (self.seq, self.link)
 
     def entries(self) -> Iterator[Entry]:
         """Yield what is written so far."""

@@ -296,9 +296,8 @@ def _rebuilt(account: AccountFolder, session: ChainedSession, reading: Reading) 
     """Write anew what only repeats the newest journal; yield the names."""
     folder = reading.folder
     if _is_other_status(folder, reading):
-        seen = None if reading.ended else session.lines  # the rest may not be on disk yet
-        status = reading.standing.as_json(alive=False, on_disk=seen)
-        write_atomic(folder.status, json_text(status))
+        if reading.ended:  # else the return writes it
+            write_atomic(folder.status, json_text(reading.standing.as_json(alive=False)))
         yield folder.status.name
     expected = session.files.get(folder.break_point.name, "")
     if reading.ended and expected and file_digest(folder.break_point) != expected:

@@ -103,3 +103,14 @@ def test_a_journal_that_was_chained_again_is_sound_by_itself(tmp_path: Path) -> 
     assert summarise(session.journal).entries == before.entries
     with pytest.raises(DataError):
         inherit(place)
+
+
+def test_a_break_point_that_is_rebuilt_is_what_the_stop_wrote(tmp_path: Path) -> None:
+    place = account_of(tmp_path)
+    lived(tmp_path, plan("2026-03-04 01:29"), "2026-03-04 01:37", "demo")
+    (session,) = sessions_of(place)
+    written = session.break_point.read_bytes()
+    session.break_point.unlink()
+
+    assert "break_point.json" in inherit(place).rebuilt
+    assert session.break_point.read_bytes() == written

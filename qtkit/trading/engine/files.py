@@ -91,7 +91,7 @@ class FolderFiles:
 
     def write_snapshot(self, name: str, snapshot: JsonObject) -> None:
         """Write what a step was prepared with."""
-        text = json.dumps(snapshot, sort_keys=True, allow_nan=False)
+        text = json.dumps(snapshot, allow_nan=False)
         write_atomic(
             self._folder.snapshots / f"{name}.json", text + "\n", within=self._folder.artifacts
         )

@@ -40,11 +40,11 @@ class _Taken:
     task: ev.PlannedTask
     due: datetime  # of the step
     taken_at: datetime
-    text: str  # what was prepared, as JSON
+    prepared: object  # plain JSON
 
 
-def prepared_json(prepared: object) -> str:
-    """Return what a strategy prepared as JSON: the form in which a snapshot is kept.
+def prepared_json(prepared: object) -> object:
+    """Return what a strategy prepared as JSON gives it back, its keys in their order.
 
     Raises
     ------
@@ -52,13 +52,18 @@ def prepared_json(prepared: object) -> str:
         If it is no JSON value of finite numbers.
     """
     try:
-        plain = plain_json(prepared, "prepare()")
-        return json.dumps(plain, sort_keys=True, allow_nan=False, separators=(",", ":"))
+        return plain_json(prepared, "prepare()")
     except (TypeError, ValueError, RecursionError) as error:
         raise StrategyError(
             "prepare() must return JSON of finite numbers where steps are prepared ahead: "
             f"{error_text(error)}"
         ) from None
+
+
+def _digest(prepared: object) -> str:
+    """Return the sha256 of what was prepared, hex, whatever the order of its keys."""
+    text = json.dumps(prepared, sort_keys=True, allow_nan=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 class SnapshotDesk:
@@ -142,8 +147,9 @@ class SnapshotDesk:
     def _prepare(
         self, task: ev.PlannedTask, due: datetime, taken_at: datetime, view: EngineView
     ) -> _Taken:
-        text = prepared_json(self._core.strategy.prepare(view))
-        return _Taken(task=task, due=due, taken_at=taken_at, text=text)
+        # made plain, so that a step decides on the same whether the power went or not
+        prepared = prepared_json(self._core.strategy.prepare(view))
+        return _Taken(task=task, due=due, taken_at=taken_at, prepared=prepared)
 
     def _due(self, task: ev.PlannedTask) -> datetime:
         """Return when the step that a preparation is for is due."""
@@ -162,9 +168,7 @@ class SnapshotDesk:
         if not isinstance(result, _Taken):
             raise InvariantBroken(f"a preparation brings a snapshot, was {type(result).__name__}")
         core, task = self._core, result.task
-        # read back, so that a step decides on the same whether the power went or not
-        prepared = json.loads(result.text)
-        digest = hashlib.sha256(result.text.encode()).hexdigest()
+        prepared, digest = result.prepared, _digest(result.prepared)
         step = -1 if task.step is None else task.step
         core.files.write_snapshot(
             self._name(step),
@@ -226,10 +230,8 @@ class SnapshotDesk:
         found = self._core.files.read_snapshot(self._name(step))
         if found is None or "prepared" not in found:
             return None
-        digest = hashlib.sha256(prepared_json(found["prepared"]).encode()).hexdigest()
-        return (
-            Snapshot(prepared=found["prepared"], digest=digest) if digest == taken.digest else None
-        )
+        prepared, digest = found["prepared"], _digest(found["prepared"])
+        return Snapshot(prepared=prepared, digest=digest) if digest == taken.digest else None
 
     def _name(self, step: int) -> str:
         return f"{self._core.state.today:%Y%m%d}-{step:04d}"
