@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -10,9 +11,10 @@ from importlib import import_module
 import click
 
 from qtkit import __version__
-from qtkit.core.errors import QtkitError, StorageError
+from qtkit.core.errors import ConfigError, QtkitError, StorageError
 from qtkit.core.files import storage_error
 from qtkit.core.signals import interrupt_once, leave
+from qtkit.core.text import one_sentence, quoted, word_trouble
 
 __all__ = ["main", "qtkit"]
 
@@ -91,6 +93,7 @@ def run_command(command: click.Command, words: Sequence[str] | None = None) -> N
 def _code_of(command: click.Command, words: Sequence[str] | None) -> int:
     """Run a command and return its exit code; what went wrong is said in one sentence."""
     try:
+        _check_words(sys.argv[1:] if words is None else words)
         code = command.main(words, standalone_mode=False)
     except click.ClickException as problem:
         problem.show()
@@ -104,15 +107,25 @@ def _code_of(command: click.Command, words: Sequence[str] | None) -> int:
         error = _error_of(problem)
         if error is None:
             raise
-        _say(f"{type(error).__name__}: {error}")
+        _say(one_sentence(f"{type(error).__name__}: {error}"))
         return error.exit_code
     return code if isinstance(code, int) else 0
+
+
+def _check_words(words: Sequence[str]) -> None:
+    """Make sure that everything typed can stand in a sentence, a journal and a file's name."""
+    troubles = ((number, word_trouble(word)) for number, word in enumerate(words, 1))
+    found = [f"word {number} must have {trouble}" for number, trouble in troubles if trouble]
+    if found:
+        raise ConfigError(f"{'; '.join(found)}. Nothing was done")
 
 
 def _error_of(problem: Exception) -> QtkitError | None:
     """Return what went wrong as an error of ours, None for a bug; the machine's refusal is none."""
     if isinstance(problem, QtkitError):
         return problem
+    if isinstance(problem, OSError) and problem.errno == errno.ENAMETOOLONG:
+        return ConfigError(f"a name is too long for a file: {quoted(problem.filename)}")
     if isinstance(problem, OSError):
         return storage_error(problem)
     if isinstance(problem, ImportError):

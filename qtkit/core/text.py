@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import re
+
 from qtkit.core.errors import ConfigError
 
-__all__ = ["LONGEST_NAME", "LONGEST_REASON", "checked_text", "quoted", "text_trouble"]
+__all__ = [
+    "LONGEST_NAME",
+    "LONGEST_REASON",
+    "checked_text",
+    "one_sentence",
+    "quoted",
+    "text_trouble",
+]
 
 LONGEST_NAME = 64  # letters: of people, accounts, symbols and tasks
 LONGEST_REASON = 500  # letters: of why something was done
+_LONGEST_WORD = 1_000  # letters
 _SHOWN = 40
+_LONG = re.compile(r"\S{300,}")
+_LONGEST = 4_000  # letters of everything that one error says
 
 
 def quoted(text: object) -> str:
@@ -27,6 +39,19 @@ def quoted(text: object) -> str:
     return f"{quoted(whole[:_SHOWN])}... ({len(whole):,} letters)"
 
 
+def one_sentence(text: str) -> str:
+    r"""Return what an error says with what was typed cut short, and in letters that can be printed.
+
+    Examples
+    --------
+    >>> one_sentence("there is no \x00" + "x" * 5000)
+    'there is no \\x00xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx... (5,001 letters)'
+    """
+    plain = "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
+    shorter = _LONG.sub(lambda found: f"{found[0][:_SHOWN]}... ({len(found[0]):,} letters)", plain)
+    return shorter if len(shorter) <= _LONGEST else f"{shorter[:_LONGEST]}..."
+
+
 def text_trouble(text: str, what: str, most: int = LONGEST_NAME) -> str:
     """Return why a text cannot be taken; "" when it can.
 
@@ -43,6 +68,18 @@ def text_trouble(text: str, what: str, most: int = LONGEST_NAME) -> str:
         return f"{what} has at most {most} letters, was {quoted(text)}"
     if not text.isprintable():
         return f"{what} must be one line of letters that can be printed, was {quoted(text)}"
+    return ""
+
+
+def word_trouble(word: str) -> str:
+    """Return why a word of a command line cannot be taken; "" when it can.
+
+    Line ends may stand in a text; what turns the writing round, or is no text at all, may not.
+    """
+    if len(word) > _LONGEST_WORD:
+        return f"at most {_LONGEST_WORD:,} letters, was {quoted(word)}"
+    if not "".join(word.split()).isprintable():
+        return f"letters that can be printed, was {quoted(word)}"
     return ""
 
 
