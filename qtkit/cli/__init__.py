@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -11,8 +12,9 @@ from io import StringIO
 import click
 
 from qtkit import __version__
-from qtkit.core.errors import QtkitError, StorageError, readable
+from qtkit.core.errors import ConfigError, QtkitError, StorageError, readable
 from qtkit.core.files import storage_error
+from qtkit.core.input_text import quoted, word_trouble
 from qtkit.core.render import visible
 from qtkit.core.signals import interrupt_once, leave
 
@@ -93,6 +95,7 @@ def run_command(command: click.Command, words: Sequence[str] | None = None) -> N
 def _code_of(command: click.Command, words: Sequence[str] | None) -> int:
     """Run a command and return its exit code; what went wrong is said in one sentence."""
     try:
+        _check_words(sys.argv[1:] if words is None else words)
         code = command.main(words, standalone_mode=False)
     except click.ClickException as problem:
         with suppress(OSError):
@@ -112,10 +115,20 @@ def _code_of(command: click.Command, words: Sequence[str] | None) -> int:
     return code if isinstance(code, int) else 0
 
 
+def _check_words(words: Sequence[str]) -> None:
+    """Make sure that everything typed can stand in a sentence, a journal and a file's name."""
+    troubles = ((number, word_trouble(word)) for number, word in enumerate(words, 1))
+    found = [f"word {number} must have {trouble}" for number, trouble in troubles if trouble]
+    if found:
+        raise ConfigError(f"{'; '.join(found)}. Nothing was done")
+
+
 def _error_of(problem: Exception) -> QtkitError | None:
     """Return what went wrong as an error of ours, None for a bug; the machine's refusal is none."""
     if isinstance(problem, QtkitError):
         return problem
+    if isinstance(problem, OSError) and problem.errno == errno.ENAMETOOLONG:
+        return ConfigError(f"a name is too long for a file: {quoted(problem.filename)}")
     if isinstance(problem, OSError):
         return storage_error(problem)
     if isinstance(problem, ImportError):

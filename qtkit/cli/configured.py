@@ -53,8 +53,11 @@ def account_asked(
     account, new_account
         As given on the command line.
     """
-    from qtkit.core.folders import OutputRoot
+    from qtkit.core.folders import OutputRoot, safe_name
 
+    for option, name in (("--account", account), ("--new_account", new_account)):
+        if name is not None:
+            safe_name(name, option)
     asked = found.account
     if account or new_account or not asked.name:
         return account, new_account

@@ -72,7 +72,7 @@ def live(  # noqa: PLR0913 - one for each option
     It runs until it is stopped: by `qtkit attach SESSION --ask stop`, Ctrl-C or SIGTERM. After a
     crash the next start on the same account goes on where it ended. The session's folder is
     printed first. Exit codes: 0 stopped, 2 wrong request, 3 data missing or beyond the calendar, 4
-    the strategy raised, 130 stopped by Ctrl-C or SIGTERM.
+    the strategy raised, 130 stopped by Ctrl-C, SIGTERM or SIGHUP.
     """
     from qtkit.sessions.asked import settings_of
     from qtkit.trading.strategy.loading import load_spec

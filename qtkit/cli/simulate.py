@@ -50,7 +50,7 @@ def simulate(  # noqa: PLR0913 - one for each option
     A configuration file may name the strategy, and everything else that can be set.
 
     The session's folder is printed last. Exit codes: 0 done, 2 wrong request, 3 data missing or
-    beyond the calendar, 4 the strategy raised, 130 stopped by Ctrl-C or SIGTERM.
+    beyond the calendar, 4 the strategy raised, 130 stopped by Ctrl-C, SIGTERM or SIGHUP.
     """
     from qtkit.core.folders import OutputRoot
     from qtkit.sessions.simulated import prepare_account

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from qtkit.core.errors import ConfigError
 
-__all__ = ["LONGEST_NAME", "LONGEST_REASON", "checked_text", "quoted", "text_trouble"]
+__all__ = [
+    "LONGEST_NAME",
+    "LONGEST_REASON",
+    "checked_text",
+    "quoted",
+    "text_trouble",
+    "word_trouble",
+]
 
 LONGEST_NAME = 64  # letters: of people, accounts, symbols and tasks
 LONGEST_REASON = 500  # letters: of why something was done
+_LONGEST_WORD = 1_000  # letters
 _SHOWN = 40
 
 
@@ -43,6 +51,18 @@ def text_trouble(text: str, what: str, most: int = LONGEST_NAME) -> str:
         return f"{what} has at most {most} letters, was {quoted(text)}"
     if not text.isprintable():
         return f"{what} must be one line of letters that can be printed, was {quoted(text)}"
+    return ""
+
+
+def word_trouble(word: str) -> str:
+    """Return why a word of a command line cannot be taken; "" when it can.
+
+    Line ends may stand in a text; what turns the writing round, or is no text at all, may not.
+    """
+    if len(word) > _LONGEST_WORD:
+        return f"at most {_LONGEST_WORD:,} letters, was {quoted(word)}"
+    if not "".join(word.split()).isprintable():
+        return f"letters that can be printed, was {quoted(word)}"
     return ""
 
 

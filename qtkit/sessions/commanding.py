@@ -21,7 +21,7 @@ import msgspec
 
 from qtkit.core.clock import stopwatch
 from qtkit.sessions.runtime import listening_socket
-from qtkit.trading.engine.inbox import Answer, Command
+from qtkit.trading.engine.inbox import Answer, Command, command_trouble
 
 __all__ = ["CommandServer", "Reply", "Request", "reply_of", "request_line"]
 
@@ -236,9 +236,9 @@ class CommandServer:
     def _take_request(self, client: _Client, line: bytes) -> None:
         try:
             request = msgspec.json.decode(line, type=Request)
-            text = request.verb + request.by + "".join(request.arguments)
-            if not (request.verb and request.by.strip() and text.isprintable()):
-                self._refuse(client, "verb and by must say something, in printable letters")
+            trouble = command_trouble(request.verb, request.by, request.arguments)
+            if trouble:
+                self._refuse(client, trouble)
                 return
         except (msgspec.DecodeError, UnicodeError, RecursionError) as problem:
             self._refuse(

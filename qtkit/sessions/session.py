@@ -28,6 +28,7 @@ from qtkit.sessions.artifacts import kill_words
 from qtkit.sessions.commanding import Reply, Request, reply_of, request_line
 from qtkit.sessions.launching import launched
 from qtkit.stages import session_named
+from qtkit.trading.engine.inbox import command_trouble
 from qtkit.trading.engine.state import EngineState
 from qtkit.trading.ledger.ledger import Ledger
 from qtkit.trading.settings import SessionSettings
@@ -214,6 +215,9 @@ class Session:
         SessionUnreachable
             If nobody listens, or no answer comes in time: the sentence says which.
         """
+        trouble = command_trouble(verb, by, arguments)
+        if trouble:
+            raise ConfigError(f"{trouble}; nothing was sent")
         reply = self._ask(Request(verb=verb, arguments=_plain(arguments), by=by), timeout)
         if not reply.ok:
             raise ConfigError(f"{verb} was refused: {reply.refused}")

@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, Field, ValidationError
 
 from qtkit.core.errors import ConfigError, DataError
 from qtkit.core.folders import SessionFolder, write_atomic
+from qtkit.core.input_text import checked_text
 from qtkit.core.locks import NamedLock
 from qtkit.core.render import json_text
 from qtkit.sessions.recording import Closed, what_is_wrong
@@ -95,7 +96,7 @@ def write_tick(
 def _name(by: str) -> str:
     if not by.strip():
         raise ConfigError("a sheet is signed: say who you are")
-    return by.strip()
+    return checked_text(by.strip(), "the signature")
 
 
 def _change(

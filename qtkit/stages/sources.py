@@ -16,7 +16,7 @@ from typing import Protocol, TypeGuard, runtime_checkable
 from weakref import WeakKeyDictionary, finalize
 
 from qtkit.core.clock import wall_time
-from qtkit.core.errors import DataError
+from qtkit.core.errors import ConfigError, DataError
 from qtkit.core.files import make_folder, new_folder
 from qtkit.core.folders import OutputRoot, SessionFolder, has_lines
 from qtkit.core.input_text import quoted
@@ -260,13 +260,19 @@ def session_named(root: OutputRoot, name: str) -> SessionFolder:
 
     Raises
     ------
+    ConfigError
+        If it is no name at all.
     DataError
         If there is none, or several begin like this.
     """
+    if not name.strip():
+        raise ConfigError(
+            "a session is named by its id, the beginning of it, its folder, or `last`"
+        )
     if name == _LAST:
         return newest_session(root)
-    if _is_folder(name):
-        return SessionFolder(Path(name))
+    if name and _is_folder(name):
+        return _existing(SessionFolder(Path(name)))
     found = [folder for folder in _sessions(root) if folder.session_id.startswith(name)]
     exact = [folder for folder in found if folder.session_id == name]
     if len(exact or found) == 1:

@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Event, Lock
 from typing import Any
 
-__all__ = ["Answer", "Command", "Inbox"]
+from qtkit.core.input_text import LONGEST_REASON, text_trouble
+
+__all__ = ["Answer", "Command", "Inbox", "command_trouble"]
+
+
+def command_trouble(verb: str, by: str, arguments: Mapping[str, object]) -> str:
+    """Return why a command cannot be taken to the engine; "" when its words fit a journal line."""
+    troubles = [text_trouble(verb, "the command"), text_trouble(by, "by")]
+    troubles += [text_trouble(name, "the name of an argument") for name in arguments]
+    troubles += [
+        text_trouble(value, name, LONGEST_REASON)
+        for name, value in arguments.items()
+        if isinstance(value, str) and value
+    ]
+    return "; ".join(trouble for trouble in troubles if trouble)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
