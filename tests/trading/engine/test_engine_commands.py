@@ -406,6 +406,7 @@ def test_threads_may_fill_the_inbox_at_once_and_nothing_is_lost() -> None:
         ("12:00", "post_close", "15:00"),
         ("09:30", "pre_open", "gate"),
         ("14:00", "pre_open", "gate"),
+        ("10:00", "prepare_strategy", "run_strategy"),
     ],
 )
 def test_a_task_that_contradicts_the_calendar_is_refused(moment: str, task: str, word: str) -> None:
@@ -419,7 +420,9 @@ def test_a_task_that_contradicts_the_calendar_is_refused(moment: str, task: str,
     assert len(bench.of(ev.DayClosed)) == 1
 
 
-@pytest.mark.parametrize("task", ["pre_open", "open_market", "close_market", "post_close"])
+@pytest.mark.parametrize(
+    "task", ["pre_open", "open_market", "close_market", "post_close", "refill"]
+)
 def test_a_closed_day_has_no_market_to_open_or_close(task: str) -> None:
     holiday = date(2026, 3, 7)
     asked = (at("10:00", holiday), Command(verb="run_task", arguments={"task": task}, by="eve"))
