@@ -9,7 +9,7 @@ from qtkit.trading.engine.core import EngineCore
 
 __all__ = ["why_not_by_hand"]
 
-_OF_AN_OPEN_DAY = frozenset({"pre_open", "open_market", "close_market", "post_close"})
+_OF_AN_OPEN_DAY = frozenset({"pre_open", "open_market", "close_market", "post_close", "refill"})
 
 
 def why_not_by_hand(core: EngineCore, task: str) -> str:
@@ -18,6 +18,8 @@ def why_not_by_hand(core: EngineCore, task: str) -> str:
     Tasks of a trading segment (polls, preparations, steps) are not judged here: they are skipped,
     with a reason of the glossary.
     """
+    if task == "prepare_strategy":
+        return "it belongs to a step of the schedule; run_strategy prepares by itself"
     if task not in _OF_AN_OPEN_DAY:
         return ""
     if not core.segments:
@@ -42,7 +44,7 @@ def why_not_by_hand(core: EngineCore, task: str) -> str:
             f"the day opened at {_local(core, opening)}; `gate` judges now",
         ),
     }
-    fits, reason = judged[task]
+    fits, reason = judged.get(task, (True, ""))
     return "" if fits else reason
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from qtkit.core.errors import InvariantBroken, QtkitError
 from qtkit.core.text import error_text
@@ -58,6 +58,7 @@ class _Running:
     task: ev.PlannedTask
     attempt: int
     started: datetime
+    day: date | None  # its own, which may be over when a worker is done
 
 
 class TaskDesk:
@@ -265,7 +266,7 @@ class TaskDesk:
             )
         )
         core.log.say("task_started", task=task.task, task_id=task.task_id, attempt=attempt)
-        running = _Running(task, attempt, core.clock.now())
+        running = _Running(task, attempt, core.clock.now(), core.state.today)
         if kind.job is not None:
             self._running[task.task_id] = running
             self._workers.submit(task.task_id, kind.job(task))
@@ -299,7 +300,7 @@ class TaskDesk:
         self._busy_until[task.task] = core.clock.now()
         core.record(
             ev.TaskFinished(
-                trading_date=core.state.today,
+                trading_date=running.day,
                 task_id=task.task_id,
                 task=task.task,
                 started=running.started,
@@ -317,7 +318,7 @@ class TaskDesk:
             core.record(ev.FeedFailed(trading_date=core.state.today, error=text))
         core.record(
             ev.TaskFailed(
-                trading_date=core.state.today,
+                trading_date=running.day,
                 task_id=task.task_id,
                 task=task.task,
                 attempt=attempt,

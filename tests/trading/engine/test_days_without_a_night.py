@@ -185,6 +185,8 @@ def test_a_slow_refill_has_one_outcome_and_holds_the_next_day_back_for_seconds(
     second = [e for e in bench.entries if isinstance(e.event, ev.DayStarted)][1]
 
     assert outcomes(bench, REFILL) == ["TaskFinished"]
+    done = next(e for e in bench.of(ev.TaskFinished) if e.task_id == REFILL)
+    assert done.trading_date == DAYS[0]
     assert second.at - MIDNIGHT <= timedelta(seconds=11)
     assert not [e for e in bench.of(ev.TaskSkipped) if e.trading_date == DAYS[1]]
 
