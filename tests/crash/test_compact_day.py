@@ -29,7 +29,12 @@ BROKEN_ON_PURPOSE = {
     "4-A.4": "a step that raises for good",
 }
 EXCUSED = {"4-A.5": "a fill that was lost with the journal is booked when the broker is back"}
-ONLY_ELSEWHERE = {ev.InternalErrorRaised}  # it ends the session: see the tests of the engine
+ONLY_ELSEWHERE = {
+    # it ends the session: see the tests of the engine
+    ev.InternalErrorRaised,
+    # recorded bars make sense: see tests/trading/engine/test_refused_bars.py
+    ev.BarsRefused,
+}
 
 
 def _recorded(name: str, tmp: pytest.TempPathFactory) -> Recording:
