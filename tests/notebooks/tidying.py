@@ -35,8 +35,14 @@ _LOGIC = (
 
 
 def stable(payload: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a report's JSON without what differs from machine to machine."""
-    return {name: value for name, value in payload.items() if name not in _VOLATILE}
+    """Return a report's JSON, and of those within it, without what differs between machines."""
+    return {name: _within(value) for name, value in payload.items() if name not in _VOLATILE}
+
+
+def _within(value: Any) -> Any:  # noqa: ANN401 - JSON
+    if isinstance(value, list):
+        return [_within(item) for item in value]
+    return stable(value) if isinstance(value, Mapping) and "type" in value else value
 
 
 def _placeless(value: Any) -> Any:  # noqa: ANN401 - JSON
