@@ -15,8 +15,8 @@ def command(*words: object) -> str:
 
     Examples
     --------
-    >>> command("journal", "story", "/tmp/a b", "q000001")
-    "`qtkit journal story '/tmp/a b' q000001`"
+    >>> command("journal", "story", "data/a b", "q000001")
+    "`qtkit journal story 'data/a b' q000001`"
     """
     return f"`qtkit {shlex.join(str(word) for word in words)}`"
 

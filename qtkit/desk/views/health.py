@@ -94,7 +94,11 @@ def _engine(picture: Picture, *, alive: bool, silent: bool) -> _Row:
     if not alive:
         return "engine", _word("fail", "gone"), "nobody writes the journal; see session-crashed"
     if silent:
-        return "engine", _word("warn", "silent"), "no sign of life; if it hangs: kill-switch"
+        return (
+            "engine",
+            _word("warn", "silent"),
+            "no sign of life; if it hangs: runbooks/kill-switch.md",
+        )
     return "engine", _word("ok", "alive"), f"it is {picture.state.status}"
 
 
