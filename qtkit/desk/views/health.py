@@ -97,7 +97,7 @@ def _engine(picture: Picture, *, alive: bool, silent: bool) -> _Row:
         return (
             "engine",
             _word("warn", "silent"),
-            "no sign of life; if it hangs: runbooks/kill-switch.md",
+            "no sign of life; if it hangs, see kill-switch",
         )
     return "engine", _word("ok", "alive"), f"it is {picture.state.status}"
 
