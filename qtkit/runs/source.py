@@ -133,7 +133,8 @@ def _parsed(raw: bytes, path: Path) -> Any:  # noqa: ANN401 - nbformat has no ty
             notebook = nbformat.reads(raw.decode(), as_version=4)
             _, notebook = nbformat.validator.normalize(notebook)
             nbformat.validate(notebook)
-        except (ValueError, KeyError, AttributeError, TypeError, nbformat.ValidationError) as wrong:
+        # what its conversion of older formats and of damage raises is nowhere written down
+        except Exception as wrong:
             reason = str(wrong).splitlines()[0] if str(wrong) else type(wrong).__name__
             raise ConfigError(
                 f"{path.name} is no notebook that can be read ({reason}): "

@@ -193,7 +193,17 @@ def test_a_record_of_other_parameters_or_another_notebook_than_its_id_is_damaged
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "null", '"x"', "[" * 100_000, '{"format": 1' + "0" * 6000 + "}", "\x00\xff"]
+    "text",
+    [
+        "",
+        "[]",
+        "null",
+        '"x"',
+        "[" * 100_000,
+        '{"format": 1' + "0" * 6000 + "}",
+        "\x00\xff",
+        record_json(record()).replace('"parameters": {', '"parameters": {"x": -Infinity', 1),
+    ],
 )
 def test_what_is_no_record_is_listed_as_damaged(root: OutputRoot, text: str) -> None:
     folder = root.run_records / record().run_id
