@@ -13,12 +13,17 @@ from types import FrameType
 
 from qtkit.core.clock import stopwatch
 
-__all__ = ["STOP_SIGNALS", "Patience", "handle_signals", "interrupt_once", "leave"]
+__all__ = ["STOP_SIGNALS", "Interrupted", "Patience", "handle_signals", "interrupt_once", "leave"]
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _ABORTED = 130
 _PATIENCE = 10.0  # seconds that an orderly end may take before another signal cuts it short
 _IMPORTING = "<frozen importlib"
+
+
+class Interrupted(KeyboardInterrupt):
+    """An operator's signal, told from a `KeyboardInterrupt` that a strategy raised by itself."""
+
 
 Handler = Callable[[int, FrameType | None], None]
 
@@ -71,7 +76,7 @@ def interrupt_once() -> Iterator[None]:
             if _is_importing(frame):
                 os.write(2, b"aborted\n")
                 leave()
-            raise KeyboardInterrupt
+            raise Interrupted
 
     with handle_signals(interrupt):
         yield

@@ -132,25 +132,11 @@ def _live(
     """Let the engine run on its own thread until it ends; raises what it died of."""
     thread = EngineThread(run.engine)
     beat = Heartbeat(run.folder, run.account.name, run.engine, thread, server.path)
-    with stop_on_signals(run.engine):
-        server.start()
-        thread.start()
-        try:
-            if beat.wait_for_life():
-                run.mark()
-                beat.start()
-                ready(run.folder)
-                meanwhile(run.folder)
-            thread.join()
-        except BaseException as problem:
-            _end(run, thread, problem)
-            raise
-        finally:
-            beat.stop()
     server.start()
     thread.start()
     try:
         if beat.wait_for_life():
+            run.mark()
             beat.start()
             ready(run.folder)
             meanwhile(run.folder)

@@ -247,7 +247,9 @@ def asked_lift(account: AccountFolder, link: str) -> Command | None:
     def done(_: Answer) -> None:
         account.lift_request.unlink(missing_ok=True)
 
-    return Command(verb="lift", arguments={"why": request.why}, by=request.by, answer=done)
+    # the KILL file went with the request, so that the engine that starts may never have seen it
+    arguments = {"why": request.why, "file": True}
+    return Command(verb="lift", arguments=arguments, by=request.by, answer=done)
 
 
 def hand_over_lift(inbox: Inbox, account: AccountFolder) -> None:

@@ -17,6 +17,7 @@ _PLAIN = (
     (re.compile(r"journal line \d+"), "journal line #"),
     (re.compile(r"^ +\d+  (?=\d\d:\d\d:\d\d)", re.MULTILINE), "     #  "),
     (re.compile(r"_paper_[0-9a-f]{7}"), "_paper_#######"),
+    (re.compile(r"--root \S+?(?=`)"), "--root ROOT"),
     (re.compile(r"-hand\d+"), "-hand#"),
     (re.compile(r"^digest [0-9a-f]{64}$", re.MULTILINE), "digest #"),
 )

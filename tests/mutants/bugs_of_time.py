@@ -195,8 +195,8 @@ BUGS_OF_TIME: tuple[Bug, ...] = (
     planted(
         "the journal does not wait for the disk",
         f"{_JOURNAL}/writer.py",
-        "        os.fsync(self._file)\n        self._dirty = False\n",
-        "        self._dirty = False\n",
+        "        os.fsync(self._file)\n        self._dirty, self.synced",
+        "        self._dirty, self.synced",
         "tests/journal/test_journal_file.py::test_each_lifecycle_event_waits_for_the_disk",
     ),
     planted(

@@ -33,7 +33,7 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> SimulatedSession:
     small = Intent(symbol="600036.SH", quantity=Decimal(100), because=REASON)
     huge = replace_quantity(small, Decimal(10_000_000))
     spec = scripted_spec({"09:35": [small], "10:00": [huge]}, ["600036.SH"])
-    named = replace(spec, name="x|<b>y</b>\n# z `q` \x1b[31m")
+    named = replace(spec, name="x|<b>y</b> # z `q` =1+1")
     return simulate(named, day="2026-03-04", root=tmp_path_factory.mktemp("hostile"))
 
 

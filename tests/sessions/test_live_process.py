@@ -111,10 +111,10 @@ name = "demo"
 new = true
 [feed]
 start = "2026-03-04T09:00:00+08:00"
-token = "s3cret"
 """,
         encoding="utf-8",
     )
+    file.with_name(".env").write_text("QTKIT_FEED__TOKEN=s3cret\n", encoding="utf-8")
     session = Session.start(config=file, root=root, settings={"feed": {"speed": 2}})
     config = json.loads((session.folder.config).read_text(encoding="utf-8"))
     session.stop()

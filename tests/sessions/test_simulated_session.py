@@ -294,7 +294,10 @@ def test_all_mistakes_of_settings_are_told_at_once() -> None:
 
     text = str(caught.value)
     assert "there is no 'sed', did you mean 'seed'?" in text
-    assert "step_minutes was 0; expected a whole number, at least 1, or none (minutes)" in text
+    assert (
+        "step_minutes was 0; expected a whole number, at least 1, at most 1,440, or none (minutes)"
+        in text
+    )
     assert "there is no 'risk.max_order_valeu', did you mean 'risk.max_order_value'?" in text
     assert "there is no 'qqqqq'; there are mode, seed, data" in text
 

@@ -151,7 +151,7 @@ SECOND = "20260304-0001.json"
     ("damage", "told"),
     [
         (lambda f: (f.snapshots / SECOND).unlink(), f"{SECOND} is not there"),
-        (lambda f: (f.snapshots / SECOND).write_text("{"), "is no JSON"),
+        (lambda f: (f.snapshots / SECOND).write_text("{"), "no JSON"),
         (lambda f: (f.snapshots / SECOND).write_text("[1]"), "holds list"),
         (damaged(SECOND, prepared={"base": "37.51"}), "differs from the journal in prepared"),
         (damaged(SECOND, digest="0"), "in digest"),

@@ -166,7 +166,7 @@ LOGS: list[tuple[str, str, Damage]] = [
      lambda f: removed(f, when="2026-03-01")),
     ("5-C.5", "the logs cannot be read", lambda f: f.trade_log.write_text("a,b\n1,2\n")),
     ("5-C.7", "has no file", lambda f: next(f.reconcile.iterdir()).unlink()),
-    ("5-C.7", "is no JSON", lambda f: next(f.reconcile.iterdir()).write_text("{")),
+    ("5-C.7", "no JSON", lambda f: next(f.reconcile.iterdir()).write_text("{")),
 ]  # fmt: skip
 
 

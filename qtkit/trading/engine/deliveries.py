@@ -48,8 +48,6 @@ def _mistakes(symbol: object, bars: object) -> Iterator[str]:
         yield f"{symbol}: {', '.join(odd)} must be arrays (N,) of float64, end of int64"
     elif len({getattr(bars, name).size for name in ("end", *_PRICES)}) > 1:
         yield f"{symbol}: its columns differ in length"
-    elif not np.all(bars.end[1:] > bars.end[:-1]):
-        yield f"{symbol}: its bars are not in order of time, each once"
 
 
 def _is_column(column: object, name: str) -> bool:

@@ -29,7 +29,7 @@ from qtkit.trading.engine.connection import ConnectionDesk
 from qtkit.trading.engine.core import EngineCore
 from qtkit.trading.engine.day_desk import DayDesk
 from qtkit.trading.engine.decision import StepDesk
-from qtkit.trading.engine.deliveries import delivered, refilled
+from qtkit.trading.engine.deliveries import refilled
 from qtkit.trading.engine.diagnosis import diagnose_pending_orders
 from qtkit.trading.engine.gate import GateDesk
 from qtkit.trading.engine.inbox import Inbox
@@ -367,7 +367,7 @@ class Engine:
     def _take_bars(self, result: object) -> None:
         if not isinstance(result, Poll):
             raise InvariantBroken(f"a price poll brings a Poll, was {type(result).__name__}")
-        self._steps.take_bars(delivered(result.bars), result.left_out)
+        self._steps.take_bars(result.bars, result.left_out)
         if self._gate.hear():
             self._judge_gate("prices")
 

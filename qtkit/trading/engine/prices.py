@@ -14,6 +14,7 @@ from qtkit.market.ordering import is_tidy, take, tidy
 from qtkit.model.bars import BarBatch, Bars, nanos, time_of
 from qtkit.model.events import BarLeftOut, BarsLeftOut
 from qtkit.model.money import decimal_of
+from qtkit.trading.engine.deliveries import delivered
 
 __all__ = ["Poll", "finished", "left_out_event", "polled"]
 
@@ -29,8 +30,8 @@ class Poll:
 
 
 def polled(feed: Feed, now: datetime) -> Poll:
-    """Ask a feed, in whatever thread this runs."""
-    bars = feed.bars_until(now)
+    """Ask a feed, in whatever thread this runs; raises `DataError` for what is no answer."""
+    bars = delivered(feed.bars_until(now))
     return Poll(bars, feed.left_out() if isinstance(feed, CheckedFeed) else ())
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from qtkit.core.signals import STOP_SIGNALS, Patience, handle_signals
+from qtkit.core.signals import STOP_SIGNALS, Interrupted, Patience, handle_signals
 from qtkit.trading.engine.loop import Engine
 
 __all__ = ["STOP_REASONS", "stop_on_signals"]
@@ -38,7 +38,7 @@ def stop_on_signals(engine: Engine) -> Iterator[None]:
         if patience.is_first():
             engine.stop_wanted = signal.Signals(number).name
         elif patience.is_over:
-            raise KeyboardInterrupt
+            raise Interrupted
 
     with handle_signals(ask):
         yield

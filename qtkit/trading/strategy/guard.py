@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 from qtkit.core.errors import ConfigError, StrategyError
 from qtkit.core.plain_json import plain_object
+from qtkit.core.signals import Interrupted
 from qtkit.core.text import error_text, is_writable, shown, writable
 from qtkit.model.intents import Intent
 from qtkit.model.orders import OrderType
@@ -206,8 +207,8 @@ def _fail(what: str, error: BaseException) -> NoReturn:
 
 def _is_ctrl_c(error: BaseException) -> bool:
     """Whether an operator interrupted; the interpreter raises that between two instructions."""
-    if not isinstance(error, KeyboardInterrupt):
-        return False
+    if isinstance(error, Interrupted) or not isinstance(error, KeyboardInterrupt):
+        return isinstance(error, Interrupted)
     last = error.__traceback__
     while last is not None and last.tb_next is not None:
         last = last.tb_next

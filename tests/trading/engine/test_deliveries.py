@@ -41,8 +41,6 @@ ODD_BATCHES: dict[str, object] = {
     "a matrix": {BANK: replace(BAR, close=np.array([[1.0]]))},
     "a number": {BANK: replace(BAR, close=np.float64(1.0))},  # type: ignore[arg-type]
     "lengths": {BANK: replace(BAR, close=np.array([1.0, 2.0]))},
-    "backwards": {BANK: replace(TWO, end=np.array([120, 60]))},
-    "twice": {BANK: replace(TWO, end=np.array([60, 60]))},
 }
 
 
@@ -57,7 +55,7 @@ def test_a_sound_batch_is_taken_over() -> None:
     assert delivered({}) == {}
 
 
-@pytest.mark.parametrize("name", ["nothing", "texts", "another's", "backwards"])
+@pytest.mark.parametrize("name", ["nothing", "texts", "another's"])
 def test_a_feed_that_returns_nonsense_costs_its_poll_and_the_engine_lives_on(name: str) -> None:
     class Nonsense:
         def bars_until(self, now: datetime) -> Any:  # noqa: ANN401
