@@ -161,7 +161,8 @@ def _csv_file(dice: Dice, folder: Path, text: bytes) -> Path:
 
 def _simple_csv(text: bytes) -> list[_Row]:
     """Return the rows of an imported file, read cell by cell; an empty cell is NaN, a volume 0."""
-    rows = [row for row in csv.reader(io.StringIO(text.decode("utf-8-sig"), newline="")) if row]
+    told = text.decode().lstrip("\ufeff")  # marks of the byte order are no text
+    rows = [row for row in csv.reader(io.StringIO(told, newline="")) if row]
     place = {name: rows[0].index(name) for name in ("timestamp", *_NAMES) if name in rows[0]}
     return [_simple_row(row, place) for row in rows[1:]]
 
@@ -319,15 +320,15 @@ class _endpoint:  # noqa: N801 - used as a context manager
 def _stands_in_json(batch: BarBatch, body: bytes) -> None:
     """Demand that each bar is one of the answer's, read by the standard library."""
     told = list[_Row]()
-    for bar in json.loads(body)["bars"]:
+    for bar in json.loads(body, parse_int=Decimal, parse_float=float)["bars"]:
         try:
-            end = nanos(datetime.fromisoformat(bar["end"]))
+            symbol, end = bar["symbol"], nanos(datetime.fromisoformat(bar["end"]))
             values = [math.nan if bar[name] is None else float(bar[name]) for name in _NAMES]
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
             continue
         if any(isinstance(bar[name], bool | str) for name in _NAMES):
             continue
-        told.append((bar["symbol"], end, *values))
+        told.append((symbol, end, *values))
     for symbol, bars in batch.items():
         for row in _rows(bars):
             _finished(row)
