@@ -101,6 +101,9 @@ def read_source(path: Path) -> Source:
         If there is none, if it is damaged, if it is not for Python, or if it has no code.
     """
     path = path.resolve()
+    # a pipe would never answer
+    if path.exists() and not path.is_file():
+        raise ConfigError(f"notebook {path} cannot be read: it is no file; give an .ipynb file")
     try:
         raw = path.read_bytes()
     except OSError as mistake:

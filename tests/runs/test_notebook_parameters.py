@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -225,6 +226,15 @@ def test_what_is_no_python_notebook_is_refused(
         execute(path, root=root)
     with pytest.raises(ConfigError, match="cannot be read"):
         execute(tmp_path / "absent.ipynb", root=root)
+
+
+def test_a_pipe_in_a_notebook_s_place_is_refused_and_not_waited_for(
+    tmp_path: Path, root: OutputRoot
+) -> None:
+    os.mkfifo(tmp_path / "n.ipynb")
+
+    with pytest.raises(ConfigError):
+        execute(tmp_path / "n.ipynb", root=root)
 
 
 @pytest.mark.parametrize("cells", [(), ("",), ("  \n ",), (("seed = 9", ["injected-parameters"]),)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -209,6 +210,16 @@ def test_what_is_no_record_is_listed_as_damaged(root: OutputRoot, text: str) -> 
     folder = root.run_records / record().run_id
     folder.mkdir(parents=True)
     (folder / "record.json").write_bytes(text.encode("latin-1"))
+
+    assert [run.record for run in list_runs(root)] == [None]
+
+
+def test_a_pipe_in_a_record_s_place_is_listed_as_damaged_and_not_waited_for(
+    root: OutputRoot,
+) -> None:
+    folder = root.run_records / record().run_id
+    folder.mkdir(parents=True)
+    os.mkfifo(folder / "record.json")
 
     assert [run.record for run in list_runs(root)] == [None]
 
