@@ -42,6 +42,8 @@ def check(
     from qtkit.core.render import json_text
     from qtkit.stages import judge_session, report
 
+    if junit is not None and not junit.name:
+        raise click.BadParameter("expected a file", param_hint="--junit")
     reports = judge_session(OutputRoot(root), session, stages, day=day)
     if junit is not None:
         write_atomic(junit, report.junit(reports))

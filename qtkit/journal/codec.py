@@ -119,7 +119,7 @@ def decode(line: bytes) -> tuple[Entry, str]:
     """
     try:
         found = _decoder.decode(line)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise ValueError(str(error)) from None
     return Entry(seq=found.seq, at=found.at, event=found.event), found.prev
 

@@ -169,7 +169,7 @@ def _packaged() -> tuple[_Board, ...]:
 def _boards_of(read: Callable[[], bytes], where: str) -> tuple[_Board, ...]:
     try:
         boards = msgspec.toml.decode(read(), type=_File).board
-    except (OSError, msgspec.MsgspecError) as problem:
+    except (OSError, ValueError, RecursionError, msgspec.MsgspecError) as problem:
         raise ConfigError(
             f"the instrument table {where} cannot be read: {problem}; see the comments at the top "
             "of the table that comes with qtkit"

@@ -7,21 +7,26 @@ import difflib
 import json
 import math
 import operator
-from collections.abc import Iterable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import reduce
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, JsonValue, TypeAdapter, ValidationError
 
 from qtkit.core.config.secret import holds_secret, is_secret_name
 from qtkit.core.errors import ConfigError
+from qtkit.core.plain_json import plain_json
 
 __all__ = ["Parameter", "checked", "declared", "parsed"]
 
+_Read = TypeVar("_Read")
+
 _TAG = "parameters"
+_UNREADABLE = (ValueError, TypeError, RecursionError, MemoryError)  # what Python says of a text
 
 
 def _iso(parse: type[date]) -> AfterValidator:
@@ -73,7 +78,7 @@ class Parameter:
 
     def takes(self, value: object) -> bool:
         """Whether a value is of the declared type and can be written down."""
-        if not _plain(value):
+        if not (_can_be_written(value) and _plain(value)):
             return False
         try:
             TypeAdapter(self.accepts).validate_python(value, strict=True)
@@ -84,6 +89,15 @@ class Parameter:
     def read(self, text: str) -> object:
         """Return what a word of the command line means for this parameter, or the word itself."""
         return next((value for value in _readings(text) if self.takes(value)), text)
+
+
+def _can_be_written(value: object) -> bool:
+    """Whether a value comes back from a record as it is: not too deep, too large or too long."""
+    try:
+        plain_json(value, "the value")
+    except ValueError:
+        return False
+    return True
 
 
 def _plain(value: object) -> bool:
@@ -99,14 +113,21 @@ def _plain(value: object) -> bool:
 
 def _readings(text: str) -> Iterable[object]:
     """Yield what a word can mean: JSON, a Python literal, the word itself."""
-    with suppress(json.JSONDecodeError):
+    with suppress(ValueError, RecursionError):
         yield json.loads(text)
     words: dict[str, object] = {"true": True, "false": False, "none": None}
     if text.lower() in words:
         yield words[text.lower()]
-    with suppress(ValueError, SyntaxError):
-        yield ast.literal_eval(text)
+    with suppress(*_UNREADABLE, SyntaxError):
+        yield _quietly(ast.literal_eval, text)
     yield text
+
+
+def _quietly(read: Callable[[str], _Read], text: str) -> _Read:
+    """Return what Python reads in a text; what it would warn about is judged by its value."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SyntaxWarning)
+        return read(text)
 
 
 def declared(cells: Sequence[Mapping[str, Any]]) -> tuple[Parameter, ...]:
@@ -131,13 +152,18 @@ def declared(cells: Sequence[Mapping[str, Any]]) -> tuple[Parameter, ...]:
 def _declared_in(source: str, number: int) -> tuple[Parameter, ...]:
     """Return the parameters that one cell assigns; a name assigned twice counts as the last."""
     try:
-        body = ast.parse(source).body
+        body = _quietly(ast.parse, source).body
+        found = [parameter for node in body for parameter in _assigned(node)]
     except SyntaxError as mistake:
         raise ConfigError(
             f"cell {number}, tagged `{_TAG}`, line {mistake.lineno}: expected plain assignments "
             f"like `seed = 7`, found {(mistake.text or '').strip()!r}"
         ) from mistake
-    found = (parameter for node in body for parameter in _assigned(node))
+    except _UNREADABLE as mistake:
+        raise ConfigError(
+            f"cell {number}, tagged `{_TAG}`: expected plain assignments like `seed = 7`, found "
+            f"what Python cannot read ({type(mistake).__name__}: {mistake})"
+        ) from mistake
     return tuple({parameter.name: parameter for parameter in found}.values())
 
 
@@ -164,7 +190,7 @@ def _type_of_default(value: ast.expr) -> tuple[Any, str]:
     """Return the type that a default implies, and its name; anything goes for ``None``."""
     try:
         literal = ast.literal_eval(value)
-    except ValueError:
+    except _UNREADABLE:
         return Any, ""
     name = type(literal).__name__
     return (Any, "") if literal is None or name not in _TYPES else (_TYPES[name], name)

@@ -17,6 +17,7 @@ from pydantic import JsonValue
 from qtkit.core.advice import command, root_words
 from qtkit.core.errors import ConfigError, DataError
 from qtkit.core.folders import OutputRoot, RunFolder
+from qtkit.core.records import plain_bytes
 from qtkit.core.render import Table, mark
 from qtkit.runs.record import RunRecord, RunStatus, is_named_rightly, record_of
 
@@ -57,8 +58,8 @@ def read_record(folder: RunFolder) -> RunRecord:
         If it is missing, damaged, or belongs to another run.
     """
     try:
-        text = folder.record.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as mistake:
+        text = plain_bytes(folder.record, "").decode()
+    except (OSError, UnicodeDecodeError, DataError) as mistake:
         raise DataError(
             f"run {folder.run_id}: record.json cannot be read ({type(mistake).__name__}). "
             "Run the notebook again; the folder can be deleted"

@@ -101,6 +101,9 @@ def read_source(path: Path) -> Source:
         If there is none, if it is damaged, if it is not for Python, or if it has no code.
     """
     path = path.resolve()
+    # a pipe would never answer
+    if path.exists() and not path.is_file():
+        raise ConfigError(f"notebook {path} cannot be read: it is no file; give an .ipynb file")
     try:
         raw = path.read_bytes()
     except OSError as mistake:
@@ -133,7 +136,8 @@ def _parsed(raw: bytes, path: Path) -> Any:  # noqa: ANN401 - nbformat has no ty
             notebook = nbformat.reads(raw.decode(), as_version=4)
             _, notebook = nbformat.validator.normalize(notebook)
             nbformat.validate(notebook)
-        except (ValueError, KeyError, AttributeError, TypeError, nbformat.ValidationError) as wrong:
+        # what its conversion of older formats and of damage raises is nowhere written down
+        except Exception as wrong:
             reason = str(wrong).splitlines()[0] if str(wrong) else type(wrong).__name__
             raise ConfigError(
                 f"{path.name} is no notebook that can be read ({reason}): "

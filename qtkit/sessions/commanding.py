@@ -20,6 +20,7 @@ from threading import Event, Thread
 import msgspec
 
 from qtkit.core.clock import stopwatch
+from qtkit.core.errors import readable
 from qtkit.sessions.runtime import listening_socket
 from qtkit.trading.engine.inbox import Answer, Command, command_trouble
 
@@ -279,7 +280,7 @@ class CommandServer:
 
     def _refuse(self, client: _Client, reason: str, *, last: bool = False) -> None:
         client.leaving = client.leaving or last
-        self._reply(client, Reply(ok=False, refused=reason))
+        self._reply(client, Reply(ok=False, refused=readable(reason)))
 
     def _reply(self, client: _Client, reply: Reply) -> None:
         client.to_send += msgspec.json.encode(reply) + b"\n"

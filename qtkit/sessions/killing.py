@@ -12,6 +12,7 @@ from qtkit.trading.chain import sessions_of
 from qtkit.trading.kill_switch import (
     ask_lift,
     drop_kill_file,
+    kill_mark,
     no_account,
     set_kill_file,
     switch_is_on,
@@ -80,22 +81,23 @@ def lift_account(account: AccountFolder, *, by: str, why: str, timeout: float = 
     if not account.path.is_dir():
         raise ConfigError(no_account(account))
     by, why = checked_text(by, "--by"), checked_text(why, "--why", LONGEST_REASON)
+    seen = kill_mark(account)
     running = _running(account)
     if running is None:
         if not switch_is_on(account):
             return f"account {account.name}: the kill switch is off already; nothing was changed"
         ask_lift(account, by=by, why=why)
         try:
-            drop_kill_file(account)
+            drop_kill_file(account, seen)
         except ConfigError:
-            account.lift_request.unlink()
+            account.lift_request.unlink(missing_ok=True)
             raise
         return (
             f"account {account.name}: no engine runs; the next start lifts the kill switch and "
             f"journals that {by} asked for it"
         )
     before = kill_requests(account.kill_file) if kill_file_is_there(account.kill_file) else ()
-    there = drop_kill_file(account)
+    there = drop_kill_file(account, seen)
     # the engine may not have come to look at the file yet, and then thinks that it is not killed
     beside = {"file": True} if there else {}
     try:

@@ -157,11 +157,12 @@ def unsealed(kind: type[_Record], text: str | bytes, what: str, advice: str) -> 
         body = json.loads(text)
         seal = body.pop("seal", "") if isinstance(body, dict) else ""
         record = kind.model_validate_json(json.dumps(body))
+        is_sealed = seal == _seal(body)
     except ValidationError as mistake:
         raise DataError(f"{what}: {what_is_wrong(mistake)}. {advice}") from None
     except (ValueError, RecursionError) as mistake:
         raise DataError(f"{what}: {type(mistake).__name__}: {mistake}. {advice}") from None
-    if seal != _seal(body):
+    if not is_sealed:
         raise DataError(
             f"{what}: it was altered after it was written, its seal does not fit. {advice}"
         )

@@ -247,7 +247,7 @@ class Session:
         try:
             line.sendall(request_line(request))
             return reply_of(_received(line))
-        except (OSError, msgspec.DecodeError) as problem:
+        except (OSError, msgspec.DecodeError, UnicodeError, RecursionError) as problem:
             raise SessionUnreachable(
                 f"{request.verb} was sent to session {self.session_id}, and no answer came within "
                 f"{timeout:g} s ({type(problem).__name__}: {problem}): whether it was carried out "

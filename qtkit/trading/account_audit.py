@@ -42,6 +42,7 @@ _ACCOUNT = "runbooks/account-damaged.md"
 _JOURNAL = "runbooks/journal-corrupt.md"
 _BOOK = "runbooks/broker-book-damaged.md"
 _ORDER = re.compile(r"q(\d{6,})")
+_SMALLEST_BOOK = 512  # bytes: one page of the smallest size
 
 
 class Problem(NamedTuple):
@@ -358,7 +359,9 @@ def _book_there(path: Path) -> str:
     found = what_is_there(path)
     if found != "file":
         return found
-    return "" if path.stat().st_size else "empty"
+    size = path.stat().st_size
+    # SQLite takes a file of a byte for a new book
+    return "" if size >= _SMALLEST_BOOK else f"{size} bytes long" if size else "empty"
 
 
 def _book_state(account: AccountFolder) -> BookState:

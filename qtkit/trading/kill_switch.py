@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from errno import EISDIR
 from pathlib import Path
 from threading import get_native_id
+from typing import NamedTuple
 
 import msgspec
 
@@ -23,7 +25,7 @@ from qtkit.journal.codec import START
 from qtkit.model.events import KillSwitchSet, SessionStarted
 from qtkit.trading.chain import sessions_of
 from qtkit.trading.engine.inbox import Answer, Command, Inbox
-from qtkit.trading.risk.kill_file import KillRequest, kill_file_is_there
+from qtkit.trading.risk.kill_file import KillRequest, kill_file_is_there, set_aside
 
 __all__ = [
     "LiftRequest",
@@ -31,6 +33,7 @@ __all__ = [
     "asked_lift",
     "drop_kill_file",
     "hand_over_lift",
+    "kill_mark",
     "last_link",
     "set_kill_file",
     "switch_is_on",
@@ -38,6 +41,14 @@ __all__ = [
 
 
 _MOST_NAMES = 20  # accounts that a sentence lists
+
+
+class KillMark(NamedTuple):
+    """What a kill file was like when somebody read it."""
+
+    inode: int
+    size: int
+    changed: int  # nanoseconds
 
 
 class LiftRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -86,8 +97,7 @@ def set_kill_file(account: AccountFolder, *, by: str, why: str, at: str = "") ->
     except OSError:
         # a full disk takes no text; whatever is there stops trading as well
         written = False
-        if not os.path.lexists(account.kill_file):
-            os.close(open_file(account.kill_file, os.O_WRONLY | os.O_CREAT))
+        _touch(account.kill_file)
     with suppress(IsADirectoryError):  # a folder of that name asks for nothing
         account.lift_request.unlink(missing_ok=True)
     return written
@@ -111,8 +121,29 @@ def _add_line(path: Path, line: bytes) -> None:
         ended = size == 0 or os.pread(file, 1, size - 1) == b"\n"
         os.write(file, line if ended else b"\n" + line)
         os.fsync(file)
+        is_kept = _is_open_as(path, file)
     finally:
         os.close(file)
+    if not is_kept:
+        # somebody who lifts the switch took the file away, and may not have seen the line
+        _add_line(path, line)
+
+
+def _is_open_as(path: Path, file: int) -> bool:
+    with suppress(FileNotFoundError):
+        return os.path.samestat(os.lstat(path), os.fstat(file))
+    return False
+
+
+def _touch(path: Path) -> None:
+    """Make the file, or change its time, so that nobody who read it before takes it away."""
+    try:
+        os.utime(path, follow_symlinks=False)
+    except FileNotFoundError:
+        os.close(open_file(path, os.O_WRONLY | os.O_CREAT))
+    except OSError:
+        # it is somebody else's, and there
+        return
 
 
 def _make_with(path: Path, line: bytes) -> None:
@@ -152,24 +183,74 @@ def no_account(account: AccountFolder) -> str:
     )
 
 
-def drop_kill_file(account: AccountFolder) -> bool:
-    """Remove the file; return whether there was one.
+def kill_mark(account: AccountFolder) -> KillMark | None:
+    """Return what the file is like now; None if there is none.
+
+    What a lift that did not end had set aside is put back first.
+    """
+    _put_back(account.kill_file)
+    return _mark(account.kill_file)
+
+
+def _mark(path: Path) -> KillMark | None:
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return None
+    return KillMark(found.st_ino, found.st_size, found.st_mtime_ns)
+
+
+def drop_kill_file(account: AccountFolder, seen: KillMark | None) -> bool:
+    """Remove the file if it is as it was; return whether there was one.
+
+    Parameters
+    ----------
+    seen
+        What it was like when somebody decided to lift the switch. It is set aside, where it stops
+        trading as well, looked at, and put back if a reason came in since.
 
     Raises
     ------
     ConfigError
-        If it cannot be removed: the switch stays on.
+        If it is another one now, or cannot be removed: the switch stays on.
     """
-    path = account.kill_file
+    path, aside = account.kill_file, set_aside(account.kill_file)
     if not os.path.lexists(path):
         return False
     try:
-        path.unlink()
+        if path.is_dir() and not path.is_symlink():
+            raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
+        path.rename(aside)
+        if _mark(aside) == seen:
+            aside.unlink()
+            return True
+        _put_back(path)
     except OSError as problem:
         raise ConfigError(
             f"{path} cannot be removed ({problem.strerror}); the kill switch stays on until it is"
         ) from None
-    return True
+    raise ConfigError(
+        f"{path} was changed while the kill switch was lifted, so it stays on; read who wants it "
+        "on, and lift it again"
+    )
+
+
+def _put_back(path: Path) -> None:
+    """Make the kill file what it was before somebody set it aside; what came in since stays."""
+    aside = set_aside(path)
+    if not os.path.lexists(aside):
+        return
+    try:
+        os.link(aside, path, follow_symlinks=False)
+    except FileExistsError:
+        with suppress(OSError):
+            if what_is_there(aside) == "file":
+                _add_line(path, aside.read_bytes())
+    except OSError:
+        # a file system without links
+        if not os.path.lexists(path):
+            aside.rename(path)
+    aside.unlink(missing_ok=True)
 
 
 def switch_is_on(account: AccountFolder) -> bool:

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from qtkit.core.calendars import exchange_calendar
 from qtkit.core.folders import OutputRoot, SessionFolder
@@ -19,7 +20,7 @@ from qtkit.model.bars import Bars, time_of
 from qtkit.model.events import Entry, OrderFilled
 from qtkit.model.intents import Intent
 from qtkit.model.orders import OrderType
-from qtkit.runs.record import RunRecord, digest_of, record_json
+from qtkit.runs.record import RunRecord, digest_of, record_json, run_id_of
 from qtkit.sessions.artifacts import write_reports
 from qtkit.sessions.identity import metadata_of, write_identity
 from qtkit.testing import hand_made_data, scripted_spec
@@ -35,7 +36,6 @@ APPLE, SOFT = "AAPL", "MSFT"
 DAYS = (date(2026, 3, 4), date(2026, 3, 5), date(2026, 3, 6))
 ZONE = "America/New_York"  # five hours behind UTC on these days
 _OPENING_CASH = Decimal(200_000)
-RUN = "20260304_090000_day_abc1234"
 LONGEST_NOTEBOOK = 60_000  # bytes
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
@@ -251,23 +251,23 @@ class Corpus:
         )
         return ("# ours\n" + "\n".join(lines) + '\nOTHER="x y"\nexport PATH_TO=/tmp\n').encode()
 
-    @cached_property
-    def record(self) -> bytes:
-        """A run record: one notebook, one stage, one session."""
+    def record(self, started: datetime) -> tuple[str, bytes]:
+        """Return the id and the record of a run: one notebook, one stage, one session."""
         environment = ("numpy==2.4.6", "pandas==3.0.6")
-        started = at(DAYS[0], 9, 0)
+        parameters: dict[str, Any] = {"day": "2026-03-04", "limits": [1, 2.5, None]}
+        run_id = run_id_of("day.ipynb", "d" * 64, parameters, started)
         verdict = {"rule": "2.1", "status": "pass", "summary": "104 tasks", "lines": [3, 4]}
         stage = {"stage": "2", "title": "tasks", "conclusion": "passed", "verdicts": [verdict]}
         made = RunRecord.model_validate(
             {
-                "run_id": RUN,
+                "run_id": run_id,
                 "status": "passed",
                 "conclusion": "passed",
                 "started": started,
                 "finished": started + timedelta(seconds=2.5),
                 "notebook": "day.ipynb",
                 "notebook_digest": "d" * 64,
-                "parameters": {"day": "2026-03-04", "limits": [1, 2.5, None]},
+                "parameters": parameters,
                 "cells": 2,
                 "cells_run": 2,
                 "timings": [{"cell": 0, "seconds": 0.5}, {"cell": 1, "seconds": 1.5}],
@@ -279,7 +279,7 @@ class Corpus:
                 "sessions": [{"session_id": "20260304_142400_paper_abc1234", "details": {"a": 1}}],
             }
         )
-        return record_json(made).encode()
+        return run_id, record_json(made).encode()
 
     @cached_property
     def notebooks(self) -> tuple[bytes, ...]:

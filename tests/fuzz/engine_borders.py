@@ -14,7 +14,14 @@ from typing import Any
 
 from qtkit.core.folders import OutputRoot
 from qtkit.journal import read_journal
-from qtkit.model.events import CommandReceived, CommandRefused, Entry, StopRequested, StrategySaved
+from qtkit.model.events import (
+    CommandReceived,
+    CommandRefused,
+    Entry,
+    OrderRefused,
+    StopRequested,
+    StrategySaved,
+)
 from qtkit.model.intents import Intent
 from qtkit.model.orders import OrderType
 from qtkit.sessions.commanding import CommandServer
@@ -162,11 +169,16 @@ def _command(dice: Dice) -> Command:
 
 
 def _answers_are_journalled(entries: tuple[Entry, ...], answers: list[Answer]) -> None:
+    """Demand that an answer says what its lines say; an order that risk refuses is a refusal."""
     for answer in answers:
-        assert isinstance(entries[answer.first_line - 1].event, CommandReceived)
+        received = entries[answer.first_line - 1].event
+        assert isinstance(received, CommandReceived)
+        kinds: tuple[type, ...] = (CommandRefused,)
+        if received.command in {"buy", "sell"}:
+            kinds = (CommandRefused, OrderRefused)
         span = entries[answer.first_line - 1 : answer.last_line]
-        refused = any(isinstance(entry.event, CommandRefused) for entry in span)
-        assert refused == bool(answer.refused)
+        refused = any(isinstance(entry.event, kinds) for entry in span)
+        assert refused == bool(answer.refused), f"{received.command}: {answer.refused[:200]!r}"
 
 
 def _book_is_sound(run: SimulatedRun) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import suppress
@@ -17,10 +18,9 @@ from qtkit.runs.record import record_json
 from qtkit.runs.shelf import list_runs, read_record, runs_table
 from qtkit.runs.source import read_source
 from tests.fuzz.border import Border, command_line, demand_sentence, outcome_of
-from tests.fuzz.corpus import RUN, Corpus
-from tests.fuzz.mutations import JSON, NUMBERS, TEXT, TIMES, Dice, mutated
+from tests.fuzz.corpus import DAYS, Corpus, at
+from tests.fuzz.mutations import JSON, NUMBERS, TEXT, TIMES, Dice, json_text, mutated
 
-_OTHER_RUN = "20260303_090000_day_abc1234"
 _CELL = """
 seed: int = 7
 day: date = "2026-03-04"
@@ -45,22 +45,23 @@ def run_borders(corpus: Corpus) -> Iterator[Border]:
     def record(dice: Dice, folder: Path) -> None:
         """A record that is read says what its text says; a damaged one costs no other its place."""
         root = OutputRoot(folder)
-        for run, text in (
-            (RUN, mutated(corpus.record, dice, JSON)),
-            (_OTHER_RUN, corpus.record.replace(RUN.encode(), _OTHER_RUN.encode())),
-        ):
-            place = root.run_records / run / "record.json"
+        (run, sound), (other, beside) = (corpus.record(at(day, 9, 0)) for day in DAYS[:2])
+        text = mutated(sound, dice, JSON)
+        text = _sealed_again(text) if dice.below(2) else text
+        for name, content in ((run, text), (other, beside)):
+            place = root.run_records / name / "record.json"
             place.parent.mkdir(parents=True)
-            place.write_bytes(text)
-        found = outcome_of(lambda: read_record(RunFolder(root.run_records / RUN)), names=RUN)
+            place.write_bytes(content)
+        found = outcome_of(lambda: read_record(RunFolder(root.run_records / run)), names=run)
         if found.refusal is None:
-            text = (root.run_records / RUN / "record.json").read_bytes()
-            _same_json(json.loads(record_json(found.value)), json.loads(text, parse_constant=_none))
+            written = json.loads(text, parse_constant=_none)
+            assert written.pop("seal") == _seal(written), "a seal that does not fit was accepted"
+            _same_json(json.loads(record_json(found.value)), written)
         rows = {row.run_id: row for row in list_runs(root)}
-        assert rows[_OTHER_RUN].record is not None, "another run's record was lost"
-        demand_sentence(rows[RUN].damage or "none")
+        assert rows[other].record is not None, "another run's record was lost"
+        demand_sentence(rows[run].damage or "none")
         runs_table(tuple(rows.values()))
-        words = dice.pick((("runs", "show", RUN), ("runs", "compare", RUN), ("runs", "list")))
+        words = dice.pick((("runs", "show", run), ("runs", "compare", run), ("runs", "list")))
         command_line(*words, "--root", str(folder))
 
     def notebook(dice: Dice, folder: Path) -> None:
@@ -70,7 +71,7 @@ def run_borders(corpus: Corpus) -> Iterator[Border]:
         found = outcome_of(lambda: read_source(path), names=path.name)
         if found.refusal is None:
             _same_cells(json.loads(path.read_bytes()), found.value)
-            json.loads(found.value.copy(inject=True))
+            json.loads(found.value.copy())
 
     def parameters(dice: Dice, folder: Path) -> None:
         """A word that is accepted is of the declared type, as JSON or a literal reads it."""
@@ -93,6 +94,21 @@ def run_borders(corpus: Corpus) -> Iterator[Border]:
     yield Border("records", record)
     yield Border("notebooks", notebook)
     yield Border("parameters", parameters)
+
+
+def _sealed_again(text: bytes) -> bytes:
+    """Return an altered record with a seal that fits: what somebody could forge."""
+    try:
+        body = json.loads(text)
+        body.pop("seal", None)
+        return json_text({**body, "seal": _seal(body)})
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return text
+
+
+def _seal(body: Any) -> str:  # noqa: ANN401 - JSON
+    written = json.dumps(body, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
+    return hashlib.sha256(written.encode(errors="surrogatepass")).hexdigest()
 
 
 def _none(name: str) -> object:

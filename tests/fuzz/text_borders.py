@@ -62,16 +62,21 @@ def text_borders(corpus: Corpus) -> Iterator[Border]:
         for name in ("XSHG", "XNYS"):
             found = outcome_of(lambda name=name: exchange_calendar(name, path))  # type: ignore[misc]
             if found.refusal is None:
-                _calendar_says(found.value, tomllib.loads(path.read_text()).get(name, {}))
+                _calendar_says(found.value, _tables(path).get(name, {}))
 
     def _judge(path: Path, found: Outcome) -> None:
         if found.refusal is None:
-            _in_force(tomllib.loads(path.read_bytes().decode(), parse_float=Decimal), found.value)
+            _in_force(_tables(path), found.value)
             _can_be_journalled(found.value, corpus)
 
     yield Border("config", config)
     yield Border("dotenv", dotenv)
     yield Border("overlay", overlay)
+
+
+def _tables(path: Path) -> dict[str, Any]:
+    """Return what the standard library reads in a file; a mark of the byte order is no text."""
+    return tomllib.loads(path.read_bytes().decode("utf-8-sig"), parse_float=Decimal)
 
 
 # --- settings ------------------------------------------------------------------------------------

@@ -128,6 +128,8 @@ def test_a_word_that_looks_like_an_odd_number_is_only_a_word(word: str) -> None:
         b"",
         b"{}\n",
         b"not json\n",
+        b'{"seq":1,"event":' + b"[" * 3_000 + b"]" * 3_000 + b"}\n",
+        b'{"seq":1,"event":{"kind":"\xff"}}\n',
         b'{"seq":1}\n',
         b'{"seq":1,"at":"2026-03-04T01:35:00Z","prev":"0","event":{"kind":"never_heard_of"}}\n',
         b'{"seq":1,"at":"2026-03-04T01:35:00Z","prev":"0","event":{"kind":"stop_requested","by":"a"}}\n',

@@ -104,6 +104,62 @@ def test_a_damaged_file_is_one_clear_error(table: BarTable) -> None:
         table.read("A")
 
 
+@pytest.mark.parametrize("place", range(0, 100, 3), ids=lambda place: f"{place} %")
+def test_a_flipped_bit_is_seen_wherever_it_is(table: BarTable, place: int) -> None:
+    table.write(bars_at("A", [f"2026-03-04 01:{m:02}" for m in range(60)], list(range(1, 61))))
+    path = table.path / "A.parquet"
+    data = bytearray(path.read_bytes())
+    data[len(data) * place // 100] ^= 16
+    path.write_bytes(data)
+
+    with pytest.raises(DataError) as refused:
+        table.read("A")
+
+    assert refused.value.exit_code == 3
+
+
+def test_a_file_of_somebody_else_has_no_checksum_and_is_read(table: BarTable) -> None:
+    bars = bars_at("A", ["2026-03-04 01:31"], [2.0])
+    table.write(bars)
+    path = table.path / "A.parquet"
+    parquet.write_table(parquet.read_table(path), path)
+
+    assert table.read("A").close.tolist() == [2.0]
+
+
+def test_our_file_is_read_by_everybody(table: BarTable) -> None:
+    table.write(bars_at("A", ["2026-03-04 01:31"], [2.0]))
+
+    assert parquet.read_table(table.path / "A.parquet")["close"].to_pylist() == [2.0]
+
+
+@pytest.mark.parametrize(
+    ("ends", "closes"),
+    [
+        (["2026-03-04 01:32", "2026-03-04 01:31"], [1.0, 1.0]),
+        (["2026-03-04 01:31", "2026-03-04 01:31"], [1.0, 1.0]),
+        (["2026-03-04 01:31:07", "2026-03-04 01:32"], [1.0, 1.0]),
+        (["2026-03-04 01:31", "2026-03-04 01:32"], [1.0, float("inf")]),
+    ],
+    ids=["disorder", "twice", "no minute", "infinite"],
+)
+def test_what_no_bar_table_holds_is_neither_read_nor_written(
+    table: BarTable, ends: list[str], closes: list[float]
+) -> None:
+    sound = bars_at("A", ["2026-03-04 01:31", "2026-03-04 01:32"], [1.0, 2.0])
+    odd = bars_at("A", ends, closes)
+    table.write(sound)
+    path = table.path / "A.parquet"
+    before = path.read_bytes()
+
+    with pytest.raises(DataError):
+        table.write(odd)
+    assert path.read_bytes() == before
+    parquet.write_table(pa.table({name: getattr(odd, name) for name in COLUMNS}), path)
+    with pytest.raises(DataError):
+        table.read("A")
+
+
 def test_a_file_with_other_columns_is_no_bar_table(table: BarTable) -> None:
     table.path.mkdir()
     parquet.write_table(pa.table({"price": [1.0]}), table.path / "A.parquet")

@@ -263,6 +263,19 @@ def test_a_file_from_another_system_is_read(tmp_path: Path, encoding: str) -> No
     assert len(read_csv_bars(path, "X", zone="UTC", label="end")) == 1
 
 
+@pytest.mark.parametrize("row", [b"1,\xac\n", b"2026-03-04 01:32,1,1,1,1,\xff\n"])
+def test_what_is_no_text_is_one_error_and_prints_nothing(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], row: bytes
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(f"{HEADER}2026-03-04 01:31,1,1,1,1,1\n".encode() + row)
+
+    with pytest.raises(DataError):
+        read_csv_bars(path, "X", zone="UTC", label="end")
+
+    assert capfd.readouterr().err == ""
+
+
 def test_what_is_no_file_is_an_error_and_nobody_waits_for_it(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.csv")
 

@@ -217,3 +217,14 @@ def test_a_table_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
         InstrumentTable.load(path)
     with pytest.raises(ConfigError, match=r"nowhere\.toml cannot be read"):
         InstrumentTable.load(tmp_path / "nowhere.toml")
+
+
+@pytest.mark.parametrize(
+    "content", [b"\xff\xfe", b"board = " + b"[" * 3_000, b"a = " + b"9" * 5_000]
+)
+def test_a_table_that_nobody_can_read_is_one_error(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "own.toml"
+    path.write_bytes(content)
+
+    with pytest.raises(ConfigError):
+        InstrumentTable.load(path)

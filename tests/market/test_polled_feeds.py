@@ -190,6 +190,15 @@ def test_a_header_without_a_column_names_it_and_may_be_mended(tmp_path: Path) ->
     assert closes(feed) == [1.0]
 
 
+@pytest.mark.parametrize("header", ['"symbol,end', "symbol\rend", "\0"])
+def test_a_header_that_is_no_csv_is_refused(tmp_path: Path, header: str) -> None:
+    path = tmp_path / "bars.csv"
+    path.write_bytes(f"{header}\n".encode())
+
+    with pytest.raises(DataError):
+        csv_feed(path).bars_until(LATE)
+
+
 def test_a_line_that_does_not_end_is_left_out_in_pieces_and_the_next_one_is_read(
     tmp_path: Path,
 ) -> None:

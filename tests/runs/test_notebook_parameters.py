@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -37,6 +38,8 @@ seed: int = 8
 """
 R_NOTEBOOK = """{"nbformat": 4, "nbformat_minor": 5, "cells": [],
  "metadata": {"kernelspec": {"name": "ir", "display_name": "R", "language": "R"}}}"""
+
+OLD_NOTEBOOK = """{"nbformat": 1, "cells": [{"cell_type": "other"}]}"""
 
 
 def cell(source: str, tags: tuple[str, ...] = ("parameters",)) -> dict[str, Any]:
@@ -169,6 +172,26 @@ def test_a_tagged_cell_that_is_not_plain_python_is_refused_with_its_line() -> No
         declared([cell("x = 1\n%matplotlib inline")])
 
 
+@pytest.mark.parametrize(
+    "word",
+    ["[" * 3_000 + "]" * 3_000, "[" * 100 + "]" * 100, "9" * 5_000, "{[]: 1}", "(" * 300, "\x00"],
+    ids=["very deep", "deep", "digits", "no key", "brackets", "nul"],
+)
+@pytest.mark.parametrize("name", ["seed", "anything"])
+def test_a_word_that_python_cannot_read_is_a_text(
+    known: dict[str, Parameter], name: str, word: str
+) -> None:
+    assert parsed(tuple(known.values()), [(name, word)]) == {name: word}
+
+
+@pytest.mark.parametrize(
+    "source", ["x = " + "-" * 30_000 + "1", "x = 1\x00", "x = " + "1 + " * 5_000 + "1"]
+)
+def test_a_tagged_cell_that_python_cannot_read_is_refused(source: str) -> None:
+    with pytest.raises(ConfigError):
+        declared([cell(source)])
+
+
 def test_a_refused_run_leaves_nothing_behind(
     notebook: Callable[..., Path], root: OutputRoot
 ) -> None:
@@ -183,6 +206,9 @@ def test_a_refused_run_leaves_nothing_behind(
     [
         ("{", "is no notebook that can be read"),
         ("[]", "is no notebook that can be read"),
+        ("[" * 3_000, "is no notebook that can be read"),
+        ('{"nbformat": -4, "metadata": {}, "cells": []}', "is no notebook that can be read"),
+        (OLD_NOTEBOOK, "is no notebook that can be read"),
         ('{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [{}]}', "is no notebook"),
         (
             R_NOTEBOOK,
@@ -200,6 +226,15 @@ def test_what_is_no_python_notebook_is_refused(
         execute(path, root=root)
     with pytest.raises(ConfigError, match="cannot be read"):
         execute(tmp_path / "absent.ipynb", root=root)
+
+
+def test_a_pipe_in_a_notebook_s_place_is_refused_and_not_waited_for(
+    tmp_path: Path, root: OutputRoot
+) -> None:
+    os.mkfifo(tmp_path / "n.ipynb")
+
+    with pytest.raises(ConfigError):
+        execute(tmp_path / "n.ipynb", root=root)
 
 
 @pytest.mark.parametrize("cells", [(), ("",), ("  \n ",), (("seed = 9", ["injected-parameters"]),)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -193,12 +194,32 @@ def test_a_record_of_other_parameters_or_another_notebook_than_its_id_is_damaged
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "null", '"x"', "[" * 100_000, '{"format": 1' + "0" * 6000 + "}", "\x00\xff"]
+    "text",
+    [
+        "",
+        "[]",
+        "null",
+        '"x"',
+        "[" * 100_000,
+        '{"format": 1' + "0" * 6000 + "}",
+        "\x00\xff",
+        record_json(record()).replace('"parameters": {', '"parameters": {"x": -Infinity', 1),
+    ],
 )
 def test_what_is_no_record_is_listed_as_damaged(root: OutputRoot, text: str) -> None:
     folder = root.run_records / record().run_id
     folder.mkdir(parents=True)
     (folder / "record.json").write_bytes(text.encode("latin-1"))
+
+    assert [run.record for run in list_runs(root)] == [None]
+
+
+def test_a_pipe_in_a_record_s_place_is_listed_as_damaged_and_not_waited_for(
+    root: OutputRoot,
+) -> None:
+    folder = root.run_records / record().run_id
+    folder.mkdir(parents=True)
+    os.mkfifo(folder / "record.json")
 
     assert [run.record for run in list_runs(root)] == [None]
 

@@ -294,6 +294,22 @@ def test_a_damaged_account_is_refused_with_its_runbook_and_left_as_it_is(
     assert _bytes(root) == before
 
 
+@pytest.mark.parametrize("life", ["crashed", "ended"])
+def test_a_book_that_sqlite_would_take_for_a_new_one_is_left_as_it_is(
+    lives: dict[str, Life], tmp_path: Path, life: str
+) -> None:
+    root = tmp_path / "root"
+    shutil.copytree(lives[life].now, root)
+    book = OutputRoot(root).account("paper", "demo").broker_book
+    book.write_bytes(b" ")
+
+    with pytest.raises(DataError) as refused:
+        _live(root, lives[life].day, lives[life].start, lives[life].stop)
+
+    assert (refused.value.exit_code, _pages(refused.value)) == (3, [BOOK])
+    assert book.read_bytes() == b" "
+
+
 @pytest.mark.parametrize(("life", "file", "damage", "word"), _cells(refused=False))
 def test_what_a_journal_can_rebuild_is_rebuilt_and_the_account_goes_on(
     lives: dict[str, Life], tmp_path: Path, life: str, file: str, damage: str, word: str

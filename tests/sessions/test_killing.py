@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -20,6 +21,8 @@ from qtkit.sessions.killing import kill_account, lift_account
 from qtkit.sessions.session import Session
 from qtkit.sessions.simulated import simulate
 from qtkit.trading.accounts import create_account
+from qtkit.trading.kill_switch import drop_kill_file, kill_mark
+from qtkit.trading.risk.kill_file import kill_file_is_there, kill_requests, set_aside
 from tests.sessions.live_processes import CHURN
 
 
@@ -198,3 +201,107 @@ def test_lifting_twice_changes_nothing_more(tmp_path: Path, account: AccountFold
 
     assert "off already" in sentence
     assert account.lift_request.read_bytes() == before
+
+
+# --- two people at once ----------------------------------------------------------------------
+
+
+def test_a_reason_that_comes_in_while_somebody_lifts_is_not_lifted(account: AccountFolder) -> None:
+    kill_account(account, by="anna", why="odd fills")
+    seen = kill_mark(account)
+    kill_account(account, by="eve", why="a margin call")
+
+    with pytest.raises(ConfigError):
+        drop_kill_file(account, seen)
+
+    assert reasons(account) == [("anna", "odd fills"), ("eve", "a margin call")]
+    assert [path.name for path in account.path.glob("KILL*")] == ["KILL"]
+
+
+@pytest.mark.parametrize("again", [kill_account, lambda a, **_: a.kill_file.touch()])
+def test_a_file_made_while_somebody_lifts_stays(
+    account: AccountFolder, again: Callable[..., object]
+) -> None:
+    seen = kill_mark(account)
+    again(account, by="eve", why="a margin call")
+
+    with pytest.raises(ConfigError):
+        drop_kill_file(account, seen)
+
+    assert kill_file_is_there(account.kill_file)
+
+
+def test_a_file_that_is_touched_again_while_somebody_lifts_stays(account: AccountFolder) -> None:
+    account.kill_file.touch()
+    os.utime(account.kill_file, (1, 1))
+    seen = kill_mark(account)
+    account.kill_file.touch()
+
+    with pytest.raises(ConfigError):
+        drop_kill_file(account, seen)
+
+    assert kill_file_is_there(account.kill_file)
+
+
+def test_a_kill_that_holds_the_file_open_while_it_is_lifted_is_not_lost(
+    account: AccountFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The whole lift falls between the opening of the file and the writing of the line."""
+    kill_account(account, by="anna", why="odd fills")
+    look, lifts = os.fstat, list[bool]()
+
+    def after_a_lift(file: int) -> os.stat_result:
+        if not lifts:
+            lifts.append(drop_kill_file(account, kill_mark(account)))
+        return look(file)
+
+    monkeypatch.setattr(os, "fstat", after_a_lift)
+    kill_account(account, by="eve", why="a margin call")
+
+    assert lifts == [True]
+    assert reasons(account) == [("eve", "a margin call")]
+
+
+def test_a_kill_while_a_lift_has_the_file_aside_keeps_both_reasons(account: AccountFolder) -> None:
+    kill_account(account, by="anna", why="odd fills")
+    account.kill_file.rename(set_aside(account.kill_file))
+    kill_account(account, by="eve", why="a margin call")
+
+    kill_mark(account)
+
+    assert sorted(reasons(account)) == [("anna", "odd fills"), ("eve", "a margin call")]
+
+
+def test_a_lift_that_died_half_way_leaves_the_switch_on_and_another_one_lifts(
+    account: AccountFolder,
+) -> None:
+    kill_account(account, by="anna", why="odd fills")
+    account.kill_file.rename(set_aside(account.kill_file))
+    assert kill_file_is_there(account.kill_file)
+    assert [request.by for request in kill_requests(account.kill_file)] == ["anna"]
+
+    lift_account(account, by="bert", why="explained")
+
+    assert not kill_file_is_there(account.kill_file)
+    assert account.lift_request.exists()
+
+
+def test_a_lift_that_was_refused_asks_for_nothing(
+    account: AccountFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody kills between the request and the removal."""
+    kill_account(account, by="anna", why="odd fills")
+    rename, kills = Path.rename, list[str]()
+
+    def after_a_kill(path: Path, target: Path) -> Path:
+        if not kills and path == account.kill_file:
+            kills.append(kill_account(account, by="eve", why="a margin call"))
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", after_a_kill)
+
+    with pytest.raises(ConfigError):
+        lift_account(account, by="bert", why="explained")
+
+    assert reasons(account) == [("anna", "odd fills"), ("eve", "a margin call")]
+    assert not account.lift_request.exists()

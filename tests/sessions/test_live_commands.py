@@ -88,6 +88,15 @@ def ask(server: CommandServer, request: bytes) -> dict[str, object]:
         return said(line)
 
 
+@pytest.mark.parametrize("name", ["x" * 5_000, "\\u0000", "\\u001b[31m"])
+def test_a_refusal_is_short_and_can_be_printed(server: CommandServer, name: str) -> None:
+    answer = ask(server, f'{{"verb":"pause","{name}":1}}\n'.encode())
+
+    assert answer["ok"] is False
+    assert str(answer["refused"]).isprintable()
+    assert len(str(answer["refused"])) < 1_000
+
+
 def test_a_command_is_handed_over_and_answered_with_its_lines(
     server: CommandServer, engine: Engine
 ) -> None:

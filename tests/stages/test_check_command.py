@@ -75,6 +75,12 @@ def test_json_and_junit(tmp_path: Path) -> None:
     assert xml.read_text().count("<testsuite ") == 2
 
 
+def test_a_report_needs_a_file_s_name(tmp_path: Path) -> None:
+    name = session(tmp_path, healthy_day())
+
+    assert invoked("--session", name, "--root", str(tmp_path), "--junit", "").exit_code == 2
+
+
 def test_one_date_can_be_judged_alone(tmp_path: Path) -> None:
     session(tmp_path, healthy_day())
 

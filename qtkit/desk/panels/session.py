@@ -142,7 +142,7 @@ class SessionPanel(Panel):
         kind, mode = self.part("feed", Choice).value, self.part("mode", Choice).value
         try:
             typed = tomllib.loads(self.part("settings", Field).value)
-        except tomllib.TOMLDecodeError as problem:
+        except (ValueError, RecursionError) as problem:
             raise ConfigError(f"settings: {problem}; expected lines such as seed = 7") from None
         feed = {"kind": kind, **({_PLACE[kind]: place} if kind in _PLACE else {})}
         given = typed.pop("feed", {})

@@ -112,7 +112,10 @@ class CsvTail:
         return Fetched(columns_of(rows), self._problem(wrong), len(wrong))
 
     def _header(self, text: str) -> Mapping[str, int]:
-        names = [name.strip().lower() for name in _cells(text[:_LONGEST_LINE])]
+        try:
+            names = [name.strip().lower() for name in _cells(text[:_LONGEST_LINE])]
+        except csv.Error:
+            names = []
         missing = [name for name in _COLUMNS if names.count(name) != 1]
         if missing:
             self._begin(0)  # read it again when it has been mended

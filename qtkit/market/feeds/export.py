@@ -10,6 +10,7 @@ import numpy as np
 
 from qtkit.core.errors import DataError
 from qtkit.core.folders import write_atomic
+from qtkit.market.sealed_parquet import seal_state, sealed
 from qtkit.model.bars import Bars
 
 __all__ = ["read_feed", "write_feed"]
@@ -32,8 +33,8 @@ def write_feed(path: Path, bars: Iterable[Bars]) -> None:
     }
     columns |= {name: pa.array(_column(parts, name), pa.float64()) for name in _PRICES}
     sink = pa.BufferOutputStream()
-    pq.write_table(pa.table(columns), sink)
-    write_atomic(path, sink.getvalue().to_pybytes())
+    pq.write_table(pa.table(columns), sink, write_page_checksum=True)
+    write_atomic(path, sealed(sink.getvalue().to_pybytes()))
 
 
 def _column(parts: list[Bars], name: str) -> np.ndarray[tuple[int], np.dtype[np.generic]]:
@@ -55,7 +56,11 @@ def read_feed(path: Path) -> dict[str, Bars]:
     if path.exists() and not path.is_file():
         raise DataError(f"{path} is no export of a feed: it is no file")
     try:
-        with pq.ParquetFile(path) as file:
+        if seal_state(path) == "broken":
+            raise DataError(
+                f"{path} is no export of a feed: it is not as it was written; restore it"
+            )
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
             _check_columns(path, file.schema_arrow)
             table = file.read(columns=["symbol", "end", *_PRICES], use_threads=False)
     except (OSError, ValueError, pa.ArrowException) as error:

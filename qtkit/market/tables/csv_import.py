@@ -138,10 +138,7 @@ def _mistakes(
 
 
 def _header(path: Path) -> list[str]:
-    try:
-        names: list[str] = _opened(path, {}).schema.names
-    except UnicodeDecodeError as problem:
-        raise _damaged(path, f"it is no UTF-8 text ({problem.reason})") from problem
+    names: list[str] = _opened(path, {}).schema.names
     return names
 
 
@@ -153,6 +150,8 @@ def _cells(path: Path, wanted: Mapping[str, str]) -> dict[str, list[str | None]]
     kinds = {theirs: pa.string() for theirs in wanted.values()}
     try:
         table = _opened(path, kinds, odd).read_all()
+    except UnicodeDecodeError as problem:
+        raise _damaged(path, f"it is no UTF-8 text ({problem.reason})") from problem
     except (pa.ArrowException, OSError, EOFError) as problem:
         raise _damaged(path, problem) from problem
     if odd.count:
@@ -198,7 +197,8 @@ def _opened(path: Path, kinds: Mapping[str, object], odd: _Uneven | None = None)
     try:
         return csv.open_csv(
             pa.input_stream(str(path), compression="detect"),
-            read_options=csv.ReadOptions(use_threads=False),
+            # by this name Python decodes it all, and no row comes that is no text
+            read_options=csv.ReadOptions(use_threads=False, encoding="utf-8-sig"),
             parse_options=csv.ParseOptions(invalid_row_handler=(odd or _Uneven()).leave_out),
             convert_options=csv.ConvertOptions(
                 column_types=dict(kinds),
@@ -207,6 +207,8 @@ def _opened(path: Path, kinds: Mapping[str, object], odd: _Uneven | None = None)
                 null_values=["", "NaN", "nan", "null", "NULL"],
             ),
         )
+    except UnicodeDecodeError as problem:
+        raise _damaged(path, f"it is no UTF-8 text ({problem.reason})") from problem
     except (pa.ArrowException, OSError, EOFError) as problem:
         raise _damaged(path, problem) from problem
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,24 +10,41 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qtkit.core.errors import DataError
-from qtkit.market.ordering import empty_bars
-from qtkit.model.bars import Bars
+from qtkit.market.ordering import empty_bars, is_tidy
+from qtkit.market.sealed_parquet import seal_state, sealed
+from qtkit.model.bars import BAR_NANOS, Bars
 
 __all__ = ["COLUMNS", "decoded", "encoded"]
 
 COLUMNS = ("end", "open", "high", "low", "close", "volume")
+_ADVICE = "restore it, or delete it and import or refill the symbol again"
 _ROWS_PER_GROUP = 65_536  # a reader of one day reads one group
 
 
 def encoded(bars: Bars) -> bytes:
-    """Return the file's content."""
+    """Return the file's content.
+
+    Raises
+    ------
+    DataError
+        If `decoded` would refuse it.
+    """
     import pyarrow as pa
     from pyarrow import parquet
 
+    if wrong := list(_oddities(bars)):
+        raise DataError(f"the bars of {bars.symbol} are not written: they have {', '.join(wrong)}")
+
     table = pa.table({name: getattr(bars, name) for name in COLUMNS})
     sink = pa.BufferOutputStream()
-    parquet.write_table(table, sink, row_group_size=_ROWS_PER_GROUP, compression="zstd")
-    return bytes(sink.getvalue())
+    parquet.write_table(
+        table,
+        sink,
+        row_group_size=_ROWS_PER_GROUP,
+        compression="zstd",
+        write_page_checksum=True,
+    )
+    return sealed(sink.getvalue().to_pybytes())
 
 
 def decoded(path: Path, symbol: str, after: int | None, until: int | None) -> Bars:
@@ -41,22 +59,26 @@ def decoded(path: Path, symbol: str, after: int | None, until: int | None) -> Ba
     from pyarrow import parquet
 
     try:
-        with parquet.ParquetFile(path) as file:
+        seal = seal_state(path) if path.is_file() else "broken"
+        if seal == "broken":
+            raise DataError(f"the bar table file {path} is not as it was written; {_ADVICE}")
+        with parquet.ParquetFile(path, page_checksum_verification=True) as file:
             _check_columns(file.schema_arrow, path)
             groups = [
                 number
                 for number in range(file.metadata.num_row_groups)
-                if _touches(file.metadata.row_group(number), after, until)
+                # what a stranger's footer says of a group is not asked for: where it is damaged,
+                # the library may end the process
+                if seal == "none" or _touches(file.metadata.row_group(number), after, until)
             ]
             if not groups:
                 return empty_bars(symbol)
             table = file.read_row_groups(groups, columns=list(COLUMNS), use_threads=False)
     except (pa.ArrowException, OSError) as problem:
         raise DataError(
-            f"the bar table file {path} cannot be read: {problem}; restore it, or delete it and "
-            "import or refill the symbol again"
+            f"the bar table file {path} cannot be read: {problem}; {_ADVICE}"
         ) from problem
-    return Bars(
+    bars = Bars(
         symbol=symbol,
         end=_column(table, "end", np.int64),
         open=_column(table, "open", np.float64),
@@ -65,6 +87,21 @@ def decoded(path: Path, symbol: str, after: int | None, until: int | None) -> Ba
         close=_column(table, "close", np.float64),
         volume=_column(table, "volume", np.float64),
     )
+    if wrong := list(_oddities(bars)):
+        raise DataError(
+            f"the bar table file {path} holds what no bar table does: {', '.join(wrong)}; {_ADVICE}"
+        )
+    return bars
+
+
+def _oddities(bars: Bars) -> Iterator[str]:
+    """Yield what our writer would not have written."""
+    if not is_tidy(bars):
+        yield "ends that are not in order, each once"
+    if (bars.end % BAR_NANOS).any():
+        yield "ends that are no whole minute"
+    if any(np.isinf(getattr(bars, name)).any() for name in COLUMNS[1:]):
+        yield "numbers that are infinite"
 
 
 def _check_columns(schema: Any, path: Path) -> None:  # noqa: ANN401 - pyarrow has no types

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
+from functools import cache
 from typing import TypeVar
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -54,7 +55,7 @@ def zone_named(name: str) -> ZoneInfo:
     >>> zone_named("Asia/Shanghai")
     zoneinfo.ZoneInfo(key='Asia/Shanghai')
     """
-    known = available_timezones()
+    known = _zones()
     if name in known:
         return ZoneInfo(name)
     cities = {zone.rpartition("/")[2].lower(): zone for zone in sorted(known)}
@@ -63,6 +64,12 @@ def zone_named(name: str) -> ZoneInfo:
     ]
     hint = f"did you mean {near[0]}?" if near else "write it like Asia/Shanghai or UTC"
     raise ConfigError(f"there is no time zone {name!r}; {hint}")
+
+
+@cache
+def _zones() -> frozenset[str]:
+    """Return the names of all time zones; listing them reads hundreds of files."""
+    return frozenset(available_timezones())
 
 
 def parse_times(cells: Sequence[str | None], zone: ZoneInfo) -> NDArray[np.int64]:

@@ -177,7 +177,7 @@ class SqliteBook:
         """Return one decoded row; one that does not read is damage."""
         try:
             return (decoder or msgspec.json.Decoder(kind)).decode(row)
-        except msgspec.DecodeError as problem:
+        except (msgspec.DecodeError, RecursionError) as problem:
             raise self._damaged(f"a row of kind {kind.__name__} does not read: {problem}") from None
 
     def _damaged(self, what: object) -> DataError:
@@ -203,7 +203,11 @@ class SqliteBook:
         try:
             yield
         except sqlite3.OperationalError as problem:
-            if problem.sqlite_errorcode & 0xFF in _HELD:
+            code: int | None = getattr(problem, "sqlite_errorcode", None)
+            if code is None:
+                # not SQLite's but Python's: a text in it is no UTF-8
+                raise self._damaged(problem) from problem
+            if code & 0xFF in _HELD:
                 raise self._held() from None
             raise DataError(
                 f"{self.path.name} cannot be read or written ({problem}). Check disk space, "

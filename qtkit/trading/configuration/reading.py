@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -37,6 +37,7 @@ __all__ = ["CONFIG_FILE", "as_arguments", "check_settings", "read_configuration"
 CONFIG_FILE = "qtkit.toml"
 _ENVIRONMENT_FILE = ".env"
 _NONE = "none"
+_NUMBERS = {int, float, Decimal}
 _Model = TypeVar("_Model", bound=BaseModel)
 _Values = Mapping[tuple[str, ...], Given]
 
@@ -204,14 +205,21 @@ def _made(model: type[_Model], values: _Values, mistakes: list[str]) -> _Model |
     """Return a model made of the values that are its own; what is wrong goes to the mistakes."""
     keys = [key for key in all_keys().values() if key.model is model]
     asked: dict[tuple[str, ...], object] = {}
+    odd = list[str]()
     for key in keys:
         for path, given in values.items():
             if path[:2] == (key.section, key.name):
-                asked[key.path + path[2:]] = _value(key, given.value)
+                if sentences := list(_misread(key, path, given)):
+                    odd += sentences
+                else:
+                    asked[key.path + path[2:]] = _value(key, given.value)
+    mistakes += odd
     try:
-        return model.model_validate(nested(asked))
+        made = model.model_validate(nested(asked))
     except ValidationError as problem:
         found = problem.errors(include_url=False)
+    else:
+        return None if odd else made
     wrong = {tuple(str(part) for part in mistake["loc"]) for mistake in found}
     sound = {path: value for path, value in asked.items() if not _is_within(path, wrong)}
     found += [mistake for mistake in _mistakes_in(model, sound) if mistake not in found]
@@ -236,9 +244,29 @@ def _mistakes_in(
 
 def _value(key: ConfigKey, value: object) -> object:
     is_none = key.may_be_none and isinstance(value, str) and value.lower() == _NONE
-    # Python counts true as 1; as text it is no number.
-    is_odd = isinstance(value, bool) and without_none(key.field.annotation) in {int, float, Decimal}
+    kind = without_none(key.field.annotation)
+    # Python counts true as 1, and 1E+999999 digit by digit; as text they are no whole numbers.
+    is_odd = (isinstance(value, bool) and kind in _NUMBERS) or (
+        isinstance(value, Decimal) and kind is int
+    )
     return None if is_none else str(value).lower() if is_odd else value
+
+
+def _misread(key: ConfigKey, path: tuple[str, ...], given: Given) -> Iterator[str]:
+    """Yield a sentence about a value that a model would take, and that says something else."""
+    if given.value is not None and _is_odd(without_none(key.field.annotation), given.value):
+        name, unit = shortened(".".join(path)), f" ({key.unit})" if key.unit else ""
+        found = shown(given.value, secret=key.secret)
+        yield f"{given.place}: {name} was {found}; expected {key.allowed}{unit}"
+
+
+def _is_odd(kind: object, value: object) -> bool:
+    """Whether a value is ``1_0`` for a number, or anything but true and false for a choice."""
+    if kind is bool:
+        return str(value).lower() not in {"true", "false"}
+    inner = get_args(kind)[-1:] if get_origin(kind) is dict else (kind,)
+    is_text = isinstance(value, str) and bool(_NUMBERS.intersection(inner))
+    return is_text and ("_" in str(value) or not str(value).isascii())
 
 
 def _sentence(mistake: ErrorDetails, keys: list[ConfigKey], values: _Values) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-__all__ = ["NAMELESS", "KillRequest", "kill_file_is_there", "kill_requests"]
+__all__ = ["NAMELESS", "KillRequest", "kill_file_is_there", "kill_requests", "set_aside"]
 
 _MOST_BYTES = 64 * 1024  # of the file that are read
 _MOST_REQUESTS = 50
@@ -46,8 +46,10 @@ def kill_file_is_there(path: Path | None) -> bool:
     path
         Where the file would be; None for an account without one.
     """
-    if path is None:
-        return False
+    return path is not None and (_is_there(path) or _is_there(set_aside(path)))
+
+
+def _is_there(path: Path) -> bool:
     try:
         os.lstat(path)
     except FileNotFoundError:
@@ -57,13 +59,19 @@ def kill_file_is_there(path: Path | None) -> bool:
     return True
 
 
+def set_aside(path: Path) -> Path:
+    """Return where a kill file is while somebody lifts it; there it stops trading as before."""
+    return path.with_name(f"{path.name}.aside")
+
+
 def kill_requests(path: Path) -> tuple[KillRequest, ...]:
     """Return what a kill file says, line by line; at least one request, whatever is in it.
 
     `qtkit kill` writes a line of JSON each time. A line in plain words is a reason without a name;
     a folder, a link or a file that cannot be read stops trading without one.
     """
-    lines = (_request(line) for line in _content(path).splitlines())
+    content = b"\n".join(map(_content, (path, set_aside(path))))
+    lines = (_request(line) for line in content.splitlines())
     found = tuple(dict.fromkeys(request for request in lines if request is not None))
     return found[:_MOST_REQUESTS] or (NAMELESS,)
 

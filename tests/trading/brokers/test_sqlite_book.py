@@ -143,6 +143,15 @@ def test_a_torn_file_is_refused_and_left_as_it_is(path: Path, keep: float) -> No
     assert path.read_bytes() == torn
 
 
+@pytest.mark.parametrize("text", [b"\xff\xfe{}", b"[" * 100_000], ids=["no utf-8", "too deep"])
+def test_a_row_that_cannot_be_read_is_damage(path: Path, text: bytes) -> None:
+    row = f"CAST(x'{text.hex()}' AS TEXT)"
+    edited(path, f"UPDATE orders SET row = {row} WHERE number = 2")  # noqa: S608 - made above
+
+    with pytest.raises(DataError, match=r"runbooks/broker-book-damaged\.md"):
+        SqliteBook(path).load()
+
+
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "broker.sqlite"
     file.write_text("this is not a book " * 100)

@@ -336,6 +336,10 @@ def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
         ("[session]\n" + "a" * 5_000 + " = 1", "qtkit.toml line 2"),
         ("[feed]\nstart = 2026-03-04", "expected a time with its zone"),
         ("[session]\nseed = true", "expected a whole number"),
+        ("[session]\nseed = 1E+999999", "expected a whole number"),
+        ("[engine]\nrefill = 1E-999999", "expected true or false"),
+        ("[engine]\nrefill = 0.0", "expected true or false"),
+        ("[engine]\nrefill = 1", "expected true or false"),
         ("[session]\ndata = 2026-03-04", "expected text"),
     ],
 )
@@ -357,6 +361,12 @@ def test_toml_beyond_reason_is_one_short_error(tmp_path: Path, text: str, part: 
         ("QTKIT_RISK__ALLOWED_SYMBOLS=[" + "1" * 5_000 + "]", "risk.allowed_symbols"),
         ('QTKIT_ENGINE__RETRIES={"refill":1,"refill":2}', "engine.retries"),
         ("QTKIT_SESSION__SEED", "session.seed"),
+        ("QTKIT_SESSION__SEED=1_0", "session.seed"),
+        ("QTKIT_SESSION__SEED=\uff17", "session.seed"),
+        ("QTKIT_ENGINE__LATE_AFTER_SECONDS=1_0.5", "engine.late_after_seconds"),
+        ("QTKIT_RISK__MAX_ORDER_VALUE=5_000", "risk.max_order_value"),
+        ('QTKIT_ENGINE__RETRIES={"refill":"1_0"}', "engine.retries"),
+        ("QTKIT_ENGINE__REFILL=yes", "engine.refill"),
     ],
 )
 def test_a_dotenv_file_beyond_reason_is_one_short_error(
