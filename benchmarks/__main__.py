@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks import measured
 from benchmarks.measured import Figure
-from qtkit.core.folders import write_atomic
+from qtkit.core.paths import write_atomic
 from qtkit.core.render import Mark, Table, mark, text_table
 
 _OUT = Path("outputs") / "bench.json"

@@ -13,7 +13,7 @@ from qtkit.core.calendars import exchange_calendar
 from qtkit.core.clock import cpu_seconds
 from qtkit.trading.backtest import run_backtest
 from qtkit.trading.settings import SessionSettings
-from qtkit.trading.strategy.contract import StrategySpec
+from qtkit.trading.strategy.protocol import StrategySpec
 
 _MINUTES_A_DAY = 1440
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qtkit.core.calendars import Calendar
-from qtkit.market.minutes import minute_ends
+from qtkit.market.trading_minutes import minute_ends
 from qtkit.model.bars import Bars
 from qtkit.trading.market_data import MarketData
 

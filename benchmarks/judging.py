@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks.measured import peak_megabytes
 from qtkit import stages
 from qtkit.core.clock import cpu_seconds
-from qtkit.core.folders import SessionFolder
+from qtkit.core.paths import SessionFolder
 from qtkit.evidence import Evidence
 
 

@@ -16,12 +16,12 @@ from benchmarks.order_cost import OnlyLooks, parts_of
 from benchmarks.strategies import DoNothing, MovingAverageCross
 from qtkit.core.calendars import exchange_calendar
 from qtkit.core.clock import cpu_seconds
-from qtkit.core.folders import OutputRoot, SessionFolder
+from qtkit.core.paths import OutputRoot, SessionFolder
 from qtkit.trading.backtest import BacktestResult, run_backtest
 from qtkit.trading.settings import SessionSettings
 from qtkit.trading.simulation import SimulationPlan, simulate_session
-from qtkit.trading.strategy.contract import Strategy, StrategySpec
-from qtkit.trading.strategy.loading import load_spec
+from qtkit.trading.strategy.loader import load_spec
+from qtkit.trading.strategy.protocol import Strategy, StrategySpec
 
 __all__ = [
     "Figure",

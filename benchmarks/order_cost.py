@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 
 from benchmarks.strategies import MovingAverageCross
 from qtkit.model.intents import Intent
-from qtkit.trading.strategy.contract import Prepared, View
+from qtkit.trading.strategy.protocol import Prepared, View
 
 __all__ = ["OnlyLooks", "parts_of"]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from qtkit.model.intents import Intent
-from qtkit.trading.strategy.contract import Fill, JsonObject, Prepared, View
+from qtkit.trading.strategy.protocol import Fill, JsonObject, Prepared, View
 
 __all__ = ["DoNothing", "MovingAverageCross"]
 

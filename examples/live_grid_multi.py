@@ -20,7 +20,7 @@ from decimal import ROUND_FLOOR, Decimal
 
 from qtkit.model.intents import Intent
 from qtkit.model.money import CENT, decimal_of, round_half_up
-from qtkit.trading.strategy.contract import Fill, JsonObject, Prepared, StrategySpec, View
+from qtkit.trading.strategy.protocol import Fill, JsonObject, Prepared, StrategySpec, View
 
 LOT = Decimal(100)  # shares
 INITIAL_VALUE = Decimal(200_000)  # CNY per symbol

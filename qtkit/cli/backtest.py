@@ -41,10 +41,10 @@ def backtest(  # noqa: PLR0913 - one for each option
     The same engine as in paper and live, with journal and broker in memory. The numbers and the
     fills are kept under runs/; the folder is printed last.
     """
-    from qtkit.core.folders import OutputRoot
+    from qtkit.core.paths import OutputRoot
     from qtkit.trading.backtest import backtest as tested
     from qtkit.trading.backtest import keep
-    from qtkit.trading.strategy.loading import load_spec
+    from qtkit.trading.strategy.loader import load_spec
 
     options = {
         "session.strategy": strategy,

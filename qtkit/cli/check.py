@@ -38,7 +38,7 @@ def check(
 
     Exit code 0: passed; 1: blocked; 5: pending.
     """
-    from qtkit.core.folders import OutputRoot, write_atomic
+    from qtkit.core.paths import OutputRoot, write_atomic
     from qtkit.core.render import json_text
     from qtkit.stages import judge_session, report
 

@@ -32,7 +32,7 @@ def configured(
         Key of the configuration -> value of the verb's parameter of the same name. One that is
         None, or that nobody gave, leaves the key to the file.
     """
-    from qtkit.trading.configuration.reading import read_configuration
+    from qtkit.trading.configuration.reader import read_configuration
 
     given = {
         key: str(value) if isinstance(value, Path) else value
@@ -53,7 +53,7 @@ def account_asked(
     account, new_account
         As given on the command line.
     """
-    from qtkit.core.folders import OutputRoot, safe_name
+    from qtkit.core.paths import OutputRoot, safe_name
 
     for option, name in (("--account", account), ("--new_account", new_account)):
         if name is not None:

@@ -127,7 +127,7 @@ def refill(  # noqa: PLR0913 - one for each option
 ) -> None:
     """Fill SYMBOLS of TABLE from another source; exit 1 if a day is missing there."""
     from qtkit.core.calendars import exchange_calendar
-    from qtkit.core.folders import OutputRoot
+    from qtkit.core.paths import OutputRoot
     from qtkit.market.tables.csv_import import columns_from
     from qtkit.market.tables.refill import refill as refilled
     from qtkit.market.tables.refill import source_from
@@ -200,7 +200,7 @@ def check(  # noqa: PLR0913 - one for each option
 @_JSON
 def list_(*, root: Path, as_json: bool) -> None:
     """List all tables and their symbols; a damaged file is listed as damaged."""
-    from qtkit.core.folders import OutputRoot
+    from qtkit.core.paths import OutputRoot
     from qtkit.core.render import text_table
     from qtkit.market.tables.listing import list_tables, tables_table
 
@@ -222,7 +222,7 @@ def fingerprint(*, table: str, symbol: str | None, root: Path, as_json: bool) ->
 
 
 def _table(root: Path, name: str) -> Any:  # noqa: ANN401 - a BarTable, imported when needed
-    from qtkit.core.folders import OutputRoot
+    from qtkit.core.paths import OutputRoot
     from qtkit.market.tables.bar_table import BarTable
 
     return BarTable(OutputRoot(root).tables, name)

@@ -11,7 +11,7 @@ from qtkit.cli import run_command
 from qtkit.cli.account_options import account_options
 from qtkit.cli.live import live_options, trade_live
 from qtkit.cli.options import DAY, root_option
-from qtkit.trading.strategy.contract import StrategySpec
+from qtkit.trading.strategy.protocol import StrategySpec
 
 __all__ = ["strategy_main"]
 

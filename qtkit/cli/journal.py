@@ -26,7 +26,7 @@ def journal() -> None:
 
 
 def _file(path: Path) -> Path:
-    from qtkit.core.folders import SessionFolder
+    from qtkit.core.paths import SessionFolder
 
     return SessionFolder(path).journal if path.is_dir() else path
 

@@ -34,8 +34,8 @@ def kill(
     It needs no running engine, and works on one that hangs: before every order the broker's gate
     looks for the file that this command makes.
     """
-    from qtkit.core.folders import OutputRoot
-    from qtkit.sessions.killing import kill_account, lift_account
+    from qtkit.core.paths import OutputRoot
+    from qtkit.sessions.control.kill_switch import kill_account, lift_account
 
     place = OutputRoot(root).account(mode, account)
     if not lift:

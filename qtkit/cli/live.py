@@ -17,9 +17,9 @@ from qtkit.core.advice import command
 from qtkit.core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from qtkit.core.folders import SessionFolder
+    from qtkit.core.paths import SessionFolder
     from qtkit.trading.settings import SessionSettings
-    from qtkit.trading.strategy.contract import StrategySpec
+    from qtkit.trading.strategy.protocol import StrategySpec
 
 __all__ = ["live", "live_options", "trade_live"]
 
@@ -75,7 +75,7 @@ def live(  # noqa: PLR0913 - one for each option
     the strategy raised, 130 stopped by Ctrl-C, SIGTERM or SIGHUP.
     """
     from qtkit.sessions.asked import settings_of
-    from qtkit.trading.strategy.loading import load_spec
+    from qtkit.trading.strategy.loader import load_spec
 
     given = _given(settings)
     found = configured(ctx, config, {"session.strategy": strategy, "session.root": root})
@@ -98,7 +98,7 @@ def live(  # noqa: PLR0913 - one for each option
 
 def _given(file: Path | None) -> dict[str, Any]:
     """Return the settings of a JSON file, or of standard input."""
-    from qtkit.core.config.text import read_text
+    from qtkit.core.config.file_text import read_text
 
     if file is None:
         return {}
@@ -136,8 +136,8 @@ def trade_live(  # noqa: PLR0913 - one for each option
     detached: bool = False,
 ) -> int:
     """Trade until somebody stops it, and return the exit code."""
-    from qtkit.core.folders import OutputRoot
-    from qtkit.sessions.launching import announce
+    from qtkit.core.paths import OutputRoot
+    from qtkit.sessions.control.process import announce
     from qtkit.sessions.live import market_date, run_live
     from qtkit.sessions.simulated import prepare_account
     from qtkit.trading.settings import SessionSettings

@@ -25,7 +25,7 @@ def rotatelogs(*, days: int, dry_run: bool, yes: bool, root: Path) -> None:
     journals: the lines of a risk log can be made again from its journal.
     """
     from qtkit.core.clock import wall_time
-    from qtkit.core.folders import OutputRoot
+    from qtkit.core.paths import OutputRoot
     from qtkit.sessions.rotation import expired_logs, rotate_logs
 
     found = expired_logs(OutputRoot(root), days, wall_time())

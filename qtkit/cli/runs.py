@@ -29,9 +29,9 @@ def runs() -> None:
 @_JSON
 def list_(*, root: Path, as_json: bool) -> None:
     """List all runs, the newest first; damaged folders are listed as damaged."""
-    from qtkit.core.folders import OutputRoot
+    from qtkit.core.paths import OutputRoot
     from qtkit.core.render import json_text, text_table
-    from qtkit.runs.shelf import list_runs, runs_table
+    from qtkit.runs.run_store import list_runs, runs_table
 
     found = list_runs(OutputRoot(root))
     if as_json:
@@ -70,7 +70,7 @@ def show(*, run_id: str, root: Path, as_json: bool) -> None:
 def compare(*, run_id: str, before: str | None, root: Path, as_json: bool) -> None:
     """Say what changed in RUN_ID since BEFORE, by default since the last good run before it."""
     from qtkit.core.render import json_text
-    from qtkit.runs.compare import compare as compared
+    from qtkit.runs.record_diff import compare as compared
 
     after = _record(root, run_id)
     told = compared(_record(root, before) if before else _good_before(root, after), after)
@@ -79,8 +79,8 @@ def compare(*, run_id: str, before: str | None, root: Path, as_json: bool) -> No
 
 def _record(root: Path, run_id: str) -> Any:  # noqa: ANN401 - a RunRecord, imported when needed
     """Return a run's record."""
-    from qtkit.core.folders import OutputRoot
-    from qtkit.runs.shelf import find_run, read_record
+    from qtkit.core.paths import OutputRoot
+    from qtkit.runs.run_store import find_run, read_record
 
     return read_record(find_run(OutputRoot(root), run_id))
 
@@ -89,8 +89,8 @@ def _good_before(root: Path, after: Any) -> Any:  # noqa: ANN401 - as above
     """Return the last good run before another one of the same notebook and parameters."""
     from qtkit.core.advice import command, root_words
     from qtkit.core.errors import ConfigError
-    from qtkit.core.folders import OutputRoot
-    from qtkit.runs.shelf import last_good
+    from qtkit.core.paths import OutputRoot
+    from qtkit.runs.run_store import last_good
 
     good = last_good(OutputRoot(root), after.notebook, after.parameters, before=after.started)
     if good is None:

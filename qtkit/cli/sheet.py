@@ -45,7 +45,7 @@ def sheet(  # noqa: PLR0913 - one for each option
     the trading day before. Exit codes: 0 passed, 1 blocked, 5 pending: an empty box is pending.
     """
     from qtkit.core.clock import wall_time
-    from qtkit.core.folders import OutputRoot
+    from qtkit.core.paths import OutputRoot
     from qtkit.core.render import json_text
     from qtkit.sessions.sheet import save_sheet, sheet_of
     from qtkit.stages import session_named
@@ -71,7 +71,7 @@ def _write(
 ) -> None:
     """Write in one row of the sheet."""
     from qtkit.core.clock import wall_time
-    from qtkit.core.folders import SessionFolder
+    from qtkit.core.paths import SessionFolder
     from qtkit.sessions.artifacts import chronicle_of
     from qtkit.sessions.sheet import sheet_day
     from qtkit.sessions.sheet_notes import write_summary, write_tick

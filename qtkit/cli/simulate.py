@@ -52,11 +52,11 @@ def simulate(  # noqa: PLR0913 - one for each option
     The session's folder is printed last. Exit codes: 0 done, 2 wrong request, 3 data missing or
     beyond the calendar, 4 the strategy raised, 130 stopped by Ctrl-C, SIGTERM or SIGHUP.
     """
-    from qtkit.core.folders import OutputRoot
+    from qtkit.core.paths import OutputRoot
     from qtkit.sessions.simulated import prepare_account
     from qtkit.sessions.simulated import simulate as simulated
     from qtkit.sessions.unfinished import cut_off_account
-    from qtkit.trading.strategy.loading import load_spec
+    from qtkit.trading.strategy.loader import load_spec
 
     options = {
         "session.strategy": strategy,

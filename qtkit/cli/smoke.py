@@ -46,7 +46,7 @@ def smoke(
     Exit codes: 0 passed, 1 blocked or a cell raised, 2 wrong request, 5 pending or incomplete,
     6 the kernel died or a time limit was hit, 130 interrupted.
     """
-    from qtkit.core.folders import OutputRoot
+    from qtkit.core.paths import OutputRoot
     from qtkit.runs.execute import RunInterrupted
     from qtkit.runs.parameters import parsed
     from qtkit.runs.smoke import find_checklist, smoke_text

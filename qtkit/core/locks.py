@@ -13,8 +13,8 @@ from filelock import FileLock, Timeout
 
 from qtkit.core.clock import wall_time
 from qtkit.core.errors import DataError, FolderLocked
+from qtkit.core.file_reader import what_is_there
 from qtkit.core.files import make_folder, write_atomic
-from qtkit.core.records import what_is_there
 
 __all__ = ["NamedLock", "in_turn", "is_locked"]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
 
-from qtkit.core.folders import SessionFolder
+from qtkit.core.paths import SessionFolder
 from qtkit.model.events import Entry
 
 __all__ = ["Desk", "Movable", "Reply"]

@@ -11,11 +11,11 @@ from zoneinfo import ZoneInfo
 
 from qtkit.core.calendars import exchange_calendar
 from qtkit.core.errors import DataError
+from qtkit.ledger.ledger import Ledger
 from qtkit.model import events as ev
 from qtkit.model.books import Book
 from qtkit.model.events import Entry
-from qtkit.trading.engine.state import EngineState
-from qtkit.trading.ledger.ledger import Ledger
+from qtkit.projections.engine_state import EngineState
 
 __all__ = ["CashFlows", "OrderLine", "Picture", "TaskLine"]
 

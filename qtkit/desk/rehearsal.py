@@ -9,19 +9,19 @@ from types import TracebackType
 from typing import Any, Self
 
 from qtkit.core.errors import ConfigError
-from qtkit.core.folders import OutputRoot, SessionFolder
+from qtkit.core.paths import OutputRoot, SessionFolder
 from qtkit.market.feeds.export import write_feed
 from qtkit.model.events import Entry
 from qtkit.sessions.artifacts import rebuild
 from qtkit.sessions.asked import settings_of
 from qtkit.sessions.identity import metadata_of, write_identity
 from qtkit.sessions.session import Done
-from qtkit.trading.engine.inbox import Answer, Command
+from qtkit.trading.engine.command_queue import Answer, Command
 from qtkit.trading.settings import SessionSettings
 from qtkit.trading.simulation import SimulatedRun, SimulationPlan, simulate_session
 from qtkit.trading.status import write_status
-from qtkit.trading.strategy.contract import StrategySpec
-from qtkit.trading.strategy.loading import load_spec
+from qtkit.trading.strategy.loader import load_spec
+from qtkit.trading.strategy.protocol import StrategySpec
 
 __all__ = ["Rehearsal"]
 
@@ -114,7 +114,7 @@ class Rehearsal:
 
     def entries(self, after: int = 0) -> tuple[Entry, ...]:
         """Return the journal's entries behind line `after`."""
-        return tuple(e for e in self._engine.core.journal.entries() if e.seq > after)
+        return tuple(e for e in self._engine.context.journal.entries() if e.seq > after)
 
     def command(self, verb: str, *, by: str = "operator", **arguments: object) -> Done:
         """Ask the engine for something, and return the journal lines that it became.
@@ -179,7 +179,7 @@ class Rehearsal:
             return
         self._open = False
         try:
-            write_feed(self.folder.feed, self._engine.core.history.everything())
+            write_feed(self.folder.feed, self._engine.context.history.everything())
         finally:
             self._run.close()
         write_status(self.folder)

@@ -15,7 +15,7 @@ from qtkit.core.render import (
     verdict_text,
 )
 from qtkit.core.verdict import Verdict
-from qtkit.desk.listing import View
+from qtkit.desk.table_view import View
 
 __all__ = ["Part", "Report"]
 

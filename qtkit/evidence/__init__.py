@@ -1,6 +1,6 @@
 """What a check may look at, gathered from a journal, a folder, or a target's scenarios."""
 
-from qtkit.evidence.gathering import Evidence
+from qtkit.evidence.evidence import Evidence
 from qtkit.evidence.scenario import (
     ALL_CAPABILITIES,
     REFERENCE_DAY,

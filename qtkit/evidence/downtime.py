@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from qtkit.model.events import SessionResumed
 
 if TYPE_CHECKING:
-    from qtkit.evidence.gathering import Evidence
+    from qtkit.evidence.evidence import Evidence
 
 __all__ = ["Downtime", "downtimes"]
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from qtkit.evidence.tally import OrderAccount
+from qtkit.evidence.audit_ledger import OrderAccount
 
 if TYPE_CHECKING:
-    from qtkit.evidence.gathering import Evidence
+    from qtkit.evidence.evidence import Evidence
 
 __all__ = ["Orders"]
 

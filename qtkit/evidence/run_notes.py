@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 
 from qtkit.core.errors import DataError
-from qtkit.core.folders import SessionFolder, write_atomic
+from qtkit.core.paths import SessionFolder, write_atomic
 from qtkit.evidence.scenario import ALL_CAPABILITIES, Capability, RunFacts
 
 __all__ = ["RunNotes", "read_run_notes", "write_run_notes"]

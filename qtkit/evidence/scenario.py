@@ -10,11 +10,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from qtkit.core.folders import SessionFolder
+from qtkit.core.paths import SessionFolder
 from qtkit.model.events import SessionStarted
 
 if TYPE_CHECKING:
-    from qtkit.evidence.gathering import Evidence
+    from qtkit.evidence.evidence import Evidence
 
 __all__ = [
     "ALL_CAPABILITIES",

@@ -10,7 +10,7 @@ from qtkit.model import events as ev
 from qtkit.model.events import Entry, PlannedTask
 
 if TYPE_CHECKING:
-    from qtkit.evidence.gathering import Evidence
+    from qtkit.evidence.evidence import Evidence
 
 __all__ = ["OUTCOMES", "TaskStory", "task_stories"]
 

@@ -1,6 +1,6 @@
 """The append-only journal: one JSON line per event, numbered and chained."""
 
-from qtkit.journal.comparing import Comparison, compare, story
+from qtkit.journal.diff import Comparison, compare, story
 from qtkit.journal.reader import JournalSummary, read_journal, summarise
 from qtkit.journal.writer import FileJournal, Journal, MemoryJournal
 

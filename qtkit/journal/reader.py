@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from qtkit.core.errors import DataError, JournalCorrupt
-from qtkit.core.records import what_is_there
+from qtkit.core.file_reader import what_is_there
 from qtkit.journal.codec import START, decode, digest
 from qtkit.model.events import FORMAT, Entry, SessionStarted
 

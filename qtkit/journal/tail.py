@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from qtkit.core.records import what_is_there
+from qtkit.core.file_reader import what_is_there
 from qtkit.journal.codec import START, digest
 from qtkit.journal.reader import opened_journal, sound_entry
 from qtkit.model.events import Entry

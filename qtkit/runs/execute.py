@@ -16,11 +16,11 @@ from typing import Any
 from pydantic import JsonValue
 
 from qtkit.core.clock import wall_time
-from qtkit.core.folders import OutputRoot, RunFolder, write_atomic
-from qtkit.core.surroundings import surroundings
+from qtkit.core.paths import OutputRoot, RunFolder, write_atomic
+from qtkit.core.provenance import surroundings
 from qtkit.core.verdict import Conclusion
-from qtkit.runs.compare import compare
-from qtkit.runs.gathering import gather
+from qtkit.runs.cell_monitor import CELL_KEY, EXPECTED, KernelRun, Watch
+from qtkit.runs.notebook_outputs import gather
 from qtkit.runs.parameters import checked
 from qtkit.runs.progress import progress_for
 from qtkit.runs.record import (
@@ -34,12 +34,12 @@ from qtkit.runs.record import (
     record_json,
     run_id_of,
 )
+from qtkit.runs.record_diff import compare
 from qtkit.runs.report import record_page
-from qtkit.runs.shelf import keep_named_scenarios, last_good, still_running, tries_since
+from qtkit.runs.run_store import keep_named_scenarios, last_good, still_running, tries_since
 from qtkit.runs.signals import StopSignals, stop_signals
 from qtkit.runs.source import SKIPPED, Source, read_source, without_slow_import
 from qtkit.runs.verification import Verifier, marked_sessions
-from qtkit.runs.watch import CELL_KEY, EXPECTED, KernelRun, Watch
 
 __all__ = ["RunInterrupted", "execute"]
 

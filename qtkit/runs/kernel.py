@@ -21,10 +21,10 @@ from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 from papermill.log import logger
 
-from qtkit.core.folders import write_atomic
+from qtkit.core.paths import write_atomic
+from qtkit.core.provenance import package_folder
 from qtkit.core.render import json_text
-from qtkit.core.surroundings import package_folder
-from qtkit.runs.watch import KernelRun
+from qtkit.runs.cell_monitor import KernelRun
 from qtkit.stages.sources import SCENARIOS
 
 __all__ = ["run_notebook"]

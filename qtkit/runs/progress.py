@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any, TextIO
 
-from qtkit.runs.watch import Progress, Silent
+from qtkit.runs.cell_monitor import Progress, Silent
 
 __all__ = ["Bar", "Lines", "progress_for"]
 

@@ -15,8 +15,8 @@ from qtkit.core.render import (
     verdict_text,
 )
 from qtkit.core.verdict import Conclusion, Status
-from qtkit.runs.compare import differences_table
 from qtkit.runs.record import RunRecord, StageRecord
+from qtkit.runs.record_diff import differences_table
 
 __all__ = [
     "claims_table",

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from qtkit.core.errors import ConfigError
-from qtkit.core.folders import OutputRoot, RunFolder
+from qtkit.core.paths import OutputRoot, RunFolder
+from qtkit.core.provenance import package_folder
 from qtkit.core.render import mark, text_report
-from qtkit.core.surroundings import package_folder
-from qtkit.runs.compare import differences_table
 from qtkit.runs.execute import execute
 from qtkit.runs.record import RunRecord
+from qtkit.runs.record_diff import differences_table
 from qtkit.runs.report import (
     claims_table,
     error_sentence,

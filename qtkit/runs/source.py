@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from qtkit.core.errors import ConfigError
+from qtkit.runs.cell_monitor import CELL_KEY, first_line
 from qtkit.runs.parameters import Parameter, declared
-from qtkit.runs.watch import CELL_KEY, first_line
 
 __all__ = ["SKIPPED", "Source", "read_source", "without_slow_import"]
 

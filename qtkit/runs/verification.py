@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from qtkit.core.errors import ConfigError, QtkitError
-from qtkit.core.folders import SessionFolder
+from qtkit.core.paths import SessionFolder
 from qtkit.core.verdict import Conclusion, Status, conclude
 from qtkit.evidence import Evidence, Scenario
 from qtkit.evidence.run_notes import read_run_notes

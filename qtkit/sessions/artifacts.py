@@ -11,8 +11,8 @@ import hashlib
 from pathlib import Path
 
 from qtkit.core.calendars import exchange_calendar
-from qtkit.core.folders import SessionFolder, write_atomic
-from qtkit.core.records import read_object
+from qtkit.core.file_reader import read_object
+from qtkit.core.paths import SessionFolder, write_atomic
 from qtkit.core.render import json_text
 from qtkit.journal import read_journal
 from qtkit.model.events import JsonObject
@@ -20,9 +20,9 @@ from qtkit.sessions.chronicle import Chronicle
 from qtkit.sessions.results import metrics_json, report_json
 from qtkit.sessions.summary import run_report
 from qtkit.sessions.trades import risk_lines, trade_lines, trades_csv
-from qtkit.trading.engine.book_logs import TRADE_HEAD
-from qtkit.trading.engine.log_settings import rotation_of
-from qtkit.trading.engine.rotation import rewrite_log
+from qtkit.trading.engine.logs.rotating_file import rewrite_log
+from qtkit.trading.engine.logs.settings import rotation_of
+from qtkit.trading.engine.logs.trade_logs import TRADE_HEAD
 from qtkit.trading.status import write_status
 
 _NOT_AFFECTED = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from qtkit.trading.configuration.reading import check_settings
+from qtkit.trading.configuration.reader import check_settings
 from qtkit.trading.settings import SessionSettings
 
 __all__ = ["settings_of"]

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from qtkit.adapters.own import OwnEngine
-from qtkit.core.folders import OutputRoot
+from qtkit.adapters.embedded.target import EmbeddedEngine
+from qtkit.core.paths import OutputRoot
 from qtkit.sessions.artifacts import chronicle_of
 from qtkit.sessions.rotation import expired_logs, rotate_logs
 from qtkit.sessions.simulated import SimulatedSession, simulate
 from qtkit.stages import Source, session_named
-from qtkit.trading.strategy.loading import load_spec
+from qtkit.trading.strategy.loader import load_spec
 
 __all__ = ["OUTPUTS", "Subject", "expired", "subject"]
 
@@ -68,7 +68,7 @@ def subject(strategy: str, *, day: str, root: str, session: str = "") -> Subject
     file = Path(strategy)
     spec = load_spec(file)
     lived = simulate(file, spec=spec, day=day, root=place)
-    return Subject(OwnEngine(spec, file, expired), lived)
+    return Subject(EmbeddedEngine(spec, file, expired), lived)
 
 
 def expired(root: OutputRoot, days: int, now: datetime, remove: bool) -> list[Path]:  # noqa: FBT001

@@ -11,12 +11,12 @@ from typing import Any
 
 from qtkit.core.errors import DataError, StrategyError
 from qtkit.core.verdict import Status, Verdict
+from qtkit.ledger.ledger import Ledger
 from qtkit.model import events as ev
 from qtkit.model.books import Book
 from qtkit.model.events import Entry
-from qtkit.trading.engine.book_logs import CARRIED_OVER
+from qtkit.trading.engine.logs.trade_logs import CARRIED_OVER
 from qtkit.trading.engine.signals import STOP_REASONS
-from qtkit.trading.ledger.ledger import Ledger
 
 __all__ = ["Booking", "Chronicle", "DayEnd", "Reconciliation", "Refusal", "Rejection"]
 

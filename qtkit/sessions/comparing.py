@@ -8,16 +8,16 @@ from decimal import Decimal
 
 from qtkit.core.calendars import Calendar, exchange_calendar
 from qtkit.core.errors import ConfigError, DataError
-from qtkit.market.minutes import date_of_bar
+from qtkit.market.trading_minutes import date_of_bar
 from qtkit.model import events as ev
 from qtkit.model.money import decimal_of
+from qtkit.model.skip_reasons import GLOSSARY
+from qtkit.projections.decisions import Decided, Standing, Step, Wish
 from qtkit.sessions.comparison import KINDS, DecisionComparison, Difference
-from qtkit.sessions.decided import Decided, Standing, Step, Wish
 from qtkit.stages import Source
 from qtkit.stages.sources import evidence_of
 from qtkit.trading.backtest import BacktestResult
 from qtkit.trading.engine.schedule import Timetable, day_schedule
-from qtkit.trading.engine.skips import GLOSSARY
 
 __all__ = ["compare_decisions"]
 

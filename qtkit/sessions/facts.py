@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Protocol
 
-from qtkit.core.folders import SessionFolder
+from qtkit.core.paths import SessionFolder
 from qtkit.core.render import Table, html_report, mimebundle, text_report
 from qtkit.model.events import JsonObject
 from qtkit.sessions.artifacts import chronicle_of, read_metadata

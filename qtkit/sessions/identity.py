@@ -12,14 +12,14 @@ from typing import Any
 
 from qtkit.core.clock import wall_time
 from qtkit.core.files import append_line, write_atomic
-from qtkit.core.folders import SessionFolder
+from qtkit.core.paths import SessionFolder
+from qtkit.core.provenance import commit_of, package_folder, toolkit_version
 from qtkit.core.render import json_text
-from qtkit.core.surroundings import commit_of, package_folder, toolkit_version
 from qtkit.market.tables.bar_table import bars_fingerprint
 from qtkit.model.bars import Bars
 from qtkit.model.events import JsonObject
 from qtkit.trading.settings import settings_digest
-from qtkit.trading.strategy.loading import source_digest
+from qtkit.trading.strategy.loader import source_digest
 
 __all__ = ["code_fingerprint", "data_fingerprint", "metadata_of", "write_identity"]
 

@@ -10,7 +10,7 @@ from typing import Any
 from qtkit.core.calendars import exchange_calendar
 from qtkit.core.errors import ConfigError
 from qtkit.sessions.session import Session
-from qtkit.trading.strategy.loading import load_spec
+from qtkit.trading.strategy.loader import load_spec
 
 __all__ = ["replayed_session"]
 

@@ -8,9 +8,9 @@ from decimal import Decimal
 
 import msgspec
 
+from qtkit.ledger.performance import max_drawdown, turnover
 from qtkit.model.events import JsonObject
 from qtkit.sessions.chronicle import Chronicle, DayEnd, Reconciliation, equity_of
-from qtkit.trading.metrics.measures import max_drawdown, turnover
 
 __all__ = ["drawdown_of", "metrics_json", "report_json", "skip_rows"]
 
@@ -26,7 +26,7 @@ def metrics_json(told: Chronicle) -> JsonObject:
         Money is text in the account's currency. ``realised`` is the result of sales by average
         cost, all fees included; ``unrealised`` what the positions are worth above their cost.
         Prices are the newest closes that the session knew; what needs an unknown one is null.
-        ``max_drawdown`` and ``turnover`` are fractions, see `qtkit.trading.metrics.measures`; the
+        ``max_drawdown`` and ``turnover`` are fractions, see `qtkit.ledger.performance`; the
         first needs several days and counts from the opening equity.
     """
     closing = told.closing

@@ -9,8 +9,8 @@ from datetime import date, datetime
 from pathlib import Path
 
 from qtkit.core.errors import ConfigError, DataError
-from qtkit.core.folders import OutputRoot, SessionFolder, append_line, log_parts
 from qtkit.core.locks import is_locked
+from qtkit.core.paths import OutputRoot, SessionFolder, append_line, log_parts
 from qtkit.core.render import Table, mimebundle, text_report
 from qtkit.core.render import html_report as html
 from qtkit.journal.codec import decode

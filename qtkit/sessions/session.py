@@ -15,22 +15,22 @@ import msgspec
 from qtkit.core.advice import kill_command
 from qtkit.core.clock import stopwatch
 from qtkit.core.errors import ConfigError, DataError, SessionUnreachable
-from qtkit.core.folders import OutputRoot, SessionFolder
+from qtkit.core.file_reader import read_object
 from qtkit.core.locks import is_locked
-from qtkit.core.records import read_object
+from qtkit.core.paths import OutputRoot, SessionFolder
 from qtkit.core.render import Table, html_report, mimebundle, text_report
 from qtkit.evidence import Evidence
 from qtkit.journal import read_journal
 from qtkit.journal.tail import JournalTail
+from qtkit.ledger.ledger import Ledger
 from qtkit.model.books import Book
 from qtkit.model.events import Entry, JsonObject
+from qtkit.projections.engine_state import EngineState
 from qtkit.sessions.artifacts import kill_words
-from qtkit.sessions.commanding import Reply, Request, reply_of, request_line
-from qtkit.sessions.launching import launched
+from qtkit.sessions.control.process import launched
+from qtkit.sessions.control.server import Reply, Request, reply_of, request_line
 from qtkit.stages import session_named
-from qtkit.trading.engine.inbox import command_trouble
-from qtkit.trading.engine.state import EngineState
-from qtkit.trading.ledger.ledger import Ledger
+from qtkit.trading.engine.command_queue import command_trouble
 from qtkit.trading.settings import SessionSettings
 from qtkit.trading.status import session_status
 

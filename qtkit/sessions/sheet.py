@@ -10,7 +10,7 @@ from pathlib import Path
 from qtkit.core.advice import command
 from qtkit.core.calendars import Calendar, exchange_calendar
 from qtkit.core.errors import BeyondCalendar, ConfigError
-from qtkit.core.folders import SessionFolder, write_atomic
+from qtkit.core.paths import SessionFolder, write_atomic
 from qtkit.core.render import (
     Table,
     html_report,

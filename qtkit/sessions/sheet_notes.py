@@ -8,9 +8,9 @@ from datetime import date, datetime
 from pydantic import AwareDatetime, Field, ValidationError
 
 from qtkit.core.errors import ConfigError, DataError
-from qtkit.core.folders import SessionFolder, write_atomic
 from qtkit.core.input_text import checked_text
 from qtkit.core.locks import NamedLock
+from qtkit.core.paths import SessionFolder, write_atomic
 from qtkit.core.render import json_text
 from qtkit.sessions.recording import Closed, what_is_wrong
 from qtkit.sessions.sheet_rows import row_named

@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, Field, model_validator
 
 from qtkit.core.advice import command
 from qtkit.core.errors import DataError
-from qtkit.core.folders import SessionFolder
+from qtkit.core.paths import SessionFolder
 from qtkit.core.verdict import Conclusion, conclude
 from qtkit.journal import read_journal
 from qtkit.journal.prefix import prefix_digest

@@ -11,7 +11,7 @@ from typing import Any
 
 from qtkit.core.calendars import exchange_calendar
 from qtkit.core.errors import ConfigError
-from qtkit.core.folders import OutputRoot, SessionFolder, has_lines
+from qtkit.core.paths import OutputRoot, SessionFolder, has_lines
 from qtkit.core.render import mimebundle
 from qtkit.model.events import JsonObject
 from qtkit.sessions.artifacts import chronicle_of, journal_digest, write_reports
@@ -22,7 +22,7 @@ from qtkit.sessions.results import metrics_json
 from qtkit.sessions.summary import summary_html, summary_text
 from qtkit.trading.accounts import account_record, create_account, restart_account
 from qtkit.trading.assemble import known_instruments, trading_days
-from qtkit.trading.engine.inbox import Command
+from qtkit.trading.engine.command_queue import Command
 from qtkit.trading.engine.schedule import refuse_steps_that_never_come
 from qtkit.trading.engine.signals import stop_on_signals
 from qtkit.trading.settings import SessionSettings
@@ -32,9 +32,9 @@ from qtkit.trading.simulation import (
     first_start,
     simulate_session,
 )
-from qtkit.trading.strategy.contract import StrategySpec
 from qtkit.trading.strategy.guard import made
-from qtkit.trading.strategy.loading import load_spec
+from qtkit.trading.strategy.loader import load_spec
+from qtkit.trading.strategy.protocol import StrategySpec
 
 __all__ = ["SimulatedSession", "prepare_account", "session_of", "simulate"]
 

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from qtkit.core.render import csv_cell
 from qtkit.model.events import OrderFilled
 from qtkit.sessions.chronicle import Booking, Chronicle
-from qtkit.trading.engine.book_logs import local_time, risk_line, trade_line
+from qtkit.trading.engine.logs.trade_logs import local_time, risk_line, trade_line
 
 __all__ = ["risk_lines", "trade_lines", "trades_csv"]
 

@@ -1,7 +1,7 @@
 """The checklist: one function per stage, each judging a session, a folder or a target."""
 
 from qtkit.stages.catalogue import all_stages, judge_session, stage_named
-from qtkit.stages.checking import Check, check
+from qtkit.stages.check import Check, check
 from qtkit.stages.grid import grid
 from qtkit.stages.phase_0 import phase_0
 from qtkit.stages.phase_1 import phase_1
@@ -14,7 +14,7 @@ from qtkit.stages.phase_5b import phase_5b
 from qtkit.stages.phase_5c import phase_5c
 from qtkit.stages.phase_35 import phase_35
 from qtkit.stages.report import StageReport, junit, overall
-from qtkit.stages.skipping import skip_table
+from qtkit.stages.skip_counts import skip_table
 from qtkit.stages.sources import Source, newest_session, session_named, sessions_by_start
 from qtkit.stages.stage import Stage, judge
 from qtkit.stages.summary import Summary, summary

@@ -7,7 +7,7 @@ from datetime import date
 from difflib import get_close_matches
 
 from qtkit.core.errors import ConfigError
-from qtkit.core.folders import OutputRoot
+from qtkit.core.paths import OutputRoot
 from qtkit.stages.grid import STAGE as GRID
 from qtkit.stages.phase_0 import STAGE as PHASE_0
 from qtkit.stages.phase_1 import STAGE as PHASE_1

@@ -13,18 +13,18 @@ from pathlib import Path
 from qtkit.core.calendars import Segment
 from qtkit.core.verdict import Verdict, fail, ok, pending
 from qtkit.evidence import Capability, Evidence
-from qtkit.evidence.gathering import ends_on_a_line
-from qtkit.evidence.logs import Told, journal_story
-from qtkit.evidence.statuses import Span, spans_of, status_at
+from qtkit.evidence.evidence import ends_on_a_line
+from qtkit.evidence.status_spans import Span, spans_of, status_at
+from qtkit.evidence.sys_log import Told, journal_story
 from qtkit.evidence.tasks import TaskStory
 from qtkit.model import events as ev
-from qtkit.stages.checking import check
+from qtkit.model.status import STATUS_TABLE
+from qtkit.stages.check import check
+from qtkit.stages.phrases import at_exchange, counted, not_yet, show_command, shown, so_far
 from qtkit.stages.report import StageReport
 from qtkit.stages.scenarios import REFERENCE
 from qtkit.stages.sources import Source
 from qtkit.stages.stage import Stage, judge
-from qtkit.stages.wording import at_exchange, counted, not_yet, show_command, shown, so_far
-from qtkit.trading.engine.states import STATUS_TABLE
 
 __all__ = ["HEADLESS", "OPERATE", "STAGE", "VERIFIES", "phase_0"]
 

@@ -13,15 +13,15 @@ import msgspec
 
 from qtkit.core.verdict import Verdict, fail, ok, pending, skip
 from qtkit.evidence import Capability, Evidence
-from qtkit.evidence.gathering import Recorded, ends_on_a_line
+from qtkit.evidence.evidence import Recorded, ends_on_a_line
 from qtkit.model import events as ev
 from qtkit.model.books import Book
-from qtkit.stages.checking import check
+from qtkit.stages.check import check
+from qtkit.stages.phrases import at_exchange, counted, show_command, shown, stop_command
 from qtkit.stages.report import StageReport
 from qtkit.stages.scenarios import STOPS
 from qtkit.stages.sources import Source
 from qtkit.stages.stage import Stage, judge
-from qtkit.stages.wording import at_exchange, counted, show_command, shown, stop_command
 
 __all__ = ["HEADLESS", "OPERATE", "STAGE", "VERIFIES", "phase_1"]
 

@@ -13,8 +13,9 @@ from qtkit.core.verdict import Verdict, fail, ok, pending
 from qtkit.evidence import Capability, Evidence
 from qtkit.evidence.tasks import TaskStory
 from qtkit.model import events as ev
-from qtkit.stages.checking import check
-from qtkit.stages.overlapping import at_work, hidden_overruns, overlaps
+from qtkit.model.skip_reasons import GLOSSARY
+from qtkit.stages.check import check
+from qtkit.stages.phrases import at_exchange, counted, not_yet, show_command, shown, so_far
 from qtkit.stages.report import StageReport
 from qtkit.stages.scenarios import (
     FAILING_STRATEGY,
@@ -23,11 +24,10 @@ from qtkit.stages.scenarios import (
     SLOW_STRATEGY,
     UNBOOKABLE_FILL,
 )
-from qtkit.stages.skipping import skip_counts, table_in_words, tasks_in_session
+from qtkit.stages.skip_counts import skip_counts, table_in_words, tasks_in_session
 from qtkit.stages.sources import Source
 from qtkit.stages.stage import Stage, judge
-from qtkit.stages.wording import at_exchange, counted, not_yet, show_command, shown, so_far
-from qtkit.trading.engine.skips import GLOSSARY
+from qtkit.stages.task_overlap import at_work, hidden_overruns, overlaps
 
 __all__ = ["HEADLESS", "OPERATE", "STAGE", "VERIFIES", "phase_2"]
 
@@ -159,7 +159,7 @@ def each_skip_says_why(evidence: Evidence) -> Verdict:
     if wrong:
         return fail(
             f"{len(wrong)} faults in {counted(len(skips), 'skip')}: {shown(f for _, f in wrong)}",
-            fix="the glossary is `qtkit.trading.engine.skips`: name the reason there or correct it",
+            fix="the glossary is `qtkit.model.skip_reasons`: name the reason there or correct it",
             lines=sorted({line for line, _ in wrong}),
         )
     reasons = Counter(s.event.skip_reason for s in skips)

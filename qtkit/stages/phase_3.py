@@ -13,19 +13,15 @@ from pathlib import Path
 from qtkit.core.calendars import Segment
 from qtkit.core.verdict import Verdict, fail, ok, pending
 from qtkit.evidence import Capability, Evidence
-from qtkit.evidence.gathering import Recorded
+from qtkit.evidence.evidence import Recorded
 from qtkit.evidence.tasks import TaskStory
 from qtkit.journal import compare
-from qtkit.market.minutes import date_of_bar
+from qtkit.market.trading_minutes import date_of_bar
 from qtkit.model import events as ev
 from qtkit.model.events import PlannedTask
-from qtkit.stages.catching_up import expected_fate
-from qtkit.stages.checking import check
-from qtkit.stages.report import StageReport
-from qtkit.stages.scenarios import AFTER_HOLIDAY, CLOSED_DAY, LATE_STARTS, REFERENCE, RERUN
-from qtkit.stages.sources import Source
-from qtkit.stages.stage import Stage, judge
-from qtkit.stages.wording import (
+from qtkit.stages.catch_up_oracle import expected_fate
+from qtkit.stages.check import check
+from qtkit.stages.phrases import (
     at_exchange,
     compare_command,
     counted,
@@ -34,6 +30,10 @@ from qtkit.stages.wording import (
     shown,
     so_far,
 )
+from qtkit.stages.report import StageReport
+from qtkit.stages.scenarios import AFTER_HOLIDAY, CLOSED_DAY, LATE_STARTS, REFERENCE, RERUN
+from qtkit.stages.sources import Source
+from qtkit.stages.stage import Stage, judge
 
 __all__ = ["HEADLESS", "OPERATE", "STAGE", "VERIFIES", "phase_3"]
 

@@ -11,13 +11,14 @@ from pathlib import Path
 from qtkit.core.errors import DataError
 from qtkit.core.verdict import Status, Verdict, fail, ok, pending, warn
 from qtkit.evidence import Capability, Evidence
-from qtkit.evidence.gathering import Recorded
-from qtkit.evidence.reading import Reading
-from qtkit.evidence.tally import Finding, OrderAccount
+from qtkit.evidence.audit_ledger import Finding, OrderAccount
+from qtkit.evidence.audit_reading import Reading
+from qtkit.evidence.evidence import Recorded
 from qtkit.market.instruments import InstrumentTable
-from qtkit.market.minutes import date_of_bar
+from qtkit.market.trading_minutes import date_of_bar
 from qtkit.model import events as ev
-from qtkit.stages.checking import check
+from qtkit.stages.check import check
+from qtkit.stages.phrases import counted, not_yet, show_command, shown, so_far
 from qtkit.stages.report import StageReport
 from qtkit.stages.scenarios import (
     CANCEL_RACE,
@@ -33,7 +34,6 @@ from qtkit.stages.scenarios import (
 )
 from qtkit.stages.sources import Source
 from qtkit.stages.stage import Stage, judge
-from qtkit.stages.wording import counted, not_yet, show_command, shown, so_far
 
 __all__ = ["HEADLESS", "OPERATE", "STAGE", "VERIFIES", "phase_35"]
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from qtkit.core.verdict import Verdict, fail, ok, pending, warn
 from qtkit.evidence import Capability, Evidence
 from qtkit.model import events as ev
-from qtkit.stages.checking import check
+from qtkit.stages.check import check
+from qtkit.stages.phrases import compare_command, counted, not_yet, shown, so_far, story_command
 from qtkit.stages.report import StageReport
 from qtkit.stages.scenarios import (
     CANCEL_RACE,
@@ -25,7 +26,6 @@ from qtkit.stages.scenarios import (
 )
 from qtkit.stages.sources import Source
 from qtkit.stages.stage import Stage, judge
-from qtkit.stages.wording import compare_command, counted, not_yet, shown, so_far, story_command
 
 __all__ = ["HEADLESS", "OPERATE", "STAGE", "VERIFIES", "phase_4a"]
 

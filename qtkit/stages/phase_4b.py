@@ -12,8 +12,10 @@ from pathlib import Path
 from qtkit.core.verdict import Verdict, fail, ok, pending
 from qtkit.evidence import Capability, Evidence
 from qtkit.model import events as ev
-from qtkit.stages.checking import check
+from qtkit.model.skip_reasons import GLOSSARY
+from qtkit.stages.check import check
 from qtkit.stages.phase_5_scenarios import GATE_CURED, SLOW_PREPARATION, STALE
+from qtkit.stages.phrases import counted, not_yet, show_command, shown, so_far
 from qtkit.stages.report import StageReport
 from qtkit.stages.scenarios import (
     BUSY_FEED,
@@ -25,11 +27,9 @@ from qtkit.stages.scenarios import (
     SKIPS,
     SLOW_STRATEGY,
 )
-from qtkit.stages.skipping import skip_counts, table_in_words, tasks_in_session
+from qtkit.stages.skip_counts import skip_counts, table_in_words, tasks_in_session
 from qtkit.stages.sources import Source
 from qtkit.stages.stage import Stage, judge
-from qtkit.stages.wording import counted, not_yet, show_command, shown, so_far
-from qtkit.trading.engine.skips import GLOSSARY
 
 __all__ = ["HEADLESS", "OPERATE", "STAGE", "VERIFIES", "phase_4b"]
 
@@ -107,7 +107,7 @@ def the_glossary_explains_each_reason(evidence: Evidence) -> Verdict:
     if wrong:
         return fail(
             f"{len(wrong)} of {counted(len(lines), 'reason')}: {shown(wrong.values())}",
-            fix="write the reason into the glossary: qtkit/trading/engine/skips.py",
+            fix="write the reason into the glossary: qtkit/model/skip_reasons.py",
             lines=sorted(line for reason in wrong for line in lines[reason][:20]),
         )
     told = ", ".join(sorted(lines))

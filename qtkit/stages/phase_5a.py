@@ -16,15 +16,15 @@ from pathlib import Path
 from qtkit.core.errors import DataError
 from qtkit.core.verdict import Verdict, fail, ok, pending, skip
 from qtkit.evidence import Capability, Evidence
-from qtkit.evidence.gathering import Recorded
+from qtkit.evidence.evidence import Recorded
 from qtkit.model import events as ev
-from qtkit.stages.checking import check
+from qtkit.stages.check import check
 from qtkit.stages.phase_5_scenarios import SLOW_PREPARATION, SPLIT, SPLIT_LEADS, STALE
+from qtkit.stages.phrases import counted, not_yet, show_command, shown, so_far
 from qtkit.stages.report import StageReport
 from qtkit.stages.scenarios import REFERENCE
 from qtkit.stages.sources import Source
 from qtkit.stages.stage import Stage, judge
-from qtkit.stages.wording import counted, not_yet, show_command, shown, so_far
 
 __all__ = ["HEADLESS", "OPERATE", "STAGE", "VERIFIES", "phase_5a"]
 

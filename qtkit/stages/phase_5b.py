@@ -12,10 +12,10 @@ from pathlib import Path
 
 from qtkit.core.verdict import Status, Verdict, fail, ok, pending, skip
 from qtkit.evidence import Capability, Evidence
-from qtkit.evidence.gathering import Recorded
+from qtkit.evidence.evidence import Recorded
 from qtkit.model import events as ev
-from qtkit.stages.checking import check
-from qtkit.stages.gate_occasions import unasked, unjudged
+from qtkit.stages.check import check
+from qtkit.stages.gate_triggers import unasked, unjudged
 from qtkit.stages.phase_5_scenarios import (
     GATE_BLOCKED,
     GATE_BLOCKING,
@@ -24,11 +24,11 @@ from qtkit.stages.phase_5_scenarios import (
     GATE_RECONNECTED,
     GATE_WARNED,
 )
+from qtkit.stages.phrases import counted, not_yet, show_command, shown, so_far
 from qtkit.stages.report import StageReport
 from qtkit.stages.scenarios import CUT_AT_STEP, REFERENCE
 from qtkit.stages.sources import Source
 from qtkit.stages.stage import Stage, judge
-from qtkit.stages.wording import counted, not_yet, show_command, shown, so_far
 
 __all__ = ["GATE_RULES", "HEADLESS", "OPERATE", "STAGE", "VERIFIES", "phase_5b"]
 

@@ -15,21 +15,21 @@ from pathlib import Path
 from qtkit.core.errors import DataError
 from qtkit.core.verdict import Verdict, fail, ok, pending
 from qtkit.evidence import Capability, Evidence
-from qtkit.evidence.gathering import Recorded
-from qtkit.evidence.refusals import LoggedRefusal, logged_refusals
+from qtkit.evidence.evidence import Recorded
+from qtkit.evidence.trade_log import LoggedRefusal, logged_refusals
 from qtkit.model import events as ev
-from qtkit.stages.book_keeping import (
+from qtkit.stages.check import check
+from qtkit.stages.phase_5_scenarios import PENDING_MISMATCHES, RISK_REFUSALS
+from qtkit.stages.phrases import counted, not_yet, show_command, shown, so_far
+from qtkit.stages.reconciliation_checks import (
     mornings_begin_with_the_evening_before,
     reconciliations_are_on_disk,
 )
-from qtkit.stages.checking import check
-from qtkit.stages.log_keeping import logs_are_removed_by_operators_alone, removed_on
-from qtkit.stages.phase_5_scenarios import PENDING_MISMATCHES, RISK_REFUSALS
 from qtkit.stages.report import StageReport
+from qtkit.stages.retention_checks import logs_are_removed_by_operators_alone, removed_on
 from qtkit.stages.scenarios import CUT_AT_ORDER, REFERENCE, REJECTIONS, STOPS, TIMEOUTS, TWO_DAYS
 from qtkit.stages.sources import Source
 from qtkit.stages.stage import Stage, judge
-from qtkit.stages.wording import counted, not_yet, show_command, shown, so_far
 
 __all__ = ["HEADLESS", "OPERATE", "STAGE", "VERIFIES", "phase_5c"]
 

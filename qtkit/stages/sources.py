@@ -18,8 +18,8 @@ from weakref import WeakKeyDictionary, finalize
 from qtkit.core.clock import wall_time
 from qtkit.core.errors import ConfigError, DataError
 from qtkit.core.files import make_folder, new_folder
-from qtkit.core.folders import OutputRoot, SessionFolder, has_lines
 from qtkit.core.input_text import quoted
+from qtkit.core.paths import OutputRoot, SessionFolder, has_lines
 from qtkit.evidence import Evidence, Scenario, Target
 from qtkit.evidence.run_notes import RunNotes, write_run_notes
 

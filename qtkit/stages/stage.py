@@ -9,7 +9,7 @@ from pathlib import Path
 
 from qtkit.core.verdict import Status, Verdict, ok
 from qtkit.evidence import Capability, Evidence, Scenario, Target
-from qtkit.stages.checking import Check
+from qtkit.stages.check import Check
 from qtkit.stages.report import JudgedJournal, StageReport
 from qtkit.stages.sources import Source, evidence_of, is_target, name_of, scenario_runs
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from qtkit.model.intents import Intent
-from qtkit.trading.strategy.contract import Fill, JsonObject, Prepared, StrategySpec, View
+from qtkit.trading.strategy.protocol import Fill, JsonObject, Prepared, StrategySpec, View
 
 __all__ = ["ScriptedStrategy", "scripted_spec"]
 

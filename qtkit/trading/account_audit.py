@@ -17,15 +17,15 @@ from typing import Any, NamedTuple
 import msgspec
 
 from qtkit.core.errors import DataError
-from qtkit.core.folders import AccountFolder, OutputRoot, SessionFolder, write_atomic
-from qtkit.core.records import plain_bytes, read_object, what_is_there
+from qtkit.core.file_reader import plain_bytes, read_object, what_is_there
+from qtkit.core.paths import AccountFolder, OutputRoot, SessionFolder, write_atomic
 from qtkit.core.render import json_text
 from qtkit.journal.reader import read_linked
 from qtkit.model.events import SessionStarted
-from qtkit.trading.brokers.account import audited
 from qtkit.trading.brokers.protocol import BrokerFill
-from qtkit.trading.brokers.rows import BookState
-from qtkit.trading.brokers.sqlite_book import SqliteBook
+from qtkit.trading.brokers.sim.account import audited
+from qtkit.trading.brokers.sim.records import BookState
+from qtkit.trading.brokers.sim.sqlite_store import SqliteBook
 from qtkit.trading.chain import (
     Chain,
     ChainedSession,
@@ -34,7 +34,7 @@ from qtkit.trading.chain import (
     note_length,
     read_chain,
 )
-from qtkit.trading.session_reading import Reading, break_point_again, read_session
+from qtkit.trading.session_reader import Reading, break_point_again, read_session
 
 __all__ = ["audit", "remains_of"]
 

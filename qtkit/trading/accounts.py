@@ -10,21 +10,21 @@ from pathlib import Path
 from typing import Any
 
 from qtkit.core.errors import ConfigError, DataError
-from qtkit.core.folders import AccountFolder, SessionFolder, write_atomic
-from qtkit.core.records import read_object, what_is_there
+from qtkit.core.file_reader import read_object, what_is_there
+from qtkit.core.paths import AccountFolder, SessionFolder, write_atomic
 from qtkit.model.books import Book
 from qtkit.trading.account_audit import audit, remains_of
 from qtkit.trading.chain import forget_sessions, read_chain
-from qtkit.trading.session_reading import Reading
+from qtkit.trading.session_reader import Reading
 
-__all__ = ["Inheritance", "account_record", "create_account", "inherit", "restart_account"]
+__all__ = ["CarryOver", "account_record", "create_account", "inherit", "restart_account"]
 
 _EXPECTED = "an object with name, opening_cash, currency and exchange as text"
 _ADVICE = "See runbooks/account-damaged.md"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Inheritance:
+class CarryOver:
     """What an account hands to its next session.
 
     Attributes
@@ -132,7 +132,7 @@ def _names_beside(folder: AccountFolder) -> list[str]:
     return sorted(p.name for p in parent.iterdir()) if parent.is_dir() else []
 
 
-def inherit(folder: AccountFolder) -> Inheritance:
+def inherit(folder: AccountFolder) -> CarryOver:
     """Return what the account's next session starts from, read from its last journal.
 
     Raises
@@ -150,12 +150,12 @@ def inherit(folder: AccountFolder) -> Inheritance:
     if reading is not None:
         return _from_journal(reading)
     cash = Decimal(record["opening_cash"])
-    return Inheritance(opening=Book(cash=cash, currency=record["currency"]), strategy_state={})
+    return CarryOver(opening=Book(cash=cash, currency=record["currency"]), strategy_state={})
 
 
-def _from_journal(found: Reading) -> Inheritance:
+def _from_journal(found: Reading) -> CarryOver:
     state, last = found.state, found.last
-    return Inheritance(
+    return CarryOver(
         opening=state.ledger.book(),
         killed=state.killed,
         next_order=state.next_order,

@@ -15,30 +15,30 @@ from pydantic import ValidationError
 from qtkit.core.calendars import Calendar
 from qtkit.core.clock import Clock
 from qtkit.core.errors import ConfigError, DataError, JournalCorrupt
-from qtkit.core.folders import AccountFolder, SessionFolder
 from qtkit.core.locks import NamedLock
+from qtkit.core.paths import AccountFolder, SessionFolder
 from qtkit.journal import Journal, read_journal
+from qtkit.ledger.ledger import Ledger
 from qtkit.market.instruments import InstrumentTable
 from qtkit.market.tables.bar_table import BarTable
 from qtkit.model.bars import Bars
 from qtkit.model.books import Book
 from qtkit.model.events import FORMAT, SessionStarted, TablesRefilled
 from qtkit.model.instruments import Instrument
-from qtkit.trading.accounts import Inheritance, create_account
+from qtkit.projections.engine_state import EngineState
+from qtkit.trading.accounts import CarryOver, create_account
+from qtkit.trading.brokers.permit_broker import PermitBroker
 from qtkit.trading.brokers.protocol import Broker
-from qtkit.trading.brokers.safe import SafeBroker
-from qtkit.trading.brokers.sim_setup import SimMarket
+from qtkit.trading.brokers.sim.settings import SimMarket
 from qtkit.trading.chain import mark_session
-from qtkit.trading.engine.core import EngineCore, SessionFiles, SysLog
-from qtkit.trading.engine.history import EngineView, History
-from qtkit.trading.engine.loop import Engine
-from qtkit.trading.engine.state import EngineState
-from qtkit.trading.engine.syslog import SessionLog
-from qtkit.trading.ledger.ledger import Ledger
+from qtkit.trading.engine.bar_history import EngineView, History
+from qtkit.trading.engine.context import EngineContext, SessionFiles, SysLog
+from qtkit.trading.engine.engine import Engine
+from qtkit.trading.engine.logs.sys_log import SessionLog
 from qtkit.trading.market_data import PriceSource
 from qtkit.trading.risk.settings import rules_of
 from qtkit.trading.settings import SessionSettings, settings_digest
-from qtkit.trading.strategy.contract import Strategy, StrategySpec
+from qtkit.trading.strategy.protocol import Strategy, StrategySpec
 
 __all__ = [
     "engine_core",
@@ -71,16 +71,16 @@ def engine_core(  # noqa: PLR0913 - one keyword for each part
     kill_file: Path | None,
     look_around: Callable[[], None] = lambda: None,
     columns: dict[str, Bars] | None = None,
-) -> EngineCore:
+) -> EngineContext:
     """Wire an engine's shared parts."""
     ledger = Ledger.opened(Book(cash=Decimal(0)))
     history = History(spec.symbols, columns)
     table = InstrumentTable.load()
-    return EngineCore(
+    return EngineContext(
         clock=clock,
         journal=journal,
         state=EngineState(ledger=ledger),
-        broker=SafeBroker(broker, kill_file),
+        broker=PermitBroker(broker, kill_file),
         strategy=strategy,
         strategy_symbols=spec.symbols,
         calendar=calendar,
@@ -180,11 +180,11 @@ def known_instruments(symbols: Sequence[str], day: date) -> tuple[Instrument, ..
     return tuple(found)
 
 
-def fresh_account(place: AccountFolder, spec: StrategySpec, at: datetime) -> Inheritance:
+def fresh_account(place: AccountFolder, spec: StrategySpec, at: datetime) -> CarryOver:
     """Open a new account for a strategy."""
     cash, currency = spec.opening_cash, spec.currency
     create_account(place, cash=cash, currency=currency, exchange=spec.exchange, at=at)
-    return Inheritance(opening=Book(cash=cash, currency=currency), strategy_state={})
+    return CarryOver(opening=Book(cash=cash, currency=currency), strategy_state={})
 
 
 def note_begin(
@@ -192,10 +192,10 @@ def note_begin(
     account: AccountFolder,
     folder: SessionFolder,
     log: SessionLog,
-    heritage: Inheritance,
+    heritage: CarryOver,
 ) -> None:
     """Note in the account's chain that a session has begun; say which files were rebuilt for it."""
-    mark_session(account, folder, engine.core.journal)
+    mark_session(account, folder, engine.context.journal)
     for name in heritage.rebuilt:
         log.say("file_rebuilt", file=name, session=heritage.told_by)
 
@@ -209,14 +209,14 @@ def let_go(
     lock: NamedLock,
 ) -> None:
     """Close journal, broker and log, note how a session that has ended did, free the account."""
-    journal = engine.core.journal
+    journal = engine.context.journal
     with ExitStack() as last:
         last.callback(lock.release)
         with ExitStack() as ends:
             ends.callback(log.close)
             ends.callback(broker.close)
             ends.callback(journal.close)
-        if engine.core.state.ended and lock.is_held:
+        if engine.context.state.ended and lock.is_held:
             mark_session(account, folder, journal, ended=True)
 
 
@@ -225,7 +225,7 @@ def opening_event(
     asked: SessionSettings,
     settings: dict[str, Any],
     account: str,
-    heritage: Inheritance,
+    heritage: CarryOver,
 ) -> SessionStarted:
     """Return the first line of a journal: with it alone the rest can be folded."""
     return SessionStarted(

@@ -16,26 +16,26 @@ from typing import Any
 from qtkit.core.calendars import exchange_calendar
 from qtkit.core.clock import ManualClock
 from qtkit.core.errors import ConfigError
-from qtkit.core.folders import OutputRoot, write_atomic
+from qtkit.core.paths import OutputRoot, write_atomic
 from qtkit.core.render import Table, html_table, mimebundle, text_table
 from qtkit.journal import MemoryJournal
+from qtkit.ledger.performance import max_drawdown
 from qtkit.model.bars import Bars
 from qtkit.model.books import Book
 from qtkit.model.events import FORMAT, Entry, OrderFilled, OrderRefused, SessionStarted
 from qtkit.trading.assemble import engine_core, known_instruments, sim_market
-from qtkit.trading.brokers.simulator import SimBroker
-from qtkit.trading.brokers.stores import MemoryBook
+from qtkit.trading.brokers.sim.broker import SimBroker
+from qtkit.trading.brokers.sim.store import MemoryBook
 from qtkit.trading.engine.backtest import Backtest
-from qtkit.trading.engine.files import NoFiles
-from qtkit.trading.engine.history import sound_bars
+from qtkit.trading.engine.bar_history import sound_bars
+from qtkit.trading.engine.logs.sys_log import NullLog
 from qtkit.trading.engine.schedule import refuse_steps_that_never_come
-from qtkit.trading.engine.syslog import NullLog
+from qtkit.trading.engine.session_files import NoFiles
 from qtkit.trading.market_data import MarketData, data_of
-from qtkit.trading.metrics.measures import max_drawdown
 from qtkit.trading.settings import SessionSettings, settings_digest
-from qtkit.trading.strategy.contract import StrategySpec
 from qtkit.trading.strategy.guard import Guarded, made
-from qtkit.trading.strategy.specification import demand_spec
+from qtkit.trading.strategy.protocol import StrategySpec
+from qtkit.trading.strategy.spec_checks import demand_spec
 
 __all__ = ["BacktestResult", "backtest", "keep", "run_backtest"]
 
@@ -155,7 +155,7 @@ def run_backtest(
         settings=settings.simulator(),
     )
     broker.open_account(spec.opening_cash)
-    core = engine_core(
+    context = engine_core(
         spec=spec,
         settings=settings,
         clock=clock,
@@ -169,14 +169,14 @@ def run_backtest(
         kill_file=None,
         columns={symbol: sound_bars(bars) for symbol, bars in data.bars.items()},
     )
-    engine = Backtest(core, clock, _opening(spec, settings))
+    engine = Backtest(context, clock, _opening(spec, settings))
     engine.run(days)
     return BacktestResult(
         strategy=spec.name,
         days=tuple(days),
         steps=engine.steps,
         entries=tuple(journal.entries()),
-        closing=core.state.ledger.book(),
+        closing=context.state.ledger.book(),
         equity=engine.equity,
         opening_cash=spec.opening_cash,
         bars=data.bars,

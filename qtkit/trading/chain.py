@@ -15,10 +15,10 @@ import msgspec
 from msgspec.structs import replace
 
 from qtkit.core.errors import DataError
-from qtkit.core.folders import AccountFolder, SessionFolder, append_line, on_disk, write_atomic
-from qtkit.core.records import plain_bytes, what_is_there
+from qtkit.core.file_reader import plain_bytes, what_is_there
+from qtkit.core.paths import AccountFolder, SessionFolder, append_line, on_disk, write_atomic
 from qtkit.journal import Journal
-from qtkit.trading.brokers.sqlite_book import SqliteBook
+from qtkit.trading.brokers.sim.sqlite_store import SqliteBook
 
 __all__ = [
     "Chain",

@@ -17,14 +17,14 @@ import msgspec
 
 from qtkit.core.clock import wall_time
 from qtkit.core.errors import ConfigError, DataError
+from qtkit.core.file_reader import plain_bytes, what_is_there
 from qtkit.core.files import open_file, write_atomic
-from qtkit.core.folders import AccountFolder, SessionFolder
-from qtkit.core.records import plain_bytes, what_is_there
+from qtkit.core.paths import AccountFolder, SessionFolder
 from qtkit.journal import read_journal, summarise
 from qtkit.journal.codec import START
 from qtkit.model.events import KillSwitchSet, SessionStarted
 from qtkit.trading.chain import sessions_of
-from qtkit.trading.engine.inbox import Answer, Command, Inbox
+from qtkit.trading.engine.command_queue import Answer, Command, CommandQueue
 from qtkit.trading.risk.kill_file import KillRequest, kill_file_is_there, set_aside
 
 __all__ = [
@@ -333,7 +333,7 @@ def asked_lift(account: AccountFolder, link: str) -> Command | None:
     return Command(verb="lift", arguments=arguments, by=request.by, answer=done)
 
 
-def hand_over_lift(inbox: Inbox, account: AccountFolder) -> None:
+def hand_over_lift(inbox: CommandQueue, account: AccountFolder) -> None:
     """Let an engine that has not started lift the switch, if that was asked for."""
     if account.lift_request.exists():
         lift = asked_lift(account, last_link(account))

@@ -14,8 +14,8 @@ from qtkit.core.calendars import Calendar, exchange_calendar
 from qtkit.core.clock import Clock, ScaledClock, SteadyClock, SystemClock, stopwatch
 from qtkit.core.errors import ConfigError
 from qtkit.core.folder_watch import FolderWatch
-from qtkit.core.folders import AccountFolder, OutputRoot, SessionFolder, session_id_of
 from qtkit.core.locks import NamedLock
+from qtkit.core.paths import AccountFolder, OutputRoot, SessionFolder, session_id_of
 from qtkit.journal import FileJournal
 from qtkit.market.feeds.csv_tail import CsvTail
 from qtkit.market.feeds.export import write_feed
@@ -25,10 +25,10 @@ from qtkit.market.feeds.polled import BarSource, PolledFeed
 from qtkit.market.feeds.polled_synthetic import SyntheticSource
 from qtkit.market.feeds.protocol import Feed
 from qtkit.market.feeds.settings import FeedSettings
-from qtkit.market.growing import GrowingMarket, ListenedFeed
 from qtkit.market.instruments import InstrumentTable
+from qtkit.market.live_market import ListenedFeed, LiveMarket
 from qtkit.market.tables.timestamps import zone_named
-from qtkit.trading.accounts import Inheritance, inherit
+from qtkit.trading.accounts import CarryOver, inherit
 from qtkit.trading.assemble import (
     engine_core,
     files_of,
@@ -41,21 +41,21 @@ from qtkit.trading.assemble import (
     settles_within,
     sim_market,
 )
-from qtkit.trading.brokers.simulator import SimBroker
-from qtkit.trading.brokers.sqlite_book import SqliteBook
+from qtkit.trading.brokers.sim.broker import SimBroker
+from qtkit.trading.brokers.sim.sqlite_store import SqliteBook
 from qtkit.trading.chain import note_session
-from qtkit.trading.engine.files import FolderFiles
-from qtkit.trading.engine.log_settings import keep_logs, logs_can_be_written, rotation_of
-from qtkit.trading.engine.loop import Engine
+from qtkit.trading.engine.engine import Engine
+from qtkit.trading.engine.logs.settings import keep_logs, logs_can_be_written, rotation_of
+from qtkit.trading.engine.logs.sys_log import SessionLog
 from qtkit.trading.engine.schedule import refuse_steps_that_never_come
-from qtkit.trading.engine.syslog import SessionLog
+from qtkit.trading.engine.session_files import FolderFiles
 from qtkit.trading.engine.workers import ThreadWorkers, Workers
 from qtkit.trading.kill_switch import hand_over_lift
 from qtkit.trading.market_data import market_of, table_close
 from qtkit.trading.settings import SessionSettings, settings_digest
-from qtkit.trading.strategy.contract import Strategy, StrategySpec
 from qtkit.trading.strategy.guard import Guarded, made
-from qtkit.trading.strategy.specification import demand_spec
+from qtkit.trading.strategy.protocol import Strategy, StrategySpec
+from qtkit.trading.strategy.spec_checks import demand_spec
 
 __all__ = ["LivePlan", "LiveRun", "live_session"]
 
@@ -92,11 +92,11 @@ class LiveRun:
     folder: SessionFolder
     account: AccountFolder
     settings: dict[str, Any]
-    market: GrowingMarket
+    market: LiveMarket
     lock: NamedLock
     log: SessionLog
     broker: SimBroker
-    heritage: Inheritance
+    heritage: CarryOver
     resumed: bool
 
     def mark(self) -> None:
@@ -109,7 +109,7 @@ class LiveRun:
 
     def export_feed(self) -> None:
         """Write what the feed delivered, for a re-run."""
-        write_feed(self.folder.feed, self.engine.core.history.everything())
+        write_feed(self.folder.feed, self.engine.context.history.everything())
 
 
 def live_session(plan: LivePlan, root: OutputRoot, account: str | None = None) -> LiveRun:
@@ -188,7 +188,7 @@ def _new_folder(plan: LivePlan, root: OutputRoot, clock: Clock) -> SessionFolder
     return root.new_session(_PAPER, session_id_of(clock.now(), _PAPER, digest))
 
 
-def _clock(plan: LivePlan, place: AccountFolder, heritage: Inheritance) -> Clock:
+def _clock(plan: LivePlan, place: AccountFolder, heritage: CarryOver) -> Clock:
     """Return the session's clock; it does not show a time that the account has lived through."""
     clock = _new_clock(plan, heritage.last_at)
     _wait_a_little(clock, heritage.last_at)
@@ -235,7 +235,7 @@ class _Wiring:
         place: AccountFolder,
         lock: NamedLock,
         clock: Clock,
-        heritage: Inheritance,
+        heritage: CarryOver,
     ) -> None:
         self._plan, self._root, self._place, self._lock = plan, root, place, lock
         self._clock, self._heritage = clock, heritage
@@ -258,7 +258,7 @@ class _Wiring:
             log.say("feed_unavailable", error=problem)
         broker = self._broker(market)
         journal = FileJournal(folder.journal, clock)
-        core = engine_core(
+        context = engine_core(
             spec=plan.spec,
             settings=plan.settings,
             clock=clock,
@@ -276,7 +276,7 @@ class _Wiring:
         settings = plan.settings.for_journal(plan.spec)
         name = self._place.name
         engine = Engine(
-            core,
+            context,
             feed=feed,
             workers=plan.workers(signal) if plan.workers else ThreadWorkers(signal),
             refill=refill_of(plan.spec.table, market, folder, calendar),
@@ -299,7 +299,7 @@ class _Wiring:
             resumed=self._heritage.unfinished is not None,
         )
 
-    def _market(self) -> GrowingMarket:
+    def _market(self) -> LiveMarket:
         """Return the price source; last closes that no bar tells come from a local table."""
         settings, tables = self._plan.settings, self._root.tables
         name = self._plan.spec.table if settings.data == "synthetic" else settings.data
@@ -307,7 +307,7 @@ class _Wiring:
         def close(symbol: str, day: date) -> Decimal | None:
             return table_close(tables, name, symbol, day, self._calendar)
 
-        return GrowingMarket(self._plan.spec.symbols, self._calendar, close)
+        return LiveMarket(self._plan.spec.symbols, self._calendar, close)
 
     def _feed(self) -> Feed:
         """Return the feed; it begins with the bars of the session before today's."""
@@ -328,7 +328,7 @@ class _Wiring:
         markets = {s: market_of(table.on(s, today)) for s in self._plan.spec.symbols}
         return SyntheticSource(markets, self._calendar, self._plan.settings.seed)
 
-    def _broker(self, market: GrowingMarket) -> SimBroker:
+    def _broker(self, market: LiveMarket) -> SimBroker:
         book = SqliteBook(self._place.broker_book)
         broker = SimBroker(
             book=book,

@@ -14,16 +14,16 @@ import numpy as np
 
 from qtkit.core.calendars import Calendar, exchange_calendar
 from qtkit.core.errors import DataError
-from qtkit.core.folders import OutputRoot
+from qtkit.core.paths import OutputRoot
 from qtkit.market.instruments import InstrumentTable
-from qtkit.market.minutes import day_window
 from qtkit.market.tables.bar_table import BarTable
 from qtkit.market.tables.synthetic import PLAIN, Market, close_before, synthetic_bars
+from qtkit.market.trading_minutes import day_window
 from qtkit.model.bars import Bars, nanos
 from qtkit.model.instruments import Instrument
 from qtkit.model.money import decimal_of
 from qtkit.trading.settings import SessionSettings
-from qtkit.trading.strategy.contract import StrategySpec
+from qtkit.trading.strategy.protocol import StrategySpec
 
 __all__ = [
     "MarketData",

@@ -15,12 +15,12 @@ from qtkit.core.config.secret import masked_values
 from qtkit.core.plain_json import plain_json
 from qtkit.market.feeds.settings import FeedSettings
 from qtkit.trading.brokers.fees import FeeSchedule
-from qtkit.trading.brokers.sim_setup import SimSettings
-from qtkit.trading.engine.core import EngineSettings
-from qtkit.trading.engine.log_settings import LogSettings
+from qtkit.trading.brokers.sim.settings import SimSettings
+from qtkit.trading.engine.context import EngineSettings
+from qtkit.trading.engine.logs.settings import LogSettings
 from qtkit.trading.engine.schedule import Timetable
 from qtkit.trading.risk.settings import RiskSettings
-from qtkit.trading.strategy.contract import StrategySpec
+from qtkit.trading.strategy.protocol import StrategySpec
 
 __all__ = ["Mode", "SessionSettings", "declared_default", "settings_digest"]
 

@@ -13,15 +13,15 @@ from qtkit.core.clock import ManualClock
 from qtkit.core.errors import ConfigError
 from qtkit.core.files import make_folder
 from qtkit.core.folder_watch import FolderWatch
-from qtkit.core.folders import AccountFolder, OutputRoot, SessionFolder, session_id_of
 from qtkit.core.locks import NamedLock
+from qtkit.core.paths import AccountFolder, OutputRoot, SessionFolder, session_id_of
 from qtkit.journal import FileJournal, read_journal
 from qtkit.journal.writer import Observer
 from qtkit.market.feeds.export import write_feed
 from qtkit.market.feeds.protocol import Feed
 from qtkit.market.feeds.recorded import Fault as FeedFault
 from qtkit.market.feeds.recorded import FaultyFeed, RecordedFeed
-from qtkit.trading.accounts import Inheritance, account_record, inherit
+from qtkit.trading.accounts import CarryOver, account_record, inherit
 from qtkit.trading.assemble import (
     engine_core,
     files_of,
@@ -35,29 +35,29 @@ from qtkit.trading.assemble import (
     sim_market,
     trading_days,
 )
-from qtkit.trading.brokers.faults import NO_FAULTS, FaultScript
 from qtkit.trading.brokers.protocol import Broker
-from qtkit.trading.brokers.simulator import SimBroker
-from qtkit.trading.brokers.sqlite_book import SqliteBook
+from qtkit.trading.brokers.sim.broker import SimBroker
+from qtkit.trading.brokers.sim.faults import NO_FAULTS, FaultScript
+from qtkit.trading.brokers.sim.sqlite_store import SqliteBook
 from qtkit.trading.chain import note_session
-from qtkit.trading.engine.files import FolderFiles
-from qtkit.trading.engine.inbox import Command
-from qtkit.trading.engine.log_settings import keep_logs, logs_can_be_written, rotation_of
-from qtkit.trading.engine.loop import Engine
+from qtkit.trading.engine.command_queue import Command
+from qtkit.trading.engine.engine import Engine
+from qtkit.trading.engine.logs.settings import keep_logs, logs_can_be_written, rotation_of
+from qtkit.trading.engine.logs.sys_log import SessionLog
 from qtkit.trading.engine.schedule import (
     Timetable,
     day_schedule,
     refuse_steps_that_never_come,
 )
-from qtkit.trading.engine.syslog import SessionLog
+from qtkit.trading.engine.session_files import FolderFiles
 from qtkit.trading.engine.workers import SimulatedWorkers
 from qtkit.trading.kill_switch import hand_over_lift
 from qtkit.trading.market_data import MarketData, data_of
 from qtkit.trading.settings import SessionSettings, settings_digest
 from qtkit.trading.status import write_status
-from qtkit.trading.strategy.contract import Strategy, StrategySpec
 from qtkit.trading.strategy.guard import Guarded, made
-from qtkit.trading.strategy.specification import demand_spec
+from qtkit.trading.strategy.protocol import Strategy, StrategySpec
+from qtkit.trading.strategy.spec_checks import demand_spec
 
 __all__ = ["SimulatedRun", "SimulationPlan", "first_start", "simulate_in", "simulate_session"]
 
@@ -120,14 +120,14 @@ class SimulatedRun:
     lock: NamedLock
     log: SessionLog
     broker: SimBroker
-    heritage: Inheritance
+    heritage: CarryOver
 
     def run(self) -> None:
         """Run it to its end, and let everything go."""
         try:
             self.begin()
             self.engine.run(self.until, self.plan.stop_reason, self.last_day)
-            write_feed(self.folder.feed, self.engine.core.history.everything())
+            write_feed(self.folder.feed, self.engine.context.history.everything())
         finally:
             self.close()
         write_status(self.folder)
@@ -135,7 +135,7 @@ class SimulatedRun:
     def begin(self) -> None:
         """Start the engine; status and chain know of it then."""
         self.engine.start()
-        self.engine.core.journal.sync()  # the status may know only what a loss of power leaves
+        self.engine.context.journal.sync()  # the status may know only what a loss of power leaves
         note_begin(self.engine, self.account, self.folder, self.log, self.heritage)
         write_status(self.folder)
 
@@ -246,7 +246,7 @@ def _planned(plan: SimulationPlan, root: OutputRoot) -> _Planned:
     )
 
 
-_Begin = tuple[_Planned, SessionFolder, Inheritance]
+_Begin = tuple[_Planned, SessionFolder, CarryOver]
 
 
 def _wired(
@@ -276,7 +276,7 @@ def _wired_under(
     place: AccountFolder,
     planned: _Planned,
     folder: SessionFolder,
-    heritage: Inheritance,
+    heritage: CarryOver,
     account: str,
 ) -> SimulatedRun:
     plan, calendar, data = planned.plan, planned.calendar, planned.data
@@ -295,7 +295,7 @@ def _wired_under(
     if not broker.has_account:
         broker.open_account(heritage.opening.cash)
     journal = FileJournal(folder.journal, clock, observer=plan.journal_observer)
-    core = engine_core(
+    context = engine_core(
         spec=plan.spec,
         settings=plan.settings,
         clock=clock,
@@ -310,7 +310,7 @@ def _wired_under(
         look_around=FolderWatch(files_of(folder, place)).look,
     )
     engine = Engine(
-        core,
+        context,
         feed=_feed(data, plan),
         workers=SimulatedWorkers(clock, plan.work_seconds),
         refill=refill_of(plan.spec.table, data, folder, calendar),
@@ -337,7 +337,7 @@ def _wired_under(
     )
 
 
-def _inherited(place: AccountFolder, planned: _Planned) -> tuple[_Planned, Inheritance]:
+def _inherited(place: AccountFolder, planned: _Planned) -> tuple[_Planned, CarryOver]:
     """Return what the account hands over; a plan that was cut off goes on at its last line."""
     found = inherit(place)
     if found.unfinished is not None:

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from qtkit.core.errors import DataError
-from qtkit.core.folders import SessionFolder, on_disk, write_atomic
 from qtkit.core.locks import is_locked
+from qtkit.core.paths import SessionFolder, on_disk, write_atomic
 from qtkit.core.render import json_text
 from qtkit.journal import read_journal
 from qtkit.model.events import Entry, SessionEnded, SessionStarted, StatusChanged

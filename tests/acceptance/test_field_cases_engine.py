@@ -11,19 +11,19 @@ import pytest
 
 from qtkit.core.calendars import exchange_calendar
 from qtkit.core.errors import FolderLocked, InvariantBroken
-from qtkit.core.folders import OutputRoot
+from qtkit.core.paths import OutputRoot
 from qtkit.market.feeds.recorded import Silence
 from qtkit.model import events as ev
 from qtkit.model.intents import Intent
+from qtkit.model.status import EngineStatus, check_move
 from qtkit.testing import scripted_spec
 from qtkit.trading.accounts import create_account, restart_account
-from qtkit.trading.brokers.faults import Disconnect
-from qtkit.trading.engine.inbox import Command
+from qtkit.trading.brokers.sim.faults import Disconnect
+from qtkit.trading.engine.command_queue import Command
 from qtkit.trading.engine.schedule import Timetable, catch_up, day_schedule, schedule_digest
-from qtkit.trading.engine.states import EngineStatus, check_move
 from qtkit.trading.engine.thread import EngineThread
 from qtkit.trading.simulation import SimulationPlan, simulate_session
-from qtkit.trading.strategy.contract import Prepared, View
+from qtkit.trading.strategy.protocol import Prepared, View
 from tests.trading.engine.engine_bench import (
     BANK,
     DAY,
@@ -70,7 +70,7 @@ def test_a_fill_that_the_broker_tells_is_booked() -> None:
 
     (fill,) = bench.of(ev.OrderFilled)
     assert fill.source == "poll_fills"
-    assert bench.engine.core.state.ledger.position(BANK) == 200
+    assert bench.engine.context.state.ledger.position(BANK) == 200
 
 
 def test_a_failing_task_is_told_and_the_loop_lives_on() -> None:
@@ -207,7 +207,7 @@ def test_a_fill_is_booked_while_trading_is_paused() -> None:
     ).run("09:40")
 
     assert bench.when(ev.OrderFilled) == ["09:37:00"]
-    assert bench.engine.core.state.ledger.position(BANK) == 200
+    assert bench.engine.context.state.ledger.position(BANK) == 200
 
 
 def test_a_fill_that_is_told_at_lunch_is_booked_at_lunch() -> None:

@@ -13,7 +13,7 @@ import pytest
 from pydantic import ValidationError
 
 from qtkit.core.errors import ConfigError, DataError
-from qtkit.core.folders import OutputRoot, SessionFolder
+from qtkit.core.paths import OutputRoot, SessionFolder
 from qtkit.core.verdict import Status
 from qtkit.model import events as ev
 from qtkit.model.books import Book, OpenOrder
@@ -21,12 +21,12 @@ from qtkit.model.orders import OrderStatus, OrderType
 from qtkit.sessions.rotation import expired_logs, rotate_logs
 from qtkit.stages import session_named
 from qtkit.testing import scripted_spec
-from qtkit.trading.accounts import Inheritance, create_account
-from qtkit.trading.brokers.faults import CashOff, Reject
+from qtkit.trading.accounts import CarryOver, create_account
 from qtkit.trading.brokers.protocol import AccountReport, BrokerOrder
-from qtkit.trading.brokers.simulator import SimBroker
-from qtkit.trading.engine.files import FolderFiles
-from qtkit.trading.engine.inbox import Command
+from qtkit.trading.brokers.sim.broker import SimBroker
+from qtkit.trading.brokers.sim.faults import CashOff, Reject
+from qtkit.trading.engine.command_queue import Command
+from qtkit.trading.engine.session_files import FolderFiles
 from qtkit.trading.risk.limits import day_turnover_is_within
 from qtkit.trading.risk.rules import (
     order_quantity_is_within,
@@ -54,7 +54,7 @@ def in_folder(path: Path, bench: Bench) -> SessionFolder:
     """Let an engine on the bench write its files."""
     folder = SessionFolder(path)
     folder.artifacts.mkdir(parents=True)
-    bench.engine.core.files = FolderFiles(folder, ZoneInfo("Asia/Shanghai"))
+    bench.engine.context.files = FolderFiles(folder, ZoneInfo("Asia/Shanghai"))
     return folder
 
 
@@ -128,7 +128,7 @@ def test_ids_of_accepted_rejected_and_refused_orders() -> None:
     assert (rejected.order_id, rejected.reason_code, rejected.reason) == (
         "q000002", "suspended", "trading is halted",
     )  # fmt: skip
-    ended = bench.engine.core.state.ledger.ended["q000002"]
+    ended = bench.engine.context.state.ledger.ended["q000002"]
     assert (ended.status, ended.broker_order_id) == ("rejected", "")
     (refused,) = bench.of(ev.OrderRefused)
     assert refused.verdicts[0].rule == "risk.sellable"
@@ -289,7 +289,7 @@ def test_pending_orders_are_diagnosed() -> None:
         ),
     )
     bench = day_of(
-        heritage=Inheritance(opening=book, strategy_state={}),
+        heritage=CarryOver(opening=book, strategy_state={}),
         wrap_broker=lists_two,
         commands=(command("09:01", "diagnose"),),
     )
@@ -315,7 +315,7 @@ def test_a_mismatch_at_the_close_is_on_disk_and_the_day_is_closed(tmp_path: Path
     assert told["failures"][0].startswith("reconcile.cash: cash differs by -100 CNY")
     assert told["cash"] == {"ours": "1000000", "broker": "1000100", "difference": "-100"}
     assert not bench.of(ev.DayClosed)[0].early
-    assert bench.engine.core.state.reconciled_ok is False
+    assert bench.engine.context.state.reconciled_ok is False
 
 
 def test_the_close_ends_every_order_of_the_day() -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from qtkit.model import events as ev
-from qtkit.trading.brokers.faults import Reject as Rejected
-from qtkit.trading.brokers.faults import Repeat, UnmatchedFill
+from qtkit.trading.brokers.sim.faults import Reject as Rejected
+from qtkit.trading.brokers.sim.faults import Repeat, UnmatchedFill
 from tests.trading.engine.engine_bench import BANK, NEXT, STEEL, at, command, day_of, want
 
 BLOCK = {"startup_gate_mode": "block"}
@@ -74,7 +74,7 @@ def test_cash_is_reserved_when_an_order_leaves() -> None:
 
     assert [o.symbol for o in bench.of(ev.OrderRequested)] == [BANK]
     assert [r.verdicts[0].rule for r in bench.of(ev.OrderRefused)] == ["risk.cash"]
-    assert bench.engine.core.state.ledger.free_cash >= 0
+    assert bench.engine.context.state.ledger.free_cash >= 0
 
 
 def test_a_sale_of_more_than_can_be_sold_is_refused_when_it_is_asked_for() -> None:
@@ -102,8 +102,8 @@ def test_a_fill_of_a_rejected_order_is_recorded_and_not_booked() -> None:
 
     assert bench.of(ev.OrderFilled) == []
     assert bench.of(ev.FillUnmatched)[0].order_id == "q000001"
-    assert bench.engine.core.state.ledger.cash == Decimal(1_000_000)
-    assert bench.engine.core.state.reconciled_ok is False
+    assert bench.engine.context.state.ledger.cash == Decimal(1_000_000)
+    assert bench.engine.context.state.reconciled_ok is False
 
 
 def test_a_fill_with_the_brokers_ids_is_booked_once_however_often_it_is_told() -> None:
@@ -119,7 +119,7 @@ def test_a_fill_with_the_brokers_ids_is_booked_once_however_often_it_is_told() -
     assert all(f.broker_order_id == "sim-000001" and f.fill_id for f in fills)
     assert len({f.fill_id for f in fills}) == 3
     assert len(bench.of(ev.FillRepeated)) >= 3
-    assert bench.engine.core.state.ledger.position(BANK) == 500
+    assert bench.engine.context.state.ledger.position(BANK) == 500
 
 
 def test_a_stop_in_mid_session_closes_the_books() -> None:
@@ -189,7 +189,7 @@ def test_the_same_seed_and_data_make_the_same_ledger() -> None:
     one, two = (day_of(script=script, volume=1_500.0).run("10:00") for _ in range(2))
 
     assert one.entries == two.entries
-    assert one.engine.core.state.ledger.book() == two.engine.core.state.ledger.book()
+    assert one.engine.context.state.ledger.book() == two.engine.context.state.ledger.book()
 
 
 def test_importing_deletes_nothing(tmp_path: Path) -> None:

@@ -16,11 +16,11 @@ from qtkit.market.feeds.recorded import NotANumber
 from qtkit.model import events as ev
 from qtkit.model.events import Entry
 from qtkit.model.orders import OrderStatus
-from qtkit.trading.brokers.faults import FaultScript, Reject
+from qtkit.trading.brokers.permit_broker import PermitBroker
 from qtkit.trading.brokers.protocol import BrokerEvent, BrokerFill, Order
-from qtkit.trading.brokers.safe import SafeBroker
-from qtkit.trading.brokers.simulator import SimBroker
-from qtkit.trading.brokers.stores import MemoryBook
+from qtkit.trading.brokers.sim.broker import SimBroker
+from qtkit.trading.brokers.sim.faults import FaultScript, Reject
+from qtkit.trading.brokers.sim.store import MemoryBook
 from qtkit.trading.engine.workers import ThreadWorkers
 from tests.trading.brokers.sim_world import SHARE, bars_of, clock_at, market_of, order
 from tests.trading.engine.engine_bench import BANK, STEEL, Bench, at, command, day_of, want
@@ -82,7 +82,7 @@ def parted(change: Any = None) -> Bench:  # noqa: ANN401 - a function of news
 def test_a_part_and_the_rest_make_the_whole() -> None:
     """Row 23: 500 = 300 at 20 and 200 at 21: 6000 + 4200 and a commission of 5 are paid."""
     bench = parted()
-    ledger = bench.engine.core.state.ledger
+    ledger = bench.engine.context.state.ledger
 
     assert [f.quantity for f in bench.of(ev.OrderFilled)] == [300, 200]
     assert ledger.position(BANK) == 500
@@ -110,7 +110,7 @@ def test_the_same_fill_twice_is_booked_once() -> None:
     """Row 24: the broker's own id makes it the same; the repeat is counted."""
     bench = parted(lambda news: news + [n for n in news if isinstance(n, BrokerFill)])
 
-    assert bench.engine.core.state.ledger.cash == Decimal(1_000_000) - 6000 - 4200 - 5
+    assert bench.engine.context.state.ledger.cash == Decimal(1_000_000) - 6000 - 4200 - 5
     assert len(bench.of(ev.OrderFilled)) == 2
     assert len(bench.of(ev.FillRepeated)) == 2
 
@@ -120,7 +120,7 @@ def test_fills_in_another_order_make_the_same_book() -> None:
     one, two = parted(), parted(lambda news: news[::-1])
 
     assert [f.quantity for f in two.of(ev.OrderFilled)] == [200, 300]
-    assert one.engine.core.state.ledger.book() == two.engine.core.state.ledger.book()
+    assert one.engine.context.state.ledger.book() == two.engine.context.state.ledger.book()
 
 
 class DiskFullError(OSError):
@@ -141,7 +141,7 @@ def test_a_fill_that_cannot_be_written_moves_nothing() -> None:
     with pytest.raises(DiskFullError):
         bench.run("09:40")
 
-    ledger = bench.engine.core.state.ledger
+    ledger = bench.engine.context.state.ledger
     assert (ledger.cash, ledger.position(BANK)) == (Decimal(1_000_000), Decimal(0))
     assert ledger.orders["q000001"].filled == 0
     assert not ledger.knows_fill("sim-000001-1")
@@ -318,7 +318,7 @@ def test_a_cancel_of_an_unknown_order_is_refused() -> None:
 def test_a_broker_is_whatever_keeps_the_protocol() -> None:
     """Row 38: nothing to register: the composition root hands one over, behind a second lock."""
     broker, _ = simulated()
-    safe = SafeBroker(broker, None)
+    safe = PermitBroker(broker, None)
 
     assert safe.name == broker.name
     assert isinstance(order(1, 100), Order)

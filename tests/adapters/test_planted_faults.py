@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from qtkit.adapters.own import OwnEngine
-from qtkit.adapters.planning import plan_of
-from qtkit.adapters.variations import variation
+from qtkit.adapters.embedded.scenario_plan import plan_of
+from qtkit.adapters.embedded.strategy_variants import variation
+from qtkit.adapters.embedded.target import EmbeddedEngine
 from qtkit.core.errors import ConfigError
-from qtkit.core.folders import AccountFolder, SessionFolder
+from qtkit.core.paths import AccountFolder, SessionFolder
 from qtkit.evidence import Evidence, Fault, Scenario
 from qtkit.model import events as ev
-from qtkit.trading.strategy.loading import load_spec
+from qtkit.trading.strategy.loader import load_spec
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "live_grid_multi.py"
 SPEC = load_spec(EXAMPLE)
@@ -26,7 +26,7 @@ SHORT = Scenario(name="short", sentence="Half an hour.", start_at=time(9, 20), s
 def lived(scenario: Scenario, place: Path) -> Evidence:
     folder = SessionFolder(place / scenario.name)
     folder.artifacts.mkdir(parents=True)
-    return OwnEngine(SPEC, EXAMPLE).run(scenario, folder)
+    return EmbeddedEngine(SPEC, EXAMPLE).run(scenario, folder)
 
 
 def shut(run: Evidence) -> list[set[str]]:

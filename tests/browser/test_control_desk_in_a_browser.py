@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from qtkit.core.folders import SessionFolder
+from qtkit.core.paths import SessionFolder
 from qtkit.desk.panels import BookPanel
 from qtkit.sessions.session import Session
 from tests.browser.lab import Lab, open_notebook, process_of, run_all, use_theme, wait_for

@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from qtkit.cli import qtkit
 from qtkit.core.config.secret import MASK
 from qtkit.core.errors import ConfigError
-from qtkit.core.folders import OutputRoot
+from qtkit.core.paths import OutputRoot
 from qtkit.trading.chain import sessions_of
 
 GRID = Path(__file__).parents[2] / "examples" / "live_grid_multi.py"

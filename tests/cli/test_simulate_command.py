@@ -16,7 +16,7 @@ from qtkit.core.errors import QtkitError
 GRID = Path(__file__).parents[2] / "examples" / "live_grid_multi.py"
 WRONG = """
 from decimal import Decimal
-from qtkit.trading.strategy.contract import StrategySpec
+from qtkit.trading.strategy.protocol import StrategySpec
 
 class Wrong:
     def prepare(self, view): return None

@@ -11,7 +11,7 @@ import click
 import pytest
 
 from qtkit.cli import run_command
-from qtkit.core.folders import SessionFolder
+from qtkit.core.paths import SessionFolder
 from qtkit.journal import summarise
 from qtkit.sessions.simulated import session_of
 

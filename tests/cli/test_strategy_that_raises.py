@@ -17,7 +17,7 @@ from qtkit.core.errors import QtkitError
 FILE = """
 from decimal import Decimal
 from qtkit.model.intents import Intent
-from qtkit.trading.strategy.contract import StrategySpec
+from qtkit.trading.strategy.protocol import StrategySpec
 {at_import}
 
 class Own:

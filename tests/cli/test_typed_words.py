@@ -9,8 +9,8 @@ import pytest
 
 from qtkit.cli import qtkit, run_command
 from qtkit.core.errors import ConfigError
-from qtkit.core.folders import OutputRoot
 from qtkit.core.input_text import checked_text
+from qtkit.core.paths import OutputRoot
 from qtkit.sessions.session import Session
 from qtkit.sessions.simulated import simulate
 

@@ -19,9 +19,9 @@ from qtkit.trading.brokers.protocol import (
     BrokerFill,
     BrokerOrderEnd,
 )
-from qtkit.trading.brokers.simulator import SimBroker
-from qtkit.trading.brokers.sqlite_book import SqliteBook
-from qtkit.trading.brokers.stores import BookStore, MemoryBook
+from qtkit.trading.brokers.sim.broker import SimBroker
+from qtkit.trading.brokers.sim.sqlite_store import SqliteBook
+from qtkit.trading.brokers.sim.store import BookStore, MemoryBook
 from tests.trading.brokers.sim_world import (
     DAY,
     SHARE,

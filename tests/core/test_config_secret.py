@@ -20,6 +20,7 @@ import pytest
 from loguru import logger
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from qtkit.core.config.messages import shown
 from qtkit.core.config.secret import (
     MASK,
     Secret,
@@ -28,9 +29,8 @@ from qtkit.core.config.secret import (
     masked,
     masked_values,
 )
-from qtkit.core.config.wording import shown
 from qtkit.core.render import json_text
-from qtkit.trading.engine.syslog import format_fields
+from qtkit.trading.engine.logs.sys_log import format_fields
 
 WORD = "geheim-9f3a"
 

@@ -10,8 +10,8 @@ import pytest
 from pydantic import Field
 from pydantic.fields import FieldInfo
 
+from qtkit.core.config.messages import expectation, is_secret, may_be_none, shown
 from qtkit.core.config.secret import MASK, Secret
-from qtkit.core.config.wording import expectation, is_secret, may_be_none, shown
 
 
 def field(annotation: Any, **limits: Any) -> FieldInfo:  # noqa: ANN401 - any type there is

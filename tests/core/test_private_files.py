@@ -19,10 +19,10 @@ import sys
 from pathlib import Path
 from click.testing import CliRunner
 from qtkit.cli import qtkit
-from qtkit.core.folders import OutputRoot
+from qtkit.core.paths import OutputRoot
 from qtkit.sessions.artifacts import rebuild
 from qtkit.sessions.live import run_live
-from qtkit.sessions.commanding import Request, request_line
+from qtkit.sessions.control.server import Request, request_line
 from qtkit.sessions.session import Session
 
 grid, root, here = (Path(word) for word in sys.argv[1:])

@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 from shutil import rmtree
 
-from qtkit.core.folders import SessionFolder
+from qtkit.core.paths import SessionFolder
 from tests.crash.power import Cut, Recording, come_back
 from tests.crash.verdicts import Known, mistakes_after, verdicts_of
 

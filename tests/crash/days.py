@@ -12,19 +12,19 @@ from pathlib import Path
 from typing import Any
 
 from qtkit.core.calendars import Calendar, exchange_calendar
-from qtkit.core.folders import OutputRoot
+from qtkit.core.paths import OutputRoot
 from qtkit.evidence import REFERENCE_DAY
 from qtkit.market.feeds.recorded import NotANumber, Silence
 from qtkit.model.intents import Intent
 from qtkit.model.orders import OrderType
 from qtkit.testing import hand_made_data, scripted_spec
 from qtkit.trading.accounts import create_account
-from qtkit.trading.brokers import faults as broken
-from qtkit.trading.engine.inbox import Command
+from qtkit.trading.brokers.sim import faults as broken
+from qtkit.trading.engine.command_queue import Command
 from qtkit.trading.settings import SessionSettings
 from qtkit.trading.simulation import SimulationPlan
-from qtkit.trading.strategy.contract import Fill, JsonObject, Prepared, Strategy, View
-from qtkit.trading.strategy.loading import load_spec
+from qtkit.trading.strategy.loader import load_spec
+from qtkit.trading.strategy.protocol import Fill, JsonObject, Prepared, Strategy, View
 from tests.crash.power import ACCOUNT
 
 BANK, STEEL, SHOP = "600036.SH", "601398.SH", "000651.SZ"

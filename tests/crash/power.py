@@ -14,7 +14,7 @@ from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 
-from qtkit.core.folders import OutputRoot
+from qtkit.core.paths import OutputRoot
 from qtkit.journal import read_journal
 from qtkit.model.events import CommandReceived, Entry
 from qtkit.trading.brokers.protocol import (
@@ -24,7 +24,7 @@ from qtkit.trading.brokers.protocol import (
     BrokerOrder,
     Order,
 )
-from qtkit.trading.brokers.simulator import SimBroker
+from qtkit.trading.brokers.sim.broker import SimBroker
 from qtkit.trading.simulation import SimulatedRun, SimulationPlan, simulate_session
 
 ACCOUNT = "main"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from qtkit.core.folders import OutputRoot
+from qtkit.core.paths import OutputRoot
 from qtkit.trading.simulation import simulate_session
 from tests.crash import days
 from tests.crash.power import ACCOUNT

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from qtkit.core.folders import OutputRoot
+from qtkit.core.paths import OutputRoot
 from qtkit.journal import read_journal
 from qtkit.model import events as ev
 from qtkit.sessions.simulated import prepare_account, simulate

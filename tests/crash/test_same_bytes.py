@@ -13,9 +13,9 @@ CODE = """
 import sys
 from datetime import date
 from pathlib import Path
-from qtkit.core.folders import OutputRoot
+from qtkit.core.paths import OutputRoot
 from qtkit.trading.simulation import SimulationPlan, simulate_session
-from qtkit.trading.strategy.loading import load_spec
+from qtkit.trading.strategy.loader import load_spec
 
 plan = SimulationPlan(spec=load_spec(Path(sys.argv[1])), day=date(2026, 3, 4))
 run = simulate_session(plan, OutputRoot(Path(sys.argv[2])))

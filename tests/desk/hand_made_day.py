@@ -11,12 +11,12 @@ from decimal import Decimal
 from pathlib import Path
 
 from qtkit.core.calendars import exchange_calendar
-from qtkit.core.folders import OutputRoot
+from qtkit.core.paths import OutputRoot
 from qtkit.desk.rehearsal import Rehearsal
 from qtkit.model.intents import Intent
 from qtkit.sessions.asked import settings_of
 from qtkit.testing import hand_made_data, scripted_spec
-from qtkit.trading.brokers.faults import NO_FAULTS, FaultScript
+from qtkit.trading.brokers.sim.faults import NO_FAULTS, FaultScript
 from qtkit.trading.simulation import SimulationPlan
 
 SYMBOL = "600036.SH"

@@ -12,10 +12,10 @@ import pytest
 from qtkit.core.errors import DataError
 from qtkit.core.render import text_table
 from qtkit.desk import views
-from qtkit.desk.listing import Column, View, facts
+from qtkit.desk.event_text import sentence
 from qtkit.desk.picture import Picture
 from qtkit.desk.report import Report
-from qtkit.desk.sentences import sentence
+from qtkit.desk.table_view import Column, View, facts
 from qtkit.model import events as ev
 from qtkit.model.books import Book, OpenOrder
 from qtkit.model.orders import OrderStatus, OrderType

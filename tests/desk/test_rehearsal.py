@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from qtkit.cli.shell import shell
 from qtkit.core.errors import ConfigError, DataError
-from qtkit.core.folders import SessionFolder
+from qtkit.core.paths import SessionFolder
 from qtkit.desk.rehearsal import Rehearsal
 from qtkit.journal import compare, read_journal
 from qtkit.model.events import SessionEnded, SessionResumed
@@ -51,7 +51,7 @@ def test_a_session_ends_by_itself_at_the_end_of_its_days(tmp_path: Path) -> None
 
 def test_one_that_was_left_is_resumed_on_its_account(tmp_path: Path) -> None:
     from qtkit.sessions.simulated import prepare_account
-    from qtkit.trading.strategy.loading import load_spec
+    from qtkit.trading.strategy.loader import load_spec
 
     prepare_account(load_spec(GRID), root=tmp_path, new_account="demo", day=DAY)
     with Rehearsal.of(GRID, day=DAY, root=tmp_path, account="demo") as left:

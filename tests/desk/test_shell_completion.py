@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from qtkit.core.folders import SessionFolder
+from qtkit.core.paths import SessionFolder
 from qtkit.desk.shell import run_line
 from qtkit.desk.shell.completion import candidates
-from qtkit.desk.shell.seat import Seat
+from qtkit.desk.shell.context import Seat
 from qtkit.sessions.session import Session
 from qtkit.trading.engine.schedule import PRIORITY
 from tests.desk.hand_made_day import SYMBOL, rehearsal

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from qtkit.core.errors import ConfigError, DataError
-from qtkit.core.folders import SessionFolder
+from qtkit.core.paths import SessionFolder
 from qtkit.desk.rehearsal import Rehearsal
 from qtkit.desk.shell import Console, interact, run_line
 from qtkit.model.events import SessionEnded, StopRequested

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from qtkit.desk.shell.words import WORDS
+from qtkit.desk.shell.commands import WORDS
 
 PAGE = Path(__file__).parents[2] / "docs" / "shell.md"
 

@@ -12,9 +12,9 @@ import pytest
 from qtkit.core.errors import ConfigError
 from qtkit.desk import commands
 from qtkit.desk.shell import Console, run_line
-from qtkit.desk.shell.words import WORDS
+from qtkit.desk.shell.commands import WORDS
 from qtkit.model import events as ev
-from qtkit.trading.brokers.faults import FaultScript, UnmatchedFill
+from qtkit.trading.brokers.sim.faults import FaultScript, UnmatchedFill
 from tests.desk.hand_made_day import SYMBOL, rehearsal
 from tests.desk.transcript import lived, plain, written
 

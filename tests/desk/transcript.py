@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from qtkit.desk.shell import Console
-from qtkit.trading.brokers.faults import FaultScript, Reject, Timeout
+from qtkit.trading.brokers.sim.faults import FaultScript, Reject, Timeout
 from tests.desk.hand_made_day import rehearsal
 
 TRANSCRIPT = Path(__file__).with_name("whole_day.txt")

@@ -17,13 +17,13 @@ import msgspec
 from pydantic_core import PydanticUndefined
 
 from qtkit.cli import qtkit
-from qtkit.core.config.wording import shown
-from qtkit.core.folders import write_atomic
+from qtkit.core.config.messages import shown
+from qtkit.core.paths import write_atomic
 from qtkit.model.events import BY_KIND
+from qtkit.model.skip_reasons import GLOSSARY
 from qtkit.stages import all_stages
-from qtkit.trading.configuration.counterparts import COUNTERPARTS
 from qtkit.trading.configuration.keys import SECTIONS, all_keys
-from qtkit.trading.engine.skips import GLOSSARY
+from qtkit.trading.configuration.vendor_key_names import COUNTERPARTS
 from qtkit.trading.risk.settings import RiskSettings
 from qtkit.trading.settings import SessionSettings
 

@@ -14,8 +14,8 @@ import pytest
 from qtkit.cli import qtkit
 from qtkit.core import errors
 from qtkit.model.events import BY_KIND
+from qtkit.model.skip_reasons import GLOSSARY
 from qtkit.stages import all_stages
-from qtkit.trading.engine.skips import GLOSSARY
 from tests.docs.generated import PARTS, ROOT, pages, rewritten
 
 PAGES = [

@@ -11,10 +11,10 @@ import pytest
 
 from qtkit.core.clock import ManualClock
 from qtkit.core.errors import ConfigError, DataError
-from qtkit.core.folders import SessionFolder
+from qtkit.core.paths import SessionFolder
 from qtkit.evidence import ALL_CAPABILITIES, Capability, Evidence, RunFacts
-from qtkit.evidence.gathering import ends_on_a_line
-from qtkit.evidence.statuses import spans_of, status_at
+from qtkit.evidence.evidence import ends_on_a_line
+from qtkit.evidence.status_spans import spans_of, status_at
 from qtkit.journal import FileJournal
 from qtkit.model import events as ev
 from tests.stages.parts import DAY, at, task_id

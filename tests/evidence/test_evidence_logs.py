@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from qtkit.evidence.logs import journal_story, read_log, value_in
+from qtkit.evidence.sys_log import journal_story, read_log, value_in
 from qtkit.model import events as ev
 from tests.stages.parts import BY_ID, DAY, failed, skipped, task_id
 from tests.stages.story import healthy_day

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 
-from qtkit.evidence.tally import Tally
+from qtkit.evidence.audit_ledger import AuditLedger
 from qtkit.model import events as ev
 from qtkit.model.books import Book, PositionLine, UnsettledLot
 from qtkit.model.events import Event
@@ -32,7 +32,7 @@ PART = fill("q9", 1, A, 400, "37.50", "5.00", "10:31")
 REST = fill("q9", 2, A, 600, "37.40", "5.00", "10:32")
 
 
-def tally(*events: Event, opening: Book | None = None) -> Tally:
+def tally(*events: Event, opening: Book | None = None) -> AuditLedger:
     started = session_started()
     if opening is not None:
         started = replace(started, opening=opening)

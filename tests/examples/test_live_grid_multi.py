@@ -21,8 +21,8 @@ from typing import cast
 import pytest
 
 from qtkit.core.clock import SystemClock, stopwatch
-from qtkit.trading.strategy.contract import Fill, JsonObject, Strategy, View
-from qtkit.trading.strategy.loading import load_spec
+from qtkit.trading.strategy.loader import load_spec
+from qtkit.trading.strategy.protocol import Fill, JsonObject, Strategy, View
 
 FILE = Path(__file__).parents[2] / "examples" / "live_grid_multi.py"
 GREE, CMB, ICBC = "000651.SZ", "600036.SH", "601398.SH"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from qtkit.core.calendars import exchange_calendar
-from qtkit.core.folders import OutputRoot, SessionFolder
+from qtkit.core.paths import OutputRoot, SessionFolder
 from qtkit.journal import read_journal
 from qtkit.journal.writer import Observer
 from qtkit.market.tables.bar_table import BarTable
@@ -29,7 +29,7 @@ from qtkit.trading.configuration.keys import all_keys
 from qtkit.trading.market_data import MarketData
 from qtkit.trading.settings import SessionSettings
 from qtkit.trading.simulation import SimulatedRun, SimulationPlan, simulate_session
-from qtkit.trading.strategy.contract import StrategySpec
+from qtkit.trading.strategy.protocol import StrategySpec
 
 ACCOUNT = "fuzz"
 APPLE, SOFT = "AAPL", "MSFT"
@@ -81,7 +81,7 @@ class Standing:
 
 def standing_of(run: SimulatedRun) -> Standing:
     """Return what a session that has just begun, or come back, works with."""
-    state, report = run.engine.core.state, run.broker.account()
+    state, report = run.engine.context.state, run.broker.account()
     book = state.ledger.book()
     return Standing(
         cash=book.cash,

@@ -12,7 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from qtkit.core.folders import OutputRoot
+from qtkit.core.paths import OutputRoot
 from qtkit.journal import read_journal
 from qtkit.model.events import (
     CommandReceived,
@@ -24,9 +24,9 @@ from qtkit.model.events import (
 )
 from qtkit.model.intents import Intent
 from qtkit.model.orders import OrderType
-from qtkit.sessions.commanding import CommandServer
+from qtkit.sessions.control.server import CommandServer
 from qtkit.trading.accounts import inherit
-from qtkit.trading.engine.inbox import Answer, Command
+from qtkit.trading.engine.command_queue import Answer, Command
 from qtkit.trading.simulation import SimulatedRun, simulate_session
 from tests.fuzz.border import Border, demand_sentence, outcome_of
 from tests.fuzz.corpus import APPLE, DAYS, SOFT, Corpus, at
@@ -183,7 +183,7 @@ def _answers_are_journalled(entries: tuple[Entry, ...], answers: list[Answer]) -
 
 def _book_is_sound(run: SimulatedRun) -> None:
     """Demand cash and shares that an account can have, of symbols that there are."""
-    book = run.engine.core.state.ledger.book()
+    book = run.engine.context.state.ledger.book()
     assert book.cash.is_finite(), f"cash is {book.cash}"
     assert abs(book.cash) < _MOST, "cash is beyond all reason"
     for line in book.positions:

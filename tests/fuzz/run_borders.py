@@ -12,10 +12,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from qtkit.core.folders import OutputRoot, RunFolder
+from qtkit.core.paths import OutputRoot, RunFolder
 from qtkit.runs.parameters import Parameter, checked, declared, parsed
 from qtkit.runs.record import record_json
-from qtkit.runs.shelf import list_runs, read_record, runs_table
+from qtkit.runs.run_store import list_runs, read_record, runs_table
 from qtkit.runs.source import read_source
 from tests.fuzz.border import Border, command_line, demand_sentence, outcome_of
 from tests.fuzz.corpus import DAYS, Corpus, at

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from qtkit.core.folders import AccountFolder, OutputRoot, SessionFolder
+from qtkit.core.paths import AccountFolder, OutputRoot, SessionFolder
 from qtkit.journal import read_journal, summarise
 from qtkit.journal.codec import START, digest
 from qtkit.model.events import Entry

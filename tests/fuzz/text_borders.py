@@ -18,7 +18,7 @@ from qtkit.journal.codec import START, decode, encode
 from qtkit.model.events import CommandReceived, Entry
 from qtkit.trading.configuration.keys import all_keys
 from qtkit.trading.configuration.models import Configuration
-from qtkit.trading.configuration.reading import read_configuration
+from qtkit.trading.configuration.reader import read_configuration
 from tests.fuzz.border import Border, Outcome, outcome_of
 from tests.fuzz.corpus import Corpus
 from tests.fuzz.mutations import ASSIGNMENTS, Dice, mutated

@@ -7,19 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from qtkit.adapters.own import OwnEngine
-from qtkit.core.folders import SessionFolder
+from qtkit.adapters.embedded.target import EmbeddedEngine
+from qtkit.core.paths import SessionFolder
 from qtkit.core.verdict import Status
 from qtkit.evidence import Evidence
 from qtkit.model import events as ev
 from qtkit.stages import phase_5a, phase_5b, phase_5c
 from qtkit.stages.phase_5b import GATE_RULES
-from qtkit.trading.strategy.loading import load_spec
+from qtkit.trading.strategy.loader import load_spec
 from tests.gate_table.cells import DIMENSIONS, FAULTS, MODES, OVERLAY, TableCell
 from tests.gate_table.pairs import all_pairs, pairs_of
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "live_grid_multi.py"
-ENGINE = OwnEngine(load_spec(EXAMPLE), EXAMPLE)
+ENGINE = EmbeddedEngine(load_spec(EXAMPLE), EXAMPLE)
 BAD = {Status.FAIL, Status.ERROR}
 # faults that other checks of these stages find, as they should
 ALSO_FOUND = {"stray_order": {"5-C.6"}, "strange_fill": {"5-C.7"}, "away": set[str]()}

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qtkit.core.errors import DataError
+from qtkit.market.bar_ordering import concatenated, newest_forms
 from qtkit.market.feeds.export import write_feed
 from qtkit.market.feeds.http_bars import HttpBars
 from qtkit.market.feeds.parquet_tail import ParquetTail
 from qtkit.market.feeds.polled import BarRow, Fetched, PolledFeed, columns_of
-from qtkit.market.ordering import concatenated, newest_forms
 from qtkit.market.tables.bar_table import BarTable
 from qtkit.market.tables.csv_import import import_csv
 from qtkit.model.bars import BAR_NANOS, Bars, nanos

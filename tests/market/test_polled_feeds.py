@@ -11,13 +11,13 @@ import pytest
 
 from qtkit.core.calendars import exchange_calendar
 from qtkit.core.errors import DataError
+from qtkit.market.bar_ordering import concatenated
 from qtkit.market.feeds.csv_tail import CsvTail
 from qtkit.market.feeds.export import write_feed
 from qtkit.market.feeds.parquet_tail import ParquetTail
 from qtkit.market.feeds.polled import Fetched, PolledFeed
 from qtkit.market.feeds.polled_synthetic import SyntheticSource
 from qtkit.market.feeds.protocol import Delivery
-from qtkit.market.ordering import concatenated
 from qtkit.market.tables.synthetic import PLAIN, synthetic_bars
 from qtkit.model.bars import Bars, nanos
 from tests.market.bar_makers import bars_at, utc

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from qtkit.core.errors import FolderLocked
-from qtkit.core.folders import TableFolder
 from qtkit.core.locks import in_turn
+from qtkit.core.paths import TableFolder
 from qtkit.market.tables.bar_table import BarTable
 from qtkit.market.tables.listing import list_tables
 from qtkit.market.tables.refill import refill

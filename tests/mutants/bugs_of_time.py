@@ -6,13 +6,12 @@ from tests.mutants.bug import CHECKS, Bug, engine_test, planted
 
 __all__ = ["BUGS_OF_TIME"]
 
-_ENGINE, _JOURNAL = "qtkit/trading/engine", "qtkit/journal"
 
 BUGS_OF_TIME: tuple[Bug, ...] = (
     # --- time and tasks ------------------------------------------------------------------------
     planted(
         "the close overtakes the last step",
-        f"{_ENGINE}/tasks.py",
+        "qtkit/trading/engine/task_queue.py",
         'return self._upcoming[0].task == "close_market" and any(',
         'return self._upcoming[0].task == "never" and any(',
         engine_test(
@@ -22,14 +21,14 @@ BUGS_OF_TIME: tuple[Bug, ...] = (
     ),
     planted(
         "at equal times the close stands before the step",
-        f"{_ENGINE}/schedule.py",
+        "qtkit/trading/engine/schedule.py",
         '            "run_strategy",\n            "close_market",\n',
         '            "close_market",\n            "run_strategy",\n',
         "tests/trading/engine/test_day_schedule.py::test_the_order_at_equal_times",
     ),
     planted(
         "a missed step is decided late",
-        f"{_ENGINE}/schedule.py",
+        "qtkit/trading/engine/schedule.py",
         'if task.due >= now or task.task in {"pre_open", "post_close"}:',
         'if task.due >= now or task.task in {"pre_open", "post_close", "run_strategy"}:',
         "tests/trading/engine/test_catch_up.py"
@@ -37,7 +36,7 @@ BUGS_OF_TIME: tuple[Bug, ...] = (
     ),
     planted(
         "a row that is due at the second of the start is missed",
-        f"{_ENGINE}/schedule.py",
+        "qtkit/trading/engine/schedule.py",
         "if task.due >= now or task.task in",
         "if task.due > now or task.task in",
         "tests/trading/engine/test_catch_up.py"
@@ -45,29 +44,29 @@ BUGS_OF_TIME: tuple[Bug, ...] = (
     ),
     planted(
         "what is found late is done all the same",
-        f"{_ENGINE}/tasks.py",
-        "if late > core.settings.late_after_seconds:",
-        "if late > 10 * core.settings.late_after_seconds:",
+        "qtkit/trading/engine/task_queue.py",
+        "if late > context.settings.late_after_seconds:",
+        "if late > 10 * context.settings.late_after_seconds:",
         engine_test("tasks", "test_what_is_found_late_is_missed_beyond_the_limit"),
     ),
     planted(
         "a step does not wait for the prices of its moment",
-        f"{_ENGINE}/tasks.py",
+        "qtkit/trading/engine/task_queue.py",
         'self._is_running("acquire_live_price")\n            or',
         'self._is_running("nothing")\n            or',
         engine_test("tasks", "test_a_step_waits_for_the_price_poll_of_its_moment"),
     ),
     planted(
         "polls overlap",
-        f"{_ENGINE}/tasks.py",
+        "qtkit/trading/engine/task_queue.py",
         "if self._is_running(name) or task.due < self._busy_until.get(name, task.due):",
         "if task.due < self._busy_until.get(name, task.due):",
         engine_test("tasks", "test_a_poll_that_overruns_shows_as_prev_running"),
     ),
     planted(
         "the number of retries is ignored",
-        f"{_ENGINE}/tasks.py",
-        "dead = attempt > core.settings.retries.get(task.task, 0)",
+        "qtkit/trading/engine/task_queue.py",
+        "dead = attempt > context.settings.retries.get(task.task, 0)",
         "dead = attempt > 2",
         engine_test(
             "tasks", "test_after_its_retries_a_task_is_a_dead_letter_and_the_loop_lives_on"
@@ -75,7 +74,7 @@ BUGS_OF_TIME: tuple[Bug, ...] = (
     ),
     planted(
         "a dead letter is swallowed",
-        f"{_ENGINE}/tasks.py",
+        "qtkit/trading/engine/task_queue.py",
         "                error=text,\n                dead_letter=dead,\n",
         "                error=text,\n                dead_letter=False,\n",
         engine_test(
@@ -84,78 +83,78 @@ BUGS_OF_TIME: tuple[Bug, ...] = (
     ),
     planted(
         "a crash forgets failed attempts",
-        f"{_ENGINE}/tasks.py",
-        "attempt = core.state.failures.get(task.task_id, 0) + 1",
+        "qtkit/trading/engine/task_queue.py",
+        "attempt = context.state.failures.get(task.task_id, 0) + 1",
         "attempt = 1",
         engine_test("recovery", "test_a_crash_forgets_no_failed_attempt"),
     ),
     planted(
         "a skip has no reason",
-        f"{_ENGINE}/tasks.py",
+        "qtkit/trading/engine/task_queue.py",
         "                skip_reason=objection.reason,\n                detail",
         '                skip_reason="",\n                detail',
         engine_test("tasks", "test_a_paused_engine_skips_polls_and_steps"),
     ),
     planted(
         "a skip has no sentence, and only the checks look",
-        f"{_ENGINE}/tasks.py",
+        "qtkit/trading/engine/task_queue.py",
         "                detail=objection.detail,\n                step",
         '                detail="",\n                step',
         CHECKS,
     ),
     planted(
         "a step that was decided is decided again",
-        f"{_ENGINE}/loop.py",
-        "if task.task_id in self.core.state.decided:",
-        "if task.task_id in self.core.state.tags:",
+        "qtkit/trading/engine/engine.py",
+        "if task.task_id in self.context.state.decided:",
+        "if task.task_id in self.context.state.tags:",
         engine_test("tasks", "test_a_step_that_was_decided_is_never_decided_twice"),
     ),
     planted(
         "a blocked loop does not show in its pulse",
-        f"{_ENGINE}/loop.py",
-        "self._largest_gap = max(self._largest_gap, core.clock.now() - now)",
+        "qtkit/trading/engine/engine.py",
+        "self._largest_gap = max(self._largest_gap, context.clock.now() - now)",
         "self._largest_gap = max(self._largest_gap, now - now)",
         engine_test("tasks", "test_the_pulse_tells_how_late_the_loop_came"),
     ),
     planted(
         "the loop has no pulse, and only the checks look",
-        f"{_ENGINE}/loop.py",
-        "core.record(ev.LoopPulsed(trading_date=",
+        "qtkit/trading/engine/engine.py",
+        "context.record(ev.LoopPulsed(trading_date=",
         "str(ev.LoopPulsed(trading_date=",
         CHECKS,
     ),
     planted(
         "the status moves past its table",
-        f"{_ENGINE}/state.py",
+        "qtkit/projections/engine_state.py",
         "    check_move(event.before, event.because, event.after)\n",
         "",
         engine_test("states", "test_the_state_moves_its_status_by_the_table_alone"),
     ),
     planted(
         "a resume at lunch runs",
-        f"{_ENGINE}/commands.py",
+        "qtkit/trading/engine/commands.py",
         "EngineStatus.RUNNING if inside else EngineStatus.SLEEPING",
         "EngineStatus.RUNNING",
         engine_test("commands", "test_a_pause_ends_where_the_calendar_says"),
     ),
     planted(
         "an early closing counts as the day's",
-        f"{_ENGINE}/state.py",
+        "qtkit/projections/engine_state.py",
         "if event.trading_date is not None and not event.early:",
         "if event.trading_date is not None:",
         engine_test("stops", "test_an_early_closing_does_not_count_as_the_days"),
     ),
     planted(
         "the log does not tell of queued tasks, and only the checks look",
-        f"{_ENGINE}/tasks.py",
-        '        core.log.say("task_queued", task=task.task, task_id=task.task_id)\n',
+        "qtkit/trading/engine/task_queue.py",
+        '        context.log.say("task_queued", task=task.task, task_id=task.task_id)\n',
         "",
         CHECKS,
     ),
     # --- prices --------------------------------------------------------------------------------
     planted(
         "a price that is no number is let through",
-        f"{_ENGINE}/history.py",
+        "qtkit/trading/engine/bar_history.py",
         'good = (low > 0) & (high < float("inf")) & (bars.open > 0) & (bars.close > 0)',
         "good = low != 0",
         engine_test("tasks", "test_a_symbol_without_a_price_stands_aside_and_the_others_go_on"),
@@ -165,28 +164,28 @@ BUGS_OF_TIME: tuple[Bug, ...] = (
     ),
     planted(
         "a stale price is used",
-        f"{_ENGINE}/history.py",
+        "qtkit/trading/engine/bar_history.py",
         "<= max_age_seconds * 1e9",
         "<= max_age_seconds * 1e10",
         engine_test("history", "test_a_price_is_fresh_by_trading_time"),
     ),
     planted(
         "lunch makes prices stale",
-        f"{_ENGINE}/history.py",
+        "qtkit/trading/engine/bar_history.py",
         "return sum(max(0, min(end, until) - max(start, since)) for start, end in segments)",
         "return until - since",
         engine_test("tasks", "test_at_one_oclock_nothing_is_stale_yet"),
     ),
     planted(
         "yesterday's close is a price of today",
-        f"{_ENGINE}/history.py",
+        "qtkit/trading/engine/bar_history.py",
         "if (end := history.last_end(symbol)) > opened",
         "if (end := history.last_end(symbol)) > 0",
         engine_test("history", "test_a_price_is_fresh_by_trading_time"),
     ),
     planted(
         "an unfinished bar is shown",
-        f"{_ENGINE}/history.py",
+        "qtkit/trading/engine/bar_history.py",
         "whole = bars.end[last] == label[last]",
         "whole = bars.end[last] > 0",
         engine_test("history", "test_an_unfinished_bar_is_not_shown_and_a_finished_one_is"),
@@ -194,21 +193,21 @@ BUGS_OF_TIME: tuple[Bug, ...] = (
     # --- the journal ---------------------------------------------------------------------------
     planted(
         "the journal does not wait for the disk",
-        f"{_JOURNAL}/writer.py",
+        "qtkit/journal/writer.py",
         "        os.fsync(self._file)\n        self._dirty, self.synced",
         "        self._dirty, self.synced",
         "tests/journal/test_journal_file.py::test_each_lifecycle_event_waits_for_the_disk",
     ),
     planted(
         "the kill switch may be lost with the power",
-        f"{_JOURNAL}/writer.py",
+        "qtkit/journal/writer.py",
         "    DayClosed,\n    KillSwitchSet,\n)",
         "    DayClosed,\n)",
         "tests/journal/test_journal_file.py::test_each_lifecycle_event_waits_for_the_disk",
     ),
     planted(
         "a torn line stays",
-        f"{_JOURNAL}/writer.py",
+        "qtkit/journal/writer.py",
         "            os.truncate(self._path, found.sound_bytes)\n",
         "            os.truncate(self._path, found.sound_bytes + found.torn_bytes)\n",
         "tests/journal/test_journal_file.py"
@@ -216,7 +215,7 @@ BUGS_OF_TIME: tuple[Bug, ...] = (
     ),
     planted(
         "the link is not checked",
-        f"{_JOURNAL}/reader.py",
+        "qtkit/journal/reader.py",
         "if entry.seq != number or previous != link:",
         "if entry.seq != number:",
         "tests/journal/test_journal_file.py"
@@ -224,22 +223,22 @@ BUGS_OF_TIME: tuple[Bug, ...] = (
     ),
     planted(
         "a newer format is read all the same",
-        f"{_JOURNAL}/reader.py",
+        "qtkit/journal/reader.py",
         "entry.event.format > FORMAT:",
         "entry.event.format > FORMAT + 1:",
         "tests/journal/test_journal_file.py::test_a_newer_format_is_refused",
     ),
     planted(
         "what a power cut kept from the broker's book is never handed over",
-        f"{_ENGINE}/connection.py",
-        "        self._ask_again = core.clock.now()\n        self.hand_over_adjustments()\n",
-        "        self._ask_again = core.clock.now()\n",
+        "qtkit/trading/engine/broker_session.py",
+        "        self._ask_again = context.clock.now()\n        self.hand_over_adjustments()\n",
+        "        self._ask_again = context.clock.now()\n",
         "tests/trading/engine/test_adjustments.py"
         "::test_a_power_cut_between_the_journal_and_the_brokers_book_heals_at_the_return",
     ),
     planted(
         "a NaN becomes history",
-        f"{_JOURNAL}/codec.py",
+        "qtkit/journal/codec.py",
         "if decode(line) == (entry, link) and b'Infinity\"' not in line:",
         "if line:",
         "tests/journal/test_journal_codec.py"
@@ -247,7 +246,7 @@ BUGS_OF_TIME: tuple[Bug, ...] = (
     ),
     planted(
         "two processes write one journal",
-        f"{_JOURNAL}/writer.py",
+        "qtkit/journal/writer.py",
         "        self._lock.acquire()\n        try:\n",
         "        try:\n",
         "tests/journal/test_journal_file.py"
@@ -255,14 +254,14 @@ BUGS_OF_TIME: tuple[Bug, ...] = (
     ),
     planted(
         "after a crash the strategy gets fills again that it has",
-        f"{_ENGINE}/state.py",
+        "qtkit/projections/engine_state.py",
         "    state.strategy_state = event.state\n    state.fills_since_saved = []\n",
         "    state.strategy_state = event.state\n",
         engine_test("orders", "test_the_strategys_state_moves_with_fills_and_is_saved_after_them"),
     ),
     planted(
         "a command that the power took is forgotten",
-        f"{_ENGINE}/loop.py",
+        "qtkit/trading/engine/engine.py",
         "if isinstance(last.event, ev.CommandReceived):",
         "if isinstance(last.event, ev.SessionEnded):",
         engine_test(

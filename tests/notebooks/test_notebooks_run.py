@@ -12,7 +12,7 @@ from typing import Any
 import nbformat
 import pytest
 
-from qtkit.core.folders import OutputRoot, RunFolder
+from qtkit.core.paths import OutputRoot, RunFolder
 from qtkit.runs.execute import execute
 from qtkit.runs.record import RunStatus
 

@@ -14,14 +14,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from qtkit.adapters.own import OwnEngine
+from qtkit.adapters.embedded.target import EmbeddedEngine
 from qtkit.cli import qtkit
 from qtkit.core.errors import QtkitError
-from qtkit.core.folders import OutputRoot, SessionFolder, write_atomic
 from qtkit.core.locks import NamedLock
+from qtkit.core.paths import OutputRoot, SessionFolder, write_atomic
 from qtkit.evidence import Evidence
 from qtkit.model.intents import Intent
-from qtkit.sessions.killing import kill_account
+from qtkit.sessions.control.kill_switch import kill_account
 from qtkit.sessions.session import Session
 from qtkit.sessions.sheet import save_sheet, sheet_of
 from qtkit.sessions.simulated import prepare_account, simulate
@@ -29,7 +29,7 @@ from qtkit.stages import StageReport, all_stages, judge, stage_named
 from qtkit.stages.scenarios import CANCEL_RACE
 from qtkit.stages.stage import judge_runs
 from qtkit.testing.strategies import scripted_spec
-from qtkit.trading.strategy.loading import load_spec
+from qtkit.trading.strategy.loader import load_spec
 
 _COMMAND = re.compile(r"`qtkit ([^`]+)`")
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -174,7 +174,7 @@ def test_what_is_said_of_two_sessions_that_differ_can_be_typed(work: Path) -> No
 
 def test_what_a_scenario_with_a_warning_says_can_be_typed(work: Path) -> None:
     example = Path(__file__).parents[2] / "examples" / "live_grid_multi.py"
-    engine = OwnEngine(load_spec(example), example)
+    engine = EmbeddedEngine(load_spec(example), example)
     stage = replace(stage_named("4-A"), scenarios=(CANCEL_RACE,))
 
     report = judge(stage, engine, root=work)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from qtkit.core.folders import OutputRoot, SessionFolder
+from qtkit.core.paths import OutputRoot, SessionFolder
 from qtkit.core.render import REPORT_MIME
 from qtkit.model.intents import Intent
 from qtkit.sessions.simulated import simulate

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from qtkit.core.errors import ConfigError
-from qtkit.core.folders import OutputRoot
+from qtkit.core.paths import OutputRoot
 from qtkit.runs.execute import execute
 from qtkit.runs.parameters import Parameter, checked, declared, parsed
 

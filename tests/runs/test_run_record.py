@@ -12,10 +12,9 @@ import pytest
 from pydantic import ValidationError
 
 from qtkit.core.errors import ConfigError, DataError
-from qtkit.core.folders import OutputRoot, RunFolder, write_atomic
+from qtkit.core.paths import OutputRoot, RunFolder, write_atomic
 from qtkit.core.render import REPORT_MIME, text_table
-from qtkit.runs.compare import compare
-from qtkit.runs.gathering import gather
+from qtkit.runs.notebook_outputs import gather
 from qtkit.runs.record import (
     RunRecord,
     RunStatus,
@@ -24,8 +23,9 @@ from qtkit.runs.record import (
     record_of,
     run_id_of,
 )
+from qtkit.runs.record_diff import compare
 from qtkit.runs.report import record_page, record_text
-from qtkit.runs.shelf import (
+from qtkit.runs.run_store import (
     find_run,
     last_good,
     list_runs,

@@ -19,12 +19,12 @@ from qtkit.cli.run import run
 from qtkit.cli.runs import runs
 from qtkit.cli.smoke import smoke
 from qtkit.core.errors import ConfigError
-from qtkit.core.folders import OutputRoot
-from qtkit.core.surroundings import commit_of, surroundings
+from qtkit.core.paths import OutputRoot
+from qtkit.core.provenance import commit_of, surroundings
+from qtkit.runs.cell_monitor import Silent, Watch, first_line
 from qtkit.runs.progress import Bar, Lines, progress_for
 from qtkit.runs.signals import stop_signals
 from qtkit.runs.smoke import find_checklist
-from qtkit.runs.watch import Silent, Watch, first_line
 
 Write = Callable[..., Path]
 

@@ -17,13 +17,13 @@ import pytest
 from nbclient.exceptions import CellTimeoutError
 
 from qtkit.core.clock import stopwatch
-from qtkit.core.folders import OutputRoot, RunFolder, SessionFolder
+from qtkit.core.paths import OutputRoot, RunFolder, SessionFolder
 from qtkit.core.verdict import Conclusion
+from qtkit.runs.cell_monitor import Silent, Watch
 from qtkit.runs.execute import _ending, execute
 from qtkit.runs.record import RunRecord, RunStatus
-from qtkit.runs.shelf import list_runs, read_record
+from qtkit.runs.run_store import list_runs, read_record
 from qtkit.runs.source import read_source
-from qtkit.runs.watch import Silent, Watch
 
 Write = Callable[..., Path]
 Show = Callable[[dict[str, Any]], str]
@@ -333,7 +333,7 @@ def test_a_run_can_be_started_where_a_loop_already_runs(notebook: Write, root: O
 
 def listing(root: OutputRoot) -> str:
     from qtkit.core.render import text_table
-    from qtkit.runs.shelf import runs_table
+    from qtkit.runs.run_store import runs_table
 
     return text_table(runs_table(list_runs(root)))
 

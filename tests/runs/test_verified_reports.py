@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from qtkit.adapters.own import OwnEngine
+from qtkit.adapters.embedded.target import EmbeddedEngine
 from qtkit.cli.smoke import smoke
-from qtkit.core.folders import OutputRoot, RunFolder, SessionFolder
+from qtkit.core.paths import OutputRoot, RunFolder, SessionFolder
 from qtkit.core.render import REPORT_MIME
 from qtkit.core.verdict import Conclusion, Status
 from qtkit.runs.execute import execute
-from qtkit.runs.gathering import gather
+from qtkit.runs.notebook_outputs import gather
 from qtkit.runs.record import RunStatus, SessionFacts, StageRecord, conclusion_of
-from qtkit.runs.shelf import read_record
+from qtkit.runs.run_store import read_record
 from qtkit.runs.verification import REPORT_RULE, SESSION_RULE, Verifier, marked_sessions
 from qtkit.sessions.simulated import session_of
 from qtkit.stages import judge, stage_named
@@ -167,7 +167,7 @@ def test_a_report_of_another_day_is_judged_for_that_day(session: SessionFolder) 
 
 
 def test_a_report_of_an_engine_is_judged_again_from_its_scenarios(tmp_path: Path) -> None:
-    engine = OwnEngine(scripted_spec({}, ["600036.SH"]), Path(__file__))
+    engine = EmbeddedEngine(scripted_spec({}, ["600036.SH"]), Path(__file__))
     shown = json.loads(json.dumps(judge(stage_named("0"), engine, root=tmp_path).as_json()))
     folder = SessionFolder(Path(shown["journals"][0]["folder"]))
 
@@ -267,9 +267,9 @@ FORGER = """
 import json
 from pathlib import Path
 from qtkit.core.clock import wall_time
-from qtkit.core.folders import RunFolder, write_atomic
+from qtkit.core.paths import RunFolder, write_atomic
 from qtkit.runs.record import RunRecord, record_json
-from qtkit.runs.shelf import read_record
+from qtkit.runs.run_store import read_record
 
 (folder,) = [RunFolder(p) for p in Path({records!r}).iterdir()]
 mine = read_record(folder)
@@ -316,9 +316,10 @@ def test_scenarios_that_no_finding_points_to_are_gone_after_the_run(
     example = Path(__file__).parents[2] / "examples" / "live_grid_multi.py"
     path = notebook(
         "engine",
-        "from pathlib import Path\nfrom qtkit import stages\nfrom qtkit.adapters.own import "
-        "OwnEngine\nfrom qtkit.trading.strategy.loading import load_spec\n"
-        f"file = Path({str(example)!r})\nstages.phase_0(OwnEngine(load_spec(file), file))",
+        "from pathlib import Path\nfrom qtkit import stages\n"
+        "from qtkit.adapters.embedded.target import "
+        "EmbeddedEngine\nfrom qtkit.trading.strategy.loader import load_spec\n"
+        f"file = Path({str(example)!r})\nstages.phase_0(EmbeddedEngine(load_spec(file), file))",
     )
 
     record = execute(path, root=root)

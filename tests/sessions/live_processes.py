@@ -22,7 +22,7 @@ GRID = ROOT / "examples" / "live_grid_multi.py"
 CHURN = """
 from decimal import Decimal
 from qtkit.model.intents import Intent
-from qtkit.trading.strategy.contract import StrategySpec
+from qtkit.trading.strategy.protocol import StrategySpec
 
 SYMBOLS = ("000651.SZ", "600036.SH", "601398.SH")
 

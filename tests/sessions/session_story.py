@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from qtkit.core.clock import ManualClock
-from qtkit.core.folders import SessionFolder
+from qtkit.core.paths import SessionFolder
 from qtkit.core.verdict import fail, ok
 from qtkit.journal import FileJournal
 from qtkit.model import events as ev

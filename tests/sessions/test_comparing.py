@@ -18,7 +18,7 @@ from qtkit.sessions.comparing import compare_decisions
 from qtkit.sessions.comparison import KINDS, DecisionComparison
 from qtkit.sessions.simulated import simulate
 from qtkit.trading.backtest import BacktestResult, backtest
-from qtkit.trading.strategy.loading import load_spec
+from qtkit.trading.strategy.loader import load_spec
 from tests.stages.parts import BY_ID, NEXT_DAY, A, B, at, price, request, skipped, task_id
 from tests.stages.story import Story, healthy_day, stopped_at_lunch
 

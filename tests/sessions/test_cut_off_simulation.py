@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from qtkit.cli import qtkit as command_line
 from qtkit.core.errors import ConfigError
-from qtkit.core.folders import OutputRoot
+from qtkit.core.paths import OutputRoot
 from qtkit.model import events as ev
 from qtkit.sessions.session import Session
 from qtkit.stages import newest_session
@@ -23,7 +23,7 @@ import os, signal
 from decimal import Decimal
 from pathlib import Path
 from qtkit.model.intents import Intent
-from qtkit.trading.strategy.contract import StrategySpec
+from qtkit.trading.strategy.protocol import StrategySpec
 
 class Once:
     def prepare(self, view): return None

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from qtkit.core.errors import DataError, StrategyError
-from qtkit.core.folders import AccountFolder, OutputRoot, SessionFolder
+from qtkit.core.paths import AccountFolder, OutputRoot, SessionFolder
 from qtkit.journal import read_journal
 from qtkit.model import events as ev
 from qtkit.model.intents import Intent
@@ -29,7 +29,7 @@ from qtkit.sessions.simulated import SimulatedSession, prepare_account, simulate
 from qtkit.testing import scripted_spec
 from qtkit.trading.accounts import inherit
 from qtkit.trading.chain import sessions_of
-from qtkit.trading.strategy.contract import Fill, JsonObject, Prepared, StrategySpec, View
+from qtkit.trading.strategy.protocol import Fill, JsonObject, Prepared, StrategySpec, View
 from tests.repository.places import ROOT
 
 BANK, STEEL = "600036.SH", "601398.SH"

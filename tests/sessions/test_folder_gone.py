@@ -15,7 +15,7 @@ from qtkit.core import folder_watch
 from qtkit.core.clock import stopwatch
 from qtkit.core.errors import FolderGone
 from qtkit.core.folder_watch import FolderWatch
-from qtkit.core.folders import AccountFolder, OutputRoot, SessionFolder
+from qtkit.core.paths import AccountFolder, OutputRoot, SessionFolder
 from qtkit.journal import read_journal
 from qtkit.model import events as ev
 from qtkit.sessions.live import run_live

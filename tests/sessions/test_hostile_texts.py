@@ -13,12 +13,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from qtkit.core.clock import ManualClock
-from qtkit.evidence.logs import read_log, value_in
+from qtkit.evidence.sys_log import read_log, value_in
 from qtkit.model.intents import Intent
 from qtkit.sessions.simulated import SimulatedSession, simulate
 from qtkit.stages import judge, stage_named
 from qtkit.testing.strategies import scripted_spec
-from qtkit.trading.engine.syslog import SessionLog, format_fields
+from qtkit.trading.engine.logs.sys_log import SessionLog, format_fields
 
 REASON = (
     '=HYPERLINK("http://evil")|x`y`<script>z</script>\x1b[2J\n'

@@ -6,9 +6,9 @@ from datetime import date
 from pathlib import Path
 
 from qtkit import stages
-from qtkit.core.folders import OutputRoot
+from qtkit.core.paths import OutputRoot
 from qtkit.sessions.simulated import prepare_account, simulate
-from qtkit.trading.strategy.loading import load_spec
+from qtkit.trading.strategy.loader import load_spec
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "live_grid_multi.py"
 DAY = date(2026, 3, 4)

@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from qtkit.core.errors import FolderLocked
-from qtkit.core.folders import AccountFolder
+from qtkit.core.paths import AccountFolder
 from qtkit.journal import read_journal
 from qtkit.model import events as ev
 from qtkit.model.intents import Intent
 from qtkit.sessions.simulated import prepare_account, simulate
 from qtkit.trading.live import live_session
-from qtkit.trading.strategy.contract import Fill, JsonObject, Prepared, StrategySpec, View
+from qtkit.trading.strategy.protocol import Fill, JsonObject, Prepared, StrategySpec, View
 from tests.market.bar_makers import utc
 from tests.sessions.test_live_engine import (
     account_of,
@@ -45,7 +45,7 @@ def held(place: AccountFolder) -> Iterator[None]:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("qtkit.trading.brokers.sqlite_book._PATIENCE", 0.02)
+    monkeypatch.setattr("qtkit.trading.brokers.sim.sqlite_store._PATIENCE", 0.02)
 
 
 def test_a_book_that_somebody_holds_is_a_broker_that_is_away_and_the_engine_lives_on(
@@ -58,8 +58,8 @@ def test_a_book_that_somebody_holds_is_a_broker_that_is_away_and_the_engine_live
         turn_until(run, "2026-03-04 01:35:30")
         with held(place):
             turn_until(run, "2026-03-04 01:38")
-            assert not run.engine.core.state.connected
-            reserved = run.engine.core.state.ledger.reserved_cash
+            assert not run.engine.context.state.connected
+            reserved = run.engine.context.state.ledger.reserved_cash
         run.engine.run(utc("2026-03-04 01:41"))
     entries = list(read_journal(run.folder.journal))
 

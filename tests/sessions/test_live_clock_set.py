@@ -17,7 +17,7 @@ from qtkit.journal import read_journal
 from qtkit.model import events as ev
 from qtkit.model.events import Entry
 from qtkit.testing import SettableClock
-from qtkit.trading.engine.inbox import Command
+from qtkit.trading.engine.command_queue import Command
 from qtkit.trading.engine.workers import SimulatedWorkers
 from qtkit.trading.live import LivePlan, LiveRun, live_session
 from tests.market.bar_makers import utc

@@ -18,11 +18,11 @@ import pytest
 
 from qtkit.core.clock import stopwatch
 from qtkit.core.errors import ConfigError
-from qtkit.core.folders import SessionFolder
-from qtkit.sessions import commanding
-from qtkit.sessions.commanding import CommandServer
-from qtkit.sessions.runtime import LONGEST_PATH, free_socket, socket_path
-from qtkit.trading.engine.inbox import Answer, Command
+from qtkit.core.paths import SessionFolder
+from qtkit.sessions.control import server as commanding
+from qtkit.sessions.control.server import CommandServer
+from qtkit.sessions.control.socket import LONGEST_PATH, free_socket, socket_path
+from qtkit.trading.engine.command_queue import Answer, Command
 
 PAUSE = b'{"verb":"pause","arguments":{},"by":"anna"}\n'
 
@@ -401,7 +401,7 @@ def test_a_place_that_is_too_long_or_no_folder_is_passed_over(
 
 
 def test_no_place_at_all_is_one_clear_error(monkeypatch: pytest.MonkeyPatch, short: Path) -> None:
-    from qtkit.sessions import runtime
+    from qtkit.sessions.control import socket as runtime
 
     monkeypatch.setattr(runtime, "_places", lambda: iter([short / ("x" * 90), short / "n" / "o"]))
 

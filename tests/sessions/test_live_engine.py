@@ -18,7 +18,7 @@ import pytest
 from qtkit.core.calendars import exchange_calendar
 from qtkit.core.clock import Clock, ManualClock, stopwatch, wall_time
 from qtkit.core.errors import BeyondCalendar, ConfigError, FolderLocked
-from qtkit.core.folders import AccountFolder, OutputRoot
+from qtkit.core.paths import AccountFolder, OutputRoot
 from qtkit.journal import read_journal
 from qtkit.market.feeds.export import read_feed, write_feed
 from qtkit.market.tables.bar_table import BarTable
@@ -27,14 +27,14 @@ from qtkit.model import events as ev
 from qtkit.model.bars import Bars, nanos
 from qtkit.model.events import Entry
 from qtkit.sessions.asked import settings_of
-from qtkit.sessions.killing import kill_account, lift_account
+from qtkit.sessions.control.kill_switch import kill_account, lift_account
 from qtkit.trading.accounts import create_account
-from qtkit.trading.engine.inbox import Command
+from qtkit.trading.engine.command_queue import Command
 from qtkit.trading.engine.thread import EngineThread
 from qtkit.trading.engine.workers import SimulatedWorkers, Workers
 from qtkit.trading.live import LivePlan, LiveRun, live_session
-from qtkit.trading.strategy.contract import StrategySpec
-from qtkit.trading.strategy.loading import load_spec
+from qtkit.trading.strategy.loader import load_spec
+from qtkit.trading.strategy.protocol import StrategySpec
 from tests.market.bar_makers import utc
 
 GRID = load_spec(Path(__file__).parents[2] / "examples" / "live_grid_multi.py")
@@ -423,7 +423,7 @@ def test_cash_and_time_are_as_the_account_says(tmp_path: Path) -> None:
     asked = plan("2026-03-04 01:00")
     with wired(tmp_path, asked) as run:
         run.engine.start()
-        assert run.engine.core.state.ledger.cash == Decimal(1_000_000)
+        assert run.engine.context.state.ledger.cash == Decimal(1_000_000)
         assert run.clock.now() - utc("2026-03-04 01:00") < timedelta(seconds=1)
 
 

@@ -18,9 +18,9 @@ from click.testing import CliRunner, Result
 from qtkit.cli import qtkit as command_line
 from qtkit.core.clock import stopwatch
 from qtkit.core.errors import ConfigError, DataError, SessionUnreachable
-from qtkit.core.folders import OutputRoot, SessionFolder
+from qtkit.core.paths import OutputRoot, SessionFolder
 from qtkit.model import events as ev
-from qtkit.sessions.killing import lift_account
+from qtkit.sessions.control.kill_switch import lift_account
 from qtkit.sessions.live import run_live
 from qtkit.sessions.session import Session
 from tests.sessions.live_processes import (

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from qtkit.core.errors import DataError
-from qtkit.core.folders import AccountFolder, SessionFolder
+from qtkit.core.paths import AccountFolder, SessionFolder
 from qtkit.journal import summarise
 from qtkit.journal.codec import START, digest
 from qtkit.trading.accounts import inherit

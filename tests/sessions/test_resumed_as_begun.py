@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from qtkit.core.errors import ConfigError
-from qtkit.core.folders import OutputRoot, SessionFolder
+from qtkit.core.paths import OutputRoot, SessionFolder
 from qtkit.sessions.asked import settings_of
 from qtkit.testing import scripted_spec
 from qtkit.trading.accounts import create_account
 from qtkit.trading.assemble import same_as_begun
 from qtkit.trading.live import live_session
 from qtkit.trading.simulation import SimulatedRun, SimulationPlan, simulate_session
-from qtkit.trading.strategy.contract import StrategySpec
+from qtkit.trading.strategy.protocol import StrategySpec
 from tests.market.bar_makers import utc
 from tests.sessions.test_live_engine import GRID, account_of, crashed, plan, root_of
 

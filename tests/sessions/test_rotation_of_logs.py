@@ -14,8 +14,8 @@ from click.testing import CliRunner, Result
 import qtkit as package
 from qtkit.cli.rotatelogs import rotatelogs
 from qtkit.core.errors import ConfigError
-from qtkit.core.folders import OutputRoot, SessionFolder, log_parts
 from qtkit.core.locks import NamedLock
+from qtkit.core.paths import OutputRoot, SessionFolder, log_parts
 from qtkit.core.render import REPORT_MIME
 from qtkit.sessions.artifacts import rebuild
 from qtkit.sessions.rotation import LogRotation, expired_logs, rotate_logs

@@ -14,7 +14,7 @@ import pytest
 
 import qtkit
 from qtkit.core.errors import DataError, JournalCorrupt
-from qtkit.core.folders import SessionFolder
+from qtkit.core.paths import SessionFolder
 from qtkit.market.tables.bar_table import BarTable
 from qtkit.sessions.artifacts import journal_digest, read_metadata, rebuild
 from qtkit.sessions.facts import record_facts

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from qtkit.core.errors import DataError
-from qtkit.evidence.logs import value_in
+from qtkit.evidence.sys_log import value_in
 from qtkit.model import events as ev
 from qtkit.model.books import Book, OpenOrder
 from qtkit.model.orders import OrderStatus, OrderType
@@ -19,7 +19,7 @@ from qtkit.sessions.chronicle import Chronicle
 from qtkit.sessions.results import metrics_json, report_json
 from qtkit.sessions.summary import run_report, summary_html, summary_text
 from qtkit.sessions.trades import risk_lines, trade_lines, trades_csv
-from qtkit.trading.engine.book_logs import TRADE_HEAD
+from qtkit.trading.engine.logs.trade_logs import TRADE_HEAD
 from tests.sessions.session_story import (
     CASH,
     SYMBOL,

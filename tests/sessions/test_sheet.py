@@ -15,8 +15,8 @@ from pydantic import ValidationError
 
 from qtkit.cli.sheet import sheet as sheet_command
 from qtkit.core.errors import ConfigError, DataError, FolderLocked, QtkitError
-from qtkit.core.folders import SessionFolder, write_atomic
 from qtkit.core.locks import NamedLock
+from qtkit.core.paths import SessionFolder, write_atomic
 from qtkit.core.verdict import Conclusion
 from qtkit.sessions.artifacts import chronicle_of
 from qtkit.sessions.sheet import save_sheet, sheet_day, sheet_of
@@ -33,7 +33,7 @@ from qtkit.sessions.sheet_rows import ROWS, row_named
 from qtkit.sessions.simulated import prepare_account, simulate
 from qtkit.stages import all_stages
 from qtkit.testing.strategies import scripted_spec
-from qtkit.trading.strategy.loading import load_spec
+from qtkit.trading.strategy.loader import load_spec
 
 GRID = Path(__file__).parents[2] / "examples" / "live_grid_multi.py"
 FRIDAY, MONDAY = date(2026, 3, 6), date(2026, 3, 9)

@@ -15,19 +15,20 @@ from typing import Any, NoReturn
 import pytest
 
 from qtkit.core.errors import BeyondCalendar, ConfigError, DataError, QtkitError, StrategyError
-from qtkit.core.folders import OutputRoot
 from qtkit.core.locks import is_locked
+from qtkit.core.paths import OutputRoot
 from qtkit.core.render import REPORT_MIME
 from qtkit.journal import read_journal
 from qtkit.model import events as ev
 from qtkit.model.intents import Intent
-from qtkit.runs.gathering import gather
+from qtkit.runs.notebook_outputs import gather
 from qtkit.sessions.asked import settings_of
 from qtkit.sessions.facts import record_facts
 from qtkit.sessions.simulated import SimulatedSession, prepare_account, session_of, simulate
-from qtkit.trading.engine.inbox import Command
+from qtkit.trading.engine.command_queue import Command
 from qtkit.trading.settings import SessionSettings
-from qtkit.trading.strategy.contract import (
+from qtkit.trading.strategy.loader import load_spec
+from qtkit.trading.strategy.protocol import (
     Fill,
     JsonObject,
     Prepared,
@@ -35,7 +36,6 @@ from qtkit.trading.strategy.contract import (
     StrategySpec,
     View,
 )
-from qtkit.trading.strategy.loading import load_spec
 
 WEDNESDAY = date(2026, 3, 4)
 SYMBOL = "600036.SH"

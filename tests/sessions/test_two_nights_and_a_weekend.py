@@ -12,17 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from qtkit.adapters.own import OwnEngine
+from qtkit.adapters.embedded.target import EmbeddedEngine
 from qtkit.core.clock import stopwatch
-from qtkit.core.folders import OutputRoot, log_parts
+from qtkit.core.paths import OutputRoot, log_parts
 from qtkit.core.verdict import Conclusion, Status
 from qtkit.evidence import Command, Evidence, Scenario
 from qtkit.model import events as ev
 from qtkit.sessions.rotation import expired_logs, rotate_logs
 from qtkit.sessions.simulated import SimulatedSession, simulate
 from qtkit.stages import all_stages, judge, phase_5c, phase_35
-from qtkit.trading.engine.inbox import Command as Asked
-from qtkit.trading.strategy.loading import load_spec
+from qtkit.trading.engine.command_queue import Command as Asked
+from qtkit.trading.strategy.loader import load_spec
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "live_grid_multi.py"
 THURSDAY, FRIDAY, MONDAY = date(2026, 3, 5), date(2026, 3, 6), date(2026, 3, 9)
@@ -166,7 +166,7 @@ def test_an_operator_removes_what_has_expired_and_the_checks_say_so(
 
 def test_a_power_cut_in_each_night_changes_nothing(tmp_path: Path) -> None:
     """The engine is lost with the first pulse of a night, twice, and is back 20 s later."""
-    from qtkit.core.folders import SessionFolder
+    from qtkit.core.paths import SessionFolder
     from qtkit.evidence import PowerCut
 
     nights = Scenario(
@@ -181,7 +181,7 @@ def test_a_power_cut_in_each_night_changes_nothing(tmp_path: Path) -> None:
             PowerCut(after="command_received", nth=2),
         ),
     )
-    engine, watch = OwnEngine(load_spec(EXAMPLE), EXAMPLE), stopwatch()
+    engine, watch = EmbeddedEngine(load_spec(EXAMPLE), EXAMPLE), stopwatch()
     runs = {}
     for name, life in (("cut", nights), ("whole", replace(nights, power_cuts=()))):
         folder = SessionFolder(tmp_path / name)

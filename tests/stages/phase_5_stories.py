@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from qtkit.core.folders import SessionFolder
+from qtkit.core.paths import SessionFolder
 from qtkit.core.verdict import Verdict, fail, ok
 from qtkit.evidence import Evidence, RotationSeen, RunFacts, Scenario
 from qtkit.model import events as ev

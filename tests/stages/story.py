@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from qtkit.core.clock import ManualClock
-from qtkit.core.folders import SessionFolder
+from qtkit.core.paths import SessionFolder
 from qtkit.evidence import Evidence, RunFacts, Scenario
 from qtkit.journal import FileJournal
 from qtkit.model import events as ev

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from qtkit.cli.check import check
 from qtkit.cli.stages import stages
 from qtkit.core.errors import ConfigError, DataError
-from qtkit.core.folders import OutputRoot
+from qtkit.core.paths import OutputRoot
 from qtkit.model import events as ev
 from qtkit.stages import all_stages
 from tests.stages.story import Story, healthy_day

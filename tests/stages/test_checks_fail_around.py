@@ -13,13 +13,13 @@ import pytest
 from msgspec.structs import replace
 
 from qtkit.core.clock import ManualClock
-from qtkit.core.folders import SessionFolder
+from qtkit.core.paths import SessionFolder
 from qtkit.core.verdict import Status
 from qtkit.evidence import Evidence, RunFacts, Scenario
 from qtkit.journal import FileJournal
 from qtkit.model import events as ev
+from qtkit.model.skip_reasons import GLOSSARY, SkipReason
 from qtkit.stages import scenarios
-from qtkit.trading.engine.skips import GLOSSARY, SkipReason
 from tests.stages.parts import (
     BY_ID,
     CHECKS,

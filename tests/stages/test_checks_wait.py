@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from qtkit.core.folders import SessionFolder
+from qtkit.core.paths import SessionFolder
 from qtkit.core.verdict import Status, Verdict, fail
 from qtkit.evidence import Capability, Evidence
 from qtkit.model import events as ev
 from qtkit.stages import all_stages
-from qtkit.stages.checking import check
+from qtkit.stages.check import check
 from tests.stages.parts import BY_ID, CHECKS, at, begun, skipped, task_id
 from tests.stages.phase_5_stories import PHASE_5
 from tests.stages.story import Story, healthy_day, startup, stopped_at_lunch, with_pulses

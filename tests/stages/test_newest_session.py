@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from qtkit.cli.check import check
 from qtkit.core.errors import DataError
-from qtkit.core.folders import OutputRoot, SessionFolder
+from qtkit.core.paths import OutputRoot, SessionFolder
 from qtkit.sessions.simulated import simulate
 from qtkit.stages import newest_session, session_named, sessions_by_start
 

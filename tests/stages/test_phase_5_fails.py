@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from qtkit.core.folders import SessionFolder
+from qtkit.core.paths import SessionFolder
 from qtkit.core.verdict import Status, fail
 from qtkit.evidence import Evidence
 from qtkit.model import events as ev

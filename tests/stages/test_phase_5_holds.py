@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from qtkit.core.folders import SessionFolder
+from qtkit.core.paths import SessionFolder
 from qtkit.core.verdict import Status
 from qtkit.evidence import Evidence, Fault, RunFacts, Scenario
 from qtkit.model import events as ev

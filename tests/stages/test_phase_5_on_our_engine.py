@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from qtkit.adapters.own import OwnEngine
+from qtkit.adapters.embedded.target import EmbeddedEngine
 from qtkit.core.verdict import Conclusion, Status
 from qtkit.sessions.checklist import expired
 from qtkit.stages import StageReport, phase_4b, phase_5a, phase_5b, phase_5c
-from qtkit.trading.strategy.loading import load_spec
+from qtkit.trading.strategy.loader import load_spec
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "live_grid_multi.py"
 
 
 @pytest.fixture(scope="module")
-def engine() -> OwnEngine:
-    return OwnEngine(load_spec(EXAMPLE), EXAMPLE, expired)
+def engine() -> EmbeddedEngine:
+    return EmbeddedEngine(load_spec(EXAMPLE), EXAMPLE, expired)
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("phase", [phase_4b, phase_5a, phase_5b, phase_5c])
 def test_every_check_passes(
-    phase: Callable[..., StageReport], engine: OwnEngine, place: Path
+    phase: Callable[..., StageReport], engine: EmbeddedEngine, place: Path
 ) -> None:
     report = phase(engine, root=place)
 
@@ -37,7 +37,7 @@ def test_every_check_passes(
 
 
 def test_what_the_scenarios_are_there_for_shows_in_the_sentences(
-    engine: OwnEngine, place: Path
+    engine: EmbeddedEngine, place: Path
 ) -> None:
     gate, books = phase_5b(engine, root=place), phase_5c(engine, root=place)
 

@@ -14,7 +14,8 @@ from qtkit.core.verdict import Status, Verdict
 from qtkit.evidence import Evidence, Scenario
 from qtkit.model import events as ev
 from qtkit.model.events import PlannedTask
-from qtkit.stages.catching_up import expected_fate
+from qtkit.model.skip_reasons import GLOSSARY
+from qtkit.stages.catch_up_oracle import expected_fate
 from qtkit.stages.scenarios import (
     EARLY_FILLS,
     EARLY_FILLS_REORDERED,
@@ -22,7 +23,6 @@ from qtkit.stages.scenarios import (
     REFERENCE,
     RERUN,
 )
-from qtkit.trading.engine.skips import GLOSSARY
 from tests.stages.parts import (
     BY_ID,
     CHECKS,

@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from qtkit.core.errors import ConfigError, DataError
-from qtkit.core.folders import OutputRoot, SessionFolder
+from qtkit.core.paths import OutputRoot, SessionFolder
 from qtkit.core.verdict import Conclusion, Verdict, fail, ok, pending, skip
 from qtkit.model import events as ev
 from qtkit.stages import (

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from qtkit.core.folders import SessionFolder
+from qtkit.core.paths import SessionFolder
 from qtkit.core.verdict import Conclusion, Status, Verdict, fail, ok, pending, warn
 from qtkit.evidence import ALL_CAPABILITIES, Capability, Evidence, Scenario
 from qtkit.model import events as ev
 from qtkit.stages import Stage, all_stages, judge, phase_0, phase_2, stage_named
-from qtkit.stages.checking import check
+from qtkit.stages.check import check
 from qtkit.stages.sources import evidence_of
 from tests.stages.story import healthy_day
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from qtkit.core.calendars.exchanges import Exchange
 from qtkit.core.calendars.sessions import Opening, Schedule
-from qtkit.core.config.text import shortened
+from qtkit.core.config.file_text import shortened
 from qtkit.core.config.toml import Key, read_toml
 from qtkit.core.errors import ConfigError
 

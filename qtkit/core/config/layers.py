@@ -14,7 +14,7 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtkit.core.config.text import read_text, shortened
+from qtkit.core.config.file_text import read_text, shortened
 from qtkit.core.config.toml import Key, TomlFile
 
 if TYPE_CHECKING:

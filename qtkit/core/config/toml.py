@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from qtkit.core.config.text import read_text
+from qtkit.core.config.file_text import read_text
 from qtkit.core.errors import ConfigError
 
 __all__ = ["Key", "TomlFile", "read_toml"]

@@ -22,10 +22,10 @@ from qtkit.desk.charts.chart import (
     said,
     whole_numbers,
 )
-from qtkit.desk.charts.told import Told, day_words, told_by
+from qtkit.desk.charts.source import Told, day_words, told_by
 from qtkit.evidence import Evidence
+from qtkit.ledger.performance import slippage_bps
 from qtkit.model import events as ev
-from qtkit.trading.metrics.measures import slippage_bps
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -110,7 +110,7 @@ def slippage(source: Told) -> Chart:
 
     Notes
     -----
-    See `qtkit.trading.metrics.measures.slippage_bps`; the mean is weighted by value. A fill whose
+    See `qtkit.ledger.performance.slippage_bps`; the mean is weighted by value. A fill whose
     order saw no price is in the text only.
 
     Raises

@@ -16,7 +16,7 @@ from qtkit.desk.panels.risk import RiskPanel
 from qtkit.desk.panels.runs import RunsPanel
 from qtkit.desk.panels.schedule import SchedulePanel
 from qtkit.desk.panels.session import SessionPanel
-from qtkit.desk.panels.watching import Watch
+from qtkit.desk.panels.session_watch import Watch
 
 __all__ = [
     "BookPanel",

@@ -8,10 +8,10 @@ from decimal import Decimal, InvalidOperation
 
 from qtkit.core.errors import ConfigError
 from qtkit.desk import commands, views
-from qtkit.desk.listing import View
 from qtkit.desk.panels.panel import Panel
-from qtkit.desk.panels.parts import Button, Choice, Element, Field, Kit
+from qtkit.desk.panels.widgets import Button, Choice, Element, Field, Kit
 from qtkit.desk.report import Part, Report
+from qtkit.desk.table_view import View
 
 __all__ = ["BookPanel", "newest"]
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from qtkit.core.folders import SessionFolder
+from qtkit.core.paths import SessionFolder
 from qtkit.desk import charts
 from qtkit.desk.charts import Chart
 from qtkit.desk.panels.panel import Panel
-from qtkit.desk.panels.parts import Choice, Element, Kit, Text
-from qtkit.desk.panels.watching import Seen, Watch
+from qtkit.desk.panels.session_watch import Seen, Watch
+from qtkit.desk.panels.widgets import Choice, Element, Kit, Text
 from qtkit.desk.report import Report
 
 __all__ = ["ChartsPanel"]

@@ -9,11 +9,11 @@ from html import escape
 from qtkit.core.clock import wall_time
 from qtkit.core.errors import ConfigError
 from qtkit.core.render import html_table, mark, verdict_counts, verdict_table
-from qtkit.desk.listing import Column, View
 from qtkit.desk.panels.panel import Panel
-from qtkit.desk.panels.parts import Element, Field, Kit, Text, Tick
-from qtkit.desk.panels.watching import Seen, Watch
+from qtkit.desk.panels.session_watch import Seen, Watch
+from qtkit.desk.panels.widgets import Element, Field, Kit, Text, Tick
 from qtkit.desk.report import Report
+from qtkit.desk.table_view import Column, View
 from qtkit.desk.views.sheet import notes, sheet
 from qtkit.sessions.sheet import Sheet, save_sheet, sheet_of
 from qtkit.sessions.sheet_notes import read_notes, write_summary, write_tick

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from qtkit.desk import views
+from qtkit.desk.panels.base import Screen
 from qtkit.desk.panels.book import BookPanel
 from qtkit.desk.panels.charts import ChartsPanel
 from qtkit.desk.panels.checklist import ChecklistPanel
@@ -13,13 +14,12 @@ from qtkit.desk.panels.health import HealthPanel
 from qtkit.desk.panels.journal import JournalPanel
 from qtkit.desk.panels.operations import OperationsPanel
 from qtkit.desk.panels.panel import Panel
-from qtkit.desk.panels.parts import Choice, Element, Kit, Text
 from qtkit.desk.panels.risk import RiskPanel
 from qtkit.desk.panels.runs import RunsPanel
 from qtkit.desk.panels.schedule import SchedulePanel
-from qtkit.desk.panels.screen import Screen
 from qtkit.desk.panels.session import SessionPanel
-from qtkit.desk.panels.watching import Seen, Watch
+from qtkit.desk.panels.session_watch import Seen, Watch
+from qtkit.desk.panels.widgets import Choice, Element, Kit, Text
 from qtkit.desk.report import Report
 from qtkit.desk.views.health import countdown
 

@@ -7,11 +7,11 @@ from itertools import islice
 
 from qtkit.core.errors import ConfigError
 from qtkit.desk import views
-from qtkit.desk.looking import nearest
+from qtkit.desk.commands.queries import nearest
+from qtkit.desk.event_text import sentence
 from qtkit.desk.panels.panel import Panel
-from qtkit.desk.panels.parts import Choice, Element, Field, Kit
+from qtkit.desk.panels.widgets import Choice, Element, Field, Kit
 from qtkit.desk.report import Report
-from qtkit.desk.sentences import sentence
 from qtkit.model.events import Entry
 
 __all__ = ["JournalPanel"]

@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from qtkit.core.errors import ConfigError
 from qtkit.desk import commands
 from qtkit.desk.desk import Desk
-from qtkit.desk.listing import facts
+from qtkit.desk.event_text import sentence
 from qtkit.desk.panels.book import newest
 from qtkit.desk.panels.panel import Panel
-from qtkit.desk.panels.parts import Button, Element, Field, Kit, Tick
+from qtkit.desk.panels.widgets import Button, Element, Field, Kit, Tick
 from qtkit.desk.report import Report
-from qtkit.desk.sentences import sentence
+from qtkit.desk.table_view import facts
 from qtkit.desk.views.snapshots import snapshots
 from qtkit.model.events import Entry
 

@@ -9,9 +9,9 @@ from typing import TypeVar
 from qtkit.core.errors import ConfigError, QtkitError
 from qtkit.desk import views
 from qtkit.desk.desk import Desk
-from qtkit.desk.panels.parts import Button, Choice, Element, Field, Kit, Text, Tick
-from qtkit.desk.panels.screen import Screen
-from qtkit.desk.panels.watching import Seen, Watch
+from qtkit.desk.panels.base import Screen
+from qtkit.desk.panels.session_watch import Seen, Watch
+from qtkit.desk.panels.widgets import Button, Choice, Element, Field, Kit, Text, Tick
 from qtkit.desk.report import Part, Report
 
 __all__ = ["Panel"]

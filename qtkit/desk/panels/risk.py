@@ -9,7 +9,7 @@ from qtkit.core.errors import ConfigError
 from qtkit.desk import commands, views
 from qtkit.desk.panels.book import newest
 from qtkit.desk.panels.panel import Panel
-from qtkit.desk.panels.parts import Button, Element, Field, Kit, Tick
+from qtkit.desk.panels.widgets import Button, Element, Field, Kit, Tick
 from qtkit.desk.report import Report
 from qtkit.desk.views.risk import rules
 from qtkit.sessions.artifacts import kill_words

@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from qtkit.core.errors import ConfigError
-from qtkit.core.folders import RunFolder
+from qtkit.core.paths import RunFolder
 from qtkit.core.render import Table
-from qtkit.desk.listing import Column, View
 from qtkit.desk.panels.panel import Panel
-from qtkit.desk.panels.parts import Button, Choice, Element, Field, Kit
+from qtkit.desk.panels.widgets import Button, Choice, Element, Field, Kit
 from qtkit.desk.report import Report
-from qtkit.runs.compare import compare, differences_table
+from qtkit.desk.table_view import Column, View
 from qtkit.runs.execute import execute
 from qtkit.runs.record import RunRecord
+from qtkit.runs.record_diff import compare, differences_table
 from qtkit.runs.report import error_sentence, facts_table, open_findings, stages_table
-from qtkit.runs.shelf import Listed, list_runs, read_record, runs_table
+from qtkit.runs.run_store import Listed, list_runs, read_record, runs_table
 
 __all__ = ["RunsPanel"]
 

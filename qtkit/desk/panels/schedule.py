@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from qtkit.desk import commands, views
-from qtkit.desk.listing import View
 from qtkit.desk.panels.book import newest
 from qtkit.desk.panels.panel import Panel
-from qtkit.desk.panels.parts import Button, Choice, Element, Kit
+from qtkit.desk.panels.widgets import Button, Choice, Element, Kit
 from qtkit.desk.report import Report
+from qtkit.desk.table_view import View
 from qtkit.desk.views.timeline import LEGEND, timeline
 
 __all__ = ["SchedulePanel"]

@@ -9,14 +9,14 @@ from typing import Any
 
 from qtkit.core.errors import ConfigError
 from qtkit.desk import commands, views
-from qtkit.desk.listing import facts
 from qtkit.desk.panels.panel import Panel
-from qtkit.desk.panels.parts import Button, Choice, Element, Field, Kit
+from qtkit.desk.panels.widgets import Button, Choice, Element, Field, Kit
 from qtkit.desk.report import Report
+from qtkit.desk.table_view import facts
 from qtkit.desk.views.health import countdown, health
+from qtkit.model.status import EngineStatus
 from qtkit.sessions.session import Session
 from qtkit.stages import sessions_by_start
-from qtkit.trading.engine.states import EngineStatus
 
 __all__ = ["SessionPanel"]
 

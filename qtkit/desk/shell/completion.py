@@ -9,9 +9,9 @@ import click
 
 from qtkit.core.errors import QtkitError
 from qtkit.desk.picture import Picture
-from qtkit.desk.shell.seat import Seat
-from qtkit.desk.shell.setting import SETTABLE
-from qtkit.desk.shell.words import ALIASES, WORDS
+from qtkit.desk.shell.commands import ALIASES, WORDS
+from qtkit.desk.shell.context import Seat
+from qtkit.desk.shell.set_command import SETTABLE
 from qtkit.stages import all_stages
 from qtkit.trading.engine.schedule import PRIORITY
 

@@ -9,10 +9,10 @@ import click
 
 from qtkit.core.errors import ConfigError, QtkitError
 from qtkit.core.render import json_text
+from qtkit.desk.commands.queries import nearest
 from qtkit.desk.desk import Desk
-from qtkit.desk.looking import nearest
-from qtkit.desk.shell.seat import JSON, Seat, Shown
-from qtkit.desk.shell.words import ALIASES, WORDS, usage
+from qtkit.desk.shell.commands import ALIASES, WORDS, usage
+from qtkit.desk.shell.context import JSON, Seat, Shown
 
 __all__ = ["Console", "run_line"]
 

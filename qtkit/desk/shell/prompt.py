@@ -12,12 +12,12 @@ import click
 
 from qtkit.core.errors import QtkitError
 from qtkit.core.files import open_file
-from qtkit.core.folders import OutputRoot
+from qtkit.core.paths import OutputRoot
 from qtkit.desk.desk import Desk
 from qtkit.desk.picture import Picture
 from qtkit.desk.shell.completion import candidates
 from qtkit.desk.shell.console import Console
-from qtkit.desk.shell.seat import Seat
+from qtkit.desk.shell.context import Seat
 
 __all__ = ["interact"]
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from qtkit.core.render import mark
-from qtkit.desk.listing import Column, View, number_text
 from qtkit.desk.picture import Picture
-from qtkit.trading.ledger.positions import Position
+from qtkit.desk.table_view import Column, View, number_text
+from qtkit.ledger.positions import Position
 
 __all__ = ["cash", "positions", "prices"]
 

@@ -6,12 +6,12 @@ from datetime import datetime
 
 from qtkit.core.render import Mark, mark
 from qtkit.core.verdict import Status, Verdict
-from qtkit.desk.listing import Column, View, number_text
+from qtkit.desk.event_text import sentence
 from qtkit.desk.picture import Picture
-from qtkit.desk.sentences import sentence
+from qtkit.desk.table_view import Column, View, number_text
 from qtkit.desk.vitals import Vitals
 from qtkit.model import events as ev
-from qtkit.trading.engine.states import EngineStatus
+from qtkit.model.status import EngineStatus
 from qtkit.trading.settings import declared_default
 
 __all__ = ["countdown", "gate", "health", "seconds_text"]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from qtkit.desk.listing import Column, View
 from qtkit.desk.picture import Picture
+from qtkit.desk.table_view import Column, View
 from qtkit.desk.views.standing import story
+from qtkit.ledger.orders import OrderState
 from qtkit.model.events import Entry
 from qtkit.model.orders import OrderStatus
-from qtkit.trading.ledger.orders import OrderState
 
 __all__ = ["fills", "order_story", "orders", "refusals", "unmatched_fills"]
 

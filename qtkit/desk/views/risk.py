@@ -8,10 +8,10 @@ from decimal import Decimal
 from typing import Any
 
 from qtkit.core.render import Mark, mark
-from qtkit.desk.listing import Column, View, number_text
 from qtkit.desk.picture import Picture
+from qtkit.desk.table_view import Column, View, number_text
 from qtkit.model import events as ev
-from qtkit.trading.engine.states import EngineStatus
+from qtkit.model.status import EngineStatus
 
 __all__ = ["bar", "rules"]
 

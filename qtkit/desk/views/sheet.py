@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qtkit.core.render import mark, verdict_counts
-from qtkit.desk.listing import Column, View
+from qtkit.desk.table_view import Column, View
 from qtkit.sessions.sheet import Sheet
 from qtkit.sessions.sheet_notes import DayNotes
 from qtkit.sessions.sheet_rows import ROWS

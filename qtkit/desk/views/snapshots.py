@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from qtkit.core.folders import SessionFolder
+from qtkit.core.paths import SessionFolder
 from qtkit.core.render import mark
-from qtkit.desk.listing import Column, View
 from qtkit.desk.picture import Picture
+from qtkit.desk.table_view import Column, View
 from qtkit.model import events as ev
 from qtkit.model.events import Entry
 

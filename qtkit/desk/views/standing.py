@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from qtkit.core.render import Mark, mark
-from qtkit.desk.listing import Column, View, facts, number_text
+from qtkit.desk.event_text import sentence
 from qtkit.desk.picture import Picture, TaskLine
-from qtkit.desk.sentences import sentence
+from qtkit.desk.table_view import Column, View, facts, number_text
 from qtkit.model.events import Entry
 from qtkit.model.orders import OrderStatus
-from qtkit.trading.engine.skips import GLOSSARY
+from qtkit.model.skip_reasons import GLOSSARY
 
 __all__ = ["as_of", "reasons", "schedule", "skips", "status", "story", "task", "tasks"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from qtkit.desk.listing import Column, View
 from qtkit.desk.picture import Picture, TaskLine
+from qtkit.desk.table_view import Column, View
 
 __all__ = ["LEGEND", "timeline"]
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from qtkit.core.errors import DataError
-from qtkit.core.folders import write_atomic
+from qtkit.core.paths import write_atomic
 from qtkit.market.sealed_parquet import seal_state, sealed
 from qtkit.model.bars import Bars
 

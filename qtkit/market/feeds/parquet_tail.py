@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qtkit.core.errors import DataError
+from qtkit.market.bar_ordering import take
 from qtkit.market.cells import first_mistakes, shortened
 from qtkit.market.feeds.export import read_feed
 from qtkit.market.feeds.polled import Fetched
-from qtkit.market.ordering import take
 from qtkit.market.tables.timestamps import FIRST_YEAR, LAST_YEAR, are_bar_ends
 from qtkit.model.bars import BAR_NANOS, Bars
 

@@ -9,8 +9,8 @@ from datetime import datetime
 import numpy as np
 
 from qtkit.core.errors import DataError
+from qtkit.market.bar_ordering import concatenated, is_tidy, take, tidy
 from qtkit.market.feeds.protocol import Feed
-from qtkit.market.ordering import concatenated, is_tidy, take, tidy
 from qtkit.model.bars import BarBatch, Bars, nanos
 
 __all__ = ["Absent", "Fault", "FaultyFeed", "NotANumber", "RecordedFeed", "Repeated", "Silence"]

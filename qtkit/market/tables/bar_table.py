@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qtkit.core.errors import DataError
-from qtkit.core.folders import TableFolder, write_atomic
 from qtkit.core.locks import in_turn
-from qtkit.market.ordering import agreed, concatenated, differences, is_tidy, take, tidy
+from qtkit.core.paths import TableFolder, write_atomic
+from qtkit.market.bar_ordering import agreed, concatenated, differences, is_tidy, take, tidy
 from qtkit.market.tables.parquet import COLUMNS, decoded, encoded
 from qtkit.model.bars import Bars, nanos, time_of
 

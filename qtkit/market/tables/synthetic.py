@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from qtkit.core.calendars import Calendar
 from qtkit.core.errors import DataError
-from qtkit.market.minutes import minute_ends
-from qtkit.market.ordering import take
+from qtkit.market.bar_ordering import take
+from qtkit.market.trading_minutes import minute_ends
 from qtkit.model.bars import Bars, time_of
 
 __all__ = ["PLAIN", "Market", "close_before", "synthetic_bars", "synthetic_close"]

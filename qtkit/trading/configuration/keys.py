@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from qtkit.core.config.wording import expectation, is_secret, may_be_none, without_none
+from qtkit.core.config.messages import expectation, is_secret, may_be_none, without_none
 from qtkit.trading.configuration.models import AccountSettings, RunSettings
 from qtkit.trading.settings import SessionSettings
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from qtkit.core.errors import ConfigError
 from qtkit.trading.settings import SessionSettings
-from qtkit.trading.strategy.contract import StrategySpec
+from qtkit.trading.strategy.protocol import StrategySpec
 
 __all__ = ["AccountSettings", "Configuration", "RunSettings"]
 

@@ -23,16 +23,16 @@ from qtkit.model import events as ev
 from qtkit.model.bars import BAR_NANOS, nanos, time_of
 from qtkit.model.intents import Intent
 from qtkit.model.money import decimal_of
-from qtkit.trading.engine.closing import ClosingDesk
-from qtkit.trading.engine.connection import ConnectionDesk
-from qtkit.trading.engine.core import EngineCore
-from qtkit.trading.engine.decision import StepDesk, state_digest
-from qtkit.trading.engine.history import EngineView, Series, last_price
-from qtkit.trading.engine.news_desk import NewsDesk
-from qtkit.trading.engine.order_desk import OrderDesk
+from qtkit.model.status import EngineStatus
+from qtkit.trading.engine.bar_history import EngineView, Series, last_price
+from qtkit.trading.engine.broker_session import BrokerSession
+from qtkit.trading.engine.context import EngineContext
+from qtkit.trading.engine.end_of_day import EndOfDay
+from qtkit.trading.engine.execution_reports import ExecutionReports
+from qtkit.trading.engine.order_entry import OrderEntry
 from qtkit.trading.engine.schedule import step_nanos
-from qtkit.trading.engine.snapshots import SnapshotDesk
-from qtkit.trading.engine.states import EngineStatus
+from qtkit.trading.engine.snapshots import Snapshots
+from qtkit.trading.engine.strategy_runner import StrategyRunner, state_digest
 
 __all__ = ["Backtest"]
 
@@ -62,23 +62,25 @@ class Backtest:
 
     Parameters
     ----------
-    core
+    context
         An engine's shared parts, with a history made of columns.
     clock
-        The one in `core`.
+        The one in `context`.
     opening
         What it starts from.
     """
 
-    def __init__(self, core: EngineCore, clock: ManualClock, opening: ev.SessionStarted) -> None:
-        self._core, self._clock, self._opening = core, clock, opening
-        self._connection = ConnectionDesk(core)
-        self._news = NewsDesk(core, self._connection)
-        self._orders = OrderDesk(core, self._connection)
-        self._steps = StepDesk(core, self._orders, SnapshotDesk(core))
-        self._before = core.history.sharing()  # what a preparation sees: it ends before the step
-        self._ahead = EngineView(core.strategy_symbols, self._before, core.state.ledger)
-        self._closing = ClosingDesk(core, self._orders, self._news)
+    def __init__(
+        self, context: EngineContext, clock: ManualClock, opening: ev.SessionStarted
+    ) -> None:
+        self._context, self._clock, self._opening = context, clock, opening
+        self._broker_session = BrokerSession(context)
+        self._execution_reports = ExecutionReports(context, self._broker_session)
+        self._orders = OrderEntry(context, self._broker_session)
+        self._strategy_runner = StrategyRunner(context, self._orders, Snapshots(context))
+        self._before = context.history.sharing()  # what a preparation sees: it ends before the step
+        self._ahead = EngineView(context.strategy_symbols, self._before, context.state.ledger)
+        self._end_of_day = EndOfDay(context, self._orders, self._execution_reports)
         self._saved = ""  # digest of the strategy's state: deciding must not change it
         self.steps = 0
         self.equity = dict[date, Decimal]()  # at each day's close, account currency
@@ -91,40 +93,40 @@ class Backtest:
         StrategyError
             If the strategy raises or changes its state while deciding; nothing goes on after it.
         """
-        core = self._core
-        core.record(self._opening)
-        core.strategy.restore(core.state.strategy_state)
-        self._connection.connect()
+        context = self._context
+        context.record(self._opening)
+        context.strategy.restore(context.state.strategy_state)
+        self._broker_session.connect()
         self._move(EngineStatus.SLEEPING, "start")
         for day in days:
             self._live_through(day)
-        core.record(
-            ev.StopRequested(trading_date=core.state.today, by="qtkit", reason="end_of_data")
+        context.record(
+            ev.StopRequested(trading_date=context.state.today, by="qtkit", reason="end_of_data")
         )
-        self._closing.stop()
+        self._end_of_day.stop()
 
     def _move(self, after: EngineStatus, because: str) -> None:
-        core = self._core
-        core.record(
+        context = self._context
+        context.record(
             ev.StatusChanged(
-                trading_date=core.state.today,
-                before=core.state.status,
+                trading_date=context.state.today,
+                before=context.state.status,
                 after=after,
                 because=because,
             )
         )
 
     def _live_through(self, day: date) -> None:
-        core, segments = self._core, self._core.calendar.segments(day)
-        core.segments = tuple((nanos(s.start), nanos(s.end)) for s in segments)
+        context, segments = self._context, self._context.calendar.segments(day)
+        context.segments = tuple((nanos(s.start), nanos(s.end)) for s in segments)
         self._clock.set(segments[0].start)
-        closes = {s: core.close_before(s, day) for s in core.strategy_symbols}
-        core.record(
+        closes = {s: context.close_before(s, day) for s in context.strategy_symbols}
+        context.record(
             ev.DayStarted(
                 trading_date=day, open=True, last_closes={s: c for s, c in closes.items() if c}
             )
         )
-        self._saved = state_digest(core.strategy.state())
+        self._saved = state_digest(context.strategy.state())
         for segment in segments:
             self._clock.set(segment.start)
             self._move(EngineStatus.RUNNING, "open_market")
@@ -132,32 +134,32 @@ class Backtest:
             self._news_until(nanos(segment.end), self._next_news())
             self._clock.set(segment.end)
             self._move(EngineStatus.SLEEPING, "close_market")
-        self._closing.close_day(day, early=False)
+        self._end_of_day.close_day(day, early=False)
         self._show_until(nanos(segments[-1].end))
-        self.equity[day] = core.state.ledger.equity(self._last_prices())
+        self.equity[day] = context.state.ledger.equity(self._last_prices())
 
     def _show_until(self, at: int) -> None:
         """Show every bar that has ended: the last step comes before the day's last bars."""
-        for series in self._core.history.series.values():
+        for series in self._context.history.series.values():
             series.size = int(np.searchsorted(series.end, at, "right"))
 
     def _last_prices(self) -> dict[str, Decimal]:
-        held = self._core.state.ledger.positions
-        return {s: decimal_of(self._core.history.last_close(s)) for s in held}
+        held = self._context.state.ledger.positions
+        return {s: decimal_of(self._context.history.last_close(s)) for s in held}
 
     # --- one segment -------------------------------------------------------------------------
 
     def _trade(self, segment: Segment, close: datetime, day: date) -> None:
         """Ask the strategy at each step of a segment."""
-        core = self._core
-        dues = step_nanos(segment, close, core.settings.timetable)
+        context = self._context
+        dues = step_nanos(segment, close, context.settings.timetable)
         shown = [
             (series, np.searchsorted(series.end, dues, "right").tolist())
-            for series in core.history.series.values()
+            for series in context.history.series.values()
         ]
         usable = self._usable(dues)
         times = dues.tolist()
-        view, decide = core.view, core.strategy.decide
+        view, decide = context.view, context.strategy.decide
         ahead = self._preparations(segment, dues, usable, day)
         wake = self._next_news()
         number = self.steps
@@ -171,7 +173,7 @@ class Backtest:
             if usable is None:
                 view.tick(due)
             elif usable[k]:
-                view.move(due, day, usable[k], core.state.ledger)
+                view.move(due, day, usable[k], context.state.ledger)
             else:
                 continue  # no symbol has a usable price
             try:
@@ -194,12 +196,12 @@ class Backtest:
 
         A preparation sees what the polls before its moment brought, as in a session.
         """
-        core, start = self._core, nanos(segment.start)
-        settings = core.settings
+        context, start = self._context, nanos(segment.start)
+        settings = context.settings
         moments = np.maximum(dues - settings.prepare_lead_seconds * 1_000_000_000, start)
         poll = settings.timetable.price_poll_minutes * BAR_NANOS
         known = start + np.maximum((moments - 1 - start) // poll, 0) * poll
-        self._ahead.move(int(moments[0]), day, frozenset(), core.state.ledger)
+        self._ahead.move(int(moments[0]), day, frozenset(), context.state.ledger)
         return _Preparations(
             dues=dues.tolist(),
             moments=moments.tolist(),
@@ -226,16 +228,16 @@ class Backtest:
     def _prepared(self, due: int) -> object:
         """Return what the strategy prepares for a step."""
         try:
-            return self._core.strategy.prepare(self._ahead)
+            return self._context.strategy.prepare(self._ahead)
         except Exception as error:
             raise _raised(due, error) from error
 
     def _usable(self, dues: NDArray[np.int64]) -> list[frozenset[str]] | None:
         """Return each step's symbols with a fresh price; None where all have one at each step."""
-        core = self._core
-        names = list(core.history.series)
+        context = self._context
+        names = list(context.history.series)
         fresh = np.array([self._fresh(name, dues) for name in names])
-        core.view.move(int(dues[0]), core.state.today or date.min, None, core.state.ledger)
+        context.view.move(int(dues[0]), context.state.today or date.min, None, context.state.ledger)
         if fresh.all():
             return None
         return [
@@ -245,20 +247,20 @@ class Backtest:
 
     def _fresh(self, symbol: str, dues: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Whether a symbol's newest bar at each step is of today, fresh and positive."""
-        core = self._core
-        series = core.history.series[symbol]
+        context = self._context
+        series = context.history.series[symbol]
         if not series.end.size:
             return np.zeros(dues.size, bool)
         last = np.searchsorted(series.end, dues, "right") - 1
         ends = series.end[np.maximum(last, 0)]
         age = sum(
             np.maximum(0, np.minimum(end, dues) - np.maximum(start, ends))
-            for start, end in core.segments
+            for start, end in context.segments
         )
         close = series.columns["close"][np.maximum(last, 0)]
-        limit = core.settings.max_price_age_seconds * 1e9
+        limit = context.settings.max_price_age_seconds * 1e9
         good: NDArray[np.bool_] = (
-            (last >= 0) & (ends > core.segments[0][0]) & (age <= limit) & (close > 0)
+            (last >= 0) & (ends > context.segments[0][0]) & (age <= limit) & (close > 0)
         )
         return good
 
@@ -266,22 +268,22 @@ class Backtest:
         self, intents: tuple[Intent, ...], due: int, step: int, usable: frozenset[str] | None
     ) -> None:
         """Record a decision that wants something, and place it."""
-        core = self._core
+        context = self._context
         if not intents:
             return
         self._clock.set(time_of(due))
-        found = state_digest(core.strategy.state())
+        found = state_digest(context.strategy.state())
         if found != self._saved:
             raise StrategyError("decide changed what state() returns; move the state in on_fill")
-        wanted = dict.fromkeys(i.symbol for i in intents if i.symbol in core.history.series)
-        core.record(
+        wanted = dict.fromkeys(i.symbol for i in intents if i.symbol in context.history.series)
+        context.record(
             ev.DecisionTaken(
-                trading_date=core.state.today,
+                trading_date=context.state.today,
                 task_id=f"step-{step}",
                 step=step,
                 due=time_of(due).astimezone(UTC),
                 prices=tuple(
-                    last_price(core.history, s) for s in wanted if usable is None or s in usable
+                    last_price(context.history, s) for s in wanted if usable is None or s in usable
                 ),
                 aside=(),
                 intents=len(intents),
@@ -293,7 +295,7 @@ class Backtest:
     # --- news --------------------------------------------------------------------------------
 
     def _next_news(self) -> int:
-        at = self._core.broker.next_event_at()
+        at = self._context.broker.next_event_at()
         return _NEVER if at is None else nanos(at)
 
     def _news_until(self, due: int, wake: int) -> int:
@@ -304,15 +306,15 @@ class Backtest:
         int
             When the next may come, nanoseconds since 1970.
         """
-        journal, before = self._core.journal, self._core.journal.seq
+        journal, before = self._context.journal, self._context.journal.seq
         while wake <= due:
             self._clock.set(time_of(wake))
             heard = journal.seq
-            self._news.take_news()
+            self._execution_reports.take_news()
             after = self._next_news()
             if journal.seq == heard and after <= wake:
                 break  # nothing more comes of it before the clock moves
             wake = after
         if journal.seq != before:
-            self._saved = state_digest(self._core.strategy.state())
+            self._saved = state_digest(self._context.strategy.state())
         return wake

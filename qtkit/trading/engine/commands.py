@@ -10,25 +10,25 @@ from typing import Any
 
 from qtkit.core.errors import ConfigError, DataError
 from qtkit.core.text import shown, writable
+from qtkit.ledger.adjustment import Adjustment, demand_bookable
 from qtkit.model import events as ev
 from qtkit.model.instruments import Instrument
 from qtkit.model.intents import Intent
 from qtkit.model.orders import OrderType
-from qtkit.trading.engine.by_hand import why_not_by_hand
-from qtkit.trading.engine.closing import ClosingDesk
-from qtkit.trading.engine.connection import ConnectionDesk
-from qtkit.trading.engine.core import EngineCore
+from qtkit.model.status import EngineStatus
+from qtkit.trading.engine.broker_session import BrokerSession
+from qtkit.trading.engine.command_outcomes import why_nothing_came
+from qtkit.trading.engine.command_queue import Answer, Command, CommandQueue
+from qtkit.trading.engine.context import EngineContext
 from qtkit.trading.engine.diagnosis import diagnose_pending_orders
-from qtkit.trading.engine.gate import GateDesk
-from qtkit.trading.engine.inbox import Answer, Command, Inbox
-from qtkit.trading.engine.order_desk import OrderDesk
-from qtkit.trading.engine.outcomes import why_nothing_came
+from qtkit.trading.engine.end_of_day import EndOfDay
+from qtkit.trading.engine.gate import Gate
+from qtkit.trading.engine.manual_tasks import why_not_by_hand
+from qtkit.trading.engine.order_entry import OrderEntry
 from qtkit.trading.engine.schedule import PRIORITY
-from qtkit.trading.engine.states import EngineStatus
-from qtkit.trading.engine.tasks import TaskDesk
-from qtkit.trading.ledger.adjustment import Adjustment, demand_bookable
+from qtkit.trading.engine.task_queue import TaskQueue
 
-__all__ = ["CommandDesk"]
+__all__ = ["CommandHandler"]
 
 _Do = Callable[[Command], None]
 _LONGEST_WORD = 10_000  # letters of an argument
@@ -45,21 +45,21 @@ _WORDS: Mapping[str, frozenset[str]] = {
 }  # fmt: skip
 
 
-class CommandDesk:
+class CommandHandler:
     """Carries commands out on the engine's own thread; each becomes journal lines."""
 
     def __init__(
         self,
-        core: EngineCore,
+        context: EngineContext,
         *,
-        orders: OrderDesk,
-        closing: ClosingDesk,
-        tasks: TaskDesk,
-        gate: GateDesk,
-        connection: ConnectionDesk,
+        orders: OrderEntry,
+        closing: EndOfDay,
+        tasks: TaskQueue,
+        gate: Gate,
+        connection: BrokerSession,
     ) -> None:
-        self._core, self._orders, self._closing, self._tasks = core, orders, closing, tasks
-        self._gate, self._connection = gate, connection
+        self._context, self._orders, self._end_of_day, self._tasks = context, orders, closing, tasks
+        self._gate, self._broker_session = gate, connection
         self._verbs: Mapping[str, _Do] = {
             "pause": self._pause,
             "resume": self._resume,
@@ -72,30 +72,30 @@ class CommandDesk:
             "cancel_task": self._cancel_task,
             "run_task": self._run_task,
             "gate": lambda _: _nothing(self._gate.judge("demand")),
-            "diagnose": lambda _: _nothing(diagnose_pending_orders(self._core)),
-            "reconcile": lambda _: _nothing(self._closing.reconcile()),
+            "diagnose": lambda _: _nothing(diagnose_pending_orders(self._context)),
+            "reconcile": lambda _: _nothing(self._end_of_day.reconcile()),
             "adjust": self._adjust,
             "note": lambda _: None,
         }
 
-    def take(self, inbox: Inbox) -> None:
+    def take(self, inbox: CommandQueue) -> None:
         """Carry out what has come; what cannot be carried out is refused, with a reason."""
-        for command in inbox.take(self._core.clock.now()):
+        for command in inbox.take(self._context.clock.now()):
             self._carry_out(_plain(command))
 
     def _carry_out(self, command: Command) -> None:
-        core = self._core
-        received = core.record(
+        context = self._context
+        received = context.record(
             ev.CommandReceived(
-                trading_date=core.state.today,
+                trading_date=context.state.today,
                 command=command.verb,
                 arguments=command.arguments,
                 by=command.by,
             )
         )
-        core.log.say("command_received", command=command.verb, by=command.by)
+        context.log.say("command_received", command=command.verb, by=command.by)
         refused = ""
-        core.listener = came = list[ev.Event]()
+        context.listener = came = list[ev.Event]()
         try:
             self._verb(command)(command)
         except ConfigError as problem:
@@ -103,12 +103,12 @@ class CommandDesk:
         except ArithmeticError:
             refused = f"its numbers are too large to calculate with: {command.arguments}"
         finally:
-            core.listener = None
+            context.listener = None
         if refused:
             self._refuse(command.verb, command.by, refused)
         refused = refused or why_nothing_came(command.verb, came)
         if command.answer is not None:
-            last = core.journal.seq
+            last = context.journal.seq
             command.answer(Answer(first_line=received.seq, last_line=last, refused=refused))
 
     def give_up(self, command: ev.CommandReceived) -> None:
@@ -118,11 +118,11 @@ class CommandDesk:
             self._refuse(command.command, command.by, reason)
 
     def _refuse(self, verb: str, by: str, reason: str) -> None:
-        core = self._core
-        core.record(
-            ev.CommandRefused(trading_date=core.state.today, command=verb, reason=reason, by=by)
+        context = self._context
+        context.record(
+            ev.CommandRefused(trading_date=context.state.today, command=verb, reason=reason, by=by)
         )
-        core.log.say("command_refused", command=verb, reason=reason)
+        context.log.say("command_refused", command=verb, reason=reason)
 
     def _verb(self, command: Command) -> _Do:
         if command.verb not in self._verbs:
@@ -138,43 +138,45 @@ class CommandDesk:
         return self._verbs[command.verb]
 
     def _move(self, after: EngineStatus, because: str) -> None:
-        core, before = self._core, self._core.state.status
-        core.record(
+        context, before = self._context, self._context.state.status
+        context.record(
             ev.StatusChanged(
-                trading_date=core.state.today, before=before, after=after, because=because
+                trading_date=context.state.today, before=before, after=after, because=because
             )
         )
-        core.log.say("status_changed", before=before, after=after, because=because)
+        context.log.say("status_changed", before=before, after=after, because=because)
 
     def _pause(self, _: Command) -> None:
-        if self._core.state.status not in {EngineStatus.RUNNING, EngineStatus.SLEEPING}:
-            raise ConfigError(f"the engine is {self._core.state.status}: nothing to pause")
+        if self._context.state.status not in {EngineStatus.RUNNING, EngineStatus.SLEEPING}:
+            raise ConfigError(f"the engine is {self._context.state.status}: nothing to pause")
         self._move(EngineStatus.PAUSED, "pause")
 
     def _resume(self, _: Command) -> None:
-        if self._core.state.status is not EngineStatus.PAUSED:
-            raise ConfigError(f"the engine is {self._core.state.status}: nothing to resume")
-        inside = self._core.inside(self._core.clock.now())
+        if self._context.state.status is not EngineStatus.PAUSED:
+            raise ConfigError(f"the engine is {self._context.state.status}: nothing to resume")
+        inside = self._context.inside(self._context.clock.now())
         self._move(EngineStatus.RUNNING if inside else EngineStatus.SLEEPING, "resume")
 
     def _stop(self, command: Command) -> None:
-        core = self._core
-        if core.state.stop is None:
+        context = self._context
+        if context.state.stop is None:
             reason = str(command.arguments.get("reason", "stop"))
-            core.record(
-                ev.StopRequested(trading_date=core.state.today, by=command.by, reason=reason)
+            context.record(
+                ev.StopRequested(trading_date=context.state.today, by=command.by, reason=reason)
             )
-            core.log.say("stop_requested", reason=reason, by=command.by)
+            context.log.say("stop_requested", reason=reason, by=command.by)
 
     def _kill_switch(self, command: Command, *, on: bool) -> None:
         why = str(command.arguments.get("why", "")).strip()
         if not on and not why:
             raise ConfigError("lifting the kill switch needs a reason: why=TEXT")
-        core = self._core
-        if not on and not core.state.killed and not command.arguments.get("file"):
+        context = self._context
+        if not on and not context.state.killed and not command.arguments.get("file"):
             raise ConfigError("the kill switch is not on: nothing to lift")
-        core.record(ev.KillSwitchSet(trading_date=core.state.today, on=on, by=command.by, why=why))
-        core.log.say("kill_switch_set", on=on, by=command.by, why=why)
+        context.record(
+            ev.KillSwitchSet(trading_date=context.state.today, on=on, by=command.by, why=why)
+        )
+        context.log.say("kill_switch_set", on=on, by=command.by, why=why)
 
     def _order(self, command: Command, side: int) -> None:
         arguments = command.arguments
@@ -193,8 +195,8 @@ class CommandDesk:
 
     def _cancel(self, command: Command) -> None:
         order_id = str(command.arguments.get("order_id", ""))
-        if order_id not in self._core.state.ledger.orders:
-            known = ", ".join(self._core.state.ledger.orders) or "none"
+        if order_id not in self._context.state.ledger.orders:
+            known = ", ".join(self._context.state.ledger.orders) or "none"
             raise ConfigError(f"{order_id!r} is no open order; open are: {known}")
         self._orders.cancel(order_id, command.by)
 
@@ -205,42 +207,42 @@ class CommandDesk:
 
     def _run_task(self, command: Command) -> None:
         name = str(command.arguments.get("task", ""))
-        if reason := why_not_by_hand(self._core, name):
+        if reason := why_not_by_hand(self._context, name):
             raise ConfigError(f"{name} does not run now: {reason}")
         if not self._tasks.run_by_hand(name):
             raise ConfigError(f"there is no task {name!r}; there are {', '.join(PRIORITY)}")
 
     def _adjust(self, command: Command) -> None:
         """Book what no order explains, on our side and on that of a broker that books it."""
-        core, arguments = self._core, command.arguments
+        context, arguments = self._context, command.arguments
         why = str(arguments.get("why", "")).strip()
         if not why:
             raise ConfigError("an adjustment needs a reason: why=TEXT")
         line = _line(arguments)
         wanted = self._contrary(line) if line else _adjustment(arguments)
-        demand_bookable(wanted, core.state.ledger, self._rules_of(wanted.symbol))
-        core.record(
+        demand_bookable(wanted, context.state.ledger, self._rules_of(wanted.symbol))
+        context.record(
             ev.PositionAdjusted(
-                trading_date=core.state.today,
+                trading_date=context.state.today,
                 symbol=wanted.symbol,
                 quantity=wanted.quantity,
                 cash=wanted.cash,
                 by=command.by,
                 why=why,
-                adjustment_id=f"{core.state.predecessor or 'first'}-{core.journal.seq + 1}",
+                adjustment_id=f"{context.state.predecessor or 'first'}-{context.journal.seq + 1}",
                 undoes=line,
             )
         )
-        core.journal.sync()
-        core.log.say(
+        context.journal.sync()
+        context.log.say(
             "position_adjusted", symbol=wanted.symbol, quantity=wanted.quantity,
             cash=wanted.cash, by=command.by, why=why,
         )  # fmt: skip
-        self._connection.hand_over_adjustments()
+        self._broker_session.hand_over_adjustments()
 
     def _contrary(self, line: int) -> Adjustment:
         """Return what takes an adjustment back; each can be taken back once."""
-        known = self._core.state.adjustments
+        known = self._context.state.adjustments
         event = known.get(line)
         if event is None:
             raise ConfigError(
@@ -254,10 +256,10 @@ class CommandDesk:
         return done.contrary
 
     def _rules_of(self, symbol: str) -> Instrument | None:
-        core = self._core
-        day = core.state.today or core.calendar.local_date(core.clock.now())
+        context = self._context
+        day = context.state.today or context.calendar.local_date(context.clock.now())
         try:
-            return core.instrument_of(symbol, day) if symbol else None
+            return context.instrument_of(symbol, day) if symbol else None
         except DataError:
             return None
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 from qtkit.core.errors import BrokerTimeout, BrokerUnavailable
 from qtkit.model import events as ev
 from qtkit.model.orders import OrderStatus
-from qtkit.trading.engine.core import EngineCore
+from qtkit.trading.engine.context import EngineContext
 
 __all__ = ["diagnose_pending_orders"]
 
 _AT_THE_BROKER = {OrderStatus.ACCEPTED, OrderStatus.PART_FILLED}
 
 
-def diagnose_pending_orders(core: EngineCore) -> ev.PendingDiagnosed:
+def diagnose_pending_orders(context: EngineContext) -> ev.PendingDiagnosed:
     """Record which open orders only one side knows, and return it."""
-    ours = core.state.ledger.orders
+    ours = context.state.ledger.orders
     failures, theirs = list[str](), dict[str, str]()
     try:
-        open_there = core.broker.account().open_orders
+        open_there = context.broker.account().open_orders
     except (BrokerUnavailable, BrokerTimeout) as problem:
         failures.append(f"remote_pending_read_error: {problem}")
     else:
@@ -29,7 +29,7 @@ def diagnose_pending_orders(core: EngineCore) -> ev.PendingDiagnosed:
     missing = sorted(known.keys() - theirs.keys()) if not failures else []
     unknown = sorted(b for b, order_id in theirs.items() if b not in known and order_id not in ours)
     event = ev.PendingDiagnosed(
-        trading_date=core.state.today,
+        trading_date=context.state.today,
         local_pending_count=len(ours),
         remote_pending_count=len(theirs),
         local_pending_without_broker_order_id=tuple(nameless),
@@ -38,8 +38,8 @@ def diagnose_pending_orders(core: EngineCore) -> ev.PendingDiagnosed:
         failures=tuple(failures),
         is_ok=not (nameless or missing or unknown or failures),
     )
-    core.record(event)
-    core.log.say(
+    context.record(event)
+    context.log.say(
         "pending_diagnosed", is_ok=event.is_ok, local=len(ours), remote=len(theirs),
         without_broker_id=",".join(nameless), missing_remote=",".join(missing),
         unknown_locally=",".join(unknown),

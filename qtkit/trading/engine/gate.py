@@ -17,24 +17,24 @@ from qtkit.core.errors import (
     StrategyError,
 )
 from qtkit.core.verdict import Status, Verdict, error, fail, ok, pending, skip, warn
+from qtkit.ledger.reconcile import reconcile
 from qtkit.model import events as ev
 from qtkit.model.bars import nanos
 from qtkit.trading.brokers.protocol import AccountReport
-from qtkit.trading.engine.core import EngineCore
-from qtkit.trading.engine.decision import state_digest
-from qtkit.trading.engine.history import trading_nanos, usable_symbols
-from qtkit.trading.ledger.reconcile import reconcile
+from qtkit.trading.engine.bar_history import trading_nanos, usable_symbols
+from qtkit.trading.engine.context import EngineContext
+from qtkit.trading.engine.strategy_runner import state_digest
 from qtkit.trading.risk.kill_file import kill_file_is_there
 from qtkit.trading.strategy.guard import problems_of
 
-__all__ = ["GateDesk"]
+__all__ = ["Gate"]
 
 
-class GateDesk:
+class Gate:
     """Judges the gate and records what came of it."""
 
-    def __init__(self, core: EngineCore) -> None:
-        self._core = core
+    def __init__(self, context: EngineContext) -> None:
+        self._context = context
         self._polled = False  # whether a price poll of this life has come back
         self._waits = False  # whether the last judgement could not know the prices yet
 
@@ -45,7 +45,7 @@ class GateDesk:
 
     def judge(self, occasion: str) -> tuple[Verdict, ...]:
         """Judge all checks; occasions are start, restart, prices, day, reconnect and demand."""
-        core = self._core
+        context = self._context
         verdicts = (
             self._strategy(),
             self._data(),
@@ -57,18 +57,18 @@ class GateDesk:
             self._order_sizes(),
         )
         shut = [v.rule for v in verdicts if v.status in {Status.FAIL, Status.ERROR}]
-        core.record(
+        context.record(
             ev.GateJudged(
-                trading_date=core.state.today,
-                mode=core.settings.gate_mode,
+                trading_date=context.state.today,
+                mode=context.settings.gate_mode,
                 occasion=occasion,
                 verdicts=verdicts,
                 open=not shut,
             )
         )
-        core.log.say(
+        context.log.say(
             "gate_judged",
-            mode=core.settings.gate_mode,
+            mode=context.settings.gate_mode,
             occasion=occasion,
             open=not shut,
             failures=",".join(shut),
@@ -76,41 +76,41 @@ class GateDesk:
         return verdicts
 
     def _strategy(self) -> Verdict:
-        core = self._core
-        unknown = [s for s in core.strategy_symbols if not self._is_known(s)]
+        context = self._context
+        unknown = [s for s in context.strategy_symbols if not self._is_known(s)]
         try:
-            state_digest(core.strategy.state())
-            wrong = [*problems_of(core.strategy)]
+            state_digest(context.strategy.state())
+            wrong = [*problems_of(context.strategy)]
         except StrategyError as problem:
             return error(str(problem), fix="mend the strategy").named("gate.strategy")
-        if unknown or not core.strategy_symbols:
+        if unknown or not context.strategy_symbols:
             wrong.append(f"no instrument is known for {', '.join(unknown)}")
         verdict = (
             fail("; ".join(wrong), fix="mend the strategy's parameters and symbols, or add them")
             if wrong
-            else ok(f"state and {len(core.strategy_symbols)} instruments are in order")
+            else ok(f"state and {len(context.strategy_symbols)} instruments are in order")
         )
         return verdict.named("gate.strategy")
 
     def _is_known(self, symbol: str) -> bool:
-        core = self._core
+        context = self._context
         try:
-            core.instrument_of(symbol, core.state.today or self._date())
+            context.instrument_of(symbol, context.state.today or self._date())
         except DataError:
             return False
         return True
 
     def _date(self) -> date:
-        return self._core.calendar.local_date(self._core.clock.now())
+        return self._context.calendar.local_date(self._context.clock.now())
 
     def _data(self) -> Verdict:
         """Return whether each symbol has a last close, and in trading hours a fresh price."""
-        core, fix = self._core, "see runbooks/feed-silent.md"
-        if not core.state.day_open:
+        context, fix = self._context, "see runbooks/feed-silent.md"
+        if not context.state.day_open:
             return skip("the exchange is closed today").named("gate.data")
-        day = core.state.today or self._date()
-        blank = [s for s in core.strategy_symbols if core.close_before(s, day) is None]
-        stale = sorted(set(core.strategy_symbols) - self._fresh())
+        day = context.state.today or self._date()
+        blank = [s for s in context.strategy_symbols if context.close_before(s, day) is None]
+        stale = sorted(set(context.strategy_symbols) - self._fresh())
         self._waits = bool(stale) and not self._polled
         if self._waits and not blank:
             return pending(
@@ -120,22 +120,22 @@ class GateDesk:
             told = [f"no last close for {', '.join(blank)}"] if blank else []
             told += [f"no fresh price for {', '.join(stale)}"] if stale else []
             return fail("; ".join(told), fix=fix).named("gate.data")
-        return ok(f"{len(core.strategy_symbols)} symbols have their data").named("gate.data")
+        return ok(f"{len(context.strategy_symbols)} symbols have their data").named("gate.data")
 
     def _fresh(self) -> frozenset[str]:
         """Return the symbols with a fresh price; all, while none can be expected."""
-        core, now = self._core, self._core.clock.now()
-        limit = core.settings.max_price_age_seconds
-        traded = trading_nanos(core.segments, 0, nanos(now))
-        if not core.inside(now) or traded <= limit * 1e9:
-            return frozenset(core.strategy_symbols)
-        return usable_symbols(core.history, now, core.segments, limit)
+        context, now = self._context, self._context.clock.now()
+        limit = context.settings.max_price_age_seconds
+        traded = trading_nanos(context.segments, 0, nanos(now))
+        if not context.inside(now) or traded <= limit * 1e9:
+            return frozenset(context.strategy_symbols)
+        return usable_symbols(context.history, now, context.segments, limit)
 
     def _calendar(self) -> Verdict:
-        core = self._core
-        day = core.state.today or self._date()
+        context = self._context
+        day = context.state.today or self._date()
         try:
-            following = core.calendar.next_session(day)
+            following = context.calendar.next_session(day)
         except BeyondCalendar as problem:
             verdict = fail(str(problem), fix="extend the calendar with a calendar_overlay.toml")
         else:
@@ -144,28 +144,28 @@ class GateDesk:
 
     def _account(self) -> tuple[Verdict, ...]:
         """Return whether the account can be read and agrees with our book, and the clocks agree."""
-        core = self._core
+        context = self._context
         try:
-            report = core.broker.account()
+            report = context.broker.account()
         except (BrokerUnavailable, BrokerTimeout) as problem:
             fix = "see runbooks/broker-disconnected.md"
             names = ("account", "cash", "positions", "open_orders", "fills", "clock")
             told = f"the broker did not answer: {problem}"
             return tuple(error(told, fix=fix).named(f"gate.{name}") for name in names)
-        book = core.state.ledger.book()
-        agree = reconcile(book, report, unmatched_fills=core.state.fills_unmatched)
+        book = context.state.ledger.book()
+        agree = reconcile(book, report, unmatched_fills=context.state.fills_unmatched)
         return (
-            ok(f"{core.broker.name} tells cash {report.cash}").named("gate.account"),
+            ok(f"{context.broker.name} tells cash {report.cash}").named("gate.account"),
             *(v.named(v.rule.replace("reconcile.", "gate.")) for v in agree),
             self._clock(report).named("gate.clock"),
         )
 
     def _clock(self, report: AccountReport) -> Verdict:
-        core = self._core
+        context = self._context
         if report.at is None:
-            return skip(f"{core.broker.name} does not tell its time")
-        apart = abs((report.at - core.clock.now()).total_seconds())
-        limit = core.settings.gate_clock_tolerance_seconds
+            return skip(f"{context.broker.name} does not tell its time")
+        apart = abs((report.at - context.clock.now()).total_seconds())
+        limit = context.settings.gate_clock_tolerance_seconds
         if apart > limit:
             return fail(
                 f"the broker's clock is {apart:.0f} s from ours, allowed are {limit:g} s",
@@ -174,7 +174,7 @@ class GateDesk:
         return ok(f"the clocks are {apart:.0f} s apart, allowed are {limit:g} s")
 
     def _artifacts(self) -> Verdict:
-        why = self._core.files.trouble_writing(self._core.settings.min_disk_megabytes)
+        why = self._context.files.trouble_writing(self._context.settings.min_disk_megabytes)
         verdict = (
             fail(why, fix="free space, or mend the folder's rights")
             if why
@@ -183,15 +183,15 @@ class GateDesk:
         return verdict.named("gate.artifacts")
 
     def _kill_switch(self) -> Verdict:
-        core = self._core
-        if core.state.killed or kill_file_is_there(core.kill_file):
+        context = self._context
+        if context.state.killed or kill_file_is_there(context.kill_file):
             return fail("the kill switch is on", fix="see runbooks/kill-switch.md").named(
                 "gate.kill_switch"
             )
         return ok("the kill switch is off").named("gate.kill_switch")
 
     def _last_reconciliation(self) -> Verdict:
-        clean = self._core.state.reconciled_ok
+        clean = self._context.state.reconciled_ok
         if clean is None:
             verdict = ok("nothing has been reconciled on this account yet")
         elif clean:
@@ -205,7 +205,7 @@ class GateDesk:
 
     def _order_sizes(self) -> Verdict:
         """Return whether orders are no larger than in the account's last session: a warning."""
-        before, now = self._core.state.sizes_before, self._core.state.sizes_now
+        before, now = self._context.state.sizes_before, self._context.state.sizes_now
         grown = [f"{s} {before[s]} to {now[s]}" for s in sorted(before.keys() & now.keys())
                  if _number(now[s]) > _number(before[s])]  # fmt: skip
         if grown:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from qtkit.core.signals import STOP_SIGNALS, Interrupted, Patience, handle_signals
-from qtkit.trading.engine.loop import Engine
+from qtkit.trading.engine.engine import Engine
 
 __all__ = ["STOP_REASONS", "stop_on_signals"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from datetime import datetime
 
-from qtkit.trading.engine.inbox import Command
-from qtkit.trading.engine.loop import Engine
+from qtkit.trading.engine.command_queue import Command
+from qtkit.trading.engine.engine import Engine
 
 __all__ = ["EngineThread"]
 

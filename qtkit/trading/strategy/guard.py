@@ -15,7 +15,7 @@ from qtkit.core.signals import Interrupted
 from qtkit.core.text import error_text, is_writable, shown, writable
 from qtkit.model.intents import Intent
 from qtkit.model.orders import OrderType
-from qtkit.trading.strategy.contract import (
+from qtkit.trading.strategy.protocol import (
     Fill,
     JsonObject,
     Prepared,
@@ -23,7 +23,7 @@ from qtkit.trading.strategy.contract import (
     StrategySpec,
     View,
 )
-from qtkit.trading.strategy.specification import demand_spec
+from qtkit.trading.strategy.spec_checks import demand_spec
 
 __all__ = ["MOST_INTENTS", "Guarded", "made", "problems_of", "strategy_code"]
 

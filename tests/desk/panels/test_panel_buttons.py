@@ -10,9 +10,9 @@ from decimal import Decimal
 import pytest
 
 from qtkit.desk.panels import ControlDesk, desk
-from qtkit.desk.panels.parts import Button, Choice, Field, Text, Tick
+from qtkit.desk.panels.widgets import Button, Choice, Field, Text, Tick
 from qtkit.desk.rehearsal import Rehearsal
-from qtkit.trading.engine.states import EngineStatus
+from qtkit.model.status import EngineStatus
 
 CONTROLS = """
 session: pause resume stop known attach reload strategy mode account new_account

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from qtkit.core.errors import ConfigError
-from qtkit.core.folders import SessionFolder
+from qtkit.core.paths import SessionFolder
 from qtkit.desk.desk import Reply
 from qtkit.desk.panels import (
     BookPanel,
@@ -26,7 +26,7 @@ from qtkit.desk.panels import (
     Watch,
     desk,
 )
-from qtkit.desk.panels.parts import Element, Kit, Text
+from qtkit.desk.panels.widgets import Element, Kit, Text
 from qtkit.desk.rehearsal import Rehearsal
 from qtkit.desk.report import Report
 from qtkit.model.events import Entry, GateJudged

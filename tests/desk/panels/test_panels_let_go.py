@@ -10,9 +10,9 @@ import pytest
 
 from qtkit.core.clock import stopwatch
 from qtkit.desk.panels import BookPanel, ControlDesk, HealthPanel, desk
-from qtkit.desk.panels.errands import Errands
-from qtkit.desk.panels.parts import Choice, Text
-from qtkit.desk.panels.refreshing import Refresher
+from qtkit.desk.panels.background import BackgroundTasks
+from qtkit.desk.panels.refresh_timer import RefreshTimer
+from qtkit.desk.panels.widgets import Choice, Text
 from qtkit.desk.rehearsal import Rehearsal
 
 
@@ -115,7 +115,7 @@ def test_only_the_panel_that_is_looked_at_follows(rehearsal: Rehearsal) -> None:
 
 def test_a_refresher_calls_until_it_is_stopped_and_not_more_than_five_times_a_second() -> None:
     called = Event()
-    refresher = Refresher(called.set, every=0.001)
+    refresher = RefreshTimer(called.set, every=0.001)
 
     refresher.start()
 
@@ -127,7 +127,7 @@ def test_a_refresher_calls_until_it_is_stopped_and_not_more_than_five_times_a_se
 
 
 def test_an_errand_does_not_wait_for_another_that_hangs() -> None:
-    errands, hang, done, elapsed = Errands(), Event(), Event(), stopwatch()
+    errands, hang, done, elapsed = BackgroundTasks(), Event(), Event(), stopwatch()
     errands.send("slow", lambda: (hang.wait(10), None)[1])
 
     errands.send("kill", done.set)

@@ -12,7 +12,7 @@ import pytest
 
 from qtkit.core.clock import cpu_seconds, stopwatch
 from qtkit.desk.panels import ControlDesk, Watch, desk
-from qtkit.desk.panels.parts import Button, Text
+from qtkit.desk.panels.widgets import Button, Text
 from qtkit.sessions.session import Session
 
 GRID = Path(__file__).parents[3] / "examples" / "live_grid_multi.py"
@@ -102,7 +102,7 @@ def test_a_button_returns_at_once_and_shows_the_answer_when_it_is_there(
 def test_a_process_that_hangs_is_told_from_one_that_lives(
     control: ControlDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("qtkit.desk.panels.watching._SILENT", 3.0)
+    monkeypatch.setattr("qtkit.desk.panels.session_watch._SILENT", 3.0)
     health = control.panels["health"]
     control.choose("Health")
     pid = Session(control.watch.folder).status()["pid"]

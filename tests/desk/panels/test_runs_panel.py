@@ -8,11 +8,11 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from qtkit.core.folders import OutputRoot
+from qtkit.core.paths import OutputRoot
 from qtkit.desk.panels import RunsPanel, Watch
-from qtkit.desk.panels.parts import Button, Choice, Text
+from qtkit.desk.panels.widgets import Button, Choice, Text
 from qtkit.runs.execute import execute
-from qtkit.runs.shelf import list_runs
+from qtkit.runs.run_store import list_runs
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from qtkit.core.errors import ConfigError
-from qtkit.desk.panels.opening import session_to_watch
+from qtkit.desk.panels.open_session import session_to_watch
 from qtkit.sessions.session import Session
 from qtkit.sessions.simulated import SimulatedSession
 

@@ -13,7 +13,7 @@ from qtkit.model.bars import Bars, nanos
 from qtkit.model.instruments import Instrument
 from qtkit.model.orders import OrderType
 from qtkit.trading.brokers.protocol import Order
-from qtkit.trading.brokers.sim_setup import SimMarket
+from qtkit.trading.brokers.sim.settings import SimMarket
 
 DAY = date(2026, 3, 4)  # a Wednesday
 SHARE, OTHER = "600000.SH", "000651.SZ"

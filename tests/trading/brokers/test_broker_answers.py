@@ -11,9 +11,9 @@ import pytest
 from msgspec.structs import replace
 
 from qtkit.core.errors import BrokerError, BrokerTimeout, ConfigError
-from qtkit.trading.brokers.answers import Unusable
+from qtkit.trading.brokers.answer_validation import Unusable
+from qtkit.trading.brokers.permit_broker import PermitBroker
 from qtkit.trading.brokers.protocol import AccountReport, Ack, BrokerFill, BrokerOrder
-from qtkit.trading.brokers.safe import SafeBroker
 from tests.trading.brokers.test_safe_broker import BUY, RecordingBroker, permit_for
 
 NOON = datetime(2026, 3, 4, 4, tzinfo=UTC)
@@ -65,7 +65,7 @@ class Answering(RecordingBroker):
     ids=lambda answer: repr(answer)[:40],
 )  # fmt: skip
 def test_an_answer_to_an_order_that_is_none_leaves_its_fate_unknown(answer: object) -> None:
-    safe = SafeBroker(Answering(submit=answer, cancel=answer))
+    safe = PermitBroker(Answering(submit=answer, cancel=answer))
     with pytest.raises(BrokerError, match="submit"):
         safe.submit(BUY, permit_for(BUY))
     with pytest.raises(BrokerError, match="cancel"):
@@ -83,7 +83,7 @@ def test_an_answer_to_an_order_that_is_none_leaves_its_fate_unknown(answer: obje
 )  # fmt: skip
 def test_an_order_that_is_none_is_not_found(answer: object) -> None:
     with pytest.raises(BrokerError, match="find"):
-        SafeBroker(Answering(find=answer)).find("o1")
+        PermitBroker(Answering(find=answer)).find("o1")
 
 
 @pytest.mark.parametrize(
@@ -100,13 +100,13 @@ def test_an_order_that_is_none_is_not_found(answer: object) -> None:
 )  # fmt: skip
 def test_an_account_that_is_none_is_no_answer(answer: object) -> None:
     with pytest.raises(BrokerError, match="account"):
-        SafeBroker(Answering(account=answer)).account()
+        PermitBroker(Answering(account=answer)).account()
 
 
 @pytest.mark.parametrize("answer", [None, 7, "news", b"x", {"f1": FILL}])
 def test_news_that_are_no_sequence_are_no_answer(answer: object) -> None:
     with pytest.raises(BrokerError, match="poll_fills"):
-        SafeBroker(Answering(poll_fills=answer)).poll_fills()
+        PermitBroker(Answering(poll_fills=answer)).poll_fills()
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_a_piece_of_news_that_is_none_does_not_cost_the_others(odd: object) -> N
 
 
 def _news(answer: Sequence[object]) -> Sequence[object]:
-    return SafeBroker(Answering(poll_fills=answer)).poll_fills()
+    return PermitBroker(Answering(poll_fills=answer)).poll_fills()
 
 
 def test_a_price_that_came_as_a_float_is_taken_over_as_a_decimal() -> None:
@@ -139,7 +139,7 @@ def test_a_price_that_came_as_a_float_is_taken_over_as_a_decimal() -> None:
 
 @pytest.mark.parametrize("answer", [7, "soon", datetime(2026, 3, 4)], ids=repr)  # noqa: DTZ001
 def test_a_broker_whose_foresight_is_none_is_polled(answer: object) -> None:
-    safe = SafeBroker(Answering(next_event_at=answer))
+    safe = PermitBroker(Answering(next_event_at=answer))
     object.__setattr__(safe, "_foresight", safe._broker)
     assert safe.next_event_at() is None
     assert safe.must_be_polled
@@ -150,4 +150,4 @@ def test_a_broker_without_a_name_is_refused_before_anything_starts(name: object)
     broker = RecordingBroker()
     broker.name = name  # type: ignore[assignment]
     with pytest.raises(ConfigError):
-        SafeBroker(broker)
+        PermitBroker(broker)

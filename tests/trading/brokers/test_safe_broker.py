@@ -12,8 +12,8 @@ from msgspec.structs import replace
 
 from qtkit.core.errors import BrokerTimeout, BrokerUnavailable, InvariantBroken
 from qtkit.model.orders import OrderType
+from qtkit.trading.brokers.permit_broker import PermitBroker
 from qtkit.trading.brokers.protocol import AccountReport, Ack, BrokerEvent, BrokerOrder, Order
-from qtkit.trading.brokers.safe import SafeBroker
 from qtkit.trading.risk.judge import Permit, judge
 from qtkit.trading.risk.settings import RiskSettings, rules_of
 from tests.trading.risk.risk_moments import BANK, HEALTHY
@@ -87,7 +87,7 @@ def permit_for(order: Order) -> Permit:
 def test_a_judged_order_reaches_the_broker() -> None:
     inner = RecordingBroker()
 
-    ack = SafeBroker(inner).submit(BUY, permit_for(BUY))
+    ack = PermitBroker(inner).submit(BUY, permit_for(BUY))
 
     assert ack == Ack(answer="accepted", broker_order_id="b1")
     assert inner.calls == ["submit o1"]
@@ -111,7 +111,7 @@ def test_an_order_that_is_not_what_was_judged_is_a_bug_and_stays_in(
     inner = RecordingBroker()
 
     with pytest.raises(InvariantBroken) as caught:
-        SafeBroker(inner).submit(sent, permit_for(BUY))
+        PermitBroker(inner).submit(sent, permit_for(BUY))
 
     assert sentence in str(caught.value)
     assert inner.calls == []
@@ -122,14 +122,14 @@ def test_nothing_but_a_permit_is_a_permit(nothing: object) -> None:
     inner = RecordingBroker()
 
     with pytest.raises(InvariantBroken, match="instead of a permit"):
-        SafeBroker(inner).submit(BUY, nothing)  # type: ignore[arg-type]
+        PermitBroker(inner).submit(BUY, nothing)  # type: ignore[arg-type]
 
     assert inner.calls == []
 
 
 def test_a_permit_is_good_once_and_a_second_one_for_the_same_order_is_no_way_round() -> None:
     inner = RecordingBroker()
-    safe = SafeBroker(inner)
+    safe = PermitBroker(inner)
     permit = permit_for(BUY)
     safe.submit(BUY, permit)
 
@@ -143,7 +143,7 @@ def test_a_permit_is_good_once_and_a_second_one_for_the_same_order_is_no_way_rou
 def test_an_order_in_doubt_is_never_sent_again() -> None:
     inner = RecordingBroker()
     inner.trouble = BrokerTimeout("no answer")
-    safe = SafeBroker(inner)
+    safe = PermitBroker(inner)
     permit = permit_for(BUY)
     with pytest.raises(BrokerTimeout):
         safe.submit(BUY, permit)
@@ -157,7 +157,7 @@ def test_an_order_in_doubt_is_never_sent_again() -> None:
 def test_a_permit_stays_good_if_nothing_was_sent() -> None:
     inner = RecordingBroker()
     inner.trouble = BrokerUnavailable("not connected")
-    safe = SafeBroker(inner)
+    safe = PermitBroker(inner)
     permit = permit_for(BUY)
     with pytest.raises(BrokerUnavailable):
         safe.submit(BUY, permit)
@@ -168,7 +168,7 @@ def test_a_permit_stays_good_if_nothing_was_sent() -> None:
 def test_the_kill_file_is_looked_at_before_every_order(tmp_path: Path) -> None:
     """It comes between two orders and keeps the second in; it goes, and the third leaves."""
     inner, kill_file = RecordingBroker(), tmp_path / "KILL"
-    safe = SafeBroker(inner, kill_file)
+    safe = PermitBroker(inner, kill_file)
     orders = [replace(BUY, order_id=f"o{n}") for n in (1, 2, 3)]
 
     first = safe.submit(orders[0], permit_for(orders[0]))
@@ -188,7 +188,7 @@ def test_the_kill_file_is_looked_at_before_every_order(tmp_path: Path) -> None:
 def test_an_order_kept_in_by_the_kill_file_does_not_leave_when_it_is_gone(tmp_path: Path) -> None:
     inner, kill_file = RecordingBroker(), tmp_path / "KILL"
     kill_file.touch()
-    safe, permit = SafeBroker(inner, kill_file), permit_for(BUY)
+    safe, permit = PermitBroker(inner, kill_file), permit_for(BUY)
     safe.submit(BUY, permit)
     kill_file.unlink()
 
@@ -209,7 +209,7 @@ def test_anything_in_its_place_kills(tmp_path: Path, what: str) -> None:
     }
     ways[what]()
 
-    assert SafeBroker(inner, kill_file).submit(BUY, permit_for(BUY)).answer == "refused"
+    assert PermitBroker(inner, kill_file).submit(BUY, permit_for(BUY)).answer == "refused"
     assert inner.calls == []
 
 
@@ -217,7 +217,7 @@ def test_a_kill_file_that_cannot_be_looked_at_kills(tmp_path: Path) -> None:
     inner = RecordingBroker()
     (tmp_path / "file").touch()
 
-    ack = SafeBroker(inner, tmp_path / "file" / "KILL").submit(BUY, permit_for(BUY))
+    ack = PermitBroker(inner, tmp_path / "file" / "KILL").submit(BUY, permit_for(BUY))
 
     assert (ack.answer, inner.calls) == ("refused", [])
 
@@ -225,7 +225,7 @@ def test_a_kill_file_that_cannot_be_looked_at_kills(tmp_path: Path) -> None:
 def test_an_exit_and_a_cancel_pass_the_kill_file(tmp_path: Path) -> None:
     inner, kill_file = RecordingBroker(), tmp_path / "KILL"
     kill_file.touch()
-    safe = SafeBroker(inner, kill_file)
+    safe = PermitBroker(inner, kill_file)
 
     assert safe.submit(EXIT, permit_for(EXIT)).answer == "accepted"
     assert safe.cancel("o9").answer == "accepted"
@@ -234,7 +234,7 @@ def test_an_exit_and_a_cancel_pass_the_kill_file(tmp_path: Path) -> None:
 
 def test_everything_else_goes_straight_through() -> None:
     inner = RecordingBroker()
-    safe = SafeBroker(inner)
+    safe = PermitBroker(inner)
 
     safe.connect()
     assert safe.poll_fills() == ()
@@ -247,5 +247,5 @@ def test_everything_else_goes_straight_through() -> None:
 
 
 def test_news_are_foretold_only_by_a_broker_that_can() -> None:
-    assert SafeBroker(RecordingBroker()).next_event_at() is None
-    assert SafeBroker(ForesightedRecordingBroker()).next_event_at() == SOON
+    assert PermitBroker(RecordingBroker()).next_event_at() is None
+    assert PermitBroker(ForesightedRecordingBroker()).next_event_at() == SOON

@@ -9,7 +9,9 @@ from decimal import Decimal
 import pytest
 
 from qtkit.core.errors import BrokerTimeout, BrokerUnavailable, ConfigError
-from qtkit.trading.brokers.faults import (
+from qtkit.trading.brokers.protocol import BrokerAccept, BrokerEvent, BrokerFill, BrokerOrderEnd
+from qtkit.trading.brokers.sim.broker import SimBroker
+from qtkit.trading.brokers.sim.faults import (
     CancelRefused,
     CashOff,
     Disconnect,
@@ -24,9 +26,7 @@ from qtkit.trading.brokers.faults import (
     Timeout,
     UnmatchedFill,
 )
-from qtkit.trading.brokers.protocol import BrokerAccept, BrokerEvent, BrokerFill, BrokerOrderEnd
-from qtkit.trading.brokers.simulator import SimBroker
-from qtkit.trading.brokers.stores import MemoryBook
+from qtkit.trading.brokers.sim.store import MemoryBook
 from tests.trading.brokers.sim_world import OTHER, SHARE, D, at, bars_of, clock_at, market_of, order
 
 #                 an order may take 1 000 of each

@@ -9,11 +9,17 @@ from pathlib import Path
 import pytest
 
 from qtkit.core.clock import ManualClock
-from qtkit.trading.brokers.faults import FaultScript, FillAfterCancel, Later, Reject, UnmatchedFill
 from qtkit.trading.brokers.protocol import AccountReport, Broker, BrokerEvent, BrokerOrder
-from qtkit.trading.brokers.simulator import SimBroker
-from qtkit.trading.brokers.sqlite_book import SqliteBook
-from qtkit.trading.brokers.stores import BookStore, MemoryBook
+from qtkit.trading.brokers.sim.broker import SimBroker
+from qtkit.trading.brokers.sim.faults import (
+    FaultScript,
+    FillAfterCancel,
+    Later,
+    Reject,
+    UnmatchedFill,
+)
+from qtkit.trading.brokers.sim.sqlite_store import SqliteBook
+from qtkit.trading.brokers.sim.store import BookStore, MemoryBook
 from tests.trading.brokers.sim_world import SHARE, D, at, bars_of, clock_at, market_of, order
 
 ROWS = [(f"09:{m}", 10.0, 10.2, 9.8, 10.0, 10_000.0) for m in range(31, 45)]

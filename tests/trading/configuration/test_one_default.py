@@ -14,10 +14,10 @@ from qtkit.market.feeds.http_bars import HttpBars, Patience
 from qtkit.market.feeds.settings import FeedSettings
 from qtkit.testing import scripted_spec
 from qtkit.trading.brokers.fees import FeeSchedule
-from qtkit.trading.brokers.sim_setup import SimSettings
+from qtkit.trading.brokers.sim.settings import SimSettings
 from qtkit.trading.configuration.keys import all_keys
-from qtkit.trading.configuration.reading import read_configuration
-from qtkit.trading.engine.core import EngineSettings
+from qtkit.trading.configuration.reader import read_configuration
+from qtkit.trading.engine.context import EngineSettings
 from qtkit.trading.engine.schedule import Timetable
 from qtkit.trading.settings import SessionSettings, declared_default
 from tests.stages.parts import at, session_started

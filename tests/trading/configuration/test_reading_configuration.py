@@ -15,12 +15,12 @@ from qtkit.core.errors import ConfigError
 from qtkit.testing import scripted_spec
 from qtkit.trading.configuration.keys import SECTIONS, all_keys
 from qtkit.trading.configuration.models import Configuration
-from qtkit.trading.configuration.reading import (
+from qtkit.trading.configuration.reader import (
     as_arguments,
     check_settings,
     read_configuration,
 )
-from qtkit.trading.configuration.showing import configuration_json, configuration_table
+from qtkit.trading.configuration.tables import configuration_json, configuration_table
 from qtkit.trading.settings import SessionSettings
 
 WORD = "geheim-9f3a"

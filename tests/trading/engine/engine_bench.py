@@ -22,21 +22,21 @@ from qtkit.model.intents import Intent
 from qtkit.model.orders import OrderType
 from qtkit.testing import hand_made_data, scripted_spec
 from qtkit.testing.prices import PricePath
-from qtkit.trading.accounts import Inheritance
+from qtkit.trading.accounts import CarryOver
 from qtkit.trading.assemble import engine_core, opening_event, sim_market
-from qtkit.trading.brokers.faults import Fault as BrokerFault
-from qtkit.trading.brokers.faults import FaultScript
 from qtkit.trading.brokers.protocol import Broker
-from qtkit.trading.brokers.simulator import SimBroker
-from qtkit.trading.brokers.stores import MemoryBook
-from qtkit.trading.engine.files import NoFiles
-from qtkit.trading.engine.inbox import Command
-from qtkit.trading.engine.loop import Engine
+from qtkit.trading.brokers.sim.broker import SimBroker
+from qtkit.trading.brokers.sim.faults import Fault as BrokerFault
+from qtkit.trading.brokers.sim.faults import FaultScript
+from qtkit.trading.brokers.sim.store import MemoryBook
+from qtkit.trading.engine.command_queue import Command
+from qtkit.trading.engine.engine import Engine
+from qtkit.trading.engine.session_files import NoFiles
 from qtkit.trading.engine.workers import SimulatedWorkers
 from qtkit.trading.market_data import MarketData
 from qtkit.trading.settings import SessionSettings
-from qtkit.trading.strategy.contract import Strategy, StrategySpec
 from qtkit.trading.strategy.guard import Guarded
+from qtkit.trading.strategy.protocol import Strategy, StrategySpec
 
 BANK, STEEL = "600036.SH", "601398.SH"
 DAY, NEXT = date(2026, 3, 4), date(2026, 3, 5)  # a Wednesday and the day after
@@ -109,7 +109,7 @@ class Setup:
     refill: Callable[[date], ev.TablesRefilled] | None = None
     kill_file: Path | None = None
     data: MarketData | None = None
-    heritage: Inheritance | None = None
+    heritage: CarryOver | None = None
 
 
 @dataclass(kw_only=True)
@@ -211,7 +211,7 @@ def on_the_bench(
     kept, keeper, log = MemoryJournal(clock), book or MemoryBook(), Listener()
     kept._entries, kept.seq = list(journal), len(journal)
     broker = _broker(setup, settings, data, calendar, clock, keeper)
-    core = engine_core(
+    context = engine_core(
         spec=spec,
         settings=settings,
         clock=clock,
@@ -227,7 +227,7 @@ def on_the_bench(
     feed: Feed = RecordedFeed(data.bars)
     feed = FaultyFeed(feed, setup.feed_faults) if setup.feed_faults else feed
     engine = Engine(
-        core,
+        context,
         feed=setup.wrap_feed(feed),
         workers=SimulatedWorkers(clock, setup.work_seconds),
         refill=setup.refill or _refill,
@@ -279,5 +279,5 @@ def _opening(setup: Setup, spec: StrategySpec, settings: SessionSettings) -> ev.
             PositionLine(symbol=symbol, quantity=Decimal(shares))
             for symbol, shares in sorted(setup.shares.items())
         )
-        heritage = Inheritance(opening=Book(cash=setup.cash, positions=lines), strategy_state={})
+        heritage = CarryOver(opening=Book(cash=setup.cash, positions=lines), strategy_state={})
     return opening_event(spec, settings, settings.for_journal(spec), "bench", heritage)

@@ -8,21 +8,21 @@ from threading import Event
 
 from qtkit.core.calendars import exchange_calendar
 from qtkit.core.clock import SystemClock, wall_time
-from qtkit.core.folders import SessionFolder
+from qtkit.core.paths import SessionFolder
 from qtkit.journal import FileJournal
 from qtkit.market.feeds.protocol import Feed
 from qtkit.market.feeds.recorded import RecordedFeed
 from qtkit.model import events as ev
 from qtkit.model.books import Book
 from qtkit.testing import hand_made_data, scripted_spec
-from qtkit.trading.accounts import Inheritance
+from qtkit.trading.accounts import CarryOver
 from qtkit.trading.assemble import engine_core, opening_event, sim_market
-from qtkit.trading.brokers.simulator import SimBroker
-from qtkit.trading.brokers.stores import MemoryBook
-from qtkit.trading.engine.files import FolderFiles
-from qtkit.trading.engine.loop import Engine
+from qtkit.trading.brokers.sim.broker import SimBroker
+from qtkit.trading.brokers.sim.store import MemoryBook
+from qtkit.trading.engine.engine import Engine
+from qtkit.trading.engine.logs.sys_log import SessionLog
+from qtkit.trading.engine.session_files import FolderFiles
 from qtkit.trading.engine.signals import stop_on_signals
-from qtkit.trading.engine.syslog import SessionLog
 from qtkit.trading.engine.workers import ThreadWorkers
 from qtkit.trading.settings import SessionSettings
 
@@ -39,7 +39,7 @@ def live_engine(path: Path, feed: Feed | None = None) -> Engine:
     settings = SessionSettings(price_poll_minutes=1)
     broker = SimBroker(book=MemoryBook(), market=sim_market(data, calendar), clock=clock)
     broker.open_account(spec.opening_cash)
-    core = engine_core(
+    context = engine_core(
         spec=spec,
         settings=settings,
         clock=clock,
@@ -52,9 +52,9 @@ def live_engine(path: Path, feed: Feed | None = None) -> Engine:
         files=FolderFiles(folder, calendar.zone),
         kill_file=path / "KILL",
     )
-    heritage = Inheritance(opening=Book(cash=spec.opening_cash), strategy_state={})
+    heritage = CarryOver(opening=Book(cash=spec.opening_cash), strategy_state={})
     return Engine(
-        core,
+        context,
         feed=feed or RecordedFeed(data.bars),
         workers=ThreadWorkers(signal),
         refill=lambda day: ev.TablesRefilled(trading_date=day, tables=(), bars=0),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from qtkit.model import events as ev
-from qtkit.trading.brokers.faults import Disconnect
+from qtkit.trading.brokers.sim.faults import Disconnect
 from tests.trading.engine.engine_bench import BANK, STEEL, Bench, at, command, day_of, want
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from qtkit.core.errors import StrategyError
-from qtkit.core.folders import OutputRoot
+from qtkit.core.paths import OutputRoot
 from qtkit.journal import read_journal
 from qtkit.market.instruments import InstrumentTable
 from qtkit.model import events as ev
@@ -22,8 +22,8 @@ from qtkit.trading.backtest import run_backtest
 from qtkit.trading.market_data import synthetic_data
 from qtkit.trading.settings import SessionSettings
 from qtkit.trading.simulation import SimulationPlan, simulate_session
-from qtkit.trading.strategy.contract import StrategySpec
-from qtkit.trading.strategy.loading import load_spec
+from qtkit.trading.strategy.loader import load_spec
+from qtkit.trading.strategy.protocol import StrategySpec
 from tests.trading.engine.engine_bench import BANK, DAY, NEXT, STEEL, day_of, want
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "live_grid_multi.py"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from qtkit.trading.brokers.faults import CancelRefused, Reject
-from qtkit.trading.engine.inbox import Answer, Command
+from qtkit.trading.brokers.sim.faults import CancelRefused, Reject
+from qtkit.trading.engine.command_queue import Answer, Command
 from tests.trading.engine.engine_bench import BANK, at, day_of, want
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from qtkit.adapters.planning import replay_plan
+from qtkit.adapters.embedded.scenario_plan import replay_plan
 from qtkit.core.calendars import exchange_calendar
-from qtkit.core.folders import OutputRoot, SessionFolder
+from qtkit.core.paths import OutputRoot, SessionFolder
 from qtkit.core.verdict import Status
 from qtkit.evidence import Evidence
 from qtkit.journal import read_journal
@@ -21,7 +21,7 @@ from qtkit.testing import hand_made_data, scripted_spec
 from qtkit.trading.backtest import run_backtest
 from qtkit.trading.settings import SessionSettings
 from qtkit.trading.simulation import SimulationPlan, first_start, simulate_in, simulate_session
-from qtkit.trading.strategy.contract import StrategySpec
+from qtkit.trading.strategy.protocol import StrategySpec
 from tests.trading.engine.engine_bench import Bench, day_of, want
 from tests.trading.engine.test_backtest_parity import told
 

@@ -9,7 +9,7 @@ from threading import Event, Thread
 import pytest
 
 from qtkit.model import events as ev
-from qtkit.trading.engine.inbox import Answer, Command, Inbox
+from qtkit.trading.engine.command_queue import Answer, Command, CommandQueue
 from tests.trading.engine.engine_bench import BANK, STEEL, Bench, at, command, day_of, want
 
 
@@ -357,7 +357,7 @@ def test_an_answer_tells_the_lines_that_a_command_became() -> None:
 
 def test_commands_come_out_by_time_then_in_the_order_in_which_they_were_put_in() -> None:
     signal = Event()
-    inbox = Inbox(signal)
+    inbox = CommandQueue(signal)
     inbox.put_at(at("09:20"), Command(verb="later"))
     inbox.put_at(at("09:10"), Command(verb="timed"))
     assert inbox.next_due() == at("09:10")
@@ -371,7 +371,7 @@ def test_commands_come_out_by_time_then_in_the_order_in_which_they_were_put_in()
 
 
 def test_threads_may_fill_the_inbox_at_once_and_nothing_is_lost() -> None:
-    inbox = Inbox(Event())
+    inbox = CommandQueue(Event())
 
     def fill() -> None:
         for _ in range(500):

@@ -8,8 +8,8 @@ from decimal import Decimal
 import pytest
 
 from qtkit.model import events as ev
-from qtkit.trading.accounts import Inheritance
-from qtkit.trading.brokers.faults import CashOff, Disconnect
+from qtkit.trading.accounts import CarryOver
+from qtkit.trading.brokers.sim.faults import CashOff, Disconnect
 from tests.trading.engine.engine_bench import (
     BANK,
     DAY,
@@ -202,7 +202,7 @@ def test_a_broker_that_is_away_at_the_closing_leaves_an_unjudged_reconciliation(
 
 
 def test_the_opening_book_is_what_the_heritage_says() -> None:
-    heritage = Inheritance(
+    heritage = CarryOver(
         opening=day_of(shares={BANK: 300}).engine._opening.opening,
         strategy_state={BANK: "300"},
         next_order=41,

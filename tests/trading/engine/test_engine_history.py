@@ -9,13 +9,13 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
+from qtkit.ledger.ledger import Ledger
+from qtkit.market.bar_ordering import concatenated
 from qtkit.market.feeds.protocol import Feed
-from qtkit.market.ordering import concatenated
 from qtkit.model import events as ev
 from qtkit.model.bars import BAR_NANOS, BarBatch, Bars, nanos, time_of
 from qtkit.model.books import Book
-from qtkit.trading.engine.history import EngineView, History, last_price, usable_symbols
-from qtkit.trading.ledger.ledger import Ledger
+from qtkit.trading.engine.bar_history import EngineView, History, last_price, usable_symbols
 from tests.trading.engine.engine_bench import BANK, STEEL, at, day_of, local
 
 MORNING = ((nanos(at("09:30")), nanos(at("11:30"))), (nanos(at("13:00")), nanos(at("15:00"))))

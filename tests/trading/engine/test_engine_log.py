@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from qtkit.core.clock import ManualClock
-from qtkit.core.folders import OutputRoot
+from qtkit.core.paths import OutputRoot
 from qtkit.journal import read_journal
 from qtkit.model import events as ev
 from qtkit.testing import hand_made_data, scripted_spec
-from qtkit.trading.engine.syslog import NullLog, SessionLog, format_fields
+from qtkit.trading.engine.logs.sys_log import NullLog, SessionLog, format_fields
 from qtkit.trading.settings import SessionSettings
 from qtkit.trading.simulation import SimulatedRun, SimulationPlan, simulate_session
 from tests.trading.engine.engine_bench import BANK, DAY, NEXT, at, command, day_of, want

@@ -11,7 +11,6 @@ import pytest
 
 from qtkit.core.errors import BrokerTimeout, InvariantBroken
 from qtkit.model import events as ev
-from qtkit.trading.brokers import faults as broken
 from qtkit.trading.brokers.protocol import (
     AccountReport,
     Ack,
@@ -20,7 +19,8 @@ from qtkit.trading.brokers.protocol import (
     BrokerOrder,
     Order,
 )
-from qtkit.trading.brokers.simulator import SimBroker
+from qtkit.trading.brokers.sim import faults as broken
+from qtkit.trading.brokers.sim.broker import SimBroker
 from tests.trading.engine.engine_bench import BANK, STEEL, Bench, at, command, day_of, want
 
 BUY = {"09:35": [want(BANK, 1000)]}
@@ -163,7 +163,7 @@ def test_a_rejection_gives_what_was_reserved_back() -> None:
     )
     (rejected,) = bench.of(ev.OrderRejected)
     assert (rejected.reason_code, rejected.reason) == ("c7", "no")
-    assert bench.engine.core.state.ledger.reserved_cash == 0
+    assert bench.engine.context.state.ledger.reserved_cash == 0
 
 
 def test_an_acceptance_may_come_later_as_news() -> None:
@@ -209,7 +209,7 @@ def test_an_order_in_doubt_that_never_arrived_keeps_its_reservation_until_the_gr
     seen: list[tuple[str, Decimal]] = []
     while bench.clock.now() < at("09:37"):
         bench.clock.set(bench.engine.turn() or at("09:37"))
-        reserved = bench.engine.core.state.ledger.reserved_cash
+        reserved = bench.engine.context.state.ledger.reserved_cash
         seen.append((f"{bench.clock.now() + timedelta(hours=8):%H:%M:%S}", reserved))
     assert orders_story(bench) == [
         "OrderRequested 09:35:00", "OrderDoubted 09:35:00", "OrderLost 09:36:00",
@@ -325,7 +325,7 @@ def test_an_order_that_could_not_be_sent_is_lost_and_its_cash_is_free() -> None:
     assert [o.reason.partition(":")[0] for o in bench.of(ev.OrderLost)] == ["not sent", "not sent"]
     assert len(bench.of(ev.BrokerDisconnected)) == 1
     assert bench.of(ev.BrokerConnected)
-    assert bench.engine.core.state.ledger.reserved_cash == 0
+    assert bench.engine.context.state.ledger.reserved_cash == 0
 
 
 def test_a_session_may_start_while_the_broker_is_away() -> None:
@@ -346,7 +346,7 @@ def test_a_broker_that_cannot_tell_when_news_come_is_polled() -> None:
         "09:37"
     )
     assert orders_story(bench)[-1] == "OrderFilled 09:36:00"
-    assert bench.engine.core.broker.must_be_polled
+    assert bench.engine.context.broker.must_be_polled
 
 
 # --- news ----------------------------------------------------------------------------------------
@@ -356,7 +356,7 @@ def test_a_fill_that_is_told_again_is_booked_once_and_counted() -> None:
     bench = day_of(script=BUY, broker_faults=[broken.Repeat(order=1)]).run("09:40")
     assert len(bench.of(ev.OrderFilled)) == 1
     assert len(bench.of(ev.FillRepeated)) == 2
-    assert bench.engine.core.state.ledger.position(BANK) == 1000
+    assert bench.engine.context.state.ledger.position(BANK) == 1000
 
 
 def test_partial_fills_add_up_and_reservations_shrink_with_them() -> None:
@@ -367,7 +367,7 @@ def test_partial_fills_add_up_and_reservations_shrink_with_them() -> None:
         (ZERO, ZERO),
         (ZERO, ZERO),
     ]
-    assert bench.engine.core.state.ledger.reserved_cash == 0
+    assert bench.engine.context.state.ledger.reserved_cash == 0
 
 
 def test_fills_that_come_in_another_order_make_the_same_book() -> None:
@@ -393,7 +393,7 @@ def test_a_fill_that_races_its_cancel_is_booked_and_marked() -> None:
     ]  # fmt: skip
     (fill,) = bench.of(ev.OrderFilled)
     assert (fill.quantity, fill.late) == (Decimal(300), "cancelled")
-    assert bench.engine.core.state.ledger.position(BANK) == 300
+    assert bench.engine.context.state.ledger.position(BANK) == 300
 
 
 class Late(Behind):
@@ -416,7 +416,7 @@ def test_a_fill_of_an_order_that_was_given_up_is_booked_and_marked() -> None:
     bench = day_of(script=BUY, wrap_broker=Late).run("09:41")
     assert orders_story(bench)[-2:] == ["OrderLost 09:36:00", "OrderFilled 09:39:00"]
     assert bench.of(ev.OrderFilled)[0].late == "lost"
-    assert bench.engine.core.state.ledger.reserved_cash == 0
+    assert bench.engine.context.state.ledger.reserved_cash == 0
 
 
 def test_a_fill_of_no_order_of_ours_is_recorded_not_booked_and_fails_the_reconciliation() -> None:
@@ -433,7 +433,7 @@ def test_a_fill_of_no_order_of_ours_is_recorded_not_booked_and_fails_the_reconci
     assert not bench.of(ev.OrderFilled)
     first = {v.rule: str(v.status) for v in bench.of(ev.AccountReconciled)[0].verdicts}
     assert (first["reconcile.fills"], first["reconcile.positions"]) == ("fail", "fail")
-    assert bench.engine.core.state.ledger.position(BANK) == 0
+    assert bench.engine.context.state.ledger.position(BANK) == 0
 
 
 class Garbling(Behind):
@@ -471,7 +471,7 @@ def test_a_fill_that_cannot_be_booked_is_recorded_and_never_dropped(
     (unmatched,) = bench.of(ev.FillUnmatched)
     assert told in unmatched.reason
     assert not bench.of(ev.OrderFilled)
-    assert bench.engine.core.state.ledger.cash == 1_000_000
+    assert bench.engine.context.state.ledger.cash == 1_000_000
 
 
 def test_the_strategys_state_moves_with_fills_and_is_saved_after_them() -> None:

@@ -10,8 +10,8 @@ import pytest
 from qtkit.core.errors import JournalCorrupt, StrategyError
 from qtkit.model import events as ev
 from qtkit.model.events import Entry
-from qtkit.trading.brokers import faults as broken
-from qtkit.trading.strategy.contract import Fill, View
+from qtkit.trading.brokers.sim import faults as broken
+from qtkit.trading.strategy.protocol import Fill, View
 from tests.trading.engine.engine_bench import (
     BANK,
     DAY,
@@ -265,7 +265,7 @@ def test_a_return_tells_the_fills_that_are_booked_in_one_line() -> None:
 
     assert told == [(5, lines[0], lines[-1])] * 3
     assert len(life.of(ev.OrderFilled)) == 5
-    assert life.engine.core.state.ledger.position(BANK) == 1000
+    assert life.engine.context.state.ledger.position(BANK) == 1000
 
 
 def test_a_fill_that_fits_no_order_is_recorded_once_however_often_one_returns() -> None:

@@ -8,8 +8,8 @@ import pytest
 
 from qtkit.core.errors import InvariantBroken
 from qtkit.model import events as ev
-from qtkit.trading.engine.skips import GLOSSARY
-from qtkit.trading.engine.states import STATUS_TABLE, EngineStatus, check_move
+from qtkit.model.skip_reasons import GLOSSARY
+from qtkit.model.status import STATUS_TABLE, EngineStatus, check_move
 from tests.trading.engine.engine_bench import BANK, day_of, want
 
 ALLOWED = {
@@ -57,7 +57,7 @@ def test_the_state_moves_its_status_by_the_table_alone() -> None:
     with pytest.raises(
         InvariantBroken, match="sleeping cannot become stopped because of open_market"
     ):
-        bench.engine.core.record(wrong)
+        bench.engine.context.record(wrong)
 
 
 def test_each_reason_of_the_glossary_can_be_understood() -> None:
@@ -75,10 +75,10 @@ def test_each_reason_of_the_glossary_can_be_understood() -> None:
 def test_the_same_journal_makes_the_same_state() -> None:
     """What a life knew at its end is what its lines say, and nothing else."""
     bench = day_of(script={"09:35": [want(BANK, 1000)], "14:55": [want(BANK, 100, "9.5")]}).run()
-    folded = bench.again("15:40", keep=0).engine.core.state
+    folded = bench.again("15:40", keep=0).engine.context.state
     for entry in bench.entries:
         folded.apply(entry)
-    lived = bench.engine.core.state
+    lived = bench.engine.context.state
     assert folded.ledger.book() == lived.ledger.book()
     for name in (
         "status",

@@ -8,8 +8,8 @@ import pytest
 
 from qtkit.core.errors import BrokerUnavailable
 from qtkit.model import events as ev
-from qtkit.trading.brokers import faults as broken
-from qtkit.trading.strategy.contract import JsonObject
+from qtkit.trading.brokers.sim import faults as broken
+from qtkit.trading.strategy.protocol import JsonObject
 from tests.trading.engine.engine_bench import BANK, DAY, Bench, at, command, day_of, want
 from tests.trading.engine.test_engine_orders import Behind
 from tests.trading.engine.test_engine_tasks import Wrapped
@@ -70,8 +70,8 @@ def test_the_policy_keep_leaves_orders_open_and_says_so() -> None:
 
 def test_an_early_closing_does_not_count_as_the_days() -> None:
     early, late = day_of().run("10:07"), day_of().run("15:20")
-    assert early.engine.core.state.closed == set()
-    assert late.engine.core.state.closed == {DAY}
+    assert early.engine.context.state.closed == set()
+    assert late.engine.context.state.closed == {DAY}
 
 
 def test_a_second_stop_writes_nothing() -> None:
@@ -79,7 +79,7 @@ def test_a_second_stop_writes_nothing() -> None:
     lines = len(bench.entries)
     bench.engine.request_stop("again")
     assert bench.engine.turn() is None
-    bench.engine._closing.stop()
+    bench.engine._end_of_day.stop()
     assert len(bench.entries) == lines
 
 

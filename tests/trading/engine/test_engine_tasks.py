@@ -13,9 +13,9 @@ from qtkit.core.errors import DataError, InvariantBroken
 from qtkit.market.feeds.recorded import NotANumber, Silence
 from qtkit.model import events as ev
 from qtkit.model.intents import Intent
-from qtkit.trading.engine.core import EngineCore
-from qtkit.trading.engine.tasks import TaskKind
-from qtkit.trading.strategy.contract import Fill, JsonObject, Prepared, Strategy, View
+from qtkit.trading.engine.context import EngineContext
+from qtkit.trading.engine.task_queue import TaskKind
+from qtkit.trading.strategy.protocol import Fill, JsonObject, Prepared, Strategy, View
 from tests.trading.engine.engine_bench import (
     BANK,
     DAY,
@@ -427,8 +427,8 @@ def test_a_task_kind_without_work_is_a_bug() -> None:
 
 def test_an_answer_that_nobody_waits_for_is_dropped() -> None:
     bench = day_of()
-    core: EngineCore = bench.engine.core
+    context: EngineContext = bench.engine.context
     bench.engine._tasks._workers.submit("nobody", lambda: 1)
     bench.run("09:10")
-    assert core.state.ended
+    assert context.state.ended
     assert not bench.of(ev.TaskFailed)

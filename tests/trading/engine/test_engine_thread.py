@@ -20,8 +20,8 @@ from qtkit.core.locks import is_locked
 from qtkit.core.signals import STOP_SIGNALS
 from qtkit.journal import read_journal
 from qtkit.model import events as ev
-from qtkit.trading.engine.inbox import Command
-from qtkit.trading.engine.loop import Engine
+from qtkit.trading.engine.command_queue import Command
+from qtkit.trading.engine.engine import Engine
 from qtkit.trading.engine.signals import stop_on_signals
 from qtkit.trading.engine.thread import EngineThread
 from qtkit.trading.engine.workers import Answer, ThreadWorkers
@@ -36,18 +36,18 @@ SHARE = 0.02  # of a core
 def engine(tmp_path: Path) -> Iterator[Engine]:
     made = live_engine(tmp_path / "session")
     yield made
-    made.core.journal.close()
-    made.core.log.close()  # type: ignore[attr-defined]
+    made.context.journal.close()
+    made.context.log.close()  # type: ignore[attr-defined]
 
 
 def events_of(engine: Engine) -> list[ev.Event]:
-    return [e.event for e in engine.core.journal.entries()]
+    return [e.event for e in engine.context.journal.entries()]
 
 
 def settled(thread: EngineThread, engine: Engine, status: str) -> None:
     """Wait until the engine says that it has a status, two seconds at most."""
     pause, passed = Event(), stopwatch()
-    while engine.core.state.status != status:
+    while engine.context.state.status != status:
         assert thread.is_alive, thread.error
         assert passed() < 2
         pause.wait(0.01)

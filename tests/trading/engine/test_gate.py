@@ -12,24 +12,24 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from qtkit.core.errors import BeyondCalendar
-from qtkit.core.folders import SessionFolder
+from qtkit.core.paths import SessionFolder
 from qtkit.core.verdict import Status, Verdict
 from qtkit.market.feeds.recorded import Absent, Silence
 from qtkit.model import events as ev
 from qtkit.model.books import Book
-from qtkit.trading.accounts import Inheritance
-from qtkit.trading.brokers.faults import (
+from qtkit.trading.accounts import CarryOver
+from qtkit.trading.brokers.protocol import AccountReport, BrokerOrder
+from qtkit.trading.brokers.sim.broker import SimBroker
+from qtkit.trading.brokers.sim.faults import (
     CashOff,
     ClockOff,
     Disconnect,
     PositionOff,
     UnmatchedFill,
 )
-from qtkit.trading.brokers.protocol import AccountReport, BrokerOrder
-from qtkit.trading.brokers.simulator import SimBroker
-from qtkit.trading.engine.files import FolderFiles
+from qtkit.trading.engine.session_files import FolderFiles
 from qtkit.trading.market_data import MarketData
-from qtkit.trading.strategy.contract import JsonObject
+from qtkit.trading.strategy.protocol import JsonObject
 from tests.trading.engine.engine_bench import (
     BANK,
     STEEL,
@@ -192,13 +192,13 @@ def no_closes() -> MarketData:
     known = day_of().setup
     bench = day_of()
     del known
-    data = bench.engine.core.close_before.__self__  # type: ignore[attr-defined]
+    data = bench.engine.context.close_before.__self__  # type: ignore[attr-defined]
     assert isinstance(data, MarketData)
     return MarketData(data.bars, {key: c for key, c in data.closes.items() if key[0] != STEEL})
 
 
-def inherited(**told: object) -> Inheritance:
-    return Inheritance(opening=Book(cash=Decimal(1_000_000)), strategy_state={}, told=dict(told))
+def inherited(**told: object) -> CarryOver:
+    return CarryOver(opening=Book(cash=Decimal(1_000_000)), strategy_state={}, told=dict(told))
 
 
 SINCE_EIGHT = at("08:00")
@@ -326,7 +326,7 @@ def test_the_kill_switch_and_the_kill_file_fail(tmp_path: Path) -> None:
 def in_folder(path: Path, bench: Bench) -> Bench:
     folder = SessionFolder(path)
     folder.artifacts.mkdir(parents=True)
-    bench.engine.core.files = FolderFiles(folder, ZoneInfo("Asia/Shanghai"))
+    bench.engine.context.files = FolderFiles(folder, ZoneInfo("Asia/Shanghai"))
     return bench
 
 
@@ -387,7 +387,7 @@ class ShortCalendar:
 
 def test_a_calendar_that_ends_today_fails() -> None:
     bench = gated()
-    bench.engine.core.calendar = ShortCalendar(bench.calendar)
+    bench.engine.context.calendar = ShortCalendar(bench.calendar)
 
     bench.run("09:20")
 
@@ -397,7 +397,7 @@ def test_a_calendar_that_ends_today_fails() -> None:
 
 def test_an_unknown_instrument_fails() -> None:
     bench = gated()
-    bench.engine.core.strategy_symbols = (BANK, STEEL, "999999.XX")
+    bench.engine.context.strategy_symbols = (BANK, STEEL, "999999.XX")
 
     bench.run("09:20")
 

@@ -9,12 +9,12 @@ import pytest
 
 from qtkit.core.errors import BrokerUnavailable
 from qtkit.model import events as ev
-from qtkit.trading.brokers.faults import (
+from qtkit.trading.brokers.protocol import AccountReport
+from qtkit.trading.brokers.sim.broker import SimBroker
+from qtkit.trading.brokers.sim.faults import (
     CashOff,
     ClockOff,
 )
-from qtkit.trading.brokers.protocol import AccountReport
-from qtkit.trading.brokers.simulator import SimBroker
 from tests.trading.engine.engine_bench import (
     BANK,
     STEEL,

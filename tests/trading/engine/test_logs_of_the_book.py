@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from qtkit.core.errors import ConfigError, DataError
-from qtkit.core.folders import AccountFolder, SessionFolder, log_parts
+from qtkit.core.paths import AccountFolder, SessionFolder, log_parts
 from qtkit.evidence import Evidence
-from qtkit.evidence.logs import value_in
+from qtkit.evidence.sys_log import value_in
 from qtkit.model.events import Entry
 from qtkit.model.intents import Intent
 from qtkit.sessions.artifacts import rebuild

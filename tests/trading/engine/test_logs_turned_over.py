@@ -11,10 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qtkit.core.clock import ManualClock
-from qtkit.core.folders import log_parts, next_log_part
-from qtkit.evidence.logs import read_log
-from qtkit.trading.engine.rotation import NEVER, RotatingFile, Rotation, in_parts, rewrite_log
-from qtkit.trading.engine.syslog import SessionLog
+from qtkit.core.paths import log_parts, next_log_part
+from qtkit.evidence.sys_log import read_log
+from qtkit.trading.engine.logs.rotating_file import (
+    NEVER,
+    RotatingFile,
+    Rotation,
+    in_parts,
+    rewrite_log,
+)
+from qtkit.trading.engine.logs.sys_log import SessionLog
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 HEAD = "datetime,what\n"

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from qtkit.core.errors import StrategyError
-from qtkit.core.folders import OutputRoot
+from qtkit.core.paths import OutputRoot
 from qtkit.journal import read_journal
 from qtkit.model import events as ev
 from qtkit.model.bars import nanos
@@ -21,7 +21,7 @@ from qtkit.testing import hand_made_data
 from qtkit.trading.backtest import run_backtest
 from qtkit.trading.settings import SessionSettings
 from qtkit.trading.simulation import SimulationPlan, simulate_session
-from qtkit.trading.strategy.contract import Fill, JsonObject, Prepared, StrategySpec, View
+from qtkit.trading.strategy.protocol import Fill, JsonObject, Prepared, StrategySpec, View
 from tests.trading.engine.engine_bench import BANK, DAY, at, command, day_of
 from tests.trading.engine.test_backtest_parity import told
 

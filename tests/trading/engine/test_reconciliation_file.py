@@ -7,10 +7,10 @@ from decimal import Decimal
 import msgspec
 
 from qtkit.journal.codec import decode, encode
+from qtkit.ledger.reconcile import CASH_TOLERANCE
 from qtkit.model import events as ev
 from qtkit.model.books import Book
-from qtkit.trading.engine.files import reconciliation_json
-from qtkit.trading.ledger.reconcile import CASH_TOLERANCE
+from qtkit.trading.engine.session_files import reconciliation_json
 from tests.stages.parts import at, reconciled
 from tests.trading.engine.engine_bench import day_of
 

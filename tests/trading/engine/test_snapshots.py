@@ -14,13 +14,13 @@ from pydantic import ValidationError
 
 from qtkit.core.clock import ManualClock
 from qtkit.core.errors import InvariantBroken, StrategyError
-from qtkit.core.folders import SessionFolder
+from qtkit.core.paths import SessionFolder
 from qtkit.model import events as ev
 from qtkit.model.intents import Intent
-from qtkit.trading.engine.files import FolderFiles
+from qtkit.trading.engine.session_files import FolderFiles
 from qtkit.trading.engine.snapshots import prepared_json
 from qtkit.trading.settings import SessionSettings
-from qtkit.trading.strategy.contract import Fill, JsonObject, Prepared, Strategy, View
+from qtkit.trading.strategy.protocol import Fill, JsonObject, Prepared, Strategy, View
 from tests.trading.engine.engine_bench import BANK, Bench, at, command, day_of, local, want
 
 SPLIT: dict[str, Any] = {"split_strategy_prepare": True, "prepare_lead_seconds": 60}
@@ -72,7 +72,7 @@ def kept_in(path: Path, bench: Bench) -> Bench:
     """Let an engine on the bench write its files into a folder."""
     folder = SessionFolder(path)
     folder.artifacts.mkdir(parents=True, exist_ok=True)
-    bench.engine.core.files = FolderFiles(folder, ZoneInfo("Asia/Shanghai"))
+    bench.engine.context.files = FolderFiles(folder, ZoneInfo("Asia/Shanghai"))
     return bench
 
 

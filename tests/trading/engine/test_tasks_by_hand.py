@@ -7,8 +7,8 @@ from datetime import date
 import pytest
 
 from qtkit.model import events as ev
-from qtkit.trading.brokers.faults import Disconnect
-from qtkit.trading.engine.inbox import Command
+from qtkit.trading.brokers.sim.faults import Disconnect
+from qtkit.trading.engine.command_queue import Command
 from tests.trading.engine.engine_bench import at, command, day_of
 from tests.trading.engine.test_engine_commands import refusals
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
+from qtkit.ledger.ledger import Ledger
 from qtkit.model.books import Book
 from qtkit.model.events import (
     DayStarted,
@@ -15,7 +16,6 @@ from qtkit.model.events import (
     PositionAdjusted,
 )
 from qtkit.model.orders import OrderType
-from qtkit.trading.ledger.ledger import Ledger
 
 WEDNESDAY, THURSDAY, FRIDAY = date(2026, 3, 4), date(2026, 3, 5), date(2026, 3, 6)
 AT = datetime(2026, 3, 4, 2, 0, tzinfo=UTC)

@@ -7,9 +7,9 @@ from decimal import Decimal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from qtkit.ledger.ledger import Ledger
 from qtkit.model.books import Book, PositionLine
 from qtkit.model.events import Event, FillRepeated, OrderDoubted, OrderFilled, OrderLost
-from qtkit.trading.ledger.ledger import Ledger
 from tests.trading.ledger.ledger_story import (
     FRIDAY,
     THURSDAY,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from qtkit.ledger.ledger import Ledger
 from qtkit.model.books import Book, OpenOrder, PositionLine, UnsettledLot
 from qtkit.model.orders import OrderStatus, OrderType
-from qtkit.trading.ledger.ledger import Ledger
 from tests.trading.ledger.ledger_story import (
     FRIDAY,
     THURSDAY,

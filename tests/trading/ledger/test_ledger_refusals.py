@@ -8,6 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from qtkit.core.errors import InvariantBroken
+from qtkit.ledger.ledger import Ledger
+from qtkit.ledger.positions import Position, reserving
 from qtkit.model.books import Book, OpenOrder, PositionLine, UnsettledLot
 from qtkit.model.events import (
     DayStarted,
@@ -16,8 +18,6 @@ from qtkit.model.events import (
     OrderRejected,
 )
 from qtkit.model.orders import ORDER_TABLE, OrderMove, OrderStatus, OrderType
-from qtkit.trading.ledger.ledger import Ledger
-from qtkit.trading.ledger.positions import Position, reserving
 from tests.trading.ledger.ledger_story import (
     FRIDAY,
     WEDNESDAY,

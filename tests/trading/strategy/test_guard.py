@@ -15,9 +15,9 @@ import pytest
 from qtkit.core.errors import ConfigError, StrategyError
 from qtkit.model.intents import Intent
 from qtkit.testing import scripted_spec
-from qtkit.trading.strategy.contract import StrategySpec
 from qtkit.trading.strategy.guard import Guarded, made, problems_of
-from qtkit.trading.strategy.specification import demand_spec
+from qtkit.trading.strategy.protocol import StrategySpec
+from qtkit.trading.strategy.spec_checks import demand_spec
 
 SPEC = scripted_spec({}, ["600036.SH"])
 BUY = Intent(symbol="600036.SH", quantity=Decimal(100), because="a test")

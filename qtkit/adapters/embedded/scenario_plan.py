@@ -1,0 +1,235 @@
+"""From a scenario, which speaks of local times and kinds of faults, to a plan of our engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from qtkit.adapters.embedded.misreporting_broker import MISREPORTS, Misreport
+from qtkit.adapters.embedded.strategy_variants import variation
+from qtkit.core.calendars import Calendar, exchange_calendar
+from qtkit.core.errors import ConfigError
+from qtkit.core.paths import SessionFolder
+from qtkit.evidence.scenario import Fault, Scenario
+from qtkit.journal import read_journal
+from qtkit.market.feeds import recorded
+from qtkit.market.feeds.export import read_feed
+from qtkit.model.events import CommandReceived, DayStarted, Entry, SessionStarted, StopRequested
+from qtkit.trading.brokers.sim import faults as broken
+from qtkit.trading.engine.command_queue import Command
+from qtkit.trading.market_data import MarketData
+from qtkit.trading.settings import SessionSettings
+from qtkit.trading.simulation import SimulationPlan
+from qtkit.trading.strategy.protocol import StrategySpec
+
+__all__ = ["LocalTimes", "misreports_of", "plan_of", "replay_plan"]
+
+_ONE_SECOND = timedelta(seconds=1)
+
+
+def plan_of(scenario: Scenario, spec: StrategySpec) -> SimulationPlan:
+    """Return the plan of a scenario.
+
+    Raises
+    ------
+    ConfigError
+        If the scenario asks for what our engine does not have.
+    """
+    calendar = exchange_calendar(spec.exchange)
+    when = LocalTimes(scenario, calendar)
+    settings = SessionSettings.model_validate({"seed": scenario.seed, **dict(scenario.settings)})
+    return SimulationPlan(
+        spec=spec,
+        settings=settings,
+        day=scenario.day,
+        days=scenario.days,
+        start=when.at(scenario.start_at) if scenario.start_at else None,
+        stop=when.on_last_day(scenario.stop_at) if scenario.stop_at else None,
+        stop_reason=scenario.stop_reason if scenario.stop_at else "end_of_data",
+        commands=tuple(
+            (when.at(c.at, c.day), Command(verb=c.verb, arguments=dict(c.arguments), by="scenario"))
+            for c in scenario.commands
+        ),
+        broker_faults=broken.FaultScript(
+            faults=tuple(
+                _broker_fault(f, when, spec)
+                for f in scenario.broker_faults
+                if f.kind not in MISREPORTS
+            )
+        ),
+        feed_faults=tuple(_feed_faults(scenario.feed_faults, when, spec)),
+        work_seconds=_slowness(scenario.feed_faults),
+        wrap=variation(scenario.strategy),
+    )
+
+
+def misreports_of(scenario: Scenario, spec: StrategySpec) -> tuple[Misreport, ...]:
+    """Return what the broker says wrong about orders, and when."""
+    when = LocalTimes(scenario, exchange_calendar(spec.exchange))
+    lies = (fault for fault in scenario.broker_faults if fault.kind in MISREPORTS)
+    return tuple(
+        Misreport(fault=fault, start=when.window(fault)[0], until=when.window(fault)[1])
+        for fault in lies
+    )
+
+
+class LocalTimes:
+    """Local times of a scenario as UTC."""
+
+    def __init__(self, scenario: Scenario, calendar: Calendar) -> None:
+        self._scenario, self._calendar = scenario, calendar
+
+    def at(self, moment: time, days_on: int = 0) -> datetime:
+        """Return a time of a day, so many trading dates after the first."""
+        day = self._scenario.day
+        for _ in range(days_on):
+            day = self._calendar.next_session(day)
+        return datetime.combine(day, moment, tzinfo=self._calendar.zone).astimezone(UTC)
+
+    def on_last_day(self, moment: time) -> datetime:
+        """Return a time of the last day."""
+        return self.at(moment, self._scenario.days - 1)
+
+    def window(self, fault: Fault) -> tuple[datetime, datetime | None]:
+        """Return when a fault begins and ends."""
+        start = self.at(fault.start or time(0, 0), fault.day)
+        return start, self.at(fault.end, fault.day) if fault.end else None
+
+
+def _broker_fault(fault: Fault, when: LocalTimes, spec: StrategySpec) -> broken.Fault:
+    order = fault.order or 1
+    start, until = when.window(fault)
+    symbol = fault.symbol or spec.symbols[0]
+    makers: dict[str, broken.Fault] = {
+        "reject": broken.Reject(order=order),
+        "timeout_arrived": broken.Timeout(order=order, arrived=True),
+        "timeout_lost": broken.Timeout(order=order, arrived=False),
+        "later": broken.Later(order=order, after=_ONE_SECOND),
+        "repeat": broken.Repeat(order=order),
+        "reorder": broken.Reorder(order=order),
+        "fill_after_cancel": broken.FillAfterCancel(order=order, quantity=fault.amount),
+        "cancel_refused": broken.CancelRefused(order=order),
+        "disconnect": broken.Disconnect(start=start, until=until),
+        "cash_off": broken.CashOff(start=start, until=until, amount=fault.amount or Decimal(1)),
+        "position_off": broken.PositionOff(
+            start=start, until=until, symbol=symbol, quantity=fault.amount or Decimal(100)
+        ),
+        "clock_off": broken.ClockOff(
+            start=start, until=until, seconds=float(fault.amount or Decimal(60))
+        ),
+        "unmatched_fill": broken.UnmatchedFill(
+            at=start,
+            order_id=f"q{fault.order:06d}" if fault.order else "x000001",
+            symbol=symbol,
+            quantity=fault.amount or Decimal(100),
+            price=Decimal(10),
+        ),
+    }
+    if fault.kind not in makers:
+        known = ", ".join((*makers, *sorted(MISREPORTS)))
+        raise ConfigError(f"no broker fault {fault.kind!r}; there are {known}")
+    return makers[fault.kind]
+
+
+def _feed_faults(
+    faults: Sequence[Fault], when: LocalTimes, spec: StrategySpec
+) -> Iterator[recorded.Fault]:
+    for fault in faults:
+        start, until = when.window(fault)
+        symbol = fault.symbol or spec.symbols[0]
+        match fault.kind:
+            case "silent" | "raising":
+                end = until or when.at(time(23, 59))
+                yield recorded.Silence(start=start, end=end, fails=fault.kind == "raising")
+            case "no_data":
+                yield recorded.Absent(symbol=symbol)
+            case "not_a_number":
+                yield recorded.NotANumber(symbol=symbol, end=start)
+            case "slow" | "slow_preparation":
+                pass  # the worker is slow, not the feed
+            case _:
+                raise ConfigError(
+                    f"no feed fault {fault.kind!r}; there are silent, raising, no_data, "
+                    "not_a_number, slow, slow_preparation"
+                )
+
+
+_SLOW = {"slow": "acquire_live_price", "slow_preparation": "prepare_strategy"}
+
+
+def _slowness(faults: Sequence[Fault]) -> Callable[[str], float]:
+    """Return how long a worker takes, by the task and the local time in the task's id."""
+    slow = [fault for fault in faults if fault.kind in _SLOW]
+
+    def seconds_of(task_id: str) -> float:
+        _, task, moment = task_id.split("-")
+        if not moment.isdigit():
+            return 0.0  # asked for by hand
+        at = datetime.strptime(moment, "%H%M%S").time()  # noqa: DTZ007 - a time of day
+        for fault in slow:
+            if _SLOW[fault.kind] == task and (fault.start or time.min) <= at < (
+                fault.end or time.max
+            ):
+                return float(fault.amount or 30)
+        return 0.0
+
+    return seconds_of
+
+
+def replay_plan(plan: SimulationPlan, inputs: Path) -> SimulationPlan:
+    """Return a plan that feeds what a session recorded through the code again.
+
+    Bars, last closes, settings, start, stop and operators' commands come from the folder alone.
+    """
+    folder = SessionFolder(inputs)
+    entries = list(read_journal(folder.journal))
+    opening = next(e for e in entries if isinstance(e.event, SessionStarted))
+    stop = next((e for e in entries if isinstance(e.event, StopRequested)), None)
+    last_day = _day_it_ended_with(stop, exchange_calendar(opening.event.exchange))
+    known = SessionSettings.model_fields.keys()
+    asked = {name: value for name, value in opening.event.settings.items() if name in known}
+    return SimulationPlan(
+        spec=plan.spec,
+        settings=SessionSettings.model_validate(asked),
+        day=plan.day,
+        days=plan.days,
+        start=opening.at,
+        stop=_stop_of(stop, last_day) if stop else plan.stop,
+        last_day=last_day,
+        stop_reason=stop.event.reason if stop else plan.stop_reason,
+        commands=tuple(_commands(entries)),
+        wrap=plan.wrap,
+        data=MarketData(read_feed(folder.feed), _last_closes(entries)),
+    )
+
+
+def _day_it_ended_with(stop: Entry | None, calendar: Calendar) -> date | None:
+    """Return the date whose last row, at its midnight, came before the stop; None for others."""
+    if stop is None or stop.event.by != "qtkit" or stop.event.trading_date is None:
+        return None
+    day: date = stop.event.trading_date
+    return day if calendar.local_date(stop.at) > day else None
+
+
+def _stop_of(stop: Entry, last_day: date | None) -> datetime:
+    """Return when to stop at the latest; where a day's last row decides, a little after it."""
+    return stop.at if last_day is None else stop.at + timedelta(minutes=1)
+
+
+def _commands(entries: Sequence[Entry]) -> Iterator[tuple[datetime, Command]]:
+    for entry in entries:
+        event = entry.event
+        if isinstance(event, CommandReceived):
+            yield entry.at, Command(verb=event.command, arguments=event.arguments, by=event.by)
+
+
+def _last_closes(entries: Sequence[Entry]) -> dict[tuple[str, Any], Decimal]:
+    return {
+        (symbol, entry.event.trading_date): close
+        for entry in entries
+        if isinstance(entry.event, DayStarted)
+        for symbol, close in entry.event.last_closes.items()
+    }

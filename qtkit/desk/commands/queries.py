@@ -1,0 +1,324 @@
+"""Commands that look: they read the journal and change nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from difflib import get_close_matches
+from pathlib import Path
+
+from qtkit.core.errors import ConfigError
+from qtkit.core.locks import is_locked
+from qtkit.core.paths import SessionFolder
+from qtkit.core.render import mark
+from qtkit.desk import views
+from qtkit.desk.desk import Desk
+from qtkit.desk.picture import Picture
+from qtkit.desk.report import Part, Report
+from qtkit.desk.table_view import Column, View, facts
+from qtkit.stages import StageReport, judge, stage_named
+from qtkit.trading.settings import SessionSettings
+
+__all__ = [
+    "artifacts",
+    "cash",
+    "fills",
+    "liveconfig",
+    "nearest",
+    "orders",
+    "positions",
+    "reasons",
+    "report_of",
+    "schedule",
+    "stage",
+    "status",
+    "strategies",
+    "task",
+    "tasks",
+    "watch",
+]
+
+
+def report_of(name: str, picture: Picture, *parts: Part) -> Report:
+    """Return an answer with its heading: of when it is, in the exchange's zone."""
+    return Report(name=name, heading=f"{name} · {views.as_of(picture)}", parts=parts)
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return the hint that names what was probably meant.
+
+    Examples
+    --------
+    >>> nearest("600063.SH", ["600036.SH", "000651.SZ"])
+    "; did you mean '600036.SH'?"
+    """
+    names = list(known)
+    near = get_close_matches(word, names, n=1)
+    if near:
+        return f"; did you mean {near[0]!r}?"
+    return f"; there are: {', '.join(names)}" if names else "; there are none"
+
+
+# --- the day ---------------------------------------------------------------------------------
+
+
+def status(desk: Desk) -> Report:
+    """Return where the session stands."""
+    picture = Picture.of(desk.entries())
+    journal = desk.folder.journal
+    alive = is_locked(journal.with_name(journal.name + ".lock"))
+    return report_of("status", picture, views.status(picture, alive=alive))
+
+
+def schedule(desk: Desk, *, whole_day: bool = False, rows: int = 0) -> Report:
+    """Return what is still to run today.
+
+    Parameters
+    ----------
+    whole_day
+        Also what has run already.
+    rows
+        Only the first so many; 0: all.
+    """
+    picture = Picture.of(desk.entries())
+    found = views.schedule(picture, whole_day=whole_day)
+    shown = replace(found, rows=found.rows[:rows]) if rows else found
+    return report_of("schedule", picture, shown, *_left_out(found, shown, "more to come"))
+
+
+def tasks(desk: Desk, *, standing: str = "", name: str = "", rows: int = 0) -> Report:
+    """Return today's tasks that came due, the newest last.
+
+    Parameters
+    ----------
+    standing, name
+        Only tasks that stand so, or are called so.
+    rows
+        Only the newest so many; 0: all.
+    """
+    picture = Picture.of(desk.entries())
+    found = views.tasks(picture, standing=standing, name=name)
+    shown = replace(found, rows=found.rows[-rows:]) if rows else found
+    skipped = views.skips(picture)
+    left_out = _left_out(found, shown, "before them")
+    return report_of("tasks", picture, *left_out, shown, *([skipped] if skipped.rows else []))
+
+
+def _left_out(found: View, shown: View, where: str) -> list[str]:
+    """Return the sentence about rows that are not shown."""
+    count = len(found.rows) - len(shown.rows)
+    return [f"  … {count} {where}; --rows 0 shows all"] if count else []
+
+
+def task(desk: Desk, task_id: str) -> Report:
+    """Return one task and its story.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such task.
+    """
+    entries = list(desk.entries())
+    picture = Picture.of(entries)
+    line = picture.tasks.get(task_id)
+    if line is None:
+        raise ConfigError(f"there is no task {task_id!r}{nearest(task_id, picture.tasks)}")
+    lines = set(line.lines)
+    told = views.story(picture, (e for e in entries if e.seq in lines))
+    return report_of("task", picture, views.task(picture, line), told)
+
+
+# --- the account -----------------------------------------------------------------------------
+
+
+def orders(
+    desk: Desk,
+    order_id: str = "",
+    *,
+    doubtful: bool = False,
+    rejected: bool = False,
+    symbol: str = "",
+) -> Report:
+    """Return the session's orders and what risk rules refused; with an id, that order's story.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such order.
+    """
+    entries = list(desk.entries())
+    picture = Picture.of(entries)
+    if order_id:
+        order = picture.state.ledger.order(order_id)
+        if order is None:
+            raise ConfigError(f"there is no order {order_id!r}{nearest(order_id, picture.orders)}")
+        return report_of("orders", picture, views.order_story(picture, order, entries))
+    parts: list[Part] = [views.orders(picture, doubtful=doubtful, rejected=rejected, symbol=symbol)]
+    if picture.refusals and not doubtful:
+        parts.append(views.refusals(picture))
+    return report_of("orders", picture, *parts)
+
+
+def positions(desk: Desk) -> Report:
+    """Return what is held."""
+    picture = Picture.of(desk.entries())
+    return report_of("positions", picture, views.positions(picture))
+
+
+def fills(desk: Desk, *, symbol: str = "") -> Report:
+    """Return the executions that were booked, and those that could not be."""
+    picture = Picture.of(desk.entries())
+    found: list[Part] = [views.fills(picture, symbol=symbol)]
+    if picture.unmatched:
+        found.append(views.unmatched_fills(picture))
+    return report_of("fills", picture, *found)
+
+
+def cash(desk: Desk) -> Report:
+    """Return the cash, from the session's opening to now."""
+    picture = Picture.of(desk.entries())
+    return report_of("cash", picture, views.cash(picture))
+
+
+def watch(desk: Desk, symbols: Sequence[str] = ()) -> Report:
+    """Return the newest prices of symbols; by default of all that the session trades.
+
+    Raises
+    ------
+    ConfigError
+        If the session has no prices of a symbol.
+    """
+    picture = Picture.of(desk.entries())
+    known = picture.opening.symbols
+    if strange := [symbol for symbol in symbols if symbol not in known]:
+        hint = nearest(strange[0], known)
+        raise ConfigError(f"the session has no prices of {', '.join(strange)}{hint}")
+    return report_of("watch", picture, views.prices(picture, symbols or known))
+
+
+# --- the session -----------------------------------------------------------------------------
+
+
+def strategies(desk: Desk) -> Report:
+    """Return the strategy, its parameters and its state."""
+    picture = Picture.of(desk.entries())
+    opening = picture.opening
+    told = facts(
+        "strategies",
+        ("strategy", opening.strategy),
+        ("symbols", ", ".join(opening.symbols)),
+        ("step", f"{opening.settings.get('step_minutes', 'unknown')} minutes"),
+        ("decisions today", len(picture.decisions)),
+    )
+    parameters = opening.settings.get("strategy_parameters") or {}
+    state = picture.state.strategy_state
+    return report_of(
+        "strategies",
+        picture,
+        told,
+        _pairs("parameters", "Parameters", parameters, "it has no parameters"),
+        _pairs("state", "State", state, "it has no state yet"),
+    )
+
+
+def _pairs(name: str, title: str, tree: Mapping[str, object], empty: str) -> View:
+    columns = (Column(name="name"), Column(name="value"))
+    rows = tuple(_flat(tree))
+    return View(name=name, title=title, columns=columns, rows=rows, empty=empty, is_facts=True)
+
+
+def _flat(tree: Mapping[str, object], above: str = "") -> Iterable[tuple[str, object]]:
+    """Yield nested values under dotted names."""
+    for name, value in tree.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", "none" if value is None else value
+
+
+def liveconfig(desk: Desk, key: str = "") -> Report:
+    """Return the settings that the session really has, read from its journal.
+
+    Parameters
+    ----------
+    key
+        Only settings whose name has this in it.
+
+    Raises
+    ------
+    ConfigError
+        If no setting's name has `key` in it.
+    """
+    picture = Picture.of(desk.entries())
+    real = dict(_flat(picture.opening.settings))
+    usual = dict(_flat(SessionSettings().model_dump(mode="json")))
+    wanted = [name for name in sorted(real) if key in name]
+    if not wanted:
+        raise ConfigError(f"there is no setting {key!r}{nearest(key, sorted(real))}")
+    rows = tuple((name, real[name], _difference(name, real, usual)) for name in wanted)
+    columns = (Column(name="setting"), Column(name="value"), Column(name="default"))
+    view = View(name="settings", columns=columns, rows=rows)
+    digest = picture.opening.settings_digest
+    return report_of("liveconfig", picture, f"digest {digest}", view)
+
+
+def _difference(name: str, real: Mapping[str, object], usual: Mapping[str, object]) -> str:
+    """Return the default where the session has something else."""
+    if name not in usual or usual[name] == real[name] or usual[name] == "none":
+        return ""
+    return f"other than default {usual[name]}"
+
+
+def artifacts(desk: Desk) -> Report:
+    """Return the session's files: where they are, and whether they can be written."""
+    picture, folder = Picture.of(desk.entries()), desk.folder
+    rows = tuple(_file_row(folder, what, path) for what, path in _files(folder))
+    columns = (
+        Column(name="what"),
+        Column(name="file"),
+        Column(name="there"),
+        Column(name="writable"),
+        Column(name="size", unit="bytes"),
+    )
+    view = View(name="artifacts", columns=columns, rows=rows)
+    return report_of("artifacts", picture, str(folder.path), view)
+
+
+def _files(folder: SessionFolder) -> tuple[tuple[str, Path], ...]:
+    return (
+        ("sys_log", folder.sys_log),
+        ("trade_log", folder.trade_log),
+        ("risk_log", folder.risk_log),
+        ("break_point", folder.break_point),
+        ("journal", folder.journal),
+        ("status", folder.status),
+        ("snapshots", folder.snapshots),
+        ("reconciliations", folder.reconcile),
+    )
+
+
+def _file_row(folder: SessionFolder, what: str, path: Path) -> tuple[object, ...]:
+    inside = path.is_relative_to(folder.path)
+    shown = path.relative_to(folder.path).as_posix() if inside else str(path)
+    there = path.exists()
+    writable = os.access(path if there else path.parent, os.W_OK)
+    if path.is_dir():
+        return what, f"{shown}/", f"{len(list(path.iterdir()))} files", _yes(writable), ""
+    size = f"{path.stat().st_size:,}" if there else ""
+    return what, shown, "yes" if there else "not yet", _yes(writable), size
+
+
+def _yes(good: bool) -> object:  # noqa: FBT001 - one question, one answer
+    return mark("ok" if good else "fail")
+
+
+def reasons(desk: Desk) -> Report:
+    """Return the glossary of skip reasons: what each means and what to do."""
+    picture = Picture.of(desk.entries())
+    return report_of("reasons", picture, views.reasons(picture))
+
+
+def stage(desk: Desk, stage_id: str) -> StageReport:
+    """Judge the session by one stage of the checklist; raises ConfigError if there is none."""
+    return judge(stage_named(stage_id), desk.folder)

@@ -1,0 +1,391 @@
+"""Cash, positions and orders, worked out from the events once more.
+
+This is the checks' own arithmetic. It shares nothing with the ledger, so that a mistake there is
+seen here: a check that asked the ledger about itself would prove nothing.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from qtkit.evidence.audit_reading import Reading, read_against
+from qtkit.model import events as ev
+from qtkit.model.books import Book
+from qtkit.model.events import Entry
+
+if TYPE_CHECKING:
+    from qtkit.evidence.evidence import Evidence
+
+__all__ = ["AuditLedger", "Finding", "OrderAccount"]
+
+_ZERO = Decimal(0)
+_CLOSED = frozenset({"filled", "cancelled", "rejected", "lost"})
+_MOVES = {
+    "accept": {"requested": "accepted", "doubtful": "accepted"},
+    "reject": {"requested": "rejected", "doubtful": "rejected", "accepted": "rejected"},
+    "doubt": {"requested": "doubtful"},
+    "lose": {"requested": "lost", "doubtful": "lost"},
+}
+_OVERTAKEN = {"part_filled", "filled"}  # the fill came before the acceptance
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that does not add up."""
+
+    line: int
+    sentence: str
+
+
+@dataclass(slots=True, kw_only=True)
+class OrderAccount:
+    """One order as the events tell it."""
+
+    order_id: str
+    symbol: str
+    quantity: Decimal  # shares, signed, as requested
+    reserved: Decimal  # account currency, as requested
+    line: int  # of the request; 0 for an order of the opening book
+    day: date | None
+    source: str = "strategy"
+    filled: Decimal = _ZERO
+    cancelled: Decimal = _ZERO  # shares, signed, that will not execute
+    status: str = "requested"
+    broker_order_id: str = ""
+    lines: list[int] = field(default_factory=list)  # of everything that happened to it
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has not come to an end."""
+        return self.status not in _CLOSED
+
+    @property
+    def remaining(self) -> Decimal:
+        """Shares, signed, that may still execute; 0 once it has ended."""
+        return self.quantity - self.filled if self.is_open else _ZERO
+
+    @property
+    def reserved_now(self) -> Decimal:
+        """Account currency still reserved: the share of what may still execute."""
+        return self.reserved * self.remaining / self.quantity if self.quantity else _ZERO
+
+
+class AuditLedger:
+    """An account, event by event.
+
+    Attributes
+    ----------
+    opening_cash, opening_positions
+        Before the first event of the session, or of the day.
+    readings
+        How each book that the session wrote down compares with the arithmetic at that line.
+    order_findings, fill_findings, reservation_findings, settlement_findings
+        What breaks a rule, with its line.
+    """
+
+    def __init__(self, day: date | None) -> None:
+        self.day = day
+        self.cash = self.opening_cash = _ZERO
+        self.positions = defaultdict[str, Decimal](Decimal)
+        self.opening_positions: Mapping[str, Decimal] = {}
+        self.lots = defaultdict[str, defaultdict[date, Decimal]](lambda: defaultdict(Decimal))
+        self.orders: dict[str, OrderAccount] = {}
+        self.open: dict[str, OrderAccount] = {}
+        self.fills: dict[str, int] = {}  # fill id -> line; 0 for earlier sessions'
+        self.booked = self.repeated = self.adjusted = 0
+        self.bought = self.sold = self.fees = _ZERO
+        self.readings: list[Reading] = []
+        self.order_findings: list[Finding] = []
+        self.fill_findings: list[Finding] = []
+        self.reservation_findings: list[Finding] = []
+        self.settlement_findings: list[Finding] = []
+
+    @classmethod
+    def of(cls, evidence: Evidence, *, day: date | None = None) -> AuditLedger:
+        """Work through a session's events; with `day`, report on that date only."""
+        tally = cls(day)
+        begun = day is None
+        for entry in evidence.merged(*_HANDLERS):
+            event = entry.event
+            on = event.trading_date
+            if day is not None and on is not None:
+                if on > day:
+                    break
+                if not begun and on == day:
+                    begun = True
+                    tally.begin()
+            _HANDLERS[type(event)](tally, entry, event)
+        return tally
+
+    def begin(self) -> None:
+        """Forget what was found so far: the day starts from the books as they stand."""
+        self.opening_cash, self.opening_positions = self.cash, dict(self.positions)
+        self.booked = self.repeated = self.adjusted = 0
+        self.bought = self.sold = self.fees = _ZERO
+        self.fills = dict.fromkeys(self.fills, 0)
+        for found in (
+            self.readings, self.order_findings, self.fill_findings,
+            self.reservation_findings, self.settlement_findings,
+        ):  # fmt: skip
+            found.clear()
+
+    def opened(self, book: Book, known_fills: tuple[str, ...]) -> None:
+        """Start from a book."""
+        self.cash = self.opening_cash = book.cash
+        for line in book.positions:
+            self.positions[line.symbol] = line.quantity
+            for lot in line.unsettled:
+                self.lots[line.symbol][lot.settles] += lot.quantity
+        self.opening_positions = dict(self.positions)
+        self.fills = dict.fromkeys(known_fills, 0)
+        for order in book.open_orders:
+            account = OrderAccount(
+                order_id=order.order_id,
+                symbol=order.symbol,
+                quantity=order.quantity,
+                reserved=_as_requested(order.reserved_cash, order.quantity, order.filled),
+                line=0,
+                day=order.trading_date,
+                filled=order.filled,
+                status=str(order.status),
+                broker_order_id=order.broker_order_id,
+            )
+            self.orders[order.order_id] = self.open[order.order_id] = account
+
+    def sellable(self, symbol: str) -> Decimal:
+        """Return the settled shares that no open sell claims."""
+        return self.positions[symbol] - sum(self.lots[symbol].values()) - self.claimed(symbol)
+
+    def claimed(self, symbol: str) -> Decimal:
+        """Return the shares that open sells may still take."""
+        return sum(
+            (-o.remaining for o in self.open.values() if o.symbol == symbol and o.quantity < 0),
+            _ZERO,
+        )
+
+    @property
+    def reserved(self) -> Decimal:
+        """Account currency that open buys have reserved."""
+        return sum((o.reserved_now for o in self.open.values()), _ZERO)
+
+    def account(self, order_id: str, line: int, what: str) -> OrderAccount | None:
+        """Return an order, or note that something happened to one that does not exist."""
+        found = self.orders.get(order_id)
+        if found is None:
+            self.order_findings.append(Finding(line, f"{what} for {order_id}, never requested"))
+            return None
+        found.lines.append(line)
+        return found
+
+    def closed(self, account: OrderAccount) -> None:
+        """Take an ended order off the open ones."""
+        if not account.is_open:
+            self.open.pop(account.order_id, None)
+
+
+def _as_requested(reserved: Decimal, quantity: Decimal, filled: Decimal) -> Decimal:
+    """Return what an order of the opening book reserved when it was whole."""
+    left = quantity - filled
+    return reserved * quantity / left if left else reserved
+
+
+# --- one handler per class of events -------------------------------------------------------------
+
+
+def _session_started(tally: AuditLedger, _: Entry, event: ev.SessionStarted) -> None:
+    tally.opened(event.opening, event.known_fills)
+
+
+def _day_started(tally: AuditLedger, _: Entry, event: ev.DayStarted) -> None:
+    today = event.trading_date
+    if today is None:
+        return
+    for lots in tally.lots.values():
+        for settles in [d for d in lots if d <= today]:
+            del lots[settles]
+
+
+def _requested(tally: AuditLedger, entry: Entry, event: ev.OrderRequested) -> None:
+    line = entry.seq
+    if event.order_id in tally.orders:
+        tally.order_findings.append(Finding(line, f"order id {event.order_id} is used again"))
+        return
+    _check_reservation(tally, line, event)
+    account = OrderAccount(
+        order_id=event.order_id,
+        symbol=event.symbol,
+        quantity=event.quantity,
+        reserved=event.reserved_cash,
+        line=line,
+        day=event.trading_date,
+        source=event.source,
+        lines=[line],
+    )
+    tally.orders[event.order_id] = tally.open[event.order_id] = account
+    if event.quantity > 0 and (free := tally.cash - tally.reserved) < 0:
+        tally.reservation_findings.append(
+            Finding(line, f"{event.order_id} reserves more cash than is free: {free:.2f} is left")
+        )
+
+
+def _check_reservation(tally: AuditLedger, line: int, event: ev.OrderRequested) -> None:
+    """Note a buy that reserves less than its value, and a sell of more than can be sold."""
+    wanted, name = abs(event.quantity), event.order_id
+    if event.quantity < 0:
+        held = tally.positions[event.symbol] - tally.claimed(event.symbol)
+        can = tally.sellable(event.symbol)
+        if wanted > held:
+            tally.reservation_findings.append(
+                Finding(line, f"{name} sells {wanted} {event.symbol} of {held} shares")
+            )
+        elif wanted > can:
+            tally.settlement_findings.append(
+                Finding(line, f"{name} sells {wanted} {event.symbol}, {can} have settled")
+            )
+        return
+    price = event.limit_price or (event.quote.close if event.quote else _ZERO)
+    if event.reserved_cash < wanted * price:
+        tally.reservation_findings.append(
+            Finding(
+                line, f"{name} is worth {wanted * price:.2f}, reserves {event.reserved_cash:.2f}"
+            )
+        )
+
+
+def _move(move: str) -> Callable[[AuditLedger, Entry, Any], None]:
+    def handle(tally: AuditLedger, entry: Entry, event: Any) -> None:  # noqa: ANN401 - four classes
+        account = tally.account(event.order_id, entry.seq, move)
+        if account is None:
+            return
+        if move == "accept":
+            account.broker_order_id = account.broker_order_id or event.broker_order_id
+            if account.status in _OVERTAKEN:
+                return
+        leads = _MOVES[move].get(account.status)
+        if leads is None:
+            sentence = f"{account.order_id} is {account.status}: {move} is impossible"
+            tally.order_findings.append(Finding(entry.seq, sentence))
+            return
+        account.status = leads
+        tally.closed(account)
+
+    return handle
+
+
+def _filled(tally: AuditLedger, entry: Entry, event: ev.OrderFilled) -> None:
+    line, quantity, symbol = entry.seq, event.quantity, event.symbol
+    tally.booked += 1
+    if event.fill_id in tally.fills:
+        before = tally.fills[event.fill_id]
+        where = f"line {before}" if before else "an earlier session"
+        tally.fill_findings.append(Finding(line, f"fill {event.fill_id} was booked in {where}"))
+    tally.fills[event.fill_id] = line
+    costs = event.commission + event.tax
+    tally.cash -= quantity * event.price + costs
+    tally.fees += costs
+    tally.positions[symbol] += quantity
+    if quantity > 0:
+        tally.bought += quantity * event.price
+        if event.trading_date is None or event.settles > event.trading_date:
+            tally.lots[symbol][event.settles] += quantity
+    else:
+        tally.sold -= quantity * event.price
+    if quantity < 0 and tally.positions[symbol] < 0:
+        tally.reservation_findings.append(
+            Finding(line, f"{symbol} stands at {tally.positions[symbol]} shares")
+        )
+    _fill_order(tally, line, event)
+
+
+def _fill_order(tally: AuditLedger, line: int, event: ev.OrderFilled) -> None:
+    account = tally.account(event.order_id, line, f"fill {event.fill_id}")
+    if account is None:
+        return
+    account.filled += event.quantity
+    wrong = None
+    if account.symbol != event.symbol:
+        wrong = f"a fill of {event.symbol}, ordered was {account.symbol}"
+    elif account.quantity * event.quantity <= 0:
+        wrong = f"a fill of {event.quantity} shares, ordered were {account.quantity}"
+    elif abs(account.filled) > abs(account.quantity):
+        wrong = f"{account.filled} shares filled of {account.quantity}"
+    elif account.status == "rejected":
+        wrong = "filled after it was rejected"
+    elif account.status in {"cancelled", "lost"} and not event.late:
+        wrong = f"filled after it was {account.status}, and not reported as a race"
+    if wrong:
+        tally.order_findings.append(Finding(line, f"{account.order_id}: {wrong}"))
+    _settle_status(account, event)
+    tally.closed(account)
+    if account.is_open:
+        tally.open[account.order_id] = account
+
+
+def _settle_status(account: OrderAccount, event: ev.OrderFilled) -> None:
+    """Move an order with its fill; one that raced a cancel gives back what was cancelled."""
+    if account.filled == account.quantity:
+        account.status, account.cancelled = "filled", _ZERO
+    elif account.status == "cancelled":
+        account.cancelled -= event.quantity
+    elif account.status != "rejected":
+        account.status = "part_filled"
+
+
+def _cancelled(tally: AuditLedger, entry: Entry, event: ev.OrderCancelled) -> None:
+    account = tally.account(event.order_id, entry.seq, "cancel")
+    if account is None:
+        return
+    if not account.is_open:
+        sentence = f"{account.order_id} is {account.status}: cancel is impossible"
+        tally.order_findings.append(Finding(entry.seq, sentence))
+        return
+    if event.quantity != account.remaining:
+        sentence = f"{account.order_id}: {event.quantity} cancelled, {account.remaining} were left"
+        tally.order_findings.append(Finding(entry.seq, sentence))
+    account.cancelled, account.status = event.quantity, "cancelled"
+    tally.closed(account)
+
+
+def _adjusted(tally: AuditLedger, _: Entry, event: ev.PositionAdjusted) -> None:
+    tally.adjusted += 1
+    tally.cash += event.cash
+    if event.symbol:
+        tally.positions[event.symbol] += event.quantity
+
+
+def _repeated(tally: AuditLedger, entry: Entry, event: ev.FillRepeated) -> None:
+    tally.repeated += event.count
+    for fill_id in (event.fill_id, event.last_fill_id):
+        if fill_id and fill_id not in tally.fills:
+            sentence = f"fill {fill_id} is called a repeat and was never booked"
+            tally.fill_findings.append(Finding(entry.seq, sentence))
+
+
+def _read(what: str, book: str) -> Callable[[AuditLedger, Entry, Any], None]:
+    def handle(tally: AuditLedger, entry: Entry, event: Any) -> None:  # noqa: ANN401 - three classes
+        tally.readings.append(read_against(tally, getattr(event, book), what, entry))
+
+    return handle
+
+
+_HANDLERS: dict[type[ev.Event], Callable[[AuditLedger, Entry, Any], None]] = {
+    ev.SessionStarted: _session_started,
+    ev.DayStarted: _day_started,
+    ev.OrderRequested: _requested,
+    ev.OrderAccepted: _move("accept"),
+    ev.OrderRejected: _move("reject"),
+    ev.OrderDoubted: _move("doubt"),
+    ev.OrderLost: _move("lose"),
+    ev.OrderFilled: _filled,
+    ev.OrderCancelled: _cancelled,
+    ev.PositionAdjusted: _adjusted,
+    ev.FillRepeated: _repeated,
+    ev.AccountReconciled: _read("the reconciled book", "ours"),
+    ev.DayClosed: _read("the day's closing book", "book"),
+    ev.SessionEnded: _read("the session's closing book", "closing"),
+}

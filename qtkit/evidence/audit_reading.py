@@ -1,0 +1,123 @@
+"""A recorded book, held against the arithmetic at the same line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from qtkit.model.books import Book, UnsettledLot
+from qtkit.model.events import Entry
+
+if TYPE_CHECKING:
+    from qtkit.evidence.audit_ledger import AuditLedger, OrderAccount
+
+__all__ = ["Reading", "read_against"]
+
+_CENT = Decimal("0.01")
+_HALF_CENT = Decimal("0.005")  # less than this is no difference "to the cent"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How one recorded book compares."""
+
+    line: int
+    what: str
+    day: date | None
+    booked: int  # fills up to here
+    cash: tuple[Decimal, Decimal]  # (recorded, worked out), account currency
+    positions: Mapping[str, tuple[Decimal, Decimal]]  # those that differ, shares
+    orders: tuple[str, ...]  # what differs about open orders
+    reservations: tuple[str, ...]  # what differs about what they reserve
+    lots: tuple[str, ...]  # what differs about unsettled shares
+
+    @property
+    def cash_agrees(self) -> bool:
+        """Whether the cash agrees to the cent."""
+        return abs(self.cash[0] - self.cash[1]) < _HALF_CENT
+
+    @property
+    def agrees(self) -> tuple[bool, bool, bool]:
+        """Whether cash, positions and orders agree."""
+        return self.cash_agrees, not self.positions, not self.orders
+
+
+def read_against(tally: AuditLedger, book: Book, what: str, entry: Entry) -> Reading:
+    """Compare a recorded book with the arithmetic so far."""
+    recorded = {line.symbol: line.quantity for line in book.positions if line.quantity}
+    ours = {symbol: shares for symbol, shares in tally.positions.items() if shares}
+    return Reading(
+        line=entry.seq,
+        what=what,
+        day=entry.event.trading_date,
+        booked=tally.booked,
+        cash=(book.cash, tally.cash),
+        positions={
+            symbol: (recorded.get(symbol, Decimal(0)), ours.get(symbol, Decimal(0)))
+            for symbol in sorted(recorded.keys() | ours.keys())
+            if recorded.get(symbol) != ours.get(symbol)
+        },
+        orders=tuple(_order_differences(tally.open, book)),
+        reservations=tuple(_reservation_differences(tally.open, book)),
+        lots=tuple(_lot_differences(tally, book)),
+    )
+
+
+def _order_differences(ours: Mapping[str, OrderAccount], book: Book) -> Iterator[str]:
+    listed = {order.order_id: order for order in book.open_orders}
+    for order_id in sorted(listed.keys() - ours.keys()):
+        yield f"{order_id} is listed as open and has ended"
+    for order_id in sorted(ours.keys() - listed.keys()):
+        yield f"{order_id} is {ours[order_id].status} and is not listed"
+    for order_id in sorted(ours.keys() & listed.keys()):
+        mine, theirs = ours[order_id], listed[order_id]
+        if (mine.filled, mine.quantity) != (theirs.filled, theirs.quantity):
+            yield (
+                f"{order_id} is listed with {theirs.filled} of {theirs.quantity} shares filled, "
+                f"its fills make {mine.filled} of {mine.quantity}"
+            )
+        elif mine.status != theirs.status:
+            yield f"{order_id} is listed as {theirs.status}, its events make it {mine.status}"
+
+
+def _reservation_differences(ours: Mapping[str, OrderAccount], book: Book) -> Iterator[str]:
+    for order in book.open_orders:
+        if order.reserved_cash < 0:
+            yield f"{order.order_id} reserves {order.reserved_cash:.2f}"
+        elif (mine := ours.get(order.order_id)) is not None:
+            due, rounded = mine.reserved_now, _CENT * (1 + len(mine.lines))
+            if abs(order.reserved_cash - due) > rounded:
+                yield f"{order.order_id} reserves {order.reserved_cash:.2f}, expected {due:.2f}"
+
+
+def _lot_differences(tally: AuditLedger, book: Book) -> Iterator[str]:
+    recorded = {
+        line.symbol: {(lot.settles, lot.quantity) for lot in _joined(line.unsettled)}
+        for line in book.positions
+        if line.unsettled
+    }
+    ours = {
+        symbol: {(settles, shares) for settles, shares in lots.items() if shares}
+        for symbol, lots in tally.lots.items()
+        if any(lots.values())
+    }
+    for symbol in sorted(recorded.keys() | ours.keys()):
+        one, two = recorded.get(symbol, set()), ours.get(symbol, set())
+        if one != two:
+            yield f"{symbol}: unsettled are {_shown(one)}, expected {_shown(two)}"
+
+
+def _joined(lots: tuple[UnsettledLot, ...]) -> Iterator[UnsettledLot]:
+    """Yield lots of one settlement date as one."""
+    totals: dict[date, Decimal] = {}
+    for lot in lots:
+        totals[lot.settles] = totals.get(lot.settles, Decimal(0)) + lot.quantity
+    for settles, quantity in totals.items():
+        yield UnsettledLot(quantity=quantity, settles=settles)
+
+
+def _shown(lots: set[tuple[date, Decimal]]) -> str:
+    return ", ".join(f"{shares} until {settles}" for settles, shares in sorted(lots)) or "none"

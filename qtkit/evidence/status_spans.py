@@ -1,0 +1,64 @@
+"""The engine's status over time."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from operator import attrgetter
+from typing import TYPE_CHECKING
+
+from qtkit.model.events import StatusChanged
+
+if TYPE_CHECKING:
+    from qtkit.evidence.evidence import Evidence
+
+__all__ = ["Span", "spans_of", "status_at"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """A stretch of time in one status."""
+
+    status: str
+    since: datetime
+    until: datetime
+    line: int  # of the change that began it
+    because: str
+    left_by: str  # why it ended; "" while it lasts
+
+
+def spans_of(evidence: Evidence) -> Iterator[Span]:
+    """Yield each stretch of a status; a crash cuts a stretch in two, without the downtime."""
+    changes = evidence.of(StatusChanged)
+    for number, change in enumerate(changes, 1):
+        following = changes[number] if number < len(changes) else None
+        end = following.at if following else evidence.until
+        left_by = following.event.because if following else ""
+        since = change.at
+        for down in evidence.downtimes:
+            if since <= down.since < (end or since):
+                if since == change.at or since < down.since:  # else cut off coming back
+                    yield _span(change.event, since, down.since, change.seq, "")
+                since = down.until
+        if left_by != "recover":  # the status of before a crash, put right on the return
+            yield _span(change.event, since, end or since, change.seq, left_by)
+
+
+def _span(change: StatusChanged, since: datetime, until: datetime, line: int, left_by: str) -> Span:
+    return Span(
+        status=change.after,
+        since=since,
+        until=until,
+        line=line,
+        because=change.because,
+        left_by=left_by,
+    )
+
+
+def status_at(evidence: Evidence, line: int) -> str:
+    """Return the status right after a journal line."""
+    changes: Sequence[object] = evidence.of(StatusChanged)
+    place = bisect_right(changes, line, key=attrgetter("seq"))
+    return evidence.of(StatusChanged)[place - 1].event.after if place else "stopped"

@@ -1,0 +1,246 @@
+"""What the engine knows, folded from the journal. No I/O, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from qtkit.core.verdict import Status
+from qtkit.ledger.ledger import Ledger
+from qtkit.model import events as ev
+from qtkit.model.status import EngineStatus, check_move
+
+__all__ = ["EngineState"]
+
+
+@dataclass(slots=True)
+class EngineState:
+    """Mutable, owned by one thread, changed by `apply` only."""
+
+    ledger: Ledger
+    status: EngineStatus = EngineStatus.STOPPED
+    today: date | None = None
+    day_open: bool = False  # whether the exchange trades today
+    killed: bool = False
+    clock_apart: Decimal = Decimal(0)  # seconds that the machine's clock is behind, below 0
+    kill_reasons: set[tuple[str, str]] = field(default_factory=set)  # by, why; while it is on
+    connected: bool = False
+    next_order: int = 1
+    turnover: Decimal = Decimal(0)  # value of today's orders that left, account currency
+    order_values: dict[str, Decimal] = field(default_factory=dict)  # of them, by order id
+    turnover_before: dict[str, str] = field(default_factory=dict)  # date -> of an earlier session
+    fills_unmatched: int = 0  # since the last reconciliation that was shown them
+    unmatched: set[tuple[str, str]] = field(default_factory=set)  # order id, fill id
+    strategy_state: dict[str, Any] = field(default_factory=dict)
+    fills_since_saved: list[ev.OrderFilled] = field(default_factory=list)
+    plan: dict[str, ev.PlannedTask] = field(default_factory=dict)  # today's rows without outcome
+    queued: set[str] = field(default_factory=set)  # of `plan`: came due, no outcome yet
+    failures: dict[str, int] = field(default_factory=dict)  # of `plan`: attempts that failed
+    scheduled: set[date] = field(default_factory=set)  # dates that have their schedule
+    closed: set[date] = field(default_factory=set)  # dates whose books were closed, not early
+    snapshots: dict[int, ev.SnapshotTaken] = field(default_factory=dict)  # today's, by step
+    gate_open: bool = True
+    reconciled_ok: bool | None = None  # the account's last reconciliation; None: never
+    sizes_before: dict[str, str] = field(default_factory=dict)  # usual orders, last session
+    sizes_now: dict[str, str] = field(default_factory=dict)
+    doubted_at: dict[str, datetime] = field(default_factory=dict)  # order id -> since when
+    stop: ev.StopRequested | None = None
+    ended: bool = False
+    tags: dict[str, str] = field(default_factory=dict)  # strategy's order id -> its intent's tag
+    predecessor: str = ""  # last link of the account's journal before this one
+    adjustments: dict[int, ev.PositionAdjusted] = field(default_factory=dict)  # by journal line
+    decided: set[str] = field(default_factory=set)  # of `plan`: steps whose decision is recorded
+
+    def apply(self, entry: ev.Entry) -> None:
+        """Take one journal entry into account."""
+        event = entry.event
+        self.ledger.apply(event)
+        if isinstance(event, ev.PositionAdjusted):
+            self.adjustments[entry.seq] = event
+        handler = _HANDLERS.get(type(event))
+        if handler is not None:
+            handler(self, event, entry.at)
+
+
+_Handler = Callable[[EngineState, Any, datetime], None]
+
+
+def _session_started(state: EngineState, event: ev.SessionStarted, _: datetime) -> None:
+    state.ledger = Ledger.opened(event.opening, known_fills=event.known_fills)
+    state.predecessor = event.predecessor
+    state.killed, state.next_order = event.killed, event.next_order
+    state.strategy_state = event.strategy_state
+    state.reconciled_ok = event.inherited.get("reconciliation_ok")
+    state.sizes_before = event.inherited.get("order_sizes", {})
+    state.turnover_before = event.inherited.get("turnover", {})
+    state.sizes_now = event.settings.get("order_sizes", {})
+    state.tags = {o.order_id: o.tag for o in event.opening.open_orders if o.source == "strategy"}
+
+
+def _status_changed(state: EngineState, event: ev.StatusChanged, _: datetime) -> None:
+    check_move(event.before, event.because, event.after)
+    state.status = EngineStatus(event.after)
+
+
+def _clock_stepped(state: EngineState, event: ev.ClockStepped, _: datetime) -> None:
+    state.clock_apart = event.apart
+
+
+def _session_resumed(state: EngineState, _event: ev.SessionResumed, _: datetime) -> None:
+    state.clock_apart = Decimal(0)  # a new process has looked at the clock anew
+
+
+def _day_started(state: EngineState, event: ev.DayStarted, _: datetime) -> None:
+    state.today, state.day_open = event.trading_date, event.open
+    state.decided, state.failures = set(), {}
+    state.snapshots = {}
+    earlier = state.turnover_before.get(str(event.trading_date), "0")
+    state.turnover, state.order_values = Decimal(earlier), {}
+
+
+def _schedule_built(state: EngineState, event: ev.ScheduleBuilt, _: datetime) -> None:
+    # what a worker took over from the day before is still to have its outcome
+    state.plan |= {task.task_id: task for task in event.tasks}
+    if event.trading_date is not None:
+        state.scheduled.add(event.trading_date)
+
+
+def _task_queued(state: EngineState, event: ev.TaskQueued, _: datetime) -> None:
+    state.queued.add(event.task_id)
+    if event.task_id not in state.plan:  # asked for by hand: it needs an outcome as well
+        state.plan[event.task_id] = ev.PlannedTask(
+            task_id=event.task_id, task=event.task, due=event.due, step=event.step
+        )
+
+
+def _task_settled(
+    state: EngineState, event: ev.TaskFinished | ev.TaskSkipped | ev.TaskCancelled, _: datetime
+) -> None:
+    state.plan.pop(event.task_id, None)
+    state.queued.discard(event.task_id)
+
+
+def _task_failed(state: EngineState, event: ev.TaskFailed, _: datetime) -> None:
+    state.failures[event.task_id] = event.attempt
+    if event.dead_letter:
+        state.plan.pop(event.task_id, None)
+        state.queued.discard(event.task_id)
+
+
+def _day_closed(state: EngineState, event: ev.DayClosed, _: datetime) -> None:
+    if event.trading_date is not None and not event.early:
+        state.closed.add(event.trading_date)
+
+
+def _order_requested(state: EngineState, event: ev.OrderRequested, _: datetime) -> None:
+    state.next_order += 1
+    price = event.limit_price or (event.quote.close if event.quote else None)
+    value = abs(event.quantity) * price if price else event.reserved_cash
+    state.turnover, state.order_values[event.order_id] = state.turnover + value, value
+    if event.source == "strategy":
+        state.tags[event.order_id] = event.tag
+
+
+def _order_doubted(state: EngineState, event: ev.OrderDoubted, at: datetime) -> None:
+    state.doubted_at[event.order_id] = at
+
+
+def _order_known(state: EngineState, event: ev.OrderAccepted, _: datetime) -> None:
+    state.doubted_at.pop(event.order_id, None)
+
+
+def _order_gone(state: EngineState, event: ev.OrderRejected | ev.OrderLost, _: datetime) -> None:
+    state.doubted_at.pop(event.order_id, None)
+    state.turnover -= state.order_values.pop(event.order_id, Decimal(0))
+
+
+def _order_filled(state: EngineState, event: ev.OrderFilled, _: datetime) -> None:
+    state.doubted_at.pop(event.order_id, None)
+    state.fills_since_saved.append(event)
+
+
+def _fill_unmatched(state: EngineState, event: ev.FillUnmatched, _: datetime) -> None:
+    state.fills_unmatched += 1
+    state.unmatched.add((event.order_id, event.fill_id))
+
+
+def _reconciled(state: EngineState, event: ev.AccountReconciled, _: datetime) -> None:
+    state.fills_unmatched = 0
+    state.reconciled_ok = all(v.allows or v.status is Status.SKIP for v in event.verdicts)
+
+
+def _snapshot_taken(state: EngineState, event: ev.SnapshotTaken, _: datetime) -> None:
+    state.snapshots[event.step] = event
+
+
+def _gate_judged(state: EngineState, event: ev.GateJudged, _: datetime) -> None:
+    state.gate_open = event.open
+
+
+def _strategy_saved(state: EngineState, event: ev.StrategySaved, _: datetime) -> None:
+    state.strategy_state = event.state
+    state.fills_since_saved = []
+
+
+def _kill_switch_set(state: EngineState, event: ev.KillSwitchSet, _: datetime) -> None:
+    state.killed = event.on
+    if event.on:
+        state.kill_reasons.add((event.by, event.why))
+    else:
+        state.kill_reasons.clear()
+
+
+def _connected(state: EngineState, _event: ev.BrokerConnected, _: datetime) -> None:
+    state.connected = True
+
+
+def _disconnected(state: EngineState, _event: ev.BrokerDisconnected, _: datetime) -> None:
+    state.connected = False
+
+
+def _stop_requested(state: EngineState, event: ev.StopRequested, _: datetime) -> None:
+    state.stop = event
+
+
+def _session_ended(state: EngineState, _event: ev.SessionEnded, _: datetime) -> None:
+    state.ended = True
+
+
+def _decided(state: EngineState, event: ev.DecisionTaken, _: datetime) -> None:
+    state.decided.add(event.task_id)
+
+
+_HANDLERS: dict[type, _Handler] = {
+    ev.SessionStarted: _session_started,
+    ev.SessionResumed: _session_resumed,
+    ev.StatusChanged: _status_changed,
+    ev.ClockStepped: _clock_stepped,
+    ev.DayStarted: _day_started,
+    ev.ScheduleBuilt: _schedule_built,
+    ev.TaskQueued: _task_queued,
+    ev.TaskFinished: _task_settled,
+    ev.TaskSkipped: _task_settled,
+    ev.TaskCancelled: _task_settled,
+    ev.TaskFailed: _task_failed,
+    ev.DayClosed: _day_closed,
+    ev.OrderRequested: _order_requested,
+    ev.OrderDoubted: _order_doubted,
+    ev.OrderAccepted: _order_known,
+    ev.OrderRejected: _order_gone,
+    ev.OrderLost: _order_gone,
+    ev.OrderFilled: _order_filled,
+    ev.FillUnmatched: _fill_unmatched,
+    ev.AccountReconciled: _reconciled,
+    ev.SnapshotTaken: _snapshot_taken,
+    ev.GateJudged: _gate_judged,
+    ev.StrategySaved: _strategy_saved,
+    ev.KillSwitchSet: _kill_switch_set,
+    ev.BrokerConnected: _connected,
+    ev.BrokerDisconnected: _disconnected,
+    ev.StopRequested: _stop_requested,
+    ev.SessionEnded: _session_ended,
+    ev.DecisionTaken: _decided,
+}

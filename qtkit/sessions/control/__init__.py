@@ -1,0 +1,1 @@
+"""How a session in another process is started, reached, commanded and stopped."""

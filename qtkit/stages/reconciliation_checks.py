@@ -1,0 +1,218 @@
+"""Checks 5-C.7 and 5-C.8: reconciliations on disk, and what a morning begins with."""
+
+# ruff: noqa: D401 - the first line of a check says what holds
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from qtkit.core.errors import DataError
+from qtkit.core.verdict import Status, Verdict, fail, ok, skip
+from qtkit.evidence import Capability, Evidence
+from qtkit.evidence.evidence import Recorded
+from qtkit.model import events as ev
+from qtkit.model.books import Book
+from qtkit.stages.check import check
+from qtkit.stages.phrases import counted, not_yet, shown, so_far
+
+__all__ = ["mornings_begin_with_the_evening_before", "reconciliations_are_on_disk"]
+
+_CLOSE = "wait for the post-close"
+_GOOD = frozenset({Status.PASS, Status.WARN, Status.SKIP})
+_HALF_CENT = Decimal("0.005")
+
+
+# --- 5-C.7 -----------------------------------------------------------------------------------
+
+
+@check("5-C.7", "Reconciliations are on disk", needs={Capability.BOOKS, Capability.FILES})
+def reconciliations_are_on_disk(evidence: Evidence) -> Verdict:
+    """Each post-close reconciliation is on disk as JSON, with all its fields."""
+    closings, reconciled = evidence.of(ev.DayClosed), evidence.of(ev.AccountReconciled)
+    if not closings or not reconciled or evidence.folder is None:
+        return not_yet(evidence, "there is no closed day", fix=_CLOSE)
+    try:
+        found = dict(_files(evidence))
+    except DataError as problem:
+        return fail(str(problem), fix="look at the folder: disk full, or a file edited?")
+    wrong = [f for r in reconciled for f in _on_disk(r, found)]
+    wrong += _closed_unreconciled(evidence)
+    if wrong:
+        return fail(
+            f"{len(wrong)} faults in {counted(len(reconciled), 'reconciliation')}: "
+            f"{shown(s for _, s in wrong)}",
+            fix="look at the folder: disk full, or rights missing? `reconcile` writes a new one",
+            lines=sorted({line for line, _ in wrong}),
+        )
+    clean = sum(_is_clean(r.event) for r in reconciled)
+    return ok(
+        f"{counted(len(reconciled), 'reconciliation')}{so_far(evidence)} on disk, {clean} clean, "
+        f"{counted(len(closings), 'closing')} among them"
+    )
+
+
+def _is_clean(event: ev.AccountReconciled) -> bool:
+    return all(v.status in _GOOD for v in event.verdicts)
+
+
+def _files(evidence: Evidence) -> Iterator[tuple[tuple[int, str], dict[str, Any]]]:
+    """Yield each reconciliation's file by its journal line and time."""
+    folder = evidence.folder
+    if folder is None or not folder.reconcile.is_dir():
+        return
+    for path in sorted(folder.reconcile.glob("*.json")):
+        told = evidence.json_file(path) or {}
+        if {"seq", "at"} <= told.keys():
+            yield (int(told["seq"]), str(told["at"])), told
+
+
+def _on_disk(
+    reconciled: Recorded[ev.AccountReconciled], files: Mapping[tuple[int, str], dict[str, Any]]
+) -> Iterator[tuple[int, str]]:
+    """Yield how the file of a reconciliation differs from the journal's line."""
+    line, event = reconciled.seq, reconciled.event
+    told = files.get((line, reconciled.at.isoformat()))
+    if told is None:
+        yield line, f"the reconciliation of line {line} has no file"
+        return
+    try:
+        differ = [name for name, (one, two) in _compared(event, told).items() if one != two]
+    except (KeyError, TypeError, ArithmeticError) as problem:
+        yield line, f"the file of line {line} lacks a field: {type(problem).__name__} {problem}"
+        return
+    if differ:
+        yield line, f"the file of line {line} differs in {', '.join(differ)}"
+
+
+def _compared(
+    event: ev.AccountReconciled, told: dict[str, Any]
+) -> dict[str, tuple[object, object]]:
+    """Return (as the journal has it, as the file has it), field by field."""
+    failed = sum(v.status not in _GOOD for v in event.verdicts)
+    ours = {p.symbol: p.quantity for p in event.ours.positions}
+    cash = told["cash"]
+    theirs = event.broker_positions
+    return {
+        "is_ok": (_is_clean(event), told["is_ok"]),
+        "failures": (failed, len(told["failures"])),
+        "our cash": (event.ours.cash, Decimal(cash["ours"])),
+        "the broker's cash": (event.broker_cash, Decimal(cash["broker"])),
+        "the cash difference": (event.ours.cash - event.broker_cash, Decimal(cash["difference"])),
+        "our positions": (_held(ours), _held(_side(told["positions"], "ours"))),
+        "the broker's positions": (_held(theirs), _held(_side(told["positions"], "broker"))),
+        "our open orders": (
+            [o.order_id for o in event.ours.open_orders], told["open_orders"]["ours"],
+        ),
+        "the broker's open orders": (
+            list(event.broker_open_orders), told["open_orders"]["broker"],
+        ),
+        "the tolerance": (event.cash_tolerance, Decimal(told["tolerance"])),
+    }  # fmt: skip
+
+
+def _side(positions: dict[str, Any], side: str) -> dict[str, Decimal]:
+    return {symbol: Decimal(both[side]) for symbol, both in positions.items()}
+
+
+def _held(positions: Mapping[str, Decimal]) -> dict[str, Decimal]:
+    return {symbol: shares for symbol, shares in positions.items() if shares}
+
+
+def _closed_unreconciled(evidence: Evidence) -> Iterator[tuple[int, str]]:
+    """Yield closings that no reconciliation of the same book came right before."""
+    last: Book | None = None
+    for entry in evidence.merged(ev.AccountReconciled, ev.OrderFilled, ev.DayClosed):
+        event = entry.event
+        if isinstance(event, ev.AccountReconciled):
+            last = event.ours
+        elif isinstance(event, ev.OrderFilled):
+            last = None
+        elif last is None or last.cash != event.book.cash:
+            yield entry.seq, f"{event.trading_date} was closed without a reconciliation of its book"
+
+
+# --- 5-C.8 -----------------------------------------------------------------------------------
+
+
+@check("5-C.8", "Mornings begin with the evening before", needs={Capability.BOOKS})
+def mornings_begin_with_the_evening_before(evidence: Evidence) -> Verdict:
+    """The next morning's opening book equals last night's closing book."""
+    if evidence.started is None:
+        return not_yet(evidence, "there is no session", fix="start one")
+    wrong, mornings = list[tuple[int, str]](), 0
+    for line, day, closed, opened in _nights(evidence):
+        mornings += 1
+        wrong += [(line, f"{day}: {what}") for what in _differences(closed, opened)]
+    successor = evidence.facts.successor
+    if successor is not None and evidence.ended is not None:
+        mornings += 1
+        closing = evidence.ended.event.closing
+        differ = _differences(_plain(closing), _plain(successor.opening))
+        differ = [*differ, *_orders_differ(closing, successor.opening)]
+        wrong += [(evidence.ended.seq, f"the next session: {what}") for what in differ]
+    if wrong:
+        return fail(
+            f"{len(wrong)} differences over {counted(mornings, 'night')}: "
+            f"{shown(s for _, s in wrong)}",
+            fix="compare both books, then runbooks/reconcile-break.md",
+            lines=sorted({line for line, _ in wrong}),
+        )
+    if not mornings:
+        return skip("one day alone has no next morning")
+    return ok(f"{counted(mornings, 'opening book')} equal to the closing book before")
+
+
+_Plain = tuple[Decimal, dict[str, Decimal]]
+
+
+def _plain(book: Book) -> _Plain:
+    return book.cash, {p.symbol: p.quantity for p in book.positions if p.quantity}
+
+
+_FLOWS = (ev.OrderFilled, ev.PositionAdjusted, ev.DayClosed)
+
+
+def _nights(evidence: Evidence) -> Iterator[tuple[int, date | None, _Plain, _Plain]]:
+    """Yield (line, date, last night's book, this morning's) for each night of the session.
+
+    This morning's book is worked back from this evening's: what moved since is taken off it.
+    """
+    last: _Plain | None = None
+    cash, shares = Decimal(0), defaultdict[str, Decimal](Decimal)  # since the last evening
+    for entry in (evidence.origin or evidence).merged(*_FLOWS):
+        event = entry.event
+        if isinstance(event, ev.OrderFilled):
+            cash -= event.quantity * event.price + event.commission + event.tax
+            shares[event.symbol] += event.quantity
+        elif isinstance(event, ev.PositionAdjusted):
+            cash += event.cash
+            shares[event.symbol] += event.quantity
+        elif not event.early:
+            evening = _plain(event.book)
+            held = {s: evening[1].get(s, Decimal(0)) - moved for s, moved in shares.items()}
+            morning = evening[0] - cash, _held({**evening[1], **held})
+            if last is not None and evidence.day in {None, event.trading_date}:
+                yield entry.seq, event.trading_date, last, morning
+            last, cash = evening, Decimal(0)
+            shares.clear()
+
+
+def _differences(closed: _Plain, opened: _Plain) -> list[str]:
+    found = []
+    if abs(closed[0] - opened[0]) >= _HALF_CENT:
+        found.append(f"cash {closed[0]} at night, {opened[0]} in the morning")
+    for symbol in sorted(closed[1].keys() | opened[1].keys()):
+        one, two = closed[1].get(symbol, Decimal(0)), opened[1].get(symbol, Decimal(0))
+        if one != two:
+            found.append(f"{symbol} {one} shares at night, {two} in the morning")
+    return found
+
+
+def _orders_differ(closed: Book, opened: Book) -> list[str]:
+    one = {(o.order_id, o.broker_order_id, o.filled) for o in closed.open_orders}
+    two = {(o.order_id, o.broker_order_id, o.filled) for o in opened.open_orders}
+    return [f"open order {order_id} is not the same" for order_id, *_ in sorted(one ^ two)]

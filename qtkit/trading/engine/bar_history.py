@@ -1,0 +1,287 @@
+"""The bars an engine has seen, and the strategy's view of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qtkit.ledger.ledger import Ledger
+from qtkit.model.bars import BAR_NANOS, BarBatch, Bars, nanos, time_of
+from qtkit.model.events import LastPrice
+from qtkit.model.money import decimal_of
+
+__all__ = [
+    "EngineView",
+    "History",
+    "Series",
+    "last_price",
+    "sound_bars",
+    "trading_nanos",
+    "usable_symbols",
+]
+
+_Number = TypeVar("_Number", np.int64, np.float64)
+_COLUMNS = ("open", "high", "low", "close", "volume")
+_NAN = float("nan")
+
+
+class Series:
+    """One symbol's bars in arrays that grow; only the first `size` rows are visible."""
+
+    __slots__ = ("columns", "end", "newest", "size")
+
+    def __init__(self, bars: Bars | None = None) -> None:
+        if bars is None:
+            self.end = np.empty(1024, np.int64)
+            self.columns = {name: np.empty(1024) for name in _COLUMNS}
+        else:
+            self.end = bars.end
+            self.columns = {name: getattr(bars, name) for name in _COLUMNS}
+        self.size = 0
+        self.newest: tuple[int, LastPrice] | None = None  # of which size, for `last_price`
+
+    def extend(self, bars: Bars) -> None:
+        """Append bars that are newer than what is there."""
+        need = self.size + len(bars)
+        if need > self.end.size:
+            self.end = _grown(self.end, need)
+            self.columns = {name: _grown(c, need) for name, c in self.columns.items()}
+        self.end[self.size : need] = bars.end
+        for name, column in self.columns.items():
+            column[self.size : need] = getattr(bars, name)
+        self.size = need
+
+
+def _grown(column: NDArray[_Number], need: int) -> NDArray[_Number]:
+    wider = np.empty(max(need, 2 * column.size), column.dtype)
+    wider[: column.size] = column
+    return wider
+
+
+class History:
+    """All symbols' bars so far.
+
+    Parameters
+    ----------
+    symbols
+        What is traded.
+    columns
+        For a backtest: all bars, of which `reveal` shows a growing part without copying.
+    """
+
+    def __init__(self, symbols: Sequence[str], columns: BarBatch | None = None) -> None:
+        given: BarBatch = columns or {}
+        self.series = {symbol: Series(given.get(symbol)) for symbol in symbols}
+
+    def extend(self, batch: BarBatch) -> None:
+        """Append what a feed delivered."""
+        for symbol, bars in batch.items():
+            if symbol in self.series and len(bars):
+                self.series[symbol].extend(bars)
+
+    def frozen(self) -> History:
+        """Return the bars of this moment: what comes later does not show in it."""
+        still = History(tuple(self.series), {bars.symbol: bars for bars in self.everything()})
+        still.reveal({symbol: series.size for symbol, series in self.series.items()})
+        return still
+
+    def until(self, end: int) -> History:
+        """Return the bars that ended at `end` or before, nanoseconds since 1970 UTC."""
+        still = self.frozen()
+        still.reveal(
+            {
+                symbol: int(series.end[: series.size].searchsorted(end, "right"))
+                for symbol, series in still.series.items()
+            }
+        )
+        return still
+
+    def everything(self) -> list[Bars]:
+        """Return all bars so far, symbol by symbol."""
+        return [self.tail(symbol, series.size) for symbol, series in self.series.items()]
+
+    def sharing(self) -> History:
+        """Return a history on the same columns, which shows a part of its own."""
+        return History(tuple(self.series), {bars.symbol: bars for bars in self._columns()})
+
+    def _columns(self) -> list[Bars]:
+        """Return all columns, symbol by symbol, shown or not."""
+        return [
+            Bars(symbol=symbol, end=series.end, **series.columns)
+            for symbol, series in self.series.items()
+        ]
+
+    def reveal(self, sizes: Mapping[str, int]) -> None:
+        """Show the first `sizes` rows of each symbol's columns."""
+        for symbol, size in sizes.items():
+            self.series[symbol].size = size
+
+    def last_end(self, symbol: str) -> int:
+        """Return the end of the newest bar, nanoseconds; 0 when there is none."""
+        series = self.series[symbol]
+        return int(series.end[series.size - 1]) if series.size else 0
+
+    def last_close(self, symbol: str) -> float:
+        """Return the close of the newest bar; NaN when there is none."""
+        series = self.series[symbol]
+        return float(series.columns["close"][series.size - 1]) if series.size else _NAN
+
+    def tail(self, symbol: str, count: int) -> Bars:
+        """Return the last bars, up to `count`."""
+        series = self.series[symbol]
+        rows = slice(max(0, series.size - count), series.size)
+        columns = {name: column[rows] for name, column in series.columns.items()}
+        return Bars(symbol=symbol, end=series.end[rows], **columns)
+
+
+class EngineView:
+    """What a strategy may look at; see `qtkit.trading.strategy.protocol.View`."""
+
+    __slots__ = ("_history", "_ledger", "_now", "_usable", "symbols", "trading_date")
+
+    def __init__(self, symbols: Sequence[str], history: History, ledger: Ledger) -> None:
+        self.symbols = symbols
+        self.trading_date = date.min
+        self._history, self._ledger = history, ledger
+        self._now: datetime | int = 0
+        self._usable: frozenset[str] | None = frozenset()
+
+    def move(
+        self, now: datetime | int, day: date, usable: frozenset[str] | None, ledger: Ledger
+    ) -> None:
+        """Show another moment; `usable` are the symbols with a fresh price, None for all."""
+        self._now, self.trading_date, self._usable = now, day, usable
+        self._ledger = ledger
+
+    def tick(self, now: int) -> None:
+        """Show the next moment of the same day, in nanoseconds: the backtest's inner loop."""
+        self._now = now
+
+    @property
+    def now(self) -> datetime:
+        """The moment that is shown, UTC."""
+        if isinstance(self._now, int):
+            self._now = time_of(self._now)
+        return self._now
+
+    def price(self, symbol: str) -> float:
+        """Return the last finished close of today, NaN when there is none or it is stale."""
+        if self._usable is not None and symbol not in self._usable:
+            return _NAN
+        return self._history.last_close(symbol)
+
+    def closes(self, symbol: str, count: int) -> NDArray[np.float64]:
+        """Return up to `count` one-minute closes, oldest first, shape ``(<= count,)``."""
+        series = self._history.series[symbol]
+        size = series.size
+        part = series.columns["close"][size - count if size > count else 0 : size]
+        part.flags.writeable = False  # the prices are everybody's: orders are judged by them
+        return part
+
+    def bars(self, symbol: str, count: int, minutes: int = 1) -> Bars:
+        """Return up to `count` finished bars of `minutes`, aggregated from one-minute bars."""
+        if minutes == 1:
+            return _read_only(self._history.tail(symbol, count))
+        return _aggregated(self._history.tail(symbol, (count + 1) * minutes), count, minutes)
+
+    def position(self, symbol: str) -> Decimal:
+        """Return the shares held, settled or not."""
+        return self._ledger.position(symbol)
+
+    def sellable(self, symbol: str) -> Decimal:
+        """Return the shares that could be sold now."""
+        return self._ledger.sellable(symbol)
+
+    def has_open_order(self, symbol: str) -> bool:
+        """Whether an order of this symbol has not ended."""
+        return self._ledger.has_open_order(symbol)
+
+    @property
+    def cash(self) -> Decimal:
+        """Cash that is not reserved, account currency."""
+        return self._ledger.free_cash
+
+
+def _read_only(bars: Bars) -> Bars:
+    """Return bars whose columns nobody can write to; they are views, what is behind them can."""
+    for name in ("end", "open", "high", "low", "close", "volume"):
+        getattr(bars, name).flags.writeable = False
+    return bars
+
+
+def _aggregated(bars: Bars, count: int, minutes: int) -> Bars:
+    """Return whole bars of `minutes`, labelled by the end of their clock interval."""
+    if not len(bars):
+        return bars
+    width = minutes * BAR_NANOS
+    label = -(-bars.end // width) * width
+    first = np.flatnonzero(np.r_[True, label[1:] != label[:-1]])
+    last = np.r_[first[1:], len(bars)] - 1
+    whole = bars.end[last] == label[last]
+    whole[:-1] = True  # an interval with a later one behind it has ended, gaps or not
+    keep = np.flatnonzero(whole)[-count:]
+    return Bars(
+        symbol=bars.symbol,
+        end=label[first][keep],
+        open=bars.open[first][keep],
+        high=np.maximum.reduceat(bars.high, first)[keep],
+        low=np.minimum.reduceat(bars.low, first)[keep],
+        close=bars.close[last][keep],
+        volume=np.add.reduceat(bars.volume, first)[keep],
+    )
+
+
+def sound_bars(bars: Bars) -> Bars:
+    """Return the bars whose every price is finite and positive."""
+    low, high = bars.low, bars.high
+    good = (low > 0) & (high < float("inf")) & (bars.open > 0) & (bars.close > 0)
+    if good.all():
+        return bars
+    return Bars(
+        symbol=bars.symbol,
+        end=bars.end[good],
+        open=bars.open[good],
+        high=high[good],
+        low=low[good],
+        close=bars.close[good],
+        volume=bars.volume[good],
+    )
+
+
+def last_price(history: History, symbol: str) -> LastPrice:
+    """Return a symbol's newest bar as an event carries it."""
+    series = history.series[symbol]
+    known = series.newest
+    if known is None or known[0] != series.size:
+        end, close = time_of(history.last_end(symbol)), decimal_of(history.last_close(symbol))
+        known = series.newest = (series.size, LastPrice(symbol=symbol, end=end, close=close))
+    return known[1]
+
+
+def usable_symbols(
+    history: History, now: datetime, segments: Sequence[tuple[int, int]], max_age_seconds: float
+) -> frozenset[str]:
+    """Return the symbols whose newest bar is of today, fresh and positive.
+
+    The age counts trading seconds, so that nothing is stale yet at 13:00; yesterday's close is no
+    price of today.
+    """
+    moment = nanos(now)
+    opened = segments[0][0] if segments else moment
+    return frozenset(
+        symbol
+        for symbol in history.series
+        if (end := history.last_end(symbol)) > opened
+        and history.last_close(symbol) > 0
+        and trading_nanos(segments, end, moment) <= max_age_seconds * 1e9
+    )
+
+
+def trading_nanos(segments: Sequence[tuple[int, int]], since: int, until: int) -> int:
+    """Return the trading time between two moments of a day, nanoseconds."""
+    return sum(max(0, min(end, until) - max(start, since)) for start, end in segments)

@@ -1,0 +1,160 @@
+"""What all parts of the engine share: the one road of record and know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Protocol
+
+from qtkit.core.calendars import Calendar
+from qtkit.core.clock import Clock
+from qtkit.core.errors import DataError
+from qtkit.core.text import error_text
+from qtkit.journal import Journal
+from qtkit.ledger.ledger import Ledger
+from qtkit.model.bars import nanos
+from qtkit.model.events import Entry, Event, InternalErrorRaised, JsonObject
+from qtkit.model.instruments import Instrument
+from qtkit.projections.engine_state import EngineState
+from qtkit.trading.brokers.fees import FeeSchedule
+from qtkit.trading.brokers.permit_broker import PermitBroker
+from qtkit.trading.engine.bar_history import EngineView, History, usable_symbols
+from qtkit.trading.engine.schedule import Timetable
+from qtkit.trading.risk.request import Rule
+from qtkit.trading.strategy.protocol import Strategy
+
+__all__ = ["EngineContext", "EngineSettings", "SessionFiles", "SysLog"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSettings:
+    """How the engine behaves; times in seconds of the session's clock. No defaults here."""
+
+    timetable: Timetable
+    late_after_seconds: float  # a step or poll that is found later than this was missed
+    feed_silent_seconds: float
+    max_price_age_seconds: float  # trading seconds
+    price_wait_seconds: float  # a step waits this long for the price poll of its moment
+    doubt_grace_seconds: float  # an order in doubt keeps its reservation at least this long
+    broker_poll_seconds: float  # where the broker cannot tell when news come
+    retry_seconds: float  # between two attempts to reach a broker or to settle a doubt
+    retries: Mapping[str, int]  # task -> further attempts
+    gate_mode: str  # off, warn, block
+    gate_clock_tolerance_seconds: float
+    min_disk_megabytes: int
+    prepare_in_worker: bool
+    prepare_lead_seconds: int  # a preparation sees nothing younger than this before its step
+    snapshot_max_age_seconds: float
+    on_stop: str  # what a stop does with open orders: cancel, keep
+
+
+class SysLog(Protocol):
+    """Where the engine says what it does, as it happens."""
+
+    def say(self, verb: str, /, **fields: object) -> None:
+        """Write one line."""
+
+    def trouble(self, verb: str, error: BaseException, /, **fields: object) -> None:
+        """Write one line and the traceback behind it."""
+
+
+class SessionFiles(Protocol):
+    """Files that the engine leaves; every one can be rebuilt from the journal."""
+
+    def take(self, entry: Entry, ledger: Ledger) -> None:
+        """Write what people follow, line by line: booked changes and refusals."""
+
+    def replay(self, entry: Entry, ledger: Ledger) -> None:
+        """Learn what those lines were in an earlier life."""
+
+    def caught_up(self) -> None:
+        """Mend those lines where a power cut took some, or the entries that they tell of."""
+
+    def write_reconciliation(self, at: datetime, entry: Entry) -> None:
+        """Write one reconciliation as JSON."""
+
+    def write_snapshot(self, name: str, snapshot: JsonObject) -> None:
+        """Write what a step was prepared with, as JSON."""
+
+    def read_snapshot(self, name: str) -> JsonObject | None:
+        """Return what was written under a name; None when it is not there or damaged."""
+
+    def trouble_writing(self, megabytes: int) -> str:
+        """Return why nothing can be written, or too little; "" when all is well."""
+
+    def write_break_point(self, state: EngineState, seq: int) -> None:
+        """Write strategy state and book."""
+
+
+@dataclass(slots=True, kw_only=True)
+class EngineContext:
+    """The engine's ports and its state. `record` is the only way to change the state."""
+
+    clock: Clock
+    journal: Journal
+    state: EngineState
+    broker: PermitBroker
+    strategy: Strategy
+    strategy_symbols: tuple[str, ...]
+    calendar: Calendar
+    instrument_of: Callable[[str, date], Instrument]
+    close_before: Callable[[str, date], Decimal | None]
+    fees: FeeSchedule
+    rules: tuple[Rule, ...]
+    settings: EngineSettings
+    history: History
+    view: EngineView
+    log: SysLog
+    files: SessionFiles
+    kill_file: Path | None
+    look_around: Callable[[], None] = lambda: None  # raises when the engine's files are gone
+    order_prefix: str = "q"
+    listener: list[Event] | None = None  # hears what is recorded while a command is carried out
+    segments: tuple[tuple[int, int], ...] = ()  # of today, nanoseconds; filled by `enter_day`
+
+    def record(self, event: Event) -> Entry:
+        """Write an event down and take it into account: record, know."""
+        entry = self.journal.append(event)
+        self.state.apply(entry)
+        self.files.take(entry, self.state.ledger)
+        if self.listener is not None:
+            self.listener.append(event)
+        return entry
+
+    def is_open(self, moment: int) -> bool:
+        """Whether a moment, nanoseconds, is inside a trading segment of today (half-open)."""
+        # a loop, since a generator costs more on the way of each order
+        for start, end in self.segments:  # noqa: SIM110
+            if start <= moment < end:
+                return True
+        return False
+
+    def inside(self, at: datetime) -> bool:
+        """Whether a moment lies in one of today's trading segments."""
+        return self.is_open(nanos(at))
+
+    def look(self) -> frozenset[str]:
+        """Show this moment to the view, and return the symbols that have a usable price."""
+        now, limit = self.clock.now(), self.settings.max_price_age_seconds
+        usable = usable_symbols(self.history, now, self.segments, limit)
+        day = self.state.today or self.calendar.local_date(now)
+        self.view.move(now, day, usable, self.state.ledger)
+        return usable
+
+    def instrument_today(self, symbol: str) -> Instrument | None:
+        """Return a symbol's trading rules of today; None when nobody knows it."""
+        try:
+            return (
+                None if self.state.today is None else self.instrument_of(symbol, self.state.today)
+            )
+        except DataError:
+            return None
+
+    def trouble(self, where: str, error: BaseException) -> None:
+        """Record that something raised that should not have."""
+        text = error_text(error)
+        self.record(InternalErrorRaised(trading_date=self.state.today, where=where, error=text))
+        self.log.trouble("internal_error", error, where=where, error=text)

@@ -1,0 +1,244 @@
+"""From intents to orders: judged, written down together, then sent one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from qtkit.core.errors import BrokerTimeout, BrokerUnavailable
+from qtkit.core.verdict import Verdict
+from qtkit.core.verdict import error as not_judged
+from qtkit.ledger.ledger import Ledger
+from qtkit.market.instruments import price_band
+from qtkit.model import events as ev
+from qtkit.model.bars import nanos
+from qtkit.model.instruments import Instrument
+from qtkit.model.intents import Intent
+from qtkit.model.orders import OrderType
+from qtkit.trading.brokers.protocol import Ack, Order
+from qtkit.trading.engine.bar_history import last_price
+from qtkit.trading.engine.broker_session import BrokerSession
+from qtkit.trading.engine.context import EngineContext
+from qtkit.trading.engine.order_outcomes import acknowledge, doubt, give_up
+from qtkit.trading.risk.judge import Permit, judge
+from qtkit.trading.risk.kill_file import kill_file_is_there
+from qtkit.trading.risk.normalise import normalised
+from qtkit.trading.risk.request import OrderRequest, RiskView
+
+__all__ = ["OrderEntry"]
+
+_ZERO = Decimal(0)
+_NO_BAND_MARGIN = Decimal("1.10")  # a market buy reserves this much of the quote without a band
+
+
+class OrderEntry:
+    """Sends orders and cancels.
+
+    Parameters
+    ----------
+    context
+        The engine's shared parts.
+    connection
+        Told when the broker does not answer.
+    """
+
+    def __init__(self, context: EngineContext, connection: BrokerSession) -> None:
+        self._context, self._broker_session = context, connection
+
+    def place(self, intents: Iterable[Intent], *, source: str, step: int | None = None) -> None:
+        """Judge intents, write all that come of them down together, then send one by one.
+
+        All of it is on disk before anything leaves; so is a decision of which nothing came. What is
+        asked for by hand is judged by the prices of now, not by those of the last step.
+        """
+        if source != "strategy":
+            self._context.look()
+        ready = [pair for i in intents if (pair := self._requested(i, source, step)) is not None]
+        self._context.journal.sync()
+        for order, permit in ready:
+            self._send(order, permit)
+
+    def _requested(
+        self, intent: Intent, source: str, step: int | None
+    ) -> tuple[Order, Permit] | None:
+        """Record one intent as a request or a refusal."""
+        context, today = self._context, self._context.state.today
+        instrument = context.instrument_today(intent.symbol)
+        quote = self._quote(intent.symbol)
+        try:
+            if instrument is not None:
+                intent = normalised(intent, instrument)
+            view, reserve_price = self._risk_view(intent, instrument, quote)
+        except ArithmeticError:
+            self._refuse(intent, source, step, quote, (_too_large(intent),))
+            return None
+        request = OrderRequest(
+            order_id=f"{context.order_prefix}{context.state.next_order:06d}",
+            symbol=intent.symbol,
+            quantity=intent.quantity,
+            order_type=intent.order_type,
+            limit_price=intent.limit_price,
+            source=source,
+            is_manual=source != "strategy",
+        )
+        judgement = judge(request, view, context.rules)
+        if judgement.permit is None or today is None:
+            self._refuse(intent, source, step, quote, judgement.refusals)
+            return None
+        context.record(
+            ev.OrderRequested(
+                trading_date=today,
+                order_id=request.order_id,
+                symbol=intent.symbol,
+                quantity=intent.quantity,
+                order_type=intent.order_type,
+                limit_price=intent.limit_price,
+                reserved_cash=view.reserve_needed,
+                because=intent.because,
+                source=source,
+                tag=intent.tag,
+                quote=quote,
+                venue=instrument.exchange if instrument else "",
+                step=step,
+            )
+        )
+        context.log.say(
+            "order_requested", order_id=request.order_id, symbol=intent.symbol,
+            quantity=intent.quantity, source=source, because=intent.because,
+        )  # fmt: skip
+        order = Order(
+            order_id=request.order_id,
+            symbol=intent.symbol,
+            quantity=intent.quantity,
+            order_type=intent.order_type,
+            limit_price=intent.limit_price,
+            trading_date=today,
+            reserve_price=reserve_price,
+        )
+        return order, judgement.permit
+
+    def _refuse(
+        self,
+        intent: Intent,
+        source: str,
+        step: int | None,
+        quote: ev.LastPrice | None,
+        verdicts: tuple[Verdict, ...],
+    ) -> None:
+        if not verdicts:  # allowed by every rule, but there is no trading date to book it on
+            verdicts = (not_judged("the exchange is closed", fix="wait for a trading day"),)
+        price = intent.limit_price or (quote.close if quote else None)
+        self._context.record(
+            ev.OrderRefused(
+                trading_date=self._context.state.today,
+                symbol=intent.symbol,
+                quantity=intent.quantity,
+                price=price,
+                because=intent.because,
+                source=source,
+                verdicts=verdicts,
+                step=step,
+            )
+        )
+        self._context.log.say(
+            "order_refused", symbol=intent.symbol, quantity=intent.quantity, source=source,
+            rule_id=verdicts[0].rule, reason=verdicts[0].summary,
+        )  # fmt: skip
+
+    def _quote(self, symbol: str) -> ev.LastPrice | None:
+        """Return the newest finished bar, if the view shows a price."""
+        context = self._context
+        if symbol not in context.history.series or not context.view.price(symbol) > 0:
+            return None
+        return last_price(context.history, symbol)
+
+    def _risk_view(
+        self, intent: Intent, instrument: Instrument | None, quote: ev.LastPrice | None
+    ) -> tuple[RiskView, Decimal]:
+        """Return what the rules see, and the price per share that a buy reserves cash at."""
+        context = self._context
+        ledger, now = context.state.ledger, context.clock.now()
+        today = context.state.today or context.calendar.local_date(now)
+        last_close = context.close_before(intent.symbol, today)
+        band = price_band(instrument, last_close) if instrument and last_close else None
+        price = intent.limit_price or (quote.close if quote else last_close)
+        worst = self._worst_price(intent, band, price)
+        view = RiskView(
+            now=now,
+            trading_date=today,
+            local_time=now.astimezone(context.calendar.zone).time(),
+            segment_is_open=context.is_open(nanos(now)),
+            instrument=instrument,
+            last_price=quote.close if quote else None,
+            last_close=last_close,
+            band=band,
+            reference_price=price,
+            free_cash=ledger.free_cash,
+            reserve_needed=(
+                context.fees.reserve(intent.quantity, worst) if intent.quantity > 0 else _ZERO
+            ),
+            position=ledger.position(intent.symbol),
+            sellable=ledger.sellable(intent.symbol),
+            killed=context.state.killed,
+            kill_file=kill_file_is_there(context.kill_file),
+            currency=ledger.currency,
+            incoming=_incoming(ledger, intent.symbol),
+            turnover=context.state.turnover,
+        )
+        return view, worst
+
+    def _worst_price(
+        self, intent: Intent, band: tuple[Decimal, Decimal] | None, price: Decimal | None
+    ) -> Decimal:
+        """Return what a buy may cost per share at most."""
+        if intent.order_type is OrderType.LIMIT and intent.limit_price is not None:
+            return intent.limit_price
+        if band is not None:
+            return band[1]
+        return (price or _ZERO) * _NO_BAND_MARGIN
+
+    def _send(self, order: Order, permit: Permit) -> None:
+        """Do what was recorded; whatever comes of it is recorded in turn."""
+        context = self._context
+        try:
+            ack = context.broker.submit(order, permit)
+        except BrokerTimeout as problem:
+            doubt(context, order.order_id, problem)
+        except BrokerUnavailable as problem:
+            give_up(context, order.order_id, f"not sent: {problem}")
+            self._broker_session.disconnected(problem)
+        except Exception as problem:  # noqa: BLE001 - whatever it was, the order may have arrived
+            context.trouble("submit", problem)
+            doubt(context, order.order_id, problem)
+        else:
+            acknowledge(context, order.order_id, ack)
+
+    def cancel(self, order_id: str, by: str) -> None:
+        """Ask the broker to cancel what is left of an order; the end comes as news."""
+        context, today = self._context, self._context.state.today
+        context.record(ev.CancelRequested(trading_date=today, order_id=order_id, by=by))
+        context.journal.sync()
+        context.log.say("cancel_requested", order_id=order_id, by=by)
+        try:
+            ack = context.broker.cancel(order_id)
+        except (BrokerTimeout, BrokerUnavailable) as problem:
+            ack = Ack(answer="refused", reason_code="no_answer", reason=str(problem))
+        if ack.answer == "refused":
+            reason = f"{ack.reason_code}: {ack.reason}"
+            context.record(ev.CancelFailed(trading_date=today, order_id=order_id, reason=reason))
+            context.log.say("cancel_failed", order_id=order_id, reason=reason)
+
+
+def _too_large(intent: Intent) -> Verdict:
+    return not_judged(
+        f"{intent.symbol}: {intent.quantity} shares are too many to calculate with",
+        fix="correct the quantity",
+    ).named("risk.arithmetic")
+
+
+def _incoming(ledger: Ledger, symbol: str) -> Decimal:
+    """Return the shares that open buys may still bring."""
+    if not ledger.has_open_order(symbol):
+        return _ZERO
+    buys = (o for o in ledger.orders.values() if o.symbol == symbol and o.quantity > 0)
+    return sum((o.remaining for o in buys), _ZERO)

@@ -1,0 +1,200 @@
+"""One strategy step: what it may see, what keeps it out, and what it decides."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import marshal
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, cast
+
+from qtkit.core.errors import StrategyError
+from qtkit.core.text import error_text
+from qtkit.market.feeds.protocol import Delivery, LeftOut
+from qtkit.model import events as ev
+from qtkit.model.bars import BarBatch, Bars, nanos
+from qtkit.trading.engine.bar_history import last_price, sound_bars, trading_nanos
+from qtkit.trading.engine.context import EngineContext
+from qtkit.trading.engine.order_entry import OrderEntry
+from qtkit.trading.engine.price_poll import finished, left_out_event
+from qtkit.trading.engine.snapshots import Snapshot, Snapshots
+from qtkit.trading.engine.task_skip import TaskSkip
+
+__all__ = ["StrategyRunner", "state_digest"]
+
+
+# version 2 writes values alone; later ones also tell which objects are shared
+_BY_VALUE = 2
+_CANONICAL = json.JSONEncoder(sort_keys=True, allow_nan=False, separators=(",", ":"))
+
+
+def state_digest(state: Mapping[str, Any]) -> str:
+    """Return the sha256 of a strategy's state, hex.
+
+    Raises
+    ------
+    StrategyError
+        If the state is no JSON object of finite numbers.
+    """
+    try:
+        return _digest_of(marshal.dumps(cast("dict[str, Any]", state), _BY_VALUE))
+    except ValueError:
+        # something in it is no plain JSON: the full way says what
+        return _canonical_digest(state)
+
+
+@lru_cache(maxsize=64)
+def _digest_of(marshalled: bytes) -> str:
+    """Return the digest of a state; most states are asked for again and again, unchanged."""
+    return _canonical_digest(marshal.loads(marshalled))  # noqa: S302 - `state_digest` made them
+
+
+def _canonical_digest(state: Mapping[str, Any]) -> str:
+    try:
+        text = _CANONICAL.encode(state)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise StrategyError(
+            f"state() must return a JSON object of finite numbers: {error_text(error)}"
+        ) from None
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+class StrategyRunner:
+    """Takes in prices, and runs strategy steps on them."""
+
+    def __init__(self, context: EngineContext, orders: OrderEntry, snapshots: Snapshots) -> None:
+        self._context, self._orders, self._snapshots = context, orders, snapshots
+        self._heard: datetime | None = None  # when the feed last delivered bars
+
+    def start_listening(self) -> None:
+        """Count the feed's silence from now."""
+        self._heard = self._context.clock.now()
+
+    def take_bars(self, batch: BarBatch, left_out: Sequence[LeftOut] = ()) -> None:
+        """Take in what the feed delivered; a bar without a usable price is refused and counted."""
+        context = self._context
+        answer, (whole, notes) = Delivery.of(batch), self._finished(batch)
+        good = {symbol: sound_bars(bars) for symbol, bars in whole.items()}
+        total = answer.refused + sum(len(bars) for bars in whole.values())
+        kept = sum(len(bars) for bars in good.values())
+        context.history.extend(good)
+        if kept:
+            self._heard = context.clock.now()
+        fresh = [s for s in context.strategy_symbols if len(good.get(s, ()))]
+        last = tuple(last_price(context.history, symbol) for symbol in fresh)
+        context.record(
+            ev.PricesSeen(
+                trading_date=context.state.today, bars=kept, last=last, refused=total - kept
+            )
+        )
+        self._tell([*left_out, *notes])
+        if answer.problem:
+            context.record(
+                ev.BarsRefused(
+                    trading_date=context.state.today, bars=answer.refused, problem=answer.problem
+                )
+            )
+            context.log.say("bars_refused", bars=answer.refused, problem=answer.problem)
+
+    def _finished(self, batch: BarBatch) -> tuple[dict[str, Bars], list[LeftOut]]:
+        """Return what has ended of each symbol that is traded, and what was left out."""
+        context, whole, notes = self._context, dict[str, Bars](), list[LeftOut]()
+        for symbol, bars in batch.items():
+            if symbol in context.history.series and len(bars):
+                last = context.history.last_end(symbol)
+                whole[symbol], odd = finished(bars, context.clock.now(), last)
+                notes += odd
+        return whole, notes
+
+    def _tell(self, notes: Sequence[LeftOut]) -> None:
+        """Record which bars nobody sees, and why."""
+        if not notes:
+            return
+        context = self._context
+        event = left_out_event(context.state.today, notes)
+        context.record(event)
+        first = event.samples[0]
+        context.log.say(
+            "bars_left_out", **event.counts, symbol=first.symbol, end=first.end.isoformat(),
+            why=first.why, delivered=first.delivered, sent=first.sent,
+        )  # fmt: skip
+
+    def objection(self, task: ev.PlannedTask) -> TaskSkip | None:
+        """Return what keeps a step out now."""
+        return self._trading_objection() or self._price_objection() or self._unprepared(task)
+
+    def _unprepared(self, task: ev.PlannedTask) -> TaskSkip | None:
+        if self._context.settings.timetable.prepare_lead_seconds is None:
+            return None
+        found = self._snapshots.of(task)
+        return found if isinstance(found, TaskSkip) else None
+
+    def _trading_objection(self) -> TaskSkip | None:
+        context = self._context
+        if context.state.killed:
+            return TaskSkip("kill_switch", "the kill switch is on")
+        if context.state.clock_apart:
+            apart = (
+                f"the machine's clock is {-context.state.clock_apart} s behind the session's time"
+            )
+            return TaskSkip("clock_stepped", apart)
+        if not context.state.connected:
+            return TaskSkip("broker_disconnected", f"{context.broker.name} does not answer")
+        if context.settings.gate_mode == "block" and not context.state.gate_open:
+            return TaskSkip("gate_failed", "the gate is shut; `gate` shows why")
+        return None
+
+    def _price_objection(self) -> TaskSkip | None:
+        """Return what is wrong with the prices, and show the moment to the view."""
+        context = self._context
+        now, settings = context.clock.now(), context.settings
+        if context.look():
+            return None
+        heard = self._heard or now
+        silent = trading_nanos(context.segments, nanos(heard), nanos(now)) / 1e9
+        if silent > settings.feed_silent_seconds:
+            return TaskSkip("feed_silent", f"no bar for {silent:.0f} s of trading")
+        return TaskSkip("no_fresh_price", "no symbol has a usable price of today")
+
+    def _prepared(self, task: ev.PlannedTask) -> Snapshot:
+        """Return what the step was prepared with."""
+        if self._context.settings.timetable.prepare_lead_seconds is None:
+            return self._snapshots.without_snapshot(task)
+        found = self._snapshots.of(task)
+        if isinstance(found, TaskSkip):
+            raise StrategyError(f"{found.reason}: {found.detail}")
+        return found
+
+    def decide(self, task: ev.PlannedTask) -> None:
+        """Ask the strategy, record the decision, and place what it wants.
+
+        Raises
+        ------
+        StrategyError
+            If the strategy raised, or changed its state while deciding.
+        """
+        context, step = self._context, -1 if task.step is None else task.step
+        snapshot = self._prepared(task)
+        before = state_digest(context.strategy.state())
+        intents = tuple(context.strategy.decide(context.view, snapshot.prepared))
+        after = state_digest(context.strategy.state())
+        if after != before:
+            raise StrategyError("decide changed what state() returns; move the state in on_fill")
+        seen = {s: context.view.price(s) > 0 for s in context.strategy_symbols}
+        context.record(
+            ev.DecisionTaken(
+                trading_date=context.state.today,
+                task_id=task.task_id,
+                step=step,
+                due=task.due,
+                prices=tuple(last_price(context.history, s) for s, fresh in seen.items() if fresh),
+                aside=tuple(s for s, fresh in seen.items() if not fresh),
+                intents=len(intents),
+                state_digest=after,
+                snapshot=snapshot.digest,
+                gate_warned=context.settings.gate_mode == "warn" and not context.state.gate_open,
+            )
+        )
+        self._orders.place(intents, source="strategy", step=step)

@@ -1,0 +1,146 @@
+"""The days of a session: entered, scheduled, and left after their last row."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+
+from qtkit.model import events as ev
+from qtkit.model.bars import nanos
+from qtkit.trading.engine.context import EngineContext
+from qtkit.trading.engine.end_of_day import EndOfDay
+from qtkit.trading.engine.schedule import catch_up, day_schedule, schedule_digest
+from qtkit.trading.engine.snapshots import Snapshots
+from qtkit.trading.engine.task_queue import TaskQueue
+from qtkit.trading.engine.task_skip import TaskSkip, why_not_run
+
+__all__ = ["TradingDay"]
+
+
+class TradingDay:
+    """Enters dates, builds their schedules, and accounts for what is left of them.
+
+    Parameters
+    ----------
+    context
+        The engine's shared parts.
+    tasks, closing, snapshots
+        Who runs a day's rows, closes its books, and keeps its preparations.
+    """
+
+    def __init__(
+        self, context: EngineContext, tasks: TaskQueue, closing: EndOfDay, snapshots: Snapshots
+    ) -> None:
+        self._context, self._tasks = context, tasks
+        self._end_of_day, self._snapshots = closing, snapshots
+
+    def change(self, last_day: date | None) -> bool:
+        """Enter a new date when it is time for it; return False where `last_day` is over."""
+        context, now = self._context, self._context.clock.now()
+        date_now = context.calendar.local_date(now)
+        if context.state.today == date_now or self._goes_on(now):
+            return True
+        if context.state.today is not None:
+            self._leave()
+        if last_day is not None and date_now > last_day:
+            return False
+        self._enter(date_now)
+        return True
+
+    def _enter(self, date_now: date) -> None:
+        context = self._context
+        self.know_segments(date_now)
+        closes = {s: context.close_before(s, date_now) for s in context.strategy_symbols}
+        context.record(
+            ev.DayStarted(
+                trading_date=date_now,
+                open=bool(context.segments),
+                last_closes={symbol: close for symbol, close in closes.items() if close},
+            )
+        )
+        context.log.say("day_started", day=date_now, open=bool(context.segments))
+        self._build_schedule(date_now)
+
+    def resume(self, today: date, last: datetime) -> None:
+        """Go on with the day of a crash, whose last line was written at `last`, or leave it."""
+        context, now = self._context, self._context.clock.now()
+        if context.calendar.local_date(now) != today and not self._goes_on(now):
+            self._leave()
+        elif today in context.state.scheduled:
+            self._take_rows(tuple(context.state.plan.values()), now, crashed_at=last)
+        else:
+            self._build_schedule(today)
+
+    def next_due(self) -> datetime | None:
+        """Return when a day whose date is over is left at the latest; None on its own date."""
+        context, now = self._context, self._context.clock.now()
+        if context.state.today is None or context.calendar.local_date(now) == context.state.today:
+            return None
+        return max(now, self._overtime_end() or now)
+
+    def _goes_on(self, now: datetime) -> bool:
+        """Whether a row of the day is still in time: a day ends after its last row, not before."""
+        end = self._overtime_end()
+        return end is not None and now < end
+
+    def _overtime_end(self) -> datetime | None:
+        """Return until when the day's last rows are waited for; None when all have an outcome."""
+        last = max((task.due for task in self._context.state.plan.values()), default=None)
+        return last + timedelta(seconds=self._context.settings.late_after_seconds) if last else None
+
+    def _leave(self) -> None:
+        """Account for what was left of a day, and close its books if nobody did.
+
+        What is still at work in a worker has its outcome when it comes.
+        """
+        context, today = self._context, self._context.state.today
+        for task in self._tasks.not_running(tuple(context.state.plan.values())):
+            self._tasks.skip(task, TaskSkip("missed", "the day ended before its turn"))
+        if today is not None and context.segments and today not in context.state.closed:
+            self._end_of_day.close_day(today, early=False)
+
+    def know_segments(self, day: date) -> None:
+        """Remember when there is trading on a date."""
+        self._context.segments = tuple(
+            (nanos(s.start), nanos(s.end)) for s in self._context.calendar.segments(day)
+        )
+
+    def _build_schedule(self, day: date) -> None:
+        context = self._context
+        tasks = day_schedule(day, context.calendar, context.settings.timetable)
+        digest, now = schedule_digest(tasks), context.clock.now()
+        context.record(
+            ev.ScheduleBuilt(trading_date=day, digest=digest, tasks=tasks, caught_up_to=now)
+        )
+        context.log.say("schedule_built", day=day, tasks=len(tasks), digest=digest)
+        self._take_rows(tasks, now)
+
+    def _take_rows(
+        self,
+        tasks: tuple[ev.PlannedTask, ...],
+        now: datetime,
+        crashed_at: datetime | None = None,
+    ) -> None:
+        """Decide what becomes of rows in the past, and hand the rest to the tasks' desk."""
+        context, today = self._context, self._context.state.today
+        segments = context.calendar.segments(today) if today else ()
+        keep = list[ev.PlannedTask]()
+        for row in catch_up(tasks, now, segments, closed_already=today in context.state.closed):
+            if row.task.task_id in context.state.decided:
+                self._close_decided(row.task)
+            elif row.fate == "keep":
+                keep.append(row.task)
+            else:
+                self._tasks.skip(row.task, why_not_run(row.task, row.fate, crashed_at))
+        self._tasks.take_day(sorted(keep, key=lambda task: task.due))
+        self._snapshots.take_day(keep)
+
+    def _close_decided(self, task: ev.PlannedTask) -> None:
+        """Account for a step that was decided before the crash and not finished."""
+        context = self._context
+        context.record(
+            ev.TaskFinished(
+                trading_date=context.state.today, task_id=task.task_id, task=task.task,
+                started=task.due,
+            )
+        )  # fmt: skip
+        context.log.say("task_finished", task=task.task, task_id=task.task_id)

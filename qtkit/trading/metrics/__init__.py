@@ -1,1 +1,0 @@
-"""Numbers about executions and equity, each with its source."""
