@@ -97,6 +97,10 @@ def leave() -> None:
     A `KeyboardInterrupt` that passed through code made from text would have the interpreter end
     itself by SIGINT, whatever exit code was asked for.
     """
+    if threading.current_thread() is threading.main_thread():
+        # whoever asks once more would interrupt what others registered for the end
+        for number in STOP_SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
     try:
         atexit._run_exitfuncs()  # noqa: SLF001 - there is no other way to run them and stay
         for stream in (sys.stdout, sys.stderr):

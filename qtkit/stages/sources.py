@@ -17,6 +17,7 @@ from weakref import WeakKeyDictionary, finalize
 
 from qtkit.core.clock import wall_time
 from qtkit.core.errors import ConfigError, DataError
+from qtkit.core.file_reader import plain_bytes
 from qtkit.core.files import make_folder, new_folder
 from qtkit.core.input_text import quoted
 from qtkit.core.paths import OutputRoot, SessionFolder, has_lines
@@ -226,16 +227,17 @@ def _started_at(folder: SessionFolder, latest: datetime) -> datetime:
 
 def _returns(folder: SessionFolder) -> list[datetime | None]:
     try:
-        lines = folder.returns.read_bytes().splitlines()
-    except OSError:
+        lines = plain_bytes(folder.returns, "").splitlines()
+    except (OSError, DataError):
         return []
     return [_time_of(line, "at") for line in lines]
 
 
 def _time_in(path: Path, name: str) -> datetime | None:
+    # a pipe in its place is not waited for
     try:
-        return _time_of(path.read_bytes(), name)
-    except OSError:
+        return _time_of(plain_bytes(path, ""), name)
+    except (OSError, DataError):
         return None
 
 

@@ -264,11 +264,12 @@ def _earlier_problems(
             continue
         size = journal.stat().st_size if journal.is_file() else 0
         if not size or (session.ended and size != session.size):
+            state = f"has {size} bytes" if journal.exists() else f"is missing ({journal})"
             yield Problem(
                 _ACCOUNT,
-                f"the journal of the earlier session {name} has {size} bytes, expected "
-                f"{session.size or 'some'} (where the session was put away on purpose, write its "
-                "id into put_away.txt in the account's folder)",
+                f"the journal of the earlier session {name} {state}, expected "
+                f"{session.size or 'some'} bytes (where the session was put away on purpose, "
+                "write its id into put_away.txt in the account's folder)",
             )
 
 
@@ -336,7 +337,8 @@ def _book_problems(
     found = _book_there(account.broker_book)
     if reading is not None and newest is not None:
         if found:
-            yield Problem(_BOOK, f"the broker's book {name} is {found}")
+            what = "missing" if found == "nothing" else found
+            yield Problem(_BOOK, f"the broker's book {name} is {what}")
             return
         state = _book_state(account)
         yield from _book_against(state, reading)

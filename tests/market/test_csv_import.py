@@ -105,7 +105,7 @@ def test_without_a_volume_column_the_volume_is_zero(tmp_path: Path) -> None:
 
 
 def test_an_empty_price_stays_not_a_number_and_an_empty_volume_is_zero(tmp_path: Path) -> None:
-    path = written(tmp_path, HEADER + "2026-03-04 01:31,1,,NaN,1,\n")
+    path = written(tmp_path, HEADER + "2026-03-04 01:31,1,,,1,\n")
 
     bars = read_csv_bars(path, "X", zone="UTC", label="end")
 
@@ -212,10 +212,25 @@ def test_a_damaged_file_is_one_error_and_leaves_the_table_as_it_was(
         '"2026-03-04\n01:32",1,1,1,1,1',
         *(
             f"2026-03-04 01:32,{number},1,1,1,1"
-            for number in ("1_0", "\uff11\uff10", "inf", "-inf", "-nan", "0x10", "1e999", "1\x00")
+            for number in (
+                "1_0",
+                "\uff11\uff10",
+                "inf",
+                "-inf",
+                "nan",
+                "NaN",
+                "null",
+                "0x10",
+                "1e999",
+                "1\x00",
+            )
         ),
         '2026-03-04 01:32,"1,000",1,1,1,1',
         "2026-03-04 01:32,1,1,1,1,inf",
+        "2026-03-04 01:32,1,1,1,1,nan",
+        "2026-03-04 01:32,1,1,1,1,-1",
+        "2026-03-04 01:32,1,1,-5,1,1",
+        "2026-03-04 01:32,1,1,1,0,1",
         "2026-03-04 01:32,1,1",
         "2026-03-04 01:32,1,1,1,1,1,1",
     ],

@@ -22,7 +22,6 @@ DAY = date(2026, 3, 4)
     [
         (37.5, Decimal("37.5")),
         (float("nan"), None),
-        (float("inf"), None),
         (0.0, None),
         (-1.0, None),
     ],

@@ -204,7 +204,7 @@ def _opened(path: Path, kinds: Mapping[str, object], odd: _Uneven | None = None)
                 column_types=dict(kinds),
                 include_columns=list(kinds),
                 strings_can_be_null=True,
-                null_values=["", "NaN", "nan", "null", "NULL"],
+                null_values=[""],
             ),
         )
     except UnicodeDecodeError as problem:
@@ -232,6 +232,10 @@ def _bars(
         found = numbers_in(cells[name]) if name in cells else np.zeros(len(cells["time"]))
         if isinstance(found, str):
             problems.append(f"column {name}: {found}")
+        elif (wrong := np.flatnonzero(found < 0 if name == "volume" else found <= 0)).size:
+            what = "volumes are below 0" if name == "volume" else "prices are not above 0"
+            shown = first_of(wrong.tolist(), cells[name])
+            problems.append(f"column {name}: {wrong.size} {what}, {shown}")
         else:
             numbers[name] = np.nan_to_num(found) if name == "volume" else found
     if problems:
