@@ -7,10 +7,10 @@ Steps in which nothing happens cost one call of the strategy.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ from qtkit.model.bars import BAR_NANOS, nanos, time_of
 from qtkit.model.intents import Intent
 from qtkit.model.money import decimal_of
 from qtkit.model.status import EngineStatus
-from qtkit.trading.engine.bar_history import EngineView, Series, last_price
+from qtkit.trading.engine.bar_history import EngineView, History, Series, last_price
 from qtkit.trading.engine.broker_session import BrokerSession
 from qtkit.trading.engine.context import EngineContext
 from qtkit.trading.engine.end_of_day import EndOfDay
@@ -33,22 +33,14 @@ from qtkit.trading.engine.order_entry import OrderEntry
 from qtkit.trading.engine.schedule import step_nanos
 from qtkit.trading.engine.snapshots import Snapshots
 from qtkit.trading.engine.strategy_runner import StrategyRunner, state_digest
+from qtkit.trading.strategy.guard import fail, guarded
 
 __all__ = ["Backtest"]
 
 _NEVER = np.iinfo(np.int64).max
 
 
-@dataclass(slots=True, kw_only=True)
-class _Preparations:
-    """The preparations of a segment's steps, in their order."""
-
-    dues: list[int]  # of the steps, nanoseconds since 1970 UTC
-    moments: list[int]  # when each is prepared
-    wanted: list[bool]  # whether the step runs
-    shown: list[tuple[Series, list[int]]]  # how many bars each preparation sees
-    coming: int = 0  # the next one
-    ready: deque[object] = field(default_factory=deque)  # what was prepared and not used yet
+_EMPTY = (tuple, list)
 
 
 def _raised(due: int, error: Exception) -> StrategyError:
@@ -82,6 +74,8 @@ class Backtest:
         self._ahead = EngineView(context.strategy_symbols, self._before, context.state.ledger)
         self._end_of_day = EndOfDay(context, self._orders, self._execution_reports)
         self._saved = ""  # digest of the strategy's state: deciding must not change it
+        self._guard = guarded(context.strategy)
+        self._wake = _NEVER  # when news may come next, nanoseconds
         self.steps = 0
         self.equity = dict[date, Decimal]()  # at each day's close, account currency
 
@@ -150,87 +144,92 @@ class Backtest:
     # --- one segment -------------------------------------------------------------------------
 
     def _trade(self, segment: Segment, close: datetime, day: date) -> None:
-        """Ask the strategy at each step of a segment."""
+        """Ask the strategy at each step of a segment.
+
+        It is asked directly, for a step in which nothing happens is the common one; what it raises
+        or wants goes through the guard.
+        """
         context = self._context
         dues = step_nanos(segment, close, context.settings.timetable)
-        shown = [
-            (series, np.searchsorted(series.end, dues, "right").tolist())
-            for series in context.history.series.values()
-        ]
         usable = self._usable(dues)
-        times = dues.tolist()
-        view, decide = context.view, context.strategy.decide
-        ahead = self._preparations(segment, dues, usable, day)
-        wake = self._next_news()
-        number = self.steps
-        for k, due in enumerate(times):
-            wake = self._prepare_until(due, wake, ahead)
+        shown = _sizes(context.history, dues)
+        moments = self._moments(segment, dues)
+        preparations = _in_time(dues, moments, self._preparations(segment, dues, moments, usable))
+        view, decide = context.view, self._guard.strategy.decide
+        tick = view.tick
+        self._ahead.move(int(moments[0]), day, frozenset(), context.state.ledger)
+        self._wake = self._next_news()
+        for k, due in enumerate(dues.tolist()):
+            basis = next(preparations)
             for series, sizes in shown:
                 series.size = sizes[k]
-            if due >= wake:
-                wake = self._news_until(due, wake)
-            prepared = ahead.ready.popleft()
+            if due >= self._wake:
+                self._wake = self._news_until(due, self._wake)
             if usable is None:
-                view.tick(due)
+                tick(due)
             elif usable[k]:
                 view.move(due, day, usable[k], context.state.ledger)
             else:
                 continue  # no symbol has a usable price
             try:
-                intents = decide(view, prepared)
-            except Exception as error:
-                raise _raised(due, error) from error
-            if intents:
-                self._place(tuple(intents), due, number + k, usable[k] if usable else None)
-                wake = self._next_news()
-        self.steps += len(times)
+                intents = decide(view, basis)
+            except BaseException as error:  # noqa: BLE001 - a strategy may raise whatever there is
+                self._fail("decide", due, error)
+            if intents or type(intents) not in _EMPTY:
+                self._want(intents, due, self.steps + k, usable[k] if usable else None)
+        self.steps += dues.size
+
+    def _want(self, intents: object, due: int, step: int, usable: frozenset[str] | None) -> None:
+        """Place what a strategy returned, if it is intents."""
+        try:
+            wanted = self._guard.checked(intents)
+        except BaseException as error:  # noqa: BLE001 - a generator may raise whatever there is
+            self._fail("decide", due, error)
+        if wanted:
+            self._place(wanted, due, step, usable)
+            self._wake = self._next_news()
+
+    def _fail(self, what: str, due: int, error: BaseException) -> NoReturn:
+        try:
+            fail(what, error)
+        except StrategyError as told:
+            raise _raised(due, told) from error
+
+    def _moments(self, segment: Segment, dues: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return when each step is prepared."""
+        lead = self._context.settings.prepare_lead_seconds * 1_000_000_000
+        return np.maximum(dues - lead, nanos(segment.start))
 
     def _preparations(
         self,
         segment: Segment,
         dues: NDArray[np.int64],
-        usable: list[frozenset[str]] | None,
-        day: date,
-    ) -> _Preparations:
-        """Return when the steps of a segment are prepared, and on how many bars.
+        moments: NDArray[np.int64],
+        usable: Sequence[frozenset[str]] | None,
+    ) -> Iterator[object]:
+        """Yield what the strategy prepares for each step, each at its moment; None for no step.
 
         A preparation sees what the polls before its moment brought, as in a session.
         """
-        context, start = self._context, nanos(segment.start)
-        settings = context.settings
-        moments = np.maximum(dues - settings.prepare_lead_seconds * 1_000_000_000, start)
-        poll = settings.timetable.price_poll_minutes * BAR_NANOS
+        start = nanos(segment.start)
+        poll = self._context.settings.timetable.price_poll_minutes * BAR_NANOS
         known = start + np.maximum((moments - 1 - start) // poll, 0) * poll
-        self._ahead.move(int(moments[0]), day, frozenset(), context.state.ledger)
-        return _Preparations(
-            dues=dues.tolist(),
-            moments=moments.tolist(),
-            wanted=[True] * len(dues) if usable is None else [bool(part) for part in usable],
-            shown=[
-                (series, np.searchsorted(series.end, known, "right").tolist())
-                for series in self._before.series.values()
-            ],
-        )
-
-    def _prepare_until(self, due: int, wake: int, ahead: _Preparations) -> int:
-        """Prepare every step whose moment has come, and return when news come next."""
-        while ahead.coming < len(ahead.moments) and ahead.moments[ahead.coming] <= due:
-            k = ahead.coming
-            moment, ahead.coming = ahead.moments[k], k + 1
-            if moment >= wake:
-                wake = self._news_until(moment, wake)
-            for series, sizes in ahead.shown:
+        shown, view = _sizes(self._before, known), self._ahead
+        tick, prepare = view.tick, self._guard.strategy.prepare
+        for k, moment in enumerate(moments.tolist()):
+            if moment >= self._wake:
+                self._wake = self._news_until(moment, self._wake)
+            for series, sizes in shown:
                 series.size = sizes[k]
-            self._ahead.tick(moment)
-            ahead.ready.append(self._prepared(ahead.dues[k]) if ahead.wanted[k] else None)
-        return wake
-
-    def _prepared(self, due: int) -> object:
-        """Return what the strategy prepares for a step."""
-        try:
-            return self._context.strategy.prepare(self._ahead)
-        except Exception as error:
-            raise _raised(due, error) from error
+            tick(moment)
+            if usable is not None and not usable[k]:
+                yield None
+                continue
+            try:
+                made = prepare(view)
+            except BaseException as error:  # noqa: BLE001 - as above
+                self._fail("prepare", int(dues[k]), error)
+            yield made
 
     def _usable(self, dues: NDArray[np.int64]) -> list[frozenset[str]] | None:
         """Return each step's symbols with a fresh price; None where all have one at each step."""
@@ -318,3 +317,32 @@ class Backtest:
         if journal.seq != before:
             self._saved = state_digest(self._context.strategy.state())
         return wake
+
+
+def _in_time(
+    dues: NDArray[np.int64], moments: NDArray[np.int64], preparations: Iterator[object]
+) -> Iterator[object]:
+    """Return one preparation for each step, in the order of time: none later than its moment."""
+    if (moments[1:] > dues[:-1]).all():
+        return preparations  # each comes after the step before its own
+    return _overlapping(dues.tolist(), [*moments.tolist(), _NEVER], preparations)
+
+
+def _overlapping(
+    dues: Sequence[int], moments: Sequence[int], preparations: Iterator[object]
+) -> Iterator[object]:
+    """Yield each step's preparation, after those of later steps whose moment has come."""
+    ready, count = deque[object](), 0
+    for due in dues:
+        while moments[count] <= due:
+            ready.append(next(preparations))
+            count += 1
+        yield ready.popleft()
+
+
+def _sizes(history: History, ends: NDArray[np.int64]) -> list[tuple[Series, list[int]]]:
+    """Return how many bars of each symbol have ended at each moment."""
+    return [
+        (series, np.searchsorted(series.end, ends, "right").tolist())
+        for series in history.series.values()
+    ]

@@ -33,7 +33,7 @@ _NAN = float("nan")
 class Series:
     """One symbol's bars in arrays that grow; only the first `size` rows are visible."""
 
-    __slots__ = ("columns", "end", "newest", "size")
+    __slots__ = ("columns", "end", "newest", "shown", "size")
 
     def __init__(self, bars: Bars | None = None) -> None:
         if bars is None:
@@ -42,6 +42,7 @@ class Series:
         else:
             self.end = bars.end
             self.columns = {name: getattr(bars, name) for name in _COLUMNS}
+        self.shown = _read_only(self.columns["close"])
         self.size = 0
         self.newest: tuple[int, LastPrice] | None = None  # of which size, for `last_price`
 
@@ -51,6 +52,7 @@ class Series:
         if need > self.end.size:
             self.end = _grown(self.end, need)
             self.columns = {name: _grown(c, need) for name, c in self.columns.items()}
+            self.shown = _read_only(self.columns["close"])
         self.end[self.size : need] = bars.end
         for name, column in self.columns.items():
             column[self.size : need] = getattr(bars, name)
@@ -179,14 +181,13 @@ class EngineView:
         """Return up to `count` one-minute closes, oldest first, shape ``(<= count,)``."""
         series = self._history.series[symbol]
         size = series.size
-        part = series.columns["close"][size - count if size > count else 0 : size]
-        part.flags.writeable = False  # the prices are everybody's: orders are judged by them
-        return part
+        # nobody can write to them: orders are judged by these prices
+        return series.shown[size - count if size > count else 0 : size]
 
     def bars(self, symbol: str, count: int, minutes: int = 1) -> Bars:
         """Return up to `count` finished bars of `minutes`, aggregated from one-minute bars."""
         if minutes == 1:
-            return _read_only(self._history.tail(symbol, count))
+            return _read_only_bars(self._history.tail(symbol, count))
         return _aggregated(self._history.tail(symbol, (count + 1) * minutes), count, minutes)
 
     def position(self, symbol: str) -> Decimal:
@@ -207,7 +208,14 @@ class EngineView:
         return self._ledger.free_cash
 
 
-def _read_only(bars: Bars) -> Bars:
+def _read_only(column: NDArray[_Number]) -> NDArray[_Number]:
+    """Return a view of a column that nobody can write to; what is behind it can change."""
+    shown = column.view()
+    shown.flags.writeable = False
+    return shown
+
+
+def _read_only_bars(bars: Bars) -> Bars:
     """Return bars whose columns nobody can write to; they are views, what is behind them can."""
     for name in ("end", "open", "high", "low", "close", "volume"):
         getattr(bars, name).flags.writeable = False

@@ -25,7 +25,7 @@ from qtkit.trading.strategy.protocol import (
 )
 from qtkit.trading.strategy.spec_checks import demand_spec
 
-__all__ = ["MOST_INTENTS", "Guarded", "made", "problems_of", "strategy_code"]
+__all__ = ["MOST_INTENTS", "Guarded", "fail", "guarded", "made", "problems_of", "strategy_code"]
 
 MOST_INTENTS = 10_000  # of one step
 _METHODS = ("prepare", "decide", "on_fill", "state", "restore")
@@ -52,22 +52,26 @@ class Guarded:
     """
 
     def __init__(self, strategy: Strategy) -> None:
-        self._strategy = strategy
+        self.strategy = strategy  # for the backtest's inner loop, which guards by itself
         self._plain: JsonObject = {}  # the state that was returned last
 
     def prepare(self, view: View) -> Prepared:
         """Pass on."""
         try:
-            return self._strategy.prepare(view)
+            return self.strategy.prepare(view)
         except BaseException as error:  # noqa: BLE001 - a strategy may raise whatever there is
-            _fail("prepare", error)
+            fail("prepare", error)
 
     def decide(self, view: View, prepared: Prepared) -> Iterable[Intent]:
         """Pass on, and refuse what is no intent."""
         try:
-            intents = _listed(self._strategy.decide(view, prepared))
+            return self.checked(self.strategy.decide(view, prepared))
         except BaseException as error:  # noqa: BLE001 - a strategy may raise whatever there is
-            _fail("decide", error)
+            fail("decide", error)
+
+    def checked(self, answer: object) -> tuple[Intent, ...]:
+        """Return what `decide` returned, all of it at once; refuse what is no intent."""
+        intents = _listed(answer)
         for intent in intents:
             _demand(intent)
         return intents
@@ -75,12 +79,12 @@ class Guarded:
     def on_fill(self, fill: Fill, view: View) -> None:
         """Pass on."""
         with strategy_code("on_fill"):
-            self._strategy.on_fill(fill, view)
+            self.strategy.on_fill(fill, view)
 
     def state(self) -> JsonObject:
         """Return the state as it will come back from the journal: a JSON object."""
         with strategy_code("state"):
-            state = self._strategy.state()
+            state = self.strategy.state()
             # asked for before and after each decision, and mostly the same: not walked again
             if type(state) is dict and state == self._plain:
                 return self._plain
@@ -95,11 +99,16 @@ class Guarded:
     def restore(self, state: JsonObject) -> None:
         """Pass on a copy: what the strategy does to it must not reach the journal."""
         with strategy_code("restore"):
-            self._strategy.restore(plain_object(state, "the state"))
+            self.strategy.restore(plain_object(state, "the state"))
 
     def validate(self) -> tuple[str, ...]:
         """Return what the strategy itself finds wrong with its parameters, if it can tell."""
-        return problems_of(self._strategy)
+        return problems_of(self.strategy)
+
+
+def guarded(strategy: Strategy) -> Guarded:
+    """Return a strategy in its guard; one that is in it stays as it is."""
+    return strategy if isinstance(strategy, Guarded) else Guarded(strategy)
 
 
 def made(spec: StrategySpec) -> Strategy:
@@ -196,10 +205,11 @@ def strategy_code(what: str) -> Iterator[None]:
     try:
         yield
     except BaseException as error:  # noqa: BLE001 - a strategy may raise whatever there is
-        _fail(what, error)
+        fail(what, error)
 
 
-def _fail(what: str, error: BaseException) -> NoReturn:
+def fail(what: str, error: BaseException) -> NoReturn:
+    """Raise what a strategy's own code raised as `StrategyError`; a Ctrl-C stays one."""
     if isinstance(error, StrategyError) or _is_ctrl_c(error):
         raise error
     raise StrategyError(f"{what} raised {error_text(error)}") from error
