@@ -40,8 +40,7 @@ def downtimes(evidence: Evidence) -> Sequence[Downtime]:
 
 def _lines_before(evidence: Evidence, seq: int) -> Iterator[datetime]:
     """Yield the time of the last line of each class before a line number."""
-    origin = evidence.origin or evidence
-    for found in origin.lines.values():
+    for found in evidence.session.lines.values():
         place = bisect_left(found, seq, key=attrgetter("seq"))
         if place:
             yield found[place - 1].at

@@ -19,6 +19,7 @@ from qtkit.core.file_reader import read_object
 from qtkit.core.locks import is_locked
 from qtkit.core.paths import SessionFolder
 from qtkit.evidence.audit_ledger import AuditLedger
+from qtkit.evidence.day_window import DayWindow, window_of
 from qtkit.evidence.downtime import Downtime, downtimes
 from qtkit.evidence.orders import Orders
 from qtkit.evidence.run_notes import read_run_notes
@@ -156,17 +157,28 @@ class Evidence:
         return cls(lines={}, whole=whole, scenario=scenario, capabilities=ALL_CAPABILITIES)
 
     def of_day(self, day: date) -> Evidence:
-        """Return the part that belongs to one trading date; what is of the session stays."""
+        """Return the part that belongs to one trading date; what is of the session stays.
+
+        A line without a date belongs to the date that it stands in. A date that another one
+        followed is over, however long the session goes on.
+        """
+        window = window_of(self, day)
         kept: dict[type[Event], Sequence[Entry]] = {
-            kind: [e for e in found if kind in _OF_THE_SESSION or e.event.trading_date == day]
+            kind: [e for e in found if kind in _OF_THE_SESSION or _is_of(e, day, window)]
             for kind, found in self.lines.items()
         }
-        kept[ev.StatusChanged] = [
-            e
-            for e in self.lines.get(ev.StatusChanged, ())
-            if e.event.because == "start" or e.event.trading_date == day
-        ]
-        return replace(self, lines=kept, day=day, origin=self)
+        running = self.running and window.ends_the_session
+        return replace(self, lines=kept, day=day, origin=self, running=running)
+
+    @property
+    def session(self) -> Evidence:
+        """The evidence of the whole session: what a state at a day's beginning is read from."""
+        return self.origin or self
+
+    @cached_property
+    def window(self) -> DayWindow:
+        """The lines and the time that are judged."""
+        return window_of(self.session, self.day)
 
     # --- lines -----------------------------------------------------------------------------
 
@@ -205,8 +217,8 @@ class Evidence:
 
     @property
     def until(self) -> datetime | None:
-        """The time of the newest line."""
-        return self.whole.last.at if self.whole.last else None
+        """The time of the newest line; of a day that is over, the beginning of the next one."""
+        return self.window.until
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -244,18 +256,21 @@ class Evidence:
 
     @cached_property
     def tasks(self) -> Mapping[str, TaskStory]:
-        """Each task's story, by its id."""
-        return task_stories(self)
+        """Each task's story to its end, by its id; of one day those that it scheduled or began."""
+        if self.origin is None:
+            return task_stories(self)
+        stories = self.origin.tasks
+        return {name: s for name, s in stories.items() if self.window.holds(s.line)}
 
     @cached_property
     def decided(self) -> frozenset[str]:
         """Ids of the steps for which a decision is recorded."""
-        return frozenset(entry.event.task_id for entry in self.of(ev.DecisionTaken))
+        return frozenset(entry.event.task_id for entry in self.session.of(ev.DecisionTaken))
 
     @cached_property
     def tally(self) -> AuditLedger:
         """Cash, positions and orders, worked out from the events by the checks' own arithmetic."""
-        return AuditLedger.of(self.origin or self, day=self.day)
+        return AuditLedger.of(self.session, day=self.day)
 
     @cached_property
     def orders(self) -> Orders:
@@ -305,6 +320,11 @@ def ends_on_a_line(path: Path) -> bool:
 
 def _lock_of(folder: SessionFolder) -> Path:
     return folder.journal.with_name(folder.journal.name + ".lock")
+
+
+def _is_of(entry: Entry, day: date, window: DayWindow) -> bool:
+    on = entry.event.trading_date
+    return on == day or (on is None and window.holds(entry.seq))
 
 
 def _gathered(entries: Iterable[Entry]) -> tuple[dict[type[Event], Sequence[Entry]], Wholeness]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from operator import attrgetter
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from qtkit.model.events import StatusChanged
 
 if TYPE_CHECKING:
-    from qtkit.evidence.evidence import Evidence
+    from qtkit.evidence.evidence import Evidence, Recorded
 
 __all__ = ["Span", "spans_of", "status_at"]
 
@@ -30,7 +30,23 @@ class Span:
 
 
 def spans_of(evidence: Evidence) -> Iterator[Span]:
-    """Yield each stretch of a status; a crash cuts a stretch in two, without the downtime."""
+    """Yield each stretch of a status; a crash cuts a stretch in two, without the downtime.
+
+    Of one day, the status that it began with is carried in, and what lasts longer is cut off.
+    """
+    spans = _spans_of_session(evidence.session)
+    window = evidence.window
+    if evidence.day is None or window.until is None:
+        yield from spans
+        return
+    for span in spans:
+        since, until = window.clipped(span.since, span.until)
+        if since < until or (since == until and window.holds(span.line)):
+            left_by = span.left_by if span.until <= window.until else ""
+            yield replace(span, since=since, until=until, left_by=left_by)
+
+
+def _spans_of_session(evidence: Evidence) -> Iterator[Span]:
     changes = evidence.of(StatusChanged)
     for number, change in enumerate(changes, 1):
         following = changes[number] if number < len(changes) else None
@@ -59,6 +75,6 @@ def _span(change: StatusChanged, since: datetime, until: datetime, line: int, le
 
 def status_at(evidence: Evidence, line: int) -> str:
     """Return the status right after a journal line."""
-    changes: Sequence[object] = evidence.of(StatusChanged)
+    changes: Sequence[Recorded[StatusChanged]] = evidence.session.of(StatusChanged)
     place = bisect_right(changes, line, key=attrgetter("seq"))
-    return evidence.of(StatusChanged)[place - 1].event.after if place else "stopped"
+    return changes[place - 1].event.after if place else "stopped"

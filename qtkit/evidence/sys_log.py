@@ -45,6 +45,7 @@ _STORY: dict[type[ev.Event], str] = {
 _FIELD = re.compile(r'([^\s"=]+)=("(?:[^"\\]|\\.)*"|"[^\n]*|\S*)')
 _TRACE = "Traceback (most recent call last)"
 _SKIP = " skip_reason="
+_BEGINS_A_DAY = ("day_started ", "schedule_built ")  # a power cut may take the first away
 _FIELDS = 4  # time, level, session, message
 
 
@@ -67,23 +68,26 @@ class LogStory:
     troubles: list[Told] = field(default_factory=list)
     returns: list[str] = field(default_factory=list)  # journal lines found at each return
     lines: int = 0
+    day: str = ""  # the date that the log says has begun; "" before the first
 
 
 def read_log(path: Path, day: date | None = None) -> LogStory:
     """Read a log once, from its first line to its last; with `day`, what was said on that date.
 
-    A log that was turned over is read as one: its parts in their order, its lines numbered through.
+    A date lasts until the log says that the next one began, which may be after midnight. A log
+    that was turned over is read as one: its parts in their order, its lines numbered through.
     """
     story = LogStory()
-    wanted = f"{day:%Y-%m-%d}" if day else ""
+    wanted, belongs = f"{day:%Y-%m-%d}" if day else "", True
     with ExitStack() as stack:
         files = _opened(path, stack)
         for story.lines, line in enumerate(chain.from_iterable(files), 1):
             parts = line.split(" | ", _FIELDS - 1)
             # what is indented belongs to a traceback, whatever it says
             if len(parts) == _FIELDS and not line[0].isspace():
-                _take(story, parts, wanted)
-            elif line.lstrip().startswith(_TRACE):
+                belongs = _is_of(story, parts, wanted)
+                _take(story, parts, belongs=belongs)
+            elif belongs and line.lstrip().startswith(_TRACE):
                 story.troubles.append((story.lines, line.strip()))
     return story
 
@@ -105,9 +109,16 @@ def open_text(path: Path) -> TextIO:
     return path.open(encoding="utf-8", errors="replace")
 
 
-def _take(story: LogStory, parts: list[str], wanted: str) -> None:
+def _is_of(story: LogStory, parts: list[str], wanted: str) -> bool:
+    """Whether a line belongs to a date; a line of its beginning is of the new one."""
+    if parts[3].startswith(_BEGINS_A_DAY):
+        story.day = value_in(parts[3], "day") or story.day
+    return (story.day or parts[0]).startswith(wanted)
+
+
+def _take(story: LogStory, parts: list[str], *, belongs: bool) -> None:
     """Take in one line: its verb, and what identifies the thing it tells."""
-    if _SKIP in parts[3] and parts[0].startswith(wanted):
+    if _SKIP in parts[3] and belongs:
         reason = value_in(parts[3], "skip_reason")
         story.skips[-1] += [(story.lines, reason)] if reason else []
     verb, _, rest = parts[3].rstrip("\n").partition(" ")
@@ -115,9 +126,9 @@ def _take(story: LogStory, parts: list[str], wanted: str) -> None:
         _come_back(story, value_in(rest, "entries"))
         return
     keys = _KEYS.get(verb)
-    if keys is not None and (parts[0].startswith(wanted) or _is_start(verb, rest)):
+    if keys is not None and belongs:
         story.lives[-1].append((story.lines, _told(verb, (value_in(rest, k) for k in keys))))
-    elif verb == "internal_error" and parts[0].startswith(wanted):
+    elif verb == "internal_error" and belongs:
         story.troubles.append((story.lines, f"{verb} {rest}"))
 
 
@@ -128,10 +139,6 @@ def _come_back(story: LogStory, entries: str) -> None:
     story.returns.append(entries)
     story.lives.append([])
     story.skips.append([])
-
-
-def _is_start(verb: str, rest: str) -> bool:
-    return verb == "status_changed" and value_in(rest, "because") == "start"
 
 
 def _told(verb: str, values: Iterator[str]) -> str:

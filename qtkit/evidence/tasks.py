@@ -53,6 +53,11 @@ class TaskStory:
         return found if isinstance(found, ev.TaskSkipped) else None
 
     @property
+    def line(self) -> int:
+        """The journal line that it begins with: its schedule's, or its own first one."""
+        return self.plan[1] if self.plan else min((*self.lines, *(f.seq for f in self.failures)))
+
+    @property
     def lines(self) -> tuple[int, ...]:
         """The journal lines that prove the story."""
         entries = (self.queued, self.started, *self.outcomes)

@@ -27,14 +27,18 @@ _WATCHED = (
 
 
 def unjudged(evidence: Evidence) -> Iterator[tuple[int, str]]:
-    """Yield occasions after which a step, or the day, began without a judgement."""
+    """Yield occasions after which a step, or the day, began without a judgement.
+
+    What is owed when a day begins comes from the days before it.
+    """
     owed: dict[str, Entry] = {}
-    for entry in evidence.merged(*_WATCHED):
-        if isinstance(entry.event, ev.GateJudged):
-            yield from _misnamed(entry, owed)
+    for entry in evidence.session.merged(*_WATCHED):
+        judged = isinstance(entry.event, ev.GateJudged)
+        if evidence.window.holds(entry.seq):
+            yield from _misnamed(entry, owed) if judged else _overdue(entry, owed)
+        if judged:
             owed.pop(entry.event.occasion, None)
         else:
-            yield from _overdue(entry, owed)
             owed = _owed_after(entry, owed)
 
 

@@ -90,6 +90,8 @@ def each_grid_begins_sensibly(evidence: Evidence) -> Verdict:
     begun = {symbol: _beginning(evidence, symbol) for symbol in parameters}
     for symbol, (line, base) in begun.items():
         expected = _expected_base(evidence, symbol, parameters[symbol])
+        if not evidence.window.holds(line):
+            continue
         if base is not None and base != expected:
             wrong.append((line, f"{symbol} begins at {base}, its first fill makes it {expected}"))
         elif base is None and expected is not None and not evidence.running:
@@ -137,7 +139,7 @@ def _rules(symbol: str, day: date | None) -> tuple[Decimal, Decimal]:
 
 def _states(evidence: Evidence, symbol: str) -> Iterator[tuple[int, Decimal | None]]:
     """Yield (line, base) of a symbol, from the session's start on."""
-    origin = evidence.origin or evidence
+    origin = evidence.session
     if origin.started is not None:
         row = origin.started.event.strategy_state.get(symbol, {})
         yield origin.started.seq, _number(row.get("base"))
@@ -158,7 +160,7 @@ def _beginning(evidence: Evidence, symbol: str) -> tuple[int, Decimal | None]:
 
 def _expected_base(evidence: Evidence, symbol: str, parameters: _Parameters) -> Decimal | None:
     """Return the base that a grid has to begin with, as far as it is known."""
-    origin = evidence.origin or evidence
+    origin = evidence.session
     if origin.started is not None:
         inherited = origin.started.event.strategy_state.get(symbol, {}).get("base")
         if inherited is not None:
@@ -219,7 +221,7 @@ def _crowded(orders: Sequence[Recorded[ev.OrderRequested]]) -> Iterator[tuple[in
 
 def _while_open(evidence: Evidence) -> Iterator[tuple[int, str]]:
     """Yield orders that the strategy wanted while one of the symbol was open."""
-    origin = evidence.origin or evidence
+    origin = evidence.session
     opening = origin.started.event.opening.open_orders if origin.started else ()
     working = {order.order_id: order.symbol for order in opening}
     left = {order.order_id: order.quantity - order.filled for order in opening}
@@ -229,7 +231,8 @@ def _while_open(evidence: Evidence) -> Iterator[tuple[int, str]]:
     for entry in origin.merged(*kinds):
         event = entry.event
         if isinstance(event, ev.OrderRequested):
-            if event.source == "strategy" and event.symbol in working.values():
+            judged = event.source == "strategy" and evidence.window.holds(entry.seq)
+            if judged and event.symbol in working.values():
                 before = next(o for o, symbol in working.items() if symbol == event.symbol)
                 yield entry.seq, f"{event.order_id} while {before} of {event.symbol} was open"
             working[event.order_id], left[event.order_id] = event.symbol, event.quantity
@@ -293,7 +296,7 @@ def _line_of(tag: str) -> Decimal | None:
 def _idle_at_first(evidence: Evidence) -> Iterator[tuple[int, str]]:
     """Yield symbols with a price and no grid for which the first decision wanted nothing."""
     decisions = evidence.of(ev.DecisionTaken)
-    if not decisions or evidence.started is None or evidence.day is not None:
+    if not decisions or evidence.started is None or not evidence.window.begins_the_session:
         return
     first = decisions[0]
     step = evidence.tasks.get(first.event.task_id)

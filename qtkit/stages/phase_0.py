@@ -20,7 +20,15 @@ from qtkit.evidence.tasks import TaskStory
 from qtkit.model import events as ev
 from qtkit.model.status import STATUS_TABLE
 from qtkit.stages.check import check
-from qtkit.stages.phrases import at_exchange, counted, not_yet, show_command, shown, so_far
+from qtkit.stages.phrases import (
+    at_exchange,
+    counted,
+    not_on_this_day,
+    not_yet,
+    show_command,
+    shown,
+    so_far,
+)
 from qtkit.stages.report import StageReport
 from qtkit.stages.scenarios import REFERENCE
 from qtkit.stages.sources import Source
@@ -45,6 +53,10 @@ _PULSE_SECONDS = 60.0
 @check("0.1", "The startup story", needs={Capability.STATES, Capability.SCHEDULE})
 def startup_story_is_complete(evidence: Evidence) -> Verdict:
     """The startup story is complete and in order: started, sleeping, schedule, first task done."""
+    elsewhere = not_on_this_day(evidence, begins=True)
+    if elsewhere is not None:
+        return elsewhere
+    evidence = evidence.session  # begun late in a day, it has its first task on the next
     story = tuple(_startup(evidence))
     missing = [what for what, line in story if line is None]
     lines = [line for _, line in story if line is not None]
@@ -117,11 +129,11 @@ def status_moves_by_the_table(evidence: Evidence) -> Verdict:
     if not changes:
         return not_yet(evidence, "there is no status change", fix="start the session")
     wrong: list[tuple[int, str]] = []
-    status = "stopped" if evidence.day is None else changes[0].event.before
+    status = status_at(evidence, changes[0].seq - 1)
     for change in changes:
         event = change.event
         move = f"line {change.seq}: {event.before} to {event.after} because of {event.because}"
-        if evidence.day is None and event.before != status:
+        if event.before != status:
             wrong.append((change.seq, f"{move}, but the status was {status}"))
         elif event.after not in STATUS_TABLE.get((event.before, event.because), frozenset()):
             wrong.append((change.seq, f"{move} is no row of the table"))
@@ -142,9 +154,9 @@ def status_moves_by_the_table(evidence: Evidence) -> Verdict:
 def status_agrees_with_the_calendar(evidence: Evidence) -> Verdict:
     """Status agrees with the calendar: running inside a segment only, sleeping outside."""
     changes = evidence.of(ev.StatusChanged)
-    if not changes:
-        return not_yet(evidence, "there is no status change", fix="start the session")
     spans = list(spans_of(evidence))
+    if not spans:
+        return not_yet(evidence, "there is no status change", fix="start the session")
     wrong = [found for span in spans for found in _misplaced(evidence, span)]
     wrong += _disobeyed(evidence)
     wrong += [
@@ -196,7 +208,7 @@ def _mispaused(
         return
     inside = any(s.holds(span.until) for s in segments)
     left = next(
-        (c for c in evidence.of(ev.StatusChanged) if c.seq > span.line),
+        (c for c in evidence.session.of(ev.StatusChanged) if c.seq > span.line),
         None,
     )
     expected = "running" if inside else "sleeping"
@@ -207,13 +219,16 @@ def _mispaused(
 
 def _disobeyed(evidence: Evidence) -> Iterator[tuple[int, str]]:
     """Yield each pause and resume that was neither carried out nor refused at once."""
-    answers = [(c.seq, c.event.because) for c in evidence.of(ev.StatusChanged)]
-    answers += [(r.seq, r.event.command) for r in evidence.of(ev.CommandRefused)]
-    commands = evidence.of(ev.CommandReceived)
+    session = evidence.session
+    answers = [(c.seq, c.event.because) for c in session.of(ev.StatusChanged)]
+    answers += [(r.seq, r.event.command) for r in session.of(ev.CommandRefused)]
+    commands = session.of(ev.CommandReceived)
     for number, command in enumerate(commands, 1):
         verb = command.event.command
         end = commands[number].seq if number < len(commands) else None
-        if verb not in {"pause", "resume"} or (end is None and evidence.running):
+        if verb not in {"pause", "resume"} or not evidence.window.holds(command.seq):
+            continue
+        if end is None and session.running:
             continue
         if not any(
             what == verb and command.seq < line and (end is None or line < end)
@@ -278,7 +293,8 @@ def _wait(evidence: Evidence, story: TaskStory) -> float:
 def _stuck(evidence: Evidence, waits: list[tuple[float, TaskStory]]) -> Iterator[tuple[int, str]]:
     """Yield each task that waited too long, or for ever."""
     budget = evidence.number("max_wait_seconds")
-    first_refill = next((s for _, s in waits if s.task == "refill"), None)
+    session = evidence.session.tasks.values()
+    first_refill = next((s for s in session if s.task == "refill" and s.queued), None)
     for wait, story in waits:
         line = story.queued.seq if story.queued else 0
         allowed = budget
@@ -300,14 +316,18 @@ def _silent(evidence: Evidence) -> Iterator[tuple[int, str]]:
             when = at_exchange(evidence, pulse.at)
             yield pulse.seq, f"the loop came {gap:.1f} s late before {when}, allowed {budget:.0f} s"
     longest = timedelta(seconds=_PULSE_SECONDS + budget)
-    for one, two in pairwise(pulses):
-        if two.at - one.at > longest and _traded(evidence, one.at, two.at):
+    for one, two in pairwise(evidence.session.of(ev.LoopPulsed)):
+        if two.at - one.at <= longest:
+            continue
+        since, until = evidence.window.clipped(one.at, two.at)
+        if since < until and _traded(evidence, since, until):
             between, when = (two.at - one.at).total_seconds(), at_exchange(evidence, one.at)
             yield two.seq, f"no pulse for {between:.0f} s after {when}"
-    if not pulses and evidence.until and evidence.whole.first:
-        lived = (evidence.until - evidence.whole.first.at).total_seconds()
+    window = evidence.window
+    if not pulses and window.since and window.until:
+        lived = (window.until - window.since).total_seconds()
         if lived > _PULSE_SECONDS + budget:
-            yield 1, f"the session lived {lived:.0f} s without a pulse"
+            yield window.first, f"the session lived {lived:.0f} s without a pulse"
 
 
 def _traded(evidence: Evidence, since: datetime, until: datetime) -> bool:
@@ -355,7 +375,12 @@ def _odd_lines(evidence: Evidence) -> Iterator[tuple[int, str]]:
                 f"the return in line {back.seq} found {back.event.entries} lines before it",
             )
     journal = evidence.folder.journal if evidence.folder else None
-    if journal and journal.exists() and not evidence.running and not ends_on_a_line(journal):
+    if (
+        journal
+        and journal.exists()
+        and not evidence.session.running
+        and not ends_on_a_line(journal)
+    ):
         yield evidence.whole.entries, "the file ends in half a line"
 
 

@@ -17,11 +17,19 @@ from qtkit.evidence.evidence import Recorded, ends_on_a_line
 from qtkit.model import events as ev
 from qtkit.model.books import Book
 from qtkit.stages.check import check
-from qtkit.stages.phrases import at_exchange, counted, show_command, shown, stop_command
+from qtkit.stages.phrases import (
+    at_exchange,
+    counted,
+    not_on_this_day,
+    show_command,
+    shown,
+    stop_command,
+)
 from qtkit.stages.report import StageReport
 from qtkit.stages.scenarios import STOPS
 from qtkit.stages.sources import Source
 from qtkit.stages.stage import Stage, judge
+from qtkit.trading.engine.signals import STOP_REASONS
 
 __all__ = ["HEADLESS", "OPERATE", "STAGE", "VERIFIES", "phase_1"]
 
@@ -32,12 +40,19 @@ HEADLESS = (
     "stopped twice; ended by Ctrl-C and by SIGTERM."
 )
 
-_REASONS = frozenset({"stop", "end_of_data", "SIGINT", "SIGTERM"})
+_NOT_A_PERSON = {
+    "signal": STOP_REASONS,
+    "qtkit": STOP_REASONS | {"end_of_data", "stop"},  # a scenario's stop is told as what it plays
+}
+"""Who else than an operator asks for a stop, and the reasons that each has."""
 _CRASHED = "start the session's account again: it resumes; then stop it in order"
 
 
 def _unended(evidence: Evidence) -> Verdict | None:
-    """Return the verdict on a session that has not come to its end."""
+    """Return the verdict on a session that has not come to its end, or not on the day judged."""
+    elsewhere = not_on_this_day(evidence, ends=True)
+    if elsewhere is not None:
+        return elsewhere
     if evidence.ended is not None:
         return None
     if evidence.running or not evidence.whole.entries:
@@ -77,15 +92,27 @@ def _wrong_end(evidence: Evidence, end: Recorded[ev.SessionEnded]) -> Iterator[s
         yield "the session ended and nobody had asked it to"
     elif asked[0].event.reason != reason:
         yield f"asked for was {asked[0].event.reason!r}, it ended with {reason!r}"
-    if reason not in _REASONS:
-        yield f"the reason {reason!r} is none of {', '.join(sorted(_REASONS))}"
+    elif not reason.strip():
+        yield "it was asked to end without a reason"
+    elif asked[0].event.by in _NOT_A_PERSON and not _ordered(evidence, asked[0]):
+        known = _NOT_A_PERSON[asked[0].event.by]
+        if reason not in known:
+            yield f"the reason {reason!r} is none of {', '.join(sorted(known))}"
     scenario = evidence.scenario
     if scenario and scenario.stop_at and reason != scenario.stop_reason:
         yield f"it was ended by {scenario.stop_reason} and says {reason}"
-    last = evidence.last(ev.StatusChanged)
+    last = evidence.session.last(ev.StatusChanged)
     if last is None or (last.event.after, last.event.because) != ("stopped", "stop"):
         found = last.event.after if last else "never set"
         yield f"the last status is {found}, expected stopped"
+
+
+def _ordered(evidence: Evidence, asked: Recorded[ev.StopRequested]) -> bool:
+    """Whether an operator's command asked for the stop, who may have any name and any reason."""
+    return any(
+        c.event.command == "stop" and c.seq < asked.seq
+        for c in evidence.session.of(ev.CommandReceived)
+    )
 
 
 def _wrong_status_file(evidence: Evidence) -> Iterator[str]:
@@ -224,7 +251,7 @@ def _stale(evidence: Evidence) -> set[str]:
 
 def _only_at_the_broker(evidence: Evidence) -> Iterator[str]:
     """Yield the orders that the broker still listed in the last reconciliation, and we do not."""
-    last = evidence.last(ev.AccountReconciled)
+    last = evidence.session.last(ev.AccountReconciled)
     asked = evidence.first(ev.StopRequested)
     if last is None or asked is None or last.seq < asked.seq:
         return
@@ -270,7 +297,7 @@ def the_break_point_restores(evidence: Evidence) -> Verdict:
 
 def _state(evidence: Evidence) -> dict[str, Any]:
     """Return the strategy's last recorded state."""
-    saved = evidence.last(ev.StrategySaved)
+    saved = evidence.session.last(ev.StrategySaved)
     if saved is not None:
         return saved.event.state
     return evidence.started.event.strategy_state if evidence.started else {}
@@ -296,13 +323,13 @@ def _wrong_point(evidence: Evidence, point: dict[str, Any], closing: Book) -> It
     listed = sorted(str(o) for o in point.get("open_orders", ()))
     if listed != sorted(o.order_id for o in closing.open_orders):
         yield f"the break point lists the open orders {listed}"
-    whole = evidence.origin or evidence  # the switch may have been set before the day began
-    killed = whole.last(ev.KillSwitchSet)
+    # switch and order numbers may have moved before the day began
+    killed = evidence.session.last(ev.KillSwitchSet)
     started = evidence.started
     on = killed.event.on if killed else bool(started and started.event.killed)
     if point.get("killed") is not on:
         yield f"the break point says killed={point.get('killed')}, the journal {on}"
-    least = (started.event.next_order if started else 1) + len(evidence.orders.requested)
+    least = (started.event.next_order if started else 1) + len(evidence.session.orders.requested)
     if int(point.get("next_order", 0)) < least:
         yield f"the next order would be number {point.get('next_order')}, {least} is the first free"
 
@@ -352,7 +379,7 @@ def a_stop_closes_the_books(evidence: Evidence) -> Verdict:
 
 
 def _early(evidence: Evidence, after: int) -> list[Recorded[ev.DayClosed]]:
-    return [e for e in evidence.of(ev.DayClosed) if e.event.early and e.seq > after]
+    return [e for e in evidence.session.of(ev.DayClosed) if e.event.early and e.seq > after]
 
 
 def _second_stop(evidence: Evidence) -> Iterator[str]:
@@ -371,7 +398,7 @@ def _closing(evidence: Evidence, stop: Recorded[ev.StopRequested]) -> Iterator[s
     segments = evidence.calendar.segments(day) if day else ()
     closed = [
         e
-        for e in evidence.of(ev.DayClosed)
+        for e in evidence.session.of(ev.DayClosed)
         if e.event.trading_date == day and not e.event.early and e.seq < stop.seq
     ]
     begun = bool(segments) and segments[0].start <= stop.at
@@ -383,7 +410,7 @@ def _closing(evidence: Evidence, stop: Recorded[ev.StopRequested]) -> Iterator[s
         return
     if len(early) != 1:
         yield f"the day was closed early {len(early)} times, expected once"
-    if not any(r.seq > stop.seq for r in evidence.of(ev.AccountReconciled)):
+    if not any(r.seq > stop.seq for r in evidence.session.of(ev.AccountReconciled)):
         yield "the account was not reconciled at the stop"
     yield from _own_closing(evidence, day)
 
@@ -414,6 +441,7 @@ STAGE = Stage(
         the_break_point_restores,
         a_stop_closes_the_books,
     ),
+    of_the_end=True,
 )
 
 

@@ -123,7 +123,7 @@ def _asked_for(evidence: Evidence, story: TaskStory) -> bool:
     return any(
         command.seq < line
         and not {story.task, story.task_id}.isdisjoint(map(str, command.event.arguments.values()))
-        for command in evidence.of(ev.CommandReceived)
+        for command in evidence.session.of(ev.CommandReceived)
     )
 
 
@@ -175,7 +175,7 @@ def _skip_faults(evidence: Evidence, skip: ev.TaskSkipped) -> Iterator[str]:
         yield f"{name}: {reason!r} is not in the glossary"
     if len(skip.detail.split()) < 2:  # noqa: PLR2004 - one word is no sentence
         yield f"{name}: {skip.detail!r} is no sentence"
-    story = evidence.tasks.get(skip.task_id)
+    story = evidence.session.tasks.get(skip.task_id)
     row = story.plan[0] if story and story.plan else None
     if row is not None and (row.task, row.due, row.step) != (skip.task, skip.due, skip.step):
         yield f"{name}: task, due time or step differ from its row of the schedule"
@@ -330,10 +330,12 @@ def _retry_faults(evidence: Evidence, story: TaskStory) -> Iterator[tuple[int, s
 
 
 def _dropped(evidence: Evidence) -> list[str]:
-    """Return the fills that the broker told and the journal does not know."""
+    """Return the fills that the broker told and the journal never did; told of the last day."""
+    if not evidence.window.ends_the_session:
+        return []
     delivered = evidence.facts.delivered_fills or ()
     kinds = (ev.OrderFilled, ev.FillUnmatched, ev.FillRepeated)
-    known = {entry.event.fill_id for entry in evidence.merged(*kinds)}
+    known = {entry.event.fill_id for entry in evidence.session.merged(*kinds)}
     return sorted(set(delivered) - known)
 
 

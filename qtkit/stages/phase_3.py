@@ -242,7 +242,7 @@ def _bad_decisions(evidence: Evidence) -> Iterator[tuple[int, str]]:
         if event.task_id in seen:
             yield line, f"{event.task_id} was decided in line {seen[event.task_id]} already"
         seen[event.task_id] = line
-        story = evidence.tasks.get(event.task_id)
+        story = evidence.session.tasks.get(event.task_id)
         row = story.plan[0] if story and story.plan else None
         if story is None or row is None:
             yield line, f"{event.task_id} was decided and is on no schedule"
@@ -324,8 +324,10 @@ def _misjudged(evidence: Evidence, day: Recorded[ev.DayStarted]) -> Iterator[tup
 
 def _days_lost(evidence: Evidence) -> Iterator[tuple[int, str]]:
     """Yield dates out of order, and trading dates that the session slept through."""
-    days = evidence.of(ev.DayStarted)
+    days = evidence.session.of(ev.DayStarted)
     for one, two in pairwise(days):
+        if not evidence.window.holds(two.seq):
+            continue
         before, after = one.event.trading_date, two.event.trading_date
         if before is None or after is None:
             continue

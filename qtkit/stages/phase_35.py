@@ -298,9 +298,10 @@ def reservations_hold(evidence: Evidence) -> Verdict:
 @check("3.5.7", "Our book is the broker's", needs={Capability.BOOKS})
 def our_book_is_the_brokers(evidence: Evidence) -> Verdict:
     """Our book equals the broker's own book, symbol by symbol."""
-    held = evidence.of(ev.AccountReconciled)
     fills = evidence.of(ev.OrderFilled)
-    if not held or (fills and held[-1].seq < fills[-1].seq):
+    held = evidence.of(ev.AccountReconciled) or _first_after(evidence, fills)
+    last = evidence.session.last(ev.AccountReconciled)
+    if not held or last is None or (fills and last.seq < fills[-1].seq):
         if evidence.running or not fills:
             return not_yet(evidence, "there is no reconciliation after a trade", fix=_TRADE)
         return fail(
@@ -309,8 +310,8 @@ def our_book_is_the_brokers(evidence: Evidence) -> Verdict:
             lines=[fills[-1].seq],
         )
     apart = [(r, list(_apart(r.event))) for r in held]
-    last = {r.event.trading_date: r.seq for r in held}
-    wrong = [(r, what) for r, what in apart if what and r.seq == last[r.event.trading_date]]
+    newest_of = {r.event.trading_date: r.seq for r in held}
+    wrong = [(r, what) for r, what in apart if what and r.seq == newest_of[r.event.trading_date]]
     if wrong:
         sentences = [f"line {r.seq}: {s}" for r, what in wrong for s in what]
         return fail(shown(sentences), fix=_BREAK, lines=[r.seq for r, _ in wrong])
@@ -328,6 +329,14 @@ def our_book_is_the_brokers(evidence: Evidence) -> Verdict:
         f"{counted(len(newest.broker_open_orders), 'open order')}",
         lines=[r.seq for r in held][-5:],
     )
+
+
+def _first_after(
+    evidence: Evidence, fills: Sequence[Recorded[ev.OrderFilled]]
+) -> Sequence[Recorded[ev.AccountReconciled]]:
+    """Return the reconciliation of a later day that a day's trades came to, if there is one."""
+    later = evidence.session.of(ev.AccountReconciled) if fills else ()
+    return [r for r in later if r.seq > fills[-1].seq][:1]
 
 
 def _apart(event: ev.AccountReconciled) -> Iterator[str]:

@@ -84,15 +84,15 @@ def _wrong_origin(evidence: Evidence, fill: ev.OrderFilled) -> Iterator[str]:
 @check("4-A.2", "Each order has an outcome", needs={Capability.ORDERS})
 def every_order_has_an_outcome(evidence: Evidence) -> Verdict:
     """Each requested order has an outcome: none is in doubt."""
-    orders = evidence.orders
-    asked = orders.requested
+    asked = evidence.orders.requested
     if not asked:
         return not_yet(evidence, "there is no order", fix="wait for the first order")
-    left = sorted(asked.keys() & orders.open.keys() - orders.kept)
-    doubtful = [o for o in sorted(asked.keys() & orders.doubtful.keys()) if _too_long(evidence, o)]
-    if doubtful or (left and not evidence.running):
+    now = evidence.session.orders  # an order may end on a later day than it was requested on
+    left = sorted(asked.keys() & now.open.keys() - now.kept)
+    doubtful = [o for o in sorted(asked.keys() & now.doubtful.keys()) if _too_long(evidence, o)]
+    if doubtful or (left and not evidence.session.running):
         named = doubtful or left
-        told = [f"{o} ({orders.open[o].status})" for o in named]
+        told = [f"{o} ({now.open[o].status})" for o in named]
         return fail(
             f"{len(named)} of {counted(len(asked), 'order')} have no outcome: {shown(told)}",
             fix=f"ask the broker for each: {story_command(evidence, named[0])}, then "
@@ -104,18 +104,19 @@ def every_order_has_an_outcome(evidence: Evidence) -> Verdict:
             f"{len(left)} of {counted(len(asked), 'order')} are still open: {shown(left)}",
             fix="wait for them, or cancel them",
         )
-    kept = len(asked.keys() & orders.kept)
+    kept = len(asked.keys() & now.kept)
     also = f", {kept} kept open as the policy says" if kept else ""
     return ok(f"all {counted(len(asked), 'order')} have an outcome{so_far(evidence)}{also}")
 
 
 def _too_long(evidence: Evidence, order_id: str) -> bool:
     """Whether an order has been in doubt for longer than it may be."""
-    if not evidence.running or evidence.until is None:
+    until = evidence.session.until
+    if not evidence.session.running or until is None:
         return True
     asked = evidence.orders.requested[order_id]
     since = next(r.at for r in evidence.of(ev.OrderRequested) if r.seq == asked)
-    waited = (evidence.until - since).total_seconds()
+    waited = (until - since).total_seconds()
     return waited > evidence.number("max_wait_seconds") + evidence.number("doubt_grace_seconds")
 
 
@@ -155,8 +156,7 @@ def _without_order(evidence: Evidence) -> Iterator[tuple[int, str]]:
     known = {order.order_id for order in opening}
     ended: set[str] = set()
     kinds = (ev.OrderRequested, ev.OrderFilled, ev.OrderCancelled, ev.OrderLost, ev.OrderRejected)
-    origin = evidence.origin or evidence
-    for entry in origin.merged(*kinds):
+    for entry in evidence.session.merged(*kinds):
         event = entry.event
         if isinstance(event, ev.OrderRequested):
             known.add(event.order_id)

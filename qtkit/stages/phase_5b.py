@@ -67,7 +67,8 @@ def _mode(evidence: Evidence) -> str:
 
 
 def _judged(evidence: Evidence) -> list[Recorded[ev.GateJudged]]:
-    return list((evidence.origin or evidence).of(ev.GateJudged))
+    """Return every judgement of the session: the day begins with the last one before it."""
+    return list(evidence.session.of(ev.GateJudged))
 
 
 def _shut_at(evidence: Evidence, line: int) -> bool:
@@ -181,7 +182,7 @@ def warn_only_warns(evidence: Evidence) -> Verdict:
 def _with_the_gate(evidence: Evidence) -> Iterator[tuple[Recorded[ev.DecisionTaken], bool]]:
     """Yield each decision with whether the gate was shut then."""
     shut = False
-    for entry in (evidence.origin or evidence).merged(ev.GateJudged, ev.DecisionTaken):
+    for entry in evidence.session.merged(ev.GateJudged, ev.DecisionTaken):
         if isinstance(entry.event, ev.GateJudged):
             shut = not entry.event.open
         elif evidence.day in {None, entry.event.trading_date}:
@@ -261,7 +262,7 @@ def _what_went_on(evidence: Evidence) -> str:
         ev.OrderCancelled: "cancel",
         ev.DayClosed: "closing",
     }
-    shut = False
+    shut = _shut_at(evidence, evidence.window.first)
     for entry in evidence.merged(ev.GateJudged, *kinds):
         if isinstance(entry.event, ev.GateJudged):
             shut = not entry.event.open
@@ -335,9 +336,8 @@ def a_cured_fault_opens_the_gate(evidence: Evidence) -> Verdict:
             if any(one.seq < line < two.seq for line in returns):
                 continue
             opened.append(two.seq)
-            wrong += [(two.seq, "nothing failed any more, and it stayed shut")] * (
-                not two.event.open
-            )
+            if not two.event.open and evidence.window.holds(two.seq):
+                wrong.append((two.seq, "nothing failed any more, and it stayed shut"))
             wrong += _still_kept_out(evidence, two.seq)
     if wrong:
         return fail(

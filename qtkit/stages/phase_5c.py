@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -69,16 +69,17 @@ def accepted_orders_map_both_ways(evidence: Evidence) -> Verdict:
     theirs: defaultdict[str, set[str]] = defaultdict(set)
     ours: defaultdict[str, set[str]] = defaultdict(set)
     wrong = list[tuple[int, str]]()
-    for line, order_id, broker_id, name in _mapped(evidence):
+    for line, order_id, broker_id, name in _mapped(evidence.session):
+        judged = evidence.window.holds(line) if line else evidence.window.ends_the_session
         if not broker_id or not name:
             what = "broker_order_id" if not broker_id else "broker_name"
-            wrong.append((line, f"{order_id} has no {what}"))
+            wrong += [(line, f"{order_id} has no {what}")] * judged
             continue
         theirs[order_id].add(broker_id)
         ours[broker_id].add(order_id)
-        if len(theirs[order_id]) > 1:
+        if judged and len(theirs[order_id]) > 1:
             wrong.append((line, f"{order_id} is {' and '.join(sorted(theirs[order_id]))} there"))
-        if len(ours[broker_id]) > 1:
+        if judged and len(ours[broker_id]) > 1:
             wrong.append((line, f"{broker_id} is {' and '.join(sorted(ours[broker_id]))} here"))
     if wrong:
         return fail(
@@ -131,7 +132,7 @@ def counter_rejections_say_why(evidence: Evidence) -> Verdict:
     rejected = evidence.of(ev.OrderRejected)
     if not requested:
         return not_yet(evidence, "there is no order", fix="wait for the first order")
-    accepted = {a.event.order_id for a in evidence.of(ev.OrderAccepted)}
+    accepted = {a.event.order_id for a in evidence.session.of(ev.OrderAccepted)}
     wrong = [f for r in rejected for f in _unexplained(evidence, r, accepted)]
     if wrong:
         return fail(
@@ -182,13 +183,13 @@ def risk_refusals_leave_no_order(evidence: Evidence) -> Verdict:
     if evidence.folder is None or not (refused or requested):
         return not_yet(evidence, "there is no intent", fix="wait for the first decision")
     try:
-        logged = logged_refusals(evidence.folder, evidence.day)
+        logged = logged_refusals(evidence.folder)
         removed = removed_on(evidence.folder)
     except DataError as problem:
         return fail(str(problem), fix="look at the folder: was a log edited?")
     wrong = [f for r in refused for f in _unfounded(r)] + list(_skipped_numbers(evidence))
     if not removed:
-        wrong += _log_differences(evidence, refused, logged)
+        wrong += _log_differences(evidence, logged)
     if wrong and evidence.running:
         return pending(f"risk.log is being written: {shown(s for _, s in wrong)}", fix=_AGAIN)
     if wrong:
@@ -216,40 +217,40 @@ def _unfounded(refused: Recorded[ev.OrderRefused]) -> Iterator[tuple[int, str]]:
 
 def _skipped_numbers(evidence: Evidence) -> Iterator[tuple[int, str]]:
     """Yield order numbers that are missing: a refusal must not use one up."""
-    if evidence.day is not None or not evidence.started:
+    if not evidence.started:
         return
     expected = evidence.started.event.next_order
-    for entry in evidence.of(ev.OrderRequested):
+    for entry in evidence.session.of(ev.OrderRequested):
         found = _NUMBER.search(entry.event.order_id)
         if found is None or evidence.started.event.format != 1:
             return
         if int(found[1]) < expected:
             return  # not numbered as ours are: check 3.5.3 looks for ids used twice
-        if int(found[1]) > expected:
+        if int(found[1]) > expected and evidence.window.holds(entry.seq):
             yield entry.seq, f"{entry.event.order_id} follows number {expected - 1}"
         expected = int(found[1]) + 1
 
 
 def _log_differences(
-    evidence: Evidence,
-    refused: Sequence[Recorded[ev.OrderRefused]],
-    logged: list[LoggedRefusal] | None,
+    evidence: Evidence, logged: list[LoggedRefusal] | None
 ) -> Iterator[tuple[int, str]]:
     """Yield refusals that are not in the log, and lines that no refusal explains."""
     if logged is None:
         yield 0, "there is no risk.log"
         return
     left = Counter(line.key for line in logged)
-    for one in refused:
+    for one in evidence.session.of(ev.OrderRefused):
         key = _key_of(one)
         if left[key]:
             left[key] -= 1
-        else:
+        elif evidence.window.holds(one.seq):
             yield one.seq, f"line {one.seq} ({one.event.symbol}) is not in risk.log as it stands"
     lost = [d.until for d in evidence.downtimes]  # a power cut may take lines from the journal
     for line in logged:
         if left[line.key] and not any(line.at <= back for back in lost):
             left[line.key] -= 1
+            if not evidence.window.holds_time(line.at):
+                continue
             yield 0, f"risk.log has a line more: {line.symbol} {line.side} {line.quantity}"
 
 
@@ -341,7 +342,7 @@ def _while_away(evidence: Evidence) -> set[int]:
     """Return the lines of diagnoses at which the broker was known not to answer."""
     found, away = set[int](), True
     watched = (ev.BrokerConnected, ev.BrokerDisconnected, ev.SessionResumed, ev.PendingDiagnosed)
-    for entry in (evidence.origin or evidence).merged(*watched):
+    for entry in evidence.session.merged(*watched):
         if isinstance(entry.event, ev.PendingDiagnosed):
             found |= {entry.seq} if away else set()
         else:
@@ -382,7 +383,7 @@ def _pending_at(evidence: Evidence) -> dict[int, int]:
     """Return how many orders were open at each diagnosis, worked out from the events."""
     left: dict[str, Decimal] = {}  # order id -> shares still to come
     found: dict[int, int] = {}
-    for entry in (evidence.origin or evidence).merged(*_LIFE):
+    for entry in evidence.session.merged(*_LIFE):
         event = entry.event
         if isinstance(event, ev.SessionStarted):
             left = {o.order_id: o.quantity - o.filled for o in event.opening.open_orders}

@@ -6,13 +6,14 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from qtkit.core.advice import command
-from qtkit.core.verdict import Verdict, pending
+from qtkit.core.verdict import Verdict, pending, skip
 from qtkit.evidence import Evidence
 
 __all__ = [
     "at_exchange",
     "compare_command",
     "counted",
+    "not_on_this_day",
     "not_yet",
     "show_command",
     "shown",
@@ -65,6 +66,17 @@ def not_yet(evidence: Evidence, what: str, *, fix: str) -> Verdict:
     if evidence.running:
         return pending(f"{what} yet", fix=fix)
     return pending(f"the session has {what.replace('there is ', '')}: nothing to judge", fix=fix)
+
+
+def not_on_this_day(
+    evidence: Evidence, *, begins: bool = False, ends: bool = False
+) -> Verdict | None:
+    """Return the verdict on a day without the session's beginning, or end; None if it has it."""
+    if begins and not evidence.window.begins_the_session:
+        return skip("the session did not begin on this day")
+    if ends and not evidence.window.ends_the_session:
+        return skip("the session did not end on this day")
+    return None
 
 
 # --- commands that can be pasted -------------------------------------------------------------

@@ -125,13 +125,13 @@ def _held(positions: Mapping[str, Decimal]) -> dict[str, Decimal]:
 def _closed_unreconciled(evidence: Evidence) -> Iterator[tuple[int, str]]:
     """Yield closings that no reconciliation of the same book came right before."""
     last: Book | None = None
-    for entry in evidence.merged(ev.AccountReconciled, ev.OrderFilled, ev.DayClosed):
+    for entry in evidence.session.merged(ev.AccountReconciled, ev.OrderFilled, ev.DayClosed):
         event = entry.event
         if isinstance(event, ev.AccountReconciled):
             last = event.ours
         elif isinstance(event, ev.OrderFilled):
             last = None
-        elif last is None or last.cash != event.book.cash:
+        elif evidence.window.holds(entry.seq) and (last is None or last.cash != event.book.cash):
             yield entry.seq, f"{event.trading_date} was closed without a reconciliation of its book"
 
 
@@ -148,7 +148,8 @@ def mornings_begin_with_the_evening_before(evidence: Evidence) -> Verdict:
         mornings += 1
         wrong += [(line, f"{day}: {what}") for what in _differences(closed, opened)]
     successor = evidence.facts.successor
-    if successor is not None and evidence.ended is not None:
+    ends = evidence.window.ends_the_session
+    if successor is not None and evidence.ended is not None and ends:
         mornings += 1
         closing = evidence.ended.event.closing
         differ = _differences(_plain(closing), _plain(successor.opening))
@@ -183,7 +184,7 @@ def _nights(evidence: Evidence) -> Iterator[tuple[int, date | None, _Plain, _Pla
     """
     last: _Plain | None = None
     cash, shares = Decimal(0), defaultdict[str, Decimal](Decimal)  # since the last evening
-    for entry in (evidence.origin or evidence).merged(*_FLOWS):
+    for entry in evidence.session.merged(*_FLOWS):
         event = entry.event
         if isinstance(event, ev.OrderFilled):
             cash -= event.quantity * event.price + event.commission + event.tax

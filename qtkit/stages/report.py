@@ -84,6 +84,8 @@ class StageReport:
         What was judged, where it lies on disk.
     day
         The trading date that was judged alone.
+    applies
+        Whether anything of the stage belongs to that date: an end does to the last one alone.
     """
 
     stage: str
@@ -94,6 +96,7 @@ class StageReport:
     titles: tuple[str, ...] = ()
     journals: tuple[JudgedJournal, ...] = ()
     day: date | None = None
+    applies: bool = True
 
     @property
     def conclusion(self) -> Conclusion:
@@ -150,8 +153,8 @@ class StageReport:
 
 
 def overall(reports: Iterable[StageReport]) -> Conclusion:
-    """Return what several stages add up to: all of them have to pass."""
-    found = {report.conclusion for report in reports}
+    """Return what several stages add up to: all of them have to pass that the day has a part of."""
+    found = {report.conclusion for report in reports if report.applies}
     if Conclusion.BLOCKED in found:
         return Conclusion.BLOCKED
     return Conclusion.PASSED if found == {Conclusion.PASSED} else Conclusion.PENDING

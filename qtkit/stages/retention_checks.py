@@ -43,7 +43,7 @@ def logs_are_removed_by_operators_alone(evidence: Evidence) -> Verdict:
     seen = evidence.facts.rotation
     if seen is not None:
         wrong += _rotation_faults(seen)
-    if wrong and evidence.running:
+    if wrong and evidence.session.running:
         return pending(f"the logs are being written: {shown(wrong)}", fix="judge again")
     if wrong:
         return fail(f"{len(wrong)} faults: {shown(wrong)}", fix=_FIX)
@@ -75,9 +75,9 @@ def _gaps(evidence: Evidence, folder: SessionFolder) -> Iterator[str]:
     if booked is None:
         yield "there is no trade.log"
         return
-    origin = evidence.origin or evidence
     told = Counter(booked)
-    lost = [f.event.fill_id for f in origin.of(ev.OrderFilled) if not told[f.event.fill_id]]
+    session = evidence.session
+    lost = [f.event.fill_id for f in session.of(ev.OrderFilled) if not told[f.event.fill_id]]
     if lost:
         yield f"trade.log lacks {counted(len(lost), 'fill')}: {shown(lost)}"
 

@@ -43,6 +43,8 @@ class Stage:
         What the scenarios do instead.
     scenarios
         The first is the one that people would do.
+    of_the_end
+        Whether it is about a session's end, of which no other day has a part.
     """
 
     id: str
@@ -52,6 +54,7 @@ class Stage:
     headless: str
     scenarios: tuple[Scenario, ...]
     checks: tuple[Check, ...]
+    of_the_end: bool = False
 
     @property
     def label(self) -> str:
@@ -66,6 +69,7 @@ class Stage:
         day: date | None = None,
     ) -> StageReport:
         """Return the stage's report; what was judged stands under the names of its scenarios."""
+        ended = any(evidence.window.ends_the_session for evidence in judged.values())
         return StageReport(
             stage=self.id,
             label=self.label,
@@ -75,6 +79,7 @@ class Stage:
             titles=tuple(check.title for check in self.checks),
             journals=tuple(_journals(judged)),
             day=day,
+            applies=ended or not self.of_the_end,
         )
 
 

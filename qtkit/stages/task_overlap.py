@@ -27,13 +27,13 @@ def _start_line(story: TaskStory) -> int:
 def overlaps(evidence: Evidence, kind: str) -> Iterator[tuple[int, str]]:
     """Yield each start that came before what had started earlier was over."""
     moves: list[Entry] = [
-        e for e in evidence.merged(ev.TaskStarted, *OUTCOMES) if e.event.task == kind
+        e for e in evidence.session.merged(ev.TaskStarted, *OUTCOMES) if e.event.task == kind
     ]
     working: str = ""
     for entry in moves:
         task_id = entry.event.task_id
         if isinstance(entry.event, ev.TaskStarted):
-            if working and working != task_id:
+            if working and working != task_id and evidence.window.holds(entry.seq):
                 yield entry.seq, f"{task_id} started while {working} was at work"
             working = task_id
         elif task_id == working:
@@ -43,7 +43,9 @@ def overlaps(evidence: Evidence, kind: str) -> Iterator[tuple[int, str]]:
 def hidden_overruns(evidence: Evidence, kind: str) -> Iterator[tuple[int, str]]:
     """Yield each task that came due while the one before was at work, and ran all the same."""
     stories = at_work(evidence, kind)
-    for before, after in pairwise(stories):
+    for before, after in pairwise(at_work(evidence.session, kind)):
+        if after.task_id not in evidence.tasks:
+            continue
         if before.started is None or after.started is None or after.due is None:
             continue
         over = before.outcome

@@ -48,12 +48,14 @@ def test_a_log_is_split_where_the_session_came_back(log: Path) -> None:
     assert story.lines == 10
 
 
-def test_one_date_of_a_log_keeps_the_start(log: Path) -> None:
+def test_one_date_of_a_log_is_without_another_dates_start(log: Path) -> None:
+    rows = LOG.splitlines()
+    rows.insert(8, "2026-03-05T00:00:00.000000+08:00 | INFO | s | day_started day=2026-03-05")
+    log.write_text("\n".join(rows))
+
     story = read_log(log, DAY.replace(day=5))
 
-    assert story.lives == [
-        [(1, "status_changed stopped sleeping start")], [(9, "task_failed r True")],
-    ]  # fmt: skip
+    assert story.lives == [[], [(10, "task_failed r True")]]
     assert story.skips == [[], []]
 
 
@@ -89,3 +91,22 @@ def test_the_journal_tells_in_the_same_words() -> None:
     assert first[1] == (5, f"schedule_built {'a' * 64}")
     assert first[-1] == (place + 1, f"task_failed {refill.task_id} False")
     assert second[0] == (place + 3, f"task_skipped {refill.task_id} restart")
+
+
+def test_one_date_of_a_log_ends_where_the_next_one_begins(tmp_path: Path) -> None:
+    """At midnight the last tasks of a day that has no night come before the new day."""
+    path = tmp_path / "sys.log"
+    rows = (
+        "2026-03-04T00:00:00 | INFO | s | day_started day=2026-03-04 open=True",
+        "2026-03-04T00:00:00 | INFO | s | schedule_built day=2026-03-04 tasks=1 digest=a",
+        "2026-03-05T00:00:00 | INFO | s | task_queued task=refill task_id=late",
+        "2026-03-05T00:00:00 | INFO | s | day_started day=2026-03-05 open=True",
+        "2026-03-05T00:00:00 | INFO | s | schedule_built day=2026-03-05 tasks=1 digest=b",
+        "2026-03-05T00:00:01 | INFO | s | task_queued task=refill task_id=new",
+    )
+    path.write_text("".join(f"{row}\n" for row in rows))
+
+    first, second = (read_log(path, day).lives for day in (DAY, DAY.replace(day=5)))
+
+    assert first == [[(2, "schedule_built a"), (3, "task_queued late")]]
+    assert second == [[(5, "schedule_built b"), (6, "task_queued new")]]

@@ -240,7 +240,9 @@ STATUS_FILE = {
 }
 
 _SAID: dict[type[Event], Callable[[Any], str]] = {
-    ev.ScheduleBuilt: lambda e: f"schedule_built tasks={len(e.tasks)} digest={e.digest}",
+    ev.ScheduleBuilt: lambda e: (
+        f"schedule_built day={e.trading_date} tasks={len(e.tasks)} digest={e.digest}"
+    ),
     ev.StatusChanged: lambda e: (
         f"status_changed before={e.before} after={e.after} because={e.because}"
     ),

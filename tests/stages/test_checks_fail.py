@@ -108,6 +108,15 @@ PHASE_1: list[tuple[str, str, Plant]] = [
     ("1.1", "the last status is sleeping", lambda s: s.drop(ev.StatusChanged, because="stop")),
     ("1.1", "is none of", lambda s: (s.edit(ev.StopRequested, {"reason": "bored"}),
                                      s.edit(ev.SessionEnded, {"reason": "bored"}))),
+    ("1.1", "is none of", lambda s: (
+        s.edit(ev.StopRequested, {"by": "signal", "reason": "SIGKILL"}),
+        s.edit(ev.SessionEnded, {"reason": "SIGKILL"}))),
+    ("1.1", "without a reason", lambda s: (
+        s.edit(ev.StopRequested, {"by": "me", "reason": " "}),
+        s.edit(ev.SessionEnded, {"reason": " "}))),
+    ("1.1", "is none of", lambda s: (
+        s.edit(ev.StopRequested, {"reason": "internal_error"}),
+        s.edit(ev.SessionEnded, {"reason": "internal_error"}))),
     ("1.1", "it crashed", lambda s: s.drop(ev.SessionEnded)),
     ("1.2", "it crashed", lambda s: s.drop(ev.SessionEnded)),
     ("1.2", "took 11.0 s", lambda s: s.shift(ev.SessionEnded, 11)),

@@ -325,3 +325,32 @@ def test_a_start_before_the_first_task_waits_for_it() -> None:
     verdict = CHECKS["0.1"](with_pulses(startup(), until="09:05").evidence())
 
     assert verdict.status is Status.PENDING
+
+
+@pytest.mark.parametrize(
+    ("by", "reason"),
+    [
+        ("operator", "fed meeting"),
+        ("somebody", "lunch"),
+        ("signal", "SIGINT"),
+        ("signal", "SIGTERM"),
+        ("signal", "SIGHUP"),
+        ("qtkit", "end_of_data"),
+    ],
+)
+def test_an_orderly_stop_has_the_reason_of_whoever_asked_for_it(by: str, reason: str) -> None:
+    story = stopped_at_lunch()
+    story.edit(ev.StopRequested, {"by": by, "reason": reason})
+    story.edit(ev.SessionEnded, {"reason": reason})
+
+    assert CHECKS["1.1"](story.evidence()).status is Status.PASS
+
+
+def test_an_operator_may_have_the_toolkits_own_name() -> None:
+    story = stopped_at_lunch()
+    asked = ev.CommandReceived(command="stop", arguments={"reason": "lunch"}, by="qtkit")
+    story.plant(story.find(ev.StopRequested), asked)
+    story.edit(ev.StopRequested, {"by": "qtkit", "reason": "lunch"})
+    story.edit(ev.SessionEnded, {"reason": "lunch"})
+
+    assert CHECKS["1.1"](story.evidence()).status is Status.PASS
