@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from qtkit.cli.check import check
 from qtkit.core.paths import OutputRoot, SessionFolder
 from qtkit.core.verdict import Status
-from qtkit.evidence import Evidence
+from qtkit.evidence import Evidence, RunFacts
 from qtkit.evidence.status_spans import spans_of
 from qtkit.model import events as ev
 from qtkit.model.events import Event
@@ -144,6 +144,21 @@ def _silent(story: Story, day: date, since: str = "13:05", until: str = "14:05")
     ]
 
 
+def _with_anothers_id(story: Story, day: date) -> None:
+    wanted = request("q9", _price(), 100, "4126.00", "line", 2)
+    put(story, day, "14:00", wanted, replace(accepted("q9"), broker_order_id="b-q1"))
+
+
+def _twice_at_once(story: Story, day: date) -> None:
+    for order_id in ("q8", "q9"):
+        put(story, day, "14:00", request(order_id, _price(), 100, "4126.00", "line", 2))
+
+
+def _stays_shut(story: Story, day: date) -> None:
+    put(story, day, "13:30", command("gate"), gate("demand", cash="1 yuan off"))
+    put(story, day, "13:40", command("gate"), replace(gate("demand"), open=False))
+
+
 FAULTS: list[tuple[str, Callable[[Story, date], object]]] = [
     ("0.2", _edit(ev.StatusChanged, {"because": "pause"}, because="open_market")),
     ("0.2", _drop(ev.StatusChanged, because="open_market")),
@@ -159,6 +174,9 @@ FAULTS: list[tuple[str, Callable[[Story, date], object]]] = [
     ("4-A.2", _sold_and_left_open),
     ("4-B.1", _drop(ev.TaskFinished, task="refill")),
     ("5-B.4", _drop(ev.GateJudged, occasion="day")),
+    ("5-B.5", _stays_shut),
+    ("5-C.1", _with_anothers_id),
+    ("G.2", _twice_at_once),
     ("5-B.4", lambda s, d: put(s, d, "13:30", command("gate"))),
     ("5-B.4", lambda s, d: put(s, d, "13:30", gate("reconnect"))),
 ]
@@ -268,6 +286,16 @@ def test_a_refusal_too_many_in_the_log_is_found_on_its_own_day(tmp_path: Path) -
     found = {d: CHECKS["5-C.3"](evidence.of_day(d)).status for d in DAYS}
 
     assert {d for d, s in found.items() if s is Status.FAIL} == {SECOND}
+
+
+def test_a_fill_that_was_dropped_is_of_no_day_and_told_of_the_last() -> None:
+    story = three_days()
+    told = (*(e.fill_id for _, e in story.moments if isinstance(e, ev.OrderFilled)), "f-lost")
+    evidence = story.evidence(facts=RunFacts(delivered_fills=told))
+
+    found = {d: CHECKS["2.5"](evidence.of_day(d)).status for d in DAYS}
+
+    assert {d for d, s in found.items() if s is Status.FAIL} == {LAST}
 
 
 # --- what the days before hand over -------------------------------------------------------------

@@ -108,6 +108,16 @@ def test_no_check_fails_because_of_midnight(three_days: SessionFolder) -> None:
     assert [v for v in verdicts if v.status in {Status.FAIL, Status.ERROR, Status.WARN}] == []
 
 
+@pytest.mark.parametrize("day", DAYS)
+def test_no_check_of_one_day_fails_because_of_midnight(
+    three_days: SessionFolder, day: date
+) -> None:
+    alone = Evidence.of_folder(three_days)
+    verdicts = [v for stage in all_stages() for v in judge(stage, alone, day=day).verdicts]
+
+    assert [v for v in verdicts if v.status in {Status.FAIL, Status.ERROR, Status.WARN}] == []
+
+
 def test_a_replay_writes_the_same_journal(three_days: SessionFolder, tmp_path: Path) -> None:
     plan = replay_plan(SimulationPlan(spec=spec(), day=DAYS[0], days=3), three_days.path)
     root = OutputRoot(tmp_path)
