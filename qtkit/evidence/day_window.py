@@ -53,6 +53,9 @@ def window_of(evidence: Evidence, day: date | None) -> DayWindow:
     since, until = first.at if first else None, last.at if last else None
     begins = evidence.of(ev.DayStarted)
     mine = next((n for n, b in enumerate(begins) if b.event.trading_date == day), None)
+    lines = (entry for found in evidence.lines.values() for entry in found)
+    if day is not None and not any(entry.event.trading_date == day for entry in lines):
+        return DayWindow(first=evidence.whole.entries + 1, since=until, until=until)
     if day is None or mine is None:
         return DayWindow(since=since, until=until)
     following = next((b for b in begins[mine + 1 :] if b.event.trading_date != day), None)
