@@ -12,9 +12,11 @@ from qtkit.core.clock import Clock
 from qtkit.core.errors import FolderGone, StorageError
 from qtkit.core.files import open_file, storage_error, write_whole
 from qtkit.core.locks import NamedLock
+from qtkit.core.text import shown
 from qtkit.journal.codec import START, digest, encode
 from qtkit.journal.reader import read_journal, summarise
 from qtkit.model.events import (
+    FORMAT,
     DayClosed,
     DayStarted,
     Entry,
@@ -130,6 +132,8 @@ class FileJournal:
 
     def append(self, event: Event) -> Entry:
         """Write one event and return it with its place; lifecycle events are on disk after it."""
+        if isinstance(event, SessionStarted):
+            _demand_format(event.format)
         entry = Entry(seq=self.seq + 1, at=self._clock.now(), event=event)
         line = encode(entry, self.link)
         self._write(line)
@@ -197,3 +201,9 @@ class FileJournal:
             if file >= 0:
                 os.close(file)
             self._lock.release()
+
+
+def _demand_format(found: object) -> None:
+    """Refuse to begin a session in a format that our own reader may refuse."""
+    if type(found) is not int or found != FORMAT:
+        raise ValueError(f"SessionStarted has format {shown(found)}, this qtkit writes {FORMAT}")

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from qtkit.core.clock import ManualClock
 from qtkit.journal import FileJournal, read_journal
 from qtkit.model import events as ev
+from qtkit.model.books import Book
 from qtkit.model.events import ALL_EVENTS
 from tests.journal.test_journal_codec import anything_of
 
@@ -183,6 +184,19 @@ def test_each_hostile_value_reads_back_equal_or_is_refused_whole(
 
 def test_a_value_that_is_small_in_memory_and_endless_on_paper_is_refused(place: Path) -> None:
     _try_to_write(place, ev.StrategySaved(state={"a": _doubling(60)}))
+
+
+def test_a_format_that_our_reader_refuses_is_not_written(place: Path) -> None:
+    journal = FileJournal(place / "format.jsonl", ManualClock(NINE))
+    began = ev.SessionStarted(
+        format=ev.FORMAT + 1, mode="paper", account="a", strategy="s", symbols=(), exchange="XNYS",
+        settings={}, settings_digest="", seed=0, opening=Book(cash=Decimal(0)), killed=False,
+        next_order=1, strategy_state={}, known_fills=(), predecessor="",
+    )  # fmt: skip
+    with pytest.raises(ValueError, match="SessionStarted"):
+        journal.append(began)
+    journal.close()
+    assert (place / "format.jsonl").read_bytes() == b""
 
 
 @pytest.mark.parametrize("kind", [list, tuple], ids=["a list", "a tuple"])

@@ -18,6 +18,7 @@ from qtkit.core.clock import ManualClock
 from qtkit.core.errors import DataError, FolderGone, FolderLocked, JournalCorrupt, StorageError
 from qtkit.core.locks import is_locked
 from qtkit.journal import FileJournal, MemoryJournal, read_journal, summarise
+from qtkit.journal.codec import START, encode
 from qtkit.model import events as ev
 from qtkit.model.books import Book
 from qtkit.model.events import Entry
@@ -114,9 +115,8 @@ def _started(number: int) -> ev.SessionStarted:
 
 
 def test_a_newer_format_is_refused(path: Path) -> None:
-    journal = FileJournal(path, ManualClock(NINE))
-    journal.append(_started(2))
-    journal.close()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(encode(Entry(seq=1, at=NINE, event=_started(2)), START))
     with pytest.raises(
         JournalCorrupt, match=r"line 1: written in format 2, this qtkit reads up to 1"
     ):
