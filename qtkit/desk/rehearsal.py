@@ -12,7 +12,7 @@ from qtkit.core.errors import ConfigError
 from qtkit.core.paths import OutputRoot, SessionFolder
 from qtkit.market.feeds.export import write_feed
 from qtkit.model.events import Entry
-from qtkit.sessions.artifacts import rebuild
+from qtkit.reports.artifacts import rebuild
 from qtkit.sessions.asked import settings_of
 from qtkit.sessions.identity import metadata_of, write_identity
 from qtkit.sessions.session import Done

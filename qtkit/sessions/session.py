@@ -26,7 +26,7 @@ from qtkit.ledger.ledger import Ledger
 from qtkit.model.books import Book
 from qtkit.model.events import Entry, JsonObject
 from qtkit.projections.engine_state import EngineState
-from qtkit.sessions.artifacts import kill_words
+from qtkit.reports.artifacts import kill_words
 from qtkit.sessions.control.process import launched
 from qtkit.sessions.control.server import Reply, Request, reply_of, request_line
 from qtkit.stages import session_named

@@ -20,8 +20,8 @@ from qtkit.model.bars import Bars, time_of
 from qtkit.model.events import Entry, OrderFilled
 from qtkit.model.intents import Intent
 from qtkit.model.orders import OrderType
+from qtkit.reports.artifacts import write_reports
 from qtkit.runs.record import RunRecord, digest_of, record_json, run_id_of
-from qtkit.sessions.artifacts import write_reports
 from qtkit.sessions.identity import metadata_of, write_identity
 from qtkit.testing import hand_made_data, scripted_spec
 from qtkit.trading.accounts import create_account

@@ -19,7 +19,7 @@ from qtkit.evidence import Evidence
 from qtkit.evidence.sys_log import value_in
 from qtkit.model.events import Entry
 from qtkit.model.intents import Intent
-from qtkit.sessions.artifacts import rebuild
+from qtkit.reports.artifacts import rebuild
 from qtkit.sessions.simulated import SimulatedSession, simulate
 from qtkit.testing import scripted_spec
 from qtkit.trading.settings import SessionSettings

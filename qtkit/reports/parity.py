@@ -13,7 +13,7 @@ from qtkit.model import events as ev
 from qtkit.model.money import decimal_of
 from qtkit.model.skip_reasons import GLOSSARY
 from qtkit.projections.decisions import Decided, Standing, Step, Wish
-from qtkit.sessions.comparison import KINDS, DecisionComparison, Difference
+from qtkit.reports.parity_report import KINDS, DecisionComparison, Difference
 from qtkit.stages import Source
 from qtkit.stages.sources import evidence_of
 from qtkit.trading.backtest import BacktestResult
