@@ -20,10 +20,10 @@ from qtkit.projections.session_view import SessionView
 from qtkit.reports.metrics import metrics_json, report_json
 from qtkit.reports.session_report import run_report
 from qtkit.reports.trades import risk_lines, trade_lines, trades_csv
+from qtkit.runtime.session_status import write_status
 from qtkit.trading.engine.logs.rotating_file import rewrite_log
 from qtkit.trading.engine.logs.settings import rotation_of
 from qtkit.trading.engine.logs.trade_logs import TRADE_HEAD
-from qtkit.trading.status import write_status
 
 _NOT_AFFECTED = (
     "The journal is not affected; move the file away and rebuild, the report then names no versions"

@@ -14,9 +14,9 @@ from qtkit.model.money import decimal_of
 from qtkit.model.skip_reasons import GLOSSARY
 from qtkit.projections.decisions import Decided, Standing, Step, Wish
 from qtkit.reports.parity_report import KINDS, DecisionComparison, Difference
+from qtkit.runtime.backtest import BacktestResult
 from qtkit.stages import Source
 from qtkit.stages.sources import evidence_of
-from qtkit.trading.backtest import BacktestResult
 from qtkit.trading.engine.schedule import Timetable, day_schedule
 
 __all__ = ["compare_decisions"]

@@ -13,7 +13,7 @@ from qtkit.model.events import JsonObject
 from qtkit.projections.session_view import SessionView
 from qtkit.reports.artifacts import read_metadata, session_view
 from qtkit.reports.session_report import reconciliation_sentence
-from qtkit.trading.settings import SessionSettings
+from qtkit.runtime.settings import SessionSettings
 
 __all__ = ["RecordFacts", "record_facts"]
 

@@ -18,20 +18,20 @@ from qtkit.projections.session_view import SessionView
 from qtkit.reports.artifacts import journal_digest, session_view, write_reports
 from qtkit.reports.metrics import metrics_json
 from qtkit.reports.session_report import summary_html, summary_text
-from qtkit.sessions.asked import settings_of
-from qtkit.sessions.identity import metadata_of, write_identity
-from qtkit.trading.accounts import account_record, create_account, restart_account
-from qtkit.trading.assemble import known_instruments, trading_days
-from qtkit.trading.engine.command_queue import Command
-from qtkit.trading.engine.schedule import refuse_steps_that_never_come
-from qtkit.trading.engine.signals import stop_on_signals
-from qtkit.trading.settings import SessionSettings
-from qtkit.trading.simulation import (
+from qtkit.runtime.accounts import account_record, create_account, restart_account
+from qtkit.runtime.build import known_instruments, trading_days
+from qtkit.runtime.settings import SessionSettings
+from qtkit.runtime.simulation import (
     SimulatedRun,
     SimulationPlan,
     first_start,
     simulate_session,
 )
+from qtkit.sessions.asked import settings_of
+from qtkit.sessions.identity import metadata_of, write_identity
+from qtkit.trading.engine.command_queue import Command
+from qtkit.trading.engine.schedule import refuse_steps_that_never_come
+from qtkit.trading.engine.signals import stop_on_signals
 from qtkit.trading.strategy.guard import made
 from qtkit.trading.strategy.loader import load_spec
 from qtkit.trading.strategy.protocol import StrategySpec
