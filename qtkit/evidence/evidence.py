@@ -29,7 +29,7 @@ from qtkit.evidence.tasks import TaskStory, task_stories
 from qtkit.journal import read_journal
 from qtkit.model import events as ev
 from qtkit.model.events import Entry, Event
-from qtkit.trading.settings import declared_default
+from qtkit.runtime.settings import declared_default
 
 __all__ = ["Evidence", "Recorded", "Wholeness"]
 

@@ -16,6 +16,7 @@ from qtkit.core.paths import SessionFolder, write_atomic
 from qtkit.core.render import json_text
 from qtkit.journal import read_journal
 from qtkit.model.events import JsonObject
+from qtkit.runtime.session_status import write_status
 from qtkit.sessions.chronicle import Chronicle
 from qtkit.sessions.results import metrics_json, report_json
 from qtkit.sessions.summary import run_report
@@ -23,7 +24,6 @@ from qtkit.sessions.trades import risk_lines, trade_lines, trades_csv
 from qtkit.trading.engine.logs.rotating_file import rewrite_log
 from qtkit.trading.engine.logs.settings import rotation_of
 from qtkit.trading.engine.logs.trade_logs import TRADE_HEAD
-from qtkit.trading.status import write_status
 
 _NOT_AFFECTED = (
     "The journal is not affected; move the file away and rebuild, the report then names no versions"

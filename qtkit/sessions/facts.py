@@ -10,10 +10,10 @@ from typing import Protocol
 from qtkit.core.paths import SessionFolder
 from qtkit.core.render import Table, html_report, mimebundle, text_report
 from qtkit.model.events import JsonObject
+from qtkit.runtime.settings import SessionSettings
 from qtkit.sessions.artifacts import chronicle_of, read_metadata
 from qtkit.sessions.chronicle import Chronicle
 from qtkit.sessions.summary import reconciliation_sentence
-from qtkit.trading.settings import SessionSettings
 
 __all__ = ["RecordFacts", "record_facts"]
 

@@ -11,7 +11,7 @@ import numpy as np
 from qtkit.core.calendars import Calendar
 from qtkit.model.bars import BAR_NANOS, Bars, nanos
 from qtkit.model.money import decimal_of
-from qtkit.trading.market_data import MarketData, joined
+from qtkit.runtime.market_data import MarketData, joined
 
 __all__ = ["PricePath", "hand_made_bars", "hand_made_data"]
 

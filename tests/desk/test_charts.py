@@ -21,7 +21,7 @@ from qtkit.desk.charts.chart import BLUE, GREEN, GREY, ORANGE, PALETTE, RED
 from qtkit.evidence import Evidence
 from qtkit.model import events as ev
 from qtkit.model.books import Book
-from qtkit.trading.backtest import BacktestResult
+from qtkit.runtime.backtest import BacktestResult
 from tests.stages.parts import BY_ID, NEXT_DAY, A, row, session_started, skipped, task_id
 from tests.stages.story import Story, healthy_day, startup, with_pulses
 

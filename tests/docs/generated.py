@@ -21,11 +21,11 @@ from qtkit.core.config.messages import shown
 from qtkit.core.paths import write_atomic
 from qtkit.model.events import BY_KIND
 from qtkit.model.skip_reasons import GLOSSARY
+from qtkit.runtime.configuration.keys import SECTIONS, all_keys
+from qtkit.runtime.configuration.vendor_key_names import COUNTERPARTS
+from qtkit.runtime.settings import SessionSettings
 from qtkit.stages import all_stages
-from qtkit.trading.configuration.keys import SECTIONS, all_keys
-from qtkit.trading.configuration.vendor_key_names import COUNTERPARTS
 from qtkit.trading.risk.settings import RiskSettings
-from qtkit.trading.settings import SessionSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 _PART = re.compile(r"(<!-- from the source: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)

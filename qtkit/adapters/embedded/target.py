@@ -31,9 +31,9 @@ from qtkit.evidence.scenario import (
 )
 from qtkit.journal import read_journal, summarise
 from qtkit.model.events import CommandReceived, Entry, SessionStarted, StopRequested
+from qtkit.runtime.simulation import SimulatedRun, SimulationPlan, simulate_in
 from qtkit.trading.engine.command_queue import Command
 from qtkit.trading.engine.signals import stop_on_signals
-from qtkit.trading.simulation import SimulatedRun, SimulationPlan, simulate_in
 from qtkit.trading.strategy.protocol import StrategySpec
 
 __all__ = ["EmbeddedEngine", "PowerLost"]

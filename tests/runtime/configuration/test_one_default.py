@@ -12,14 +12,14 @@ import pytest
 
 from qtkit.market.feeds.http_bars import HttpBars, Patience
 from qtkit.market.feeds.settings import FeedSettings
+from qtkit.runtime.configuration.keys import all_keys
+from qtkit.runtime.configuration.reader import read_configuration
+from qtkit.runtime.settings import SessionSettings, declared_default
 from qtkit.testing import scripted_spec
 from qtkit.trading.brokers.fees import FeeSchedule
 from qtkit.trading.brokers.sim.settings import SimSettings
-from qtkit.trading.configuration.keys import all_keys
-from qtkit.trading.configuration.reader import read_configuration
 from qtkit.trading.engine.context import EngineSettings
 from qtkit.trading.engine.schedule import Timetable
-from qtkit.trading.settings import SessionSettings, declared_default
 from tests.stages.parts import at, session_started
 from tests.stages.story import Story
 

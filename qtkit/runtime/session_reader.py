@@ -12,8 +12,8 @@ from qtkit.ledger.ledger import Ledger
 from qtkit.model import events as ev
 from qtkit.model.books import Book
 from qtkit.projections.engine_state import EngineState
+from qtkit.runtime.session_status import Standing
 from qtkit.trading.engine.session_files import break_point_text
-from qtkit.trading.status import Standing
 
 __all__ = ["Reading", "break_point_again", "read_session"]
 

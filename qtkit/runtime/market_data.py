@@ -22,7 +22,7 @@ from qtkit.market.trading_minutes import day_window
 from qtkit.model.bars import Bars, nanos
 from qtkit.model.instruments import Instrument
 from qtkit.model.money import decimal_of
-from qtkit.trading.settings import SessionSettings
+from qtkit.runtime.settings import SessionSettings
 from qtkit.trading.strategy.protocol import StrategySpec
 
 __all__ = [

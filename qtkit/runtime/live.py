@@ -28,8 +28,8 @@ from qtkit.market.feeds.settings import FeedSettings
 from qtkit.market.instruments import InstrumentTable
 from qtkit.market.live_market import ListenedFeed, LiveMarket
 from qtkit.market.tables.timestamps import zone_named
-from qtkit.trading.accounts import CarryOver, inherit
-from qtkit.trading.assemble import (
+from qtkit.runtime.accounts import CarryOver, inherit
+from qtkit.runtime.build import (
     engine_core,
     files_of,
     fresh_account,
@@ -41,18 +41,18 @@ from qtkit.trading.assemble import (
     settles_within,
     sim_market,
 )
+from qtkit.runtime.chain import note_session
+from qtkit.runtime.kill_switch import hand_over_lift
+from qtkit.runtime.market_data import market_of, table_close
+from qtkit.runtime.settings import SessionSettings, settings_digest
 from qtkit.trading.brokers.sim.broker import SimBroker
 from qtkit.trading.brokers.sim.sqlite_store import SqliteBook
-from qtkit.trading.chain import note_session
 from qtkit.trading.engine.engine import Engine
 from qtkit.trading.engine.logs.settings import keep_logs, logs_can_be_written, rotation_of
 from qtkit.trading.engine.logs.sys_log import SessionLog
 from qtkit.trading.engine.schedule import refuse_steps_that_never_come
 from qtkit.trading.engine.session_files import FolderFiles
 from qtkit.trading.engine.workers import ThreadWorkers, Workers
-from qtkit.trading.kill_switch import hand_over_lift
-from qtkit.trading.market_data import market_of, table_close
-from qtkit.trading.settings import SessionSettings, settings_digest
 from qtkit.trading.strategy.guard import Guarded, made
 from qtkit.trading.strategy.protocol import Strategy, StrategySpec
 from qtkit.trading.strategy.spec_checks import demand_spec

@@ -11,7 +11,7 @@ import pytest
 from qtkit.core.calendars import exchange_calendar
 from qtkit.market.bar_ordering import concatenated
 from qtkit.market.tables.bar_table import BarTable
-from qtkit.trading.market_data import table_close, table_data
+from qtkit.runtime.market_data import table_close, table_data
 from tests.market.bar_makers import bars_at
 
 DAY = date(2026, 3, 4)

@@ -9,7 +9,7 @@ from decimal import Decimal
 from pydantic import BaseModel, ConfigDict, Field
 
 from qtkit.core.errors import ConfigError
-from qtkit.trading.settings import SessionSettings
+from qtkit.runtime.settings import SessionSettings
 from qtkit.trading.strategy.protocol import StrategySpec
 
 __all__ = ["AccountSettings", "Configuration", "RunSettings"]

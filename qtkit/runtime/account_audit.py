@@ -22,11 +22,7 @@ from qtkit.core.paths import AccountFolder, OutputRoot, SessionFolder, write_ato
 from qtkit.core.render import json_text
 from qtkit.journal.reader import read_linked
 from qtkit.model.events import SessionStarted
-from qtkit.trading.brokers.protocol import BrokerFill
-from qtkit.trading.brokers.sim.account import audited
-from qtkit.trading.brokers.sim.records import BookState
-from qtkit.trading.brokers.sim.sqlite_store import SqliteBook
-from qtkit.trading.chain import (
+from qtkit.runtime.chain import (
     Chain,
     ChainedSession,
     book_digest,
@@ -34,7 +30,11 @@ from qtkit.trading.chain import (
     note_length,
     read_chain,
 )
-from qtkit.trading.session_reader import Reading, break_point_again, read_session
+from qtkit.runtime.session_reader import Reading, break_point_again, read_session
+from qtkit.trading.brokers.protocol import BrokerFill
+from qtkit.trading.brokers.sim.account import audited
+from qtkit.trading.brokers.sim.records import BookState
+from qtkit.trading.brokers.sim.sqlite_store import SqliteBook
 
 __all__ = ["audit", "remains_of"]
 

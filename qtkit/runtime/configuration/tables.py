@@ -9,9 +9,9 @@ from typing import Any
 from qtkit.core.config.messages import shown
 from qtkit.core.errors import ConfigError
 from qtkit.core.render import Table
-from qtkit.trading.configuration.keys import ConfigKey, all_keys
-from qtkit.trading.configuration.models import AccountSettings, Configuration, RunSettings
-from qtkit.trading.configuration.vendor_key_names import names_elsewhere
+from qtkit.runtime.configuration.keys import ConfigKey, all_keys
+from qtkit.runtime.configuration.models import AccountSettings, Configuration, RunSettings
+from qtkit.runtime.configuration.vendor_key_names import names_elsewhere
 
 __all__ = ["configuration_json", "configuration_table", "explained"]
 

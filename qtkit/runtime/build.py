@@ -26,18 +26,18 @@ from qtkit.model.books import Book
 from qtkit.model.events import FORMAT, SessionStarted, TablesRefilled
 from qtkit.model.instruments import Instrument
 from qtkit.projections.engine_state import EngineState
-from qtkit.trading.accounts import CarryOver, create_account
+from qtkit.runtime.accounts import CarryOver, create_account
+from qtkit.runtime.chain import mark_session
+from qtkit.runtime.market_data import PriceSource
+from qtkit.runtime.settings import SessionSettings, settings_digest
 from qtkit.trading.brokers.permit_broker import PermitBroker
 from qtkit.trading.brokers.protocol import Broker
 from qtkit.trading.brokers.sim.settings import SimMarket
-from qtkit.trading.chain import mark_session
 from qtkit.trading.engine.bar_history import EngineView, History
 from qtkit.trading.engine.context import EngineContext, SessionFiles, SysLog
 from qtkit.trading.engine.engine import Engine
 from qtkit.trading.engine.logs.sys_log import SessionLog
-from qtkit.trading.market_data import PriceSource
 from qtkit.trading.risk.settings import rules_of
-from qtkit.trading.settings import SessionSettings, settings_digest
 from qtkit.trading.strategy.protocol import Strategy, StrategySpec
 
 __all__ = [

@@ -12,16 +12,16 @@ import pytest
 
 from qtkit.core.config.secret import MASK
 from qtkit.core.errors import ConfigError
-from qtkit.testing import scripted_spec
-from qtkit.trading.configuration.keys import SECTIONS, all_keys
-from qtkit.trading.configuration.models import Configuration
-from qtkit.trading.configuration.reader import (
+from qtkit.runtime.configuration.keys import SECTIONS, all_keys
+from qtkit.runtime.configuration.models import Configuration
+from qtkit.runtime.configuration.reader import (
     as_arguments,
     check_settings,
     read_configuration,
 )
-from qtkit.trading.configuration.tables import configuration_json, configuration_table
-from qtkit.trading.settings import SessionSettings
+from qtkit.runtime.configuration.tables import configuration_json, configuration_table
+from qtkit.runtime.settings import SessionSettings
+from qtkit.testing import scripted_spec
 
 WORD = "geheim-9f3a"
 

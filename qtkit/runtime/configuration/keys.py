@@ -11,8 +11,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from qtkit.core.config.messages import expectation, is_secret, may_be_none, without_none
-from qtkit.trading.configuration.models import AccountSettings, RunSettings
-from qtkit.trading.settings import SessionSettings
+from qtkit.runtime.configuration.models import AccountSettings, RunSettings
+from qtkit.runtime.settings import SessionSettings
 
 __all__ = ["SECTIONS", "WHILE_RUNNING", "ConfigKey", "all_keys"]
 

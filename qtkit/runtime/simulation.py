@@ -21,8 +21,8 @@ from qtkit.market.feeds.export import write_feed
 from qtkit.market.feeds.protocol import Feed
 from qtkit.market.feeds.recorded import Fault as FeedFault
 from qtkit.market.feeds.recorded import FaultyFeed, RecordedFeed
-from qtkit.trading.accounts import CarryOver, account_record, inherit
-from qtkit.trading.assemble import (
+from qtkit.runtime.accounts import CarryOver, account_record, inherit
+from qtkit.runtime.build import (
     engine_core,
     files_of,
     fresh_account,
@@ -35,11 +35,15 @@ from qtkit.trading.assemble import (
     sim_market,
     trading_days,
 )
+from qtkit.runtime.chain import note_session
+from qtkit.runtime.kill_switch import hand_over_lift
+from qtkit.runtime.market_data import MarketData, data_of
+from qtkit.runtime.session_status import write_status
+from qtkit.runtime.settings import SessionSettings, settings_digest
 from qtkit.trading.brokers.protocol import Broker
 from qtkit.trading.brokers.sim.broker import SimBroker
 from qtkit.trading.brokers.sim.faults import NO_FAULTS, FaultScript
 from qtkit.trading.brokers.sim.sqlite_store import SqliteBook
-from qtkit.trading.chain import note_session
 from qtkit.trading.engine.command_queue import Command
 from qtkit.trading.engine.engine import Engine
 from qtkit.trading.engine.logs.settings import keep_logs, logs_can_be_written, rotation_of
@@ -51,10 +55,6 @@ from qtkit.trading.engine.schedule import (
 )
 from qtkit.trading.engine.session_files import FolderFiles
 from qtkit.trading.engine.workers import SimulatedWorkers
-from qtkit.trading.kill_switch import hand_over_lift
-from qtkit.trading.market_data import MarketData, data_of
-from qtkit.trading.settings import SessionSettings, settings_digest
-from qtkit.trading.status import write_status
 from qtkit.trading.strategy.guard import Guarded, made
 from qtkit.trading.strategy.protocol import Strategy, StrategySpec
 from qtkit.trading.strategy.spec_checks import demand_spec

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from qtkit.core.errors import ConfigError
-from qtkit.trading.configuration.keys import all_keys
-from qtkit.trading.configuration.tables import explained
-from qtkit.trading.configuration.vendor_key_names import COUNTERPARTS, names_elsewhere
+from qtkit.runtime.configuration.keys import all_keys
+from qtkit.runtime.configuration.tables import explained
+from qtkit.runtime.configuration.vendor_key_names import COUNTERPARTS, names_elsewhere
 
 KNOWN = [
     "live_trade_account_id",
@@ -77,7 +77,7 @@ def test_a_key_that_several_sections_have_needs_its_section(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     twice = {title: replace(key, name="path") for title, key in all_keys().items()}
-    monkeypatch.setattr("qtkit.trading.configuration.tables.all_keys", lambda: twice)
+    monkeypatch.setattr("qtkit.runtime.configuration.tables.all_keys", lambda: twice)
 
     with pytest.raises(ConfigError, match=r"several sections have a key 'path': session\.path, "):
         explained("path")

@@ -28,9 +28,9 @@ from qtkit.core.config.messages import shown, without_none
 from qtkit.core.config.secret import holds_secret
 from qtkit.core.config.toml import read_toml
 from qtkit.core.errors import ConfigError
-from qtkit.trading.configuration.keys import SECTIONS, ConfigKey, all_keys
-from qtkit.trading.configuration.models import AccountSettings, Configuration, RunSettings
-from qtkit.trading.settings import SessionSettings
+from qtkit.runtime.configuration.keys import SECTIONS, ConfigKey, all_keys
+from qtkit.runtime.configuration.models import AccountSettings, Configuration, RunSettings
+from qtkit.runtime.settings import SessionSettings
 
 __all__ = ["CONFIG_FILE", "as_arguments", "check_settings", "read_configuration"]
 

@@ -23,7 +23,9 @@ from qtkit.ledger.performance import max_drawdown
 from qtkit.model.bars import Bars
 from qtkit.model.books import Book
 from qtkit.model.events import FORMAT, Entry, OrderFilled, OrderRefused, SessionStarted
-from qtkit.trading.assemble import engine_core, known_instruments, sim_market
+from qtkit.runtime.build import engine_core, known_instruments, sim_market
+from qtkit.runtime.market_data import MarketData, data_of
+from qtkit.runtime.settings import SessionSettings, settings_digest
 from qtkit.trading.brokers.sim.broker import SimBroker
 from qtkit.trading.brokers.sim.store import MemoryBook
 from qtkit.trading.engine.backtest import Backtest
@@ -31,8 +33,6 @@ from qtkit.trading.engine.bar_history import sound_bars
 from qtkit.trading.engine.logs.sys_log import NullLog
 from qtkit.trading.engine.schedule import refuse_steps_that_never_come
 from qtkit.trading.engine.session_files import NoFiles
-from qtkit.trading.market_data import MarketData, data_of
-from qtkit.trading.settings import SessionSettings, settings_digest
 from qtkit.trading.strategy.guard import Guarded, made
 from qtkit.trading.strategy.protocol import StrategySpec
 from qtkit.trading.strategy.spec_checks import demand_spec
