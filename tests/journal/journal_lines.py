@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 from qtkit.core.clock import ManualClock
 from qtkit.journal import FileJournal
 from qtkit.model import events as ev
+from qtkit.model.books import Book
 
 NINE = datetime(2026, 3, 4, 1, tzinfo=UTC)
+
+
+def opening(number: int = ev.FORMAT) -> ev.SessionStarted:
+    """Return the first line of a journal, in a format of this number."""
+    return ev.SessionStarted(
+        format=number, mode="paper", account="a", strategy="s", symbols=(), exchange="XSHG",
+        settings={}, settings_digest="", seed=1, opening=Book(cash=Decimal(1)), killed=False,
+        next_order=1, strategy_state={}, known_fills=(), predecessor="",
+    )  # fmt: skip
 
 
 def stop(reason: str) -> ev.StopRequested:
@@ -28,6 +39,6 @@ def written(path: Path, count: int = 5) -> list[bytes]:
     journal = FileJournal(path, clock)
     for number in range(count):
         clock.advance(1.5)
-        journal.append(note(number))
+        journal.append(note(number) if number else opening())
     journal.close()
     return path.read_bytes().splitlines(keepends=True)

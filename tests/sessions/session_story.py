@@ -12,7 +12,7 @@ from qtkit.core.verdict import fail, ok
 from qtkit.journal import FileJournal
 from qtkit.model import events as ev
 from qtkit.model.books import Book, PositionLine
-from qtkit.model.orders import OrderType
+from qtkit.model.orders import OrderOrigin, OrderType
 
 SYMBOL = "600036.SH"
 WEDNESDAY, THURSDAY, FRIDAY = date(2026, 3, 4), date(2026, 3, 5), date(2026, 3, 6)
@@ -57,7 +57,7 @@ def requested(order_id: str, quantity: int, day: date, because: str) -> ev.Order
         limit_price=None,
         reserved_cash=Decimal(0),
         because=because,
-        source="strategy",
+        origin=OrderOrigin.STRATEGY,
         tag="line 10",
         quote=None,
         venue="XSHG",
@@ -80,12 +80,13 @@ def filled(
         executed_at=at(day, 10),
         settles=THURSDAY if quantity > 0 else day,
         venue="XSHG",
+        channel="poll_fills",
     )
 
 
 def seen(day: date, close: str) -> ev.PricesSeen:
     price = ev.LastPrice(symbol=SYMBOL, end=at(day, 15), close=Decimal(close))
-    return ev.PricesSeen(trading_date=day, bars=240, last=(price,))
+    return ev.PricesSeen(trading_date=day, poll=1, bars=240, last=(price,))
 
 
 def refused(day: date, reason: str) -> ev.OrderRefused:
@@ -99,7 +100,7 @@ def refused(day: date, reason: str) -> ev.OrderRefused:
         quantity=Decimal(9),
         price=Decimal("10.40"),
         because="why not",
-        source="strategy",
+        origin=OrderOrigin.STRATEGY,
         verdicts=verdicts,
     )
 

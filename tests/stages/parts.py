@@ -14,7 +14,8 @@ from qtkit.core.verdict import Verdict, ok
 from qtkit.model import events as ev
 from qtkit.model.books import Book, OpenOrder, PositionLine, UnsettledLot
 from qtkit.model.events import Event, PlannedTask
-from qtkit.model.orders import OrderStatus, OrderType
+from qtkit.model.orders import OrderOrigin, OrderStatus, OrderType
+from qtkit.model.quotes import Quote
 from qtkit.stages import Check, all_stages
 
 DAY = date(2026, 3, 4)
@@ -150,9 +151,9 @@ def request(
         limit_price=None,
         reserved_cash=Decimal(reserved),
         because="by the rule",
-        source="strategy",
+        origin=OrderOrigin.STRATEGY,
         tag=tag,
-        quote=quote,
+        quote=Quote(symbol=quote.symbol, at=quote.end, last=quote.close),
         venue="XSHE",
         step=step,
     )
@@ -182,6 +183,7 @@ def fill(
         executed_at=at(when),
         settles=NEXT_DAY,
         venue="XSHE",
+        channel="poll_fills",
     )
 
 

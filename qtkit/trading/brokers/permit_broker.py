@@ -200,13 +200,22 @@ def _demand(order: Order, permit: Permit) -> None:
         )
 
 
+_JUDGED = (
+    "order_id", "symbol", "quantity", "order_type", "limit_price",
+    "stop_price", "time_in_force", "expires",
+)  # fmt: skip
+
+
 def _judged(what: Order | Permit) -> tuple[object, ...]:
     """Return all that a permit is for."""
-    return what.order_id, what.symbol, what.quantity, what.order_type, what.limit_price
+    return (
+        what.order_id, what.symbol, what.quantity, what.order_type, what.limit_price,
+        what.stop_price, what.time_in_force, what.expires,
+    )  # fmt: skip
 
 
 def _differences(order: Order, permit: Permit) -> Iterator[str]:
-    for part in ("order_id", "symbol", "quantity", "order_type", "limit_price"):
+    for part in _JUDGED:
         sent, judged = getattr(order, part), getattr(permit, part)
         if sent != judged:
             yield f"{part} is {sent}, the permit says {judged}"

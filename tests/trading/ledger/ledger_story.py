@@ -15,7 +15,7 @@ from qtkit.model.events import (
     OrderRequested,
     PositionAdjusted,
 )
-from qtkit.model.orders import OrderType
+from qtkit.model.orders import OrderOrigin, OrderType
 
 WEDNESDAY, THURSDAY, FRIDAY = date(2026, 3, 4), date(2026, 3, 5), date(2026, 3, 6)
 AT = datetime(2026, 3, 4, 2, 0, tzinfo=UTC)
@@ -37,7 +37,7 @@ def requested(
         limit_price=None,
         reserved_cash=Decimal(reserve),
         because="test",
-        source="strategy",
+        origin=OrderOrigin.STRATEGY,
         tag=f"tag of {order_id}",
         quote=None,
         venue="XSHG",
@@ -79,6 +79,7 @@ def filled(  # noqa: PLR0913 - a fill has that much to say
         executed_at=AT,
         settles=settles,
         venue="XSHG",
+        channel="poll_fills",
         late=late,
     )
 

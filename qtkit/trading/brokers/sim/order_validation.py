@@ -9,7 +9,7 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from qtkit.model.bars import nanos
-from qtkit.model.orders import OrderType
+from qtkit.model.orders import OrderType, TimeInForce
 from qtkit.trading.brokers.protocol import Order
 from qtkit.trading.brokers.sim.account import SimAccount
 from qtkit.trading.brokers.sim.contract_terms import DatedTerms, Terms
@@ -30,6 +30,8 @@ __all__ = [
 Refusal = tuple[str, str]
 """Reason code and one sentence."""
 
+_KINDS = frozenset({OrderType.MARKET, OrderType.LIMIT})
+_LIMITED = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})
 _ZERO, _ONE = Decimal(0), Decimal(1)
 
 
@@ -53,6 +55,7 @@ def contract_refusals(order: Order, terms: Terms) -> Iterator[Refusal]:
     that an odd rest can always be sold.
     """
     quantity, instrument = order.quantity, terms.instrument
+    yield from _kind_refusals(order)
     if not quantity.is_finite() or not quantity:
         yield "bad_quantity", f"quantity must be a number other than zero, was {quantity}"
         return
@@ -61,10 +64,18 @@ def contract_refusals(order: Order, terms: Terms) -> Iterator[Refusal]:
         yield "lot", f"quantity must be a multiple of {step} shares, was {quantity}"
     if quantity > 0 and not (order.reserve_price.is_finite() and order.reserve_price > 0):
         yield "bad_price", f"a buy reserves cash at a price above 0, was {order.reserve_price}"
-    if order.order_type is OrderType.LIMIT:
+    if order.order_type in _LIMITED:
         yield from _limit_refusals(order.limit_price, terms)
     elif order.limit_price is not None:
         yield "bad_price", f"a market order has no limit price, was {order.limit_price}"
+
+
+def _kind_refusals(order: Order) -> Iterator[Refusal]:
+    """Refuse what this broker does not know: it takes market and limit orders of the day."""
+    if order.order_type not in _KINDS:
+        yield "order_type", f"this broker takes market and limit orders, was {order.order_type}"
+    if order.time_in_force is not TimeInForce.DAY:
+        yield "time_in_force", f"this broker takes day orders, was {order.time_in_force}"
 
 
 def _limit_refusals(price: Decimal | None, terms: Terms) -> Iterator[Refusal]:
