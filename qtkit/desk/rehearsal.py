@@ -12,10 +12,10 @@ from qtkit.core.errors import ConfigError
 from qtkit.core.paths import OutputRoot, SessionFolder
 from qtkit.market.feeds.export import write_feed
 from qtkit.model.events import Entry
+from qtkit.reports.artifacts import rebuild
 from qtkit.runtime.session_status import write_status
 from qtkit.runtime.settings import SessionSettings
 from qtkit.runtime.simulation import SimulatedRun, SimulationPlan, simulate_session
-from qtkit.sessions.artifacts import rebuild
 from qtkit.sessions.asked import settings_of
 from qtkit.sessions.identity import metadata_of, write_identity
 from qtkit.sessions.session import Done

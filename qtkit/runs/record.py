@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field, JsonValue, model_validator
 
 from qtkit.core.verdict import Conclusion
-from qtkit.sessions.recording import (
+from qtkit.reports.records import (
     Closed,
     Difference,
     JsonObject,

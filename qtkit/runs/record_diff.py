@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from qtkit.core.render import Table, html_report, mimebundle, text_report
+from qtkit.reports.records import Difference, differences, flat, verdicts_by_name
 from qtkit.runs.record import RunRecord
-from qtkit.sessions.recording import Difference, differences, flat, verdicts_by_name
 
 __all__ = ["Comparison", "compare", "differences_table"]
 

@@ -18,10 +18,10 @@ from qtkit.core.verdict import Status
 from qtkit.model import events as ev
 from qtkit.model.books import Book, OpenOrder
 from qtkit.model.orders import OrderStatus, OrderType
+from qtkit.reports.retention import expired_logs, rotate_logs
 from qtkit.runtime.accounts import CarryOver, create_account
 from qtkit.runtime.settings import SessionSettings
 from qtkit.runtime.simulation import SimulatedRun, SimulationPlan, simulate_session
-from qtkit.sessions.rotation import expired_logs, rotate_logs
 from qtkit.stages import session_named
 from qtkit.testing import scripted_spec
 from qtkit.trading.brokers.protocol import AccountReport, BrokerOrder

@@ -57,11 +57,11 @@ def glossary() -> str:
 
 def events() -> str:
     """Return every event: how it is written, what it says, what it carries."""
-    lines = _table("kind", "what happened", "fields")
+    lines = _table("kind", "topic", "what happened", "fields")
     for kind, event in BY_KIND.items():
         sentence = (inspect.getdoc(event) or "").splitlines()[0]
         fields = [f"`{f.name}`" for f in msgspec.structs.fields(event) if f.name != "trading_date"]
-        lines.append(_row(f"`{kind}`", sentence, ", ".join(fields)))
+        lines.append(_row(f"`{kind}`", event.topic, sentence, ", ".join(fields)))
     return "\n".join(lines)
 
 

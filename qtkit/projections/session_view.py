@@ -10,15 +10,15 @@ from decimal import Decimal
 from typing import Any
 
 from qtkit.core.errors import DataError, StrategyError
+from qtkit.core.signals import STOP_REASONS
 from qtkit.core.verdict import Status, Verdict
 from qtkit.ledger.ledger import Ledger
 from qtkit.model import events as ev
 from qtkit.model.books import Book
 from qtkit.model.events import Entry
-from qtkit.trading.engine.logs.trade_logs import CARRIED_OVER
-from qtkit.trading.engine.signals import STOP_REASONS
+from qtkit.model.orders import CARRIED_OVER
 
-__all__ = ["Booking", "Chronicle", "DayEnd", "Reconciliation", "Refusal", "Rejection"]
+__all__ = ["Booking", "DayEnd", "Reconciliation", "Refusal", "Rejection", "SessionView"]
 
 _ZERO = Decimal(0)
 _STRATEGY_TASKS = {"pre_open", "prepare_strategy", "run_strategy"}  # run the strategy's own code
@@ -87,7 +87,7 @@ class Reconciliation:
 
 
 @dataclass(slots=True, kw_only=True)
-class Chronicle:
+class SessionView:
     """A session's journal, folded; `of` makes one and nothing changes it afterwards.
 
     Attributes
@@ -126,7 +126,7 @@ class Chronicle:
     requested: dict[str, ev.OrderRequested] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, entries: Iterable[Entry]) -> Chronicle:
+    def of(cls, entries: Iterable[Entry]) -> SessionView:
         """Fold a journal.
 
         Raises
@@ -238,7 +238,7 @@ def equity_of(book: Book, prices: Mapping[str, Decimal]) -> Decimal | None:
     return book.cash + sum((prices[p.symbol] * p.quantity for p in book.positions), _ZERO)
 
 
-def _day_started(told: Chronicle, _: Entry, event: ev.DayStarted) -> None:
+def _day_started(told: SessionView, _: Entry, event: ev.DayStarted) -> None:
     for symbol, close in event.last_closes.items():
         told.prices.setdefault(symbol, close)
         told.opening_prices.setdefault(symbol, close)
@@ -246,40 +246,40 @@ def _day_started(told: Chronicle, _: Entry, event: ev.DayStarted) -> None:
         (told.open_days if event.open else told.closed_days).append(event.trading_date)
 
 
-def _prices_seen(told: Chronicle, _: Entry, event: ev.PricesSeen) -> None:
+def _prices_seen(told: SessionView, _: Entry, event: ev.PricesSeen) -> None:
     told.prices.update({price.symbol: price.close for price in event.last})
 
 
-def _requested(told: Chronicle, _: Entry, event: ev.OrderRequested) -> None:
+def _requested(told: SessionView, _: Entry, event: ev.OrderRequested) -> None:
     told.requested[event.order_id] = event
 
 
-def _refused(told: Chronicle, entry: Entry, event: ev.OrderRefused) -> None:
+def _refused(told: SessionView, entry: Entry, event: ev.OrderRefused) -> None:
     first = event.verdicts[0] if event.verdicts else None
     reason = "; ".join(v.summary for v in event.verdicts)
     told.refusals.append(Refusal(entry=entry, rule=first.rule if first else "", reason=reason))
 
 
-def _rejected(told: Chronicle, entry: Entry, event: ev.OrderRejected) -> None:
+def _rejected(told: SessionView, entry: Entry, event: ev.OrderRejected) -> None:
     order = told.ledger.order(event.order_id)
     symbol, quantity = (order.symbol, order.quantity) if order else ("", _ZERO)
     told.rejections.append(Rejection(entry=entry, symbol=symbol, quantity=quantity))
 
 
-def _skipped(told: Chronicle, _: Entry, event: ev.TaskSkipped) -> None:
+def _skipped(told: SessionView, _: Entry, event: ev.TaskSkipped) -> None:
     told.skips[event.task, event.skip_reason] += 1
 
 
-def _failed(told: Chronicle, entry: Entry, event: ev.TaskFailed) -> None:
+def _failed(told: SessionView, entry: Entry, event: ev.TaskFailed) -> None:
     if event.dead_letter:
         told.dead_letters.append(entry)
 
 
-def _raised(told: Chronicle, _: Entry, event: ev.InternalErrorRaised) -> None:
+def _raised(told: SessionView, _: Entry, event: ev.InternalErrorRaised) -> None:
     told.strategy_errors += event.error.startswith(StrategyError.__name__)
 
 
-def _reconciled(told: Chronicle, entry: Entry, event: ev.AccountReconciled) -> None:
+def _reconciled(told: SessionView, entry: Entry, event: ev.AccountReconciled) -> None:
     failures = tuple(f"{v.rule}: {v.summary}" for v in event.verdicts if _blocks(v))
     told.reconciliations.append(Reconciliation(entry=entry, failures=failures))
 
@@ -288,7 +288,7 @@ def _blocks(verdict: Verdict) -> bool:
     return verdict.status not in {Status.PASS, Status.WARN, Status.SKIP}
 
 
-def _day_closed(told: Chronicle, entry: Entry, event: ev.DayClosed) -> None:
+def _day_closed(told: SessionView, entry: Entry, event: ev.DayClosed) -> None:
     told.days.append(
         DayEnd(
             day=event.trading_date,
@@ -300,7 +300,7 @@ def _day_closed(told: Chronicle, entry: Entry, event: ev.DayClosed) -> None:
     )
 
 
-_Handler = Callable[[Chronicle, Entry, Any], None]
+_Handler = Callable[[SessionView, Entry, Any], None]
 _HANDLERS: dict[type, _Handler] = {
     ev.DayStarted: _day_started,
     ev.PricesSeen: _prices_seen,

@@ -14,9 +14,9 @@ from qtkit.core.errors import ConfigError, DataError
 from qtkit.core.verdict import Status, Verdict
 from qtkit.model import events as ev
 from qtkit.model.books import Book
+from qtkit.reports.parity import compare_decisions
+from qtkit.reports.parity_report import KINDS, DecisionComparison
 from qtkit.runtime.backtest import BacktestResult, backtest
-from qtkit.sessions.comparing import compare_decisions
-from qtkit.sessions.comparison import KINDS, DecisionComparison
 from qtkit.sessions.simulated import simulate
 from qtkit.trading.strategy.loader import load_spec
 from tests.stages.parts import BY_ID, NEXT_DAY, A, B, at, price, request, skipped, task_id

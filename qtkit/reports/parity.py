@@ -13,8 +13,8 @@ from qtkit.model import events as ev
 from qtkit.model.money import decimal_of
 from qtkit.model.skip_reasons import GLOSSARY
 from qtkit.projections.decisions import Decided, Standing, Step, Wish
+from qtkit.reports.parity_report import KINDS, DecisionComparison, Difference
 from qtkit.runtime.backtest import BacktestResult
-from qtkit.sessions.comparison import KINDS, DecisionComparison, Difference
 from qtkit.stages import Source
 from qtkit.stages.sources import evidence_of
 from qtkit.trading.engine.schedule import Timetable, day_schedule

@@ -16,11 +16,11 @@ from qtkit.core.paths import SessionFolder, write_atomic
 from qtkit.core.render import json_text
 from qtkit.journal import read_journal
 from qtkit.model.events import JsonObject
+from qtkit.projections.session_view import SessionView
+from qtkit.reports.metrics import metrics_json, report_json
+from qtkit.reports.session_report import run_report
+from qtkit.reports.trades import risk_lines, trade_lines, trades_csv
 from qtkit.runtime.session_status import write_status
-from qtkit.sessions.chronicle import Chronicle
-from qtkit.sessions.results import metrics_json, report_json
-from qtkit.sessions.summary import run_report
-from qtkit.sessions.trades import risk_lines, trade_lines, trades_csv
 from qtkit.trading.engine.logs.rotating_file import rewrite_log
 from qtkit.trading.engine.logs.settings import rotation_of
 from qtkit.trading.engine.logs.trade_logs import TRADE_HEAD
@@ -30,16 +30,16 @@ _NOT_AFFECTED = (
 )
 
 __all__ = [
-    "chronicle_of",
     "journal_digest",
     "kill_words",
     "read_metadata",
     "rebuild",
+    "session_view",
     "write_reports",
 ]
 
 
-def rebuild(folder: SessionFolder) -> Chronicle:
+def rebuild(folder: SessionFolder) -> SessionView:
     """Make every artifact anew, trade.log and risk.log too; raises as `write_reports`."""
     told = write_reports(folder)
     zone, rotation = exchange_calendar(told.opening.exchange).zone, rotation_of(folder)
@@ -48,7 +48,7 @@ def rebuild(folder: SessionFolder) -> Chronicle:
     return told
 
 
-def write_reports(folder: SessionFolder) -> Chronicle:
+def write_reports(folder: SessionFolder) -> SessionView:
     """Write what a session came to, from journal and metadata, and return what was read.
 
     Raises
@@ -58,7 +58,7 @@ def write_reports(folder: SessionFolder) -> Chronicle:
     JournalCorrupt
         If the journal cannot be trusted; nothing was written.
     """
-    told = chronicle_of(folder)
+    told = session_view(folder)
     metadata = read_metadata(folder)
     zone = exchange_calendar(told.opening.exchange).zone
     source: JsonObject = {
@@ -79,9 +79,9 @@ def write_reports(folder: SessionFolder) -> Chronicle:
     return told
 
 
-def chronicle_of(folder: SessionFolder) -> Chronicle:
+def session_view(folder: SessionFolder) -> SessionView:
     """Return what a session's journal adds up to; raises as `rebuild`."""
-    return Chronicle.of(read_journal(folder.journal))
+    return SessionView.of(read_journal(folder.journal))
 
 
 def journal_digest(folder: SessionFolder) -> str:

@@ -12,8 +12,8 @@ from qtkit.core.input_text import checked_text
 from qtkit.core.locks import NamedLock
 from qtkit.core.paths import SessionFolder, write_atomic
 from qtkit.core.render import json_text
-from qtkit.sessions.recording import Closed, what_is_wrong
-from qtkit.sessions.sheet_rows import row_named
+from qtkit.reports.daily_sheet.rows import row_named
+from qtkit.reports.records import Closed, what_is_wrong
 
 __all__ = ["DayNotes", "RowNote", "Signed", "read_notes", "write_summary", "write_tick"]
 

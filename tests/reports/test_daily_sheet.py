@@ -18,10 +18,9 @@ from qtkit.core.errors import ConfigError, DataError, FolderLocked, QtkitError
 from qtkit.core.locks import NamedLock
 from qtkit.core.paths import SessionFolder, write_atomic
 from qtkit.core.verdict import Conclusion
-from qtkit.sessions.artifacts import chronicle_of
-from qtkit.sessions.sheet import save_sheet, sheet_day, sheet_of
-from qtkit.sessions.sheet_notes import read_notes, write_summary, write_tick
-from qtkit.sessions.sheet_record import (
+from qtkit.reports.artifacts import session_view
+from qtkit.reports.daily_sheet.notes import read_notes, write_summary, write_tick
+from qtkit.reports.daily_sheet.record import (
     DayRecord,
     SheetRow,
     day_differences,
@@ -29,7 +28,8 @@ from qtkit.sessions.sheet_record import (
     day_record_of,
     sheet_conclusion,
 )
-from qtkit.sessions.sheet_rows import ROWS, row_named
+from qtkit.reports.daily_sheet.rows import ROWS, row_named
+from qtkit.reports.daily_sheet.sheet import save_sheet, sheet_day, sheet_of
 from qtkit.sessions.simulated import prepare_account, simulate
 from qtkit.stages import all_stages
 from qtkit.testing.strategies import scripted_spec
@@ -391,7 +391,7 @@ def test_a_session_over_a_holiday_has_a_sheet_for_each_day(
     assert found.compared_with == first
     assert found.record.previous.startswith("2026-04-30")
     with pytest.raises(ConfigError, match="did not live through 2026-05-07; its dates are: 2026-0"):
-        sheet_day(chronicle_of(lived.folder), date(2026, 5, 7))
+        sheet_day(session_view(lived.folder), date(2026, 5, 7))
 
 
 # --- the verb --------------------------------------------------------------------------------

@@ -15,10 +15,10 @@ from qtkit.evidence.sys_log import value_in
 from qtkit.model import events as ev
 from qtkit.model.books import Book, OpenOrder
 from qtkit.model.orders import OrderStatus, OrderType
-from qtkit.sessions.chronicle import Chronicle
-from qtkit.sessions.results import metrics_json, report_json
-from qtkit.sessions.summary import run_report, summary_html, summary_text
-from qtkit.sessions.trades import risk_lines, trade_lines, trades_csv
+from qtkit.projections.session_view import SessionView
+from qtkit.reports.metrics import metrics_json, report_json
+from qtkit.reports.session_report import run_report, summary_html, summary_text
+from qtkit.reports.trades import risk_lines, trade_lines, trades_csv
 from qtkit.trading.engine.logs.trade_logs import TRADE_HEAD
 from tests.sessions.session_story import (
     CASH,
@@ -40,11 +40,11 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 
 @pytest.fixture(scope="module")
-def told() -> Chronicle:
-    return Chronicle.of(entries_of(three_days()))
+def told() -> SessionView:
+    return SessionView.of(entries_of(three_days()))
 
 
-def test_money_is_that_of_the_paper(told: Chronicle) -> None:
+def test_money_is_that_of_the_paper(told: SessionView) -> None:
     found = metrics_json(told)
 
     assert {name: found[name] for name in ("opening_cash", "closing_cash", "fees", "tax")} == {
@@ -61,25 +61,25 @@ def test_money_is_that_of_the_paper(told: Chronicle) -> None:
     }
 
 
-def test_counts_are_those_of_the_story(told: Chronicle) -> None:
+def test_counts_are_those_of_the_story(told: SessionView) -> None:
     found = metrics_json(told)
 
     names = ("orders", "fills", "refusals", "rejections", "dead_letters", "trading_days")
     assert [found[name] for name in names] == [3, 2, 1, 1, 1, 3]
 
 
-def test_the_drawdown_is_from_the_best_day_to_the_worst_after_it(told: Chronicle) -> None:
+def test_the_drawdown_is_from_the_best_day_to_the_worst_after_it(told: SessionView) -> None:
     assert metrics_json(told)["max_drawdown"] == pytest.approx(406.05 / 10_195)
 
 
-def test_turnover_is_the_smaller_side_over_the_mean_equity(told: Chronicle) -> None:
+def test_turnover_is_the_smaller_side_over_the_mean_equity(told: SessionView) -> None:
     assert metrics_json(told)["turnover"] == pytest.approx(2_100 / 9_974.30)
 
 
 def test_one_day_has_no_drawdown() -> None:
     story = [(at(WEDNESDAY, 9), opening()), (at(WEDNESDAY, 16), closed(WEDNESDAY, Book(cash=CASH)))]
 
-    assert metrics_json(Chronicle.of(entries_of(story)))["max_drawdown"] is None
+    assert metrics_json(SessionView.of(entries_of(story)))["max_drawdown"] is None
 
 
 def test_a_fall_on_the_first_of_several_days_counts() -> None:
@@ -91,14 +91,14 @@ def test_a_fall_on_the_first_of_several_days_counts() -> None:
         (at(THURSDAY, 16), closed(THURSDAY, low)),
     ]
 
-    found = metrics_json(Chronicle.of(entries_of(story)))
+    found = metrics_json(SessionView.of(entries_of(story)))
 
     assert found["max_drawdown"] == pytest.approx(0.1)
 
 
 def test_equity_is_null_where_a_price_is_not_known() -> None:
     holding = with_shares(Book(cash=CASH), 100, "1000.00")
-    told = Chronicle.of(entries_of([(at(WEDNESDAY, 9), opening(opening=holding))]))
+    told = SessionView.of(entries_of([(at(WEDNESDAY, 9), opening(opening=holding))]))
 
     found = metrics_json(told)
 
@@ -118,7 +118,7 @@ def test_an_operators_booking_moves_cash_and_realises_nothing() -> None:
         by="ann",
         why="a dividend",
     )
-    told = Chronicle.of(entries_of([(at(WEDNESDAY, 9), opening()), (at(WEDNESDAY, 10), paid)]))
+    told = SessionView.of(entries_of([(at(WEDNESDAY, 9), opening()), (at(WEDNESDAY, 10), paid)]))
 
     assert metrics_json(told)["closing_cash"] == "10025.00"
     assert metrics_json(told)["realised"] == "0"
@@ -127,7 +127,7 @@ def test_an_operators_booking_moves_cash_and_realises_nothing() -> None:
     ]
 
 
-def test_trade_log_has_a_line_for_each_booked_change(told: Chronicle) -> None:
+def test_trade_log_has_a_line_for_each_booked_change(told: SessionView) -> None:
     """What is sellable is what has settled: bought on Wednesday, sold on Thursday."""
     bought, sold = (line.split(",") for line in trade_lines(told, SHANGHAI))
 
@@ -145,7 +145,7 @@ def test_trade_log_has_a_line_for_each_booked_change(told: Chronicle) -> None:
     ]  # fmt: skip
 
 
-def test_trades_are_exact_and_have_both_times(told: Chronicle) -> None:
+def test_trades_are_exact_and_have_both_times(told: SessionView) -> None:
     rows = list(csv.DictReader(io.StringIO(trades_csv(told, SHANGHAI))))
 
     assert len(rows) == 2
@@ -164,7 +164,7 @@ def test_trades_are_exact_and_have_both_times(told: Chronicle) -> None:
     )
 
 
-def test_a_program_can_read_a_refusal_back(told: Chronicle) -> None:
+def test_a_program_can_read_a_refusal_back(told: SessionView) -> None:
     (line,) = risk_lines(told, "20260304_010000_paper_abc", SHANGHAI)
 
     time, session, rest = line.split(" | ", 2)
@@ -189,7 +189,7 @@ def test_a_market_order_without_a_price_is_refused_with_none() -> None:
         source="ann",
         verdicts=(),
     )
-    told = Chronicle.of(entries_of([(at(WEDNESDAY, 9), opening()), (at(WEDNESDAY, 10), refusal)]))
+    told = SessionView.of(entries_of([(at(WEDNESDAY, 9), opening()), (at(WEDNESDAY, 10), refusal)]))
 
     (line,) = risk_lines(told, "s", SHANGHAI)
 
@@ -211,13 +211,13 @@ def test_a_fill_of_an_order_that_came_with_the_account_says_so() -> None:
     )
     start = opening(opening=Book(cash=CASH, open_orders=(carried,)))
     fill = filled("q9", 100, "10.00", WEDNESDAY, commission="5.00", tax="0.00")
-    told = Chronicle.of(entries_of([(at(WEDNESDAY, 9), start), (at(WEDNESDAY, 10), fill)]))
+    told = SessionView.of(entries_of([(at(WEDNESDAY, 9), start), (at(WEDNESDAY, 10), fill)]))
 
     assert told.bookings[0].because == "ordered in an earlier session"
     assert told.bookings[0].cash == Decimal("8995.00")
 
 
-def test_the_report_tells_days_reconciliation_and_skips(told: Chronicle) -> None:
+def test_the_report_tells_days_reconciliation_and_skips(told: SessionView) -> None:
     found = report_json(told, {"session_id": "s"}, {"digest": "d"})
 
     assert [day["equity"] for day in found["days"]] == ["10195.00", "9788.95", "9938.95"]
@@ -231,7 +231,7 @@ def test_the_report_tells_days_reconciliation_and_skips(told: Chronicle) -> None
     assert (found["reason"], found["metadata"]) == ("stop", {"session_id": "s"})
 
 
-def test_the_summary_names_what_went_wrong(told: Chronicle) -> None:
+def test_the_summary_names_what_went_wrong(told: SessionView) -> None:
     text = summary_text(told)
 
     assert "Session · by_hand · 2026-03-04 to 2026-03-06, 3 trading days · stop" in text
@@ -244,13 +244,13 @@ def test_the_summary_names_what_went_wrong(told: Chronicle) -> None:
 
 def test_what_people_read_escapes_what_others_wrote() -> None:
     story = [(at(WEDNESDAY, 9), opening(account="a|b", strategy="<script>"))]
-    told = Chronicle.of(entries_of(story))
+    told = SessionView.of(entries_of(story))
 
     assert "<script>" not in summary_html(told)
     assert "| account | a\\|b |" in run_report(told, {})
 
 
-def test_the_page_shows_refusals_days_and_origin(told: Chronicle) -> None:
+def test_the_page_shows_refusals_days_and_origin(told: SessionView) -> None:
     page = run_report(told, {"commit": "abc", "dirty": True, "data_fingerprint": {"total": "d1"}})
 
     assert "## Refused by risk, the first 1 of 1" in page
@@ -265,14 +265,14 @@ def test_the_page_shows_refusals_days_and_origin(told: Chronicle) -> None:
 def test_only_the_strategys_own_tasks_make_it_fail(task: str, *, failed: bool) -> None:
     story = [(at(WEDNESDAY, 9), opening()), (at(WEDNESDAY, 10), given_up(WEDNESDAY, task))]
 
-    assert Chronicle.of(entries_of(story)).strategy_failed is failed
+    assert SessionView.of(entries_of(story)).strategy_failed is failed
 
 
 def test_a_failure_that_is_tried_again_is_no_dead_letter() -> None:
     tried = ev.TaskFailed(
         trading_date=WEDNESDAY, task_id="r", task="refill", attempt=1, error="x", dead_letter=False
     )
-    told = Chronicle.of(entries_of([(at(WEDNESDAY, 9), opening()), (at(WEDNESDAY, 10), tried)]))
+    told = SessionView.of(entries_of([(at(WEDNESDAY, 9), opening()), (at(WEDNESDAY, 10), tried)]))
 
     assert told.dead_letters == []
 
@@ -289,12 +289,12 @@ def test_a_failure_that_is_tried_again_is_no_dead_letter() -> None:
 )
 def test_a_journal_begins_with_a_session(story: list, sentence: str) -> None:  # type: ignore[type-arg]
     with pytest.raises(DataError, match=sentence):
-        Chronicle.of(entries_of(story))
+        SessionView.of(entries_of(story))
 
 
 def test_a_date_without_trading_is_told() -> None:
     saturday = WEDNESDAY.replace(day=7)
-    told = Chronicle.of(
+    told = SessionView.of(
         entries_of(
             [
                 (at(saturday, 9), opening()),

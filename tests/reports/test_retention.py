@@ -17,8 +17,8 @@ from qtkit.core.errors import ConfigError
 from qtkit.core.locks import NamedLock
 from qtkit.core.paths import OutputRoot, SessionFolder, log_parts
 from qtkit.core.render import REPORT_MIME
-from qtkit.sessions.artifacts import rebuild
-from qtkit.sessions.rotation import LogRotation, expired_logs, rotate_logs
+from qtkit.reports.artifacts import rebuild
+from qtkit.reports.retention import LogRotation, expired_logs, rotate_logs
 from qtkit.sessions.simulated import SimulatedSession, simulate
 
 GRID = Path(__file__).parents[2] / "examples" / "live_grid_multi.py"
@@ -281,4 +281,4 @@ def test_nothing_else_in_the_package_deletes_a_log() -> None:
     about_logs = ("risk_log", "sys_log", "trade_log", "log_parts", ".log", "log.path")
     found = {module for module, source in deletions() if any(w in source for w in about_logs)}
 
-    assert found == {"sessions/rotation.py"}
+    assert found == {"reports/retention.py"}

@@ -10,10 +10,10 @@ from typing import Protocol
 from qtkit.core.paths import SessionFolder
 from qtkit.core.render import Table, html_report, mimebundle, text_report
 from qtkit.model.events import JsonObject
+from qtkit.projections.session_view import SessionView
+from qtkit.reports.artifacts import read_metadata, session_view
+from qtkit.reports.session_report import reconciliation_sentence
 from qtkit.runtime.settings import SessionSettings
-from qtkit.sessions.artifacts import chronicle_of, read_metadata
-from qtkit.sessions.chronicle import Chronicle
-from qtkit.sessions.summary import reconciliation_sentence
 
 __all__ = ["RecordFacts", "record_facts"]
 
@@ -99,7 +99,7 @@ def record_facts(session: HasFolder | SessionFolder, *, day: date | None = None)
         If the session's journal or metadata cannot be read.
     """
     folder = session if isinstance(session, SessionFolder) else session.folder
-    told, metadata = chronicle_of(folder), read_metadata(folder)
+    told, metadata = session_view(folder), read_metadata(folder)
     if day is not None:
         told = _of_day(told, day)
     settings = told.opening.settings
@@ -115,8 +115,8 @@ def record_facts(session: HasFolder | SessionFolder, *, day: date | None = None)
     )
 
 
-def _of_day(told: Chronicle, day: date) -> Chronicle:
-    """Return a chronicle whose lists for the record are those of one trading date."""
+def _of_day(told: SessionView, day: date) -> SessionView:
+    """Return a view whose lists for the record are those of one trading date."""
     return replace(
         told,
         refusals=[r for r in told.refusals if r.entry.event.trading_date == day],
@@ -137,7 +137,7 @@ def _changed(settings: JsonObject) -> tuple[str, ...]:
     )
 
 
-def _refused(told: Chronicle) -> Iterator[JsonObject]:
+def _refused(told: SessionView) -> Iterator[JsonObject]:
     for refusal in told.refusals[:_SAMPLE]:
         event = refusal.entry.event
         yield {
@@ -150,7 +150,7 @@ def _refused(told: Chronicle) -> Iterator[JsonObject]:
         }
 
 
-def _rejected(told: Chronicle) -> Iterator[JsonObject]:
+def _rejected(told: SessionView) -> Iterator[JsonObject]:
     for rejection in told.rejections[:_SAMPLE]:
         event = rejection.entry.event
         yield {
@@ -163,7 +163,7 @@ def _rejected(told: Chronicle) -> Iterator[JsonObject]:
         }
 
 
-def _reconciliation(told: Chronicle) -> JsonObject:
+def _reconciliation(told: SessionView) -> JsonObject:
     found = told.reconciliations
     return {
         "is_ok": bool(found) and all(r.is_ok for r in found),

@@ -16,9 +16,9 @@ import qtkit
 from qtkit.core.errors import DataError, JournalCorrupt
 from qtkit.core.paths import SessionFolder
 from qtkit.market.tables.bar_table import BarTable
+from qtkit.reports.artifacts import journal_digest, read_metadata, rebuild
+from qtkit.reports.run_facts import record_facts
 from qtkit.runtime.session_status import session_status, write_status
-from qtkit.sessions.artifacts import journal_digest, read_metadata, rebuild
-from qtkit.sessions.facts import record_facts
 from qtkit.sessions.simulated import SimulatedSession
 from tests.sessions.session_story import WEDNESDAY, at, entries_of, opening, three_days, write_story
 

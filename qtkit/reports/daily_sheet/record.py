@@ -15,8 +15,8 @@ from qtkit.core.paths import SessionFolder
 from qtkit.core.verdict import Conclusion, conclude
 from qtkit.journal import read_journal
 from qtkit.journal.prefix import prefix_digest
-from qtkit.sessions.artifacts import read_metadata
-from qtkit.sessions.recording import (
+from qtkit.reports.artifacts import read_metadata
+from qtkit.reports.records import (
     Closed,
     Difference,
     Recorded,

@@ -10,14 +10,14 @@ import msgspec
 
 from qtkit.ledger.performance import max_drawdown, turnover
 from qtkit.model.events import JsonObject
-from qtkit.sessions.chronicle import Chronicle, DayEnd, Reconciliation, equity_of
+from qtkit.projections.session_view import DayEnd, Reconciliation, SessionView, equity_of
 
 __all__ = ["drawdown_of", "metrics_json", "report_json", "skip_rows"]
 
 _ZERO = Decimal(0)
 
 
-def metrics_json(told: Chronicle) -> JsonObject:
+def metrics_json(told: SessionView) -> JsonObject:
     """Return the session's numbers, all from the ledger.
 
     Returns
@@ -57,7 +57,7 @@ def metrics_json(told: Chronicle) -> JsonObject:
     }
 
 
-def _counts(told: Chronicle) -> JsonObject:
+def _counts(told: SessionView) -> JsonObject:
     counted = told.counts
     return {
         "decisions": counted["decision_taken"],
@@ -76,7 +76,7 @@ def _counts(told: Chronicle) -> JsonObject:
     }
 
 
-def _positions(told: Chronicle) -> JsonObject:
+def _positions(told: SessionView) -> JsonObject:
     found: JsonObject = {}
     for line in told.closing.positions:
         price = told.prices.get(line.symbol)
@@ -89,17 +89,17 @@ def _positions(told: Chronicle) -> JsonObject:
     return found
 
 
-def _opening_equity(told: Chronicle) -> Decimal | None:
+def _opening_equity(told: SessionView) -> Decimal | None:
     return equity_of(told.opening.opening, told.opening_prices)
 
 
-def daily_equity(told: Chronicle) -> list[Decimal]:
+def daily_equity(told: SessionView) -> list[Decimal]:
     """Return the equity at each date's last closing of the books, where it is known."""
     last: dict[date | None, Decimal | None] = {end.day: end.equity for end in told.days}
     return [equity for equity in last.values() if equity is not None]
 
 
-def drawdown_of(told: Chronicle) -> float | None:
+def drawdown_of(told: SessionView) -> float | None:
     """Return the deepest fall of daily equity; None for a single day or an equity below 0."""
     series, opening = daily_equity(told), _opening_equity(told)
     several = len(series) > 1
@@ -109,14 +109,14 @@ def drawdown_of(told: Chronicle) -> float | None:
     return max_drawdown([float(value) for value in values])
 
 
-def _turnover(told: Chronicle, bought: Decimal, sold: Decimal) -> float | None:
+def _turnover(told: SessionView, bought: Decimal, sold: Decimal) -> float | None:
     values = [float(value) for value in daily_equity(told)]
     if not values or sum(values) <= 0:
         return None
     return turnover(float(bought), float(sold), values)
 
 
-def report_json(told: Chronicle, metadata: JsonObject, rebuilt_from: JsonObject) -> JsonObject:
+def report_json(told: SessionView, metadata: JsonObject, rebuilt_from: JsonObject) -> JsonObject:
     """Return the canonical result."""
     end = told.end
     return {
@@ -162,7 +162,7 @@ def _reconciliation(found: Reconciliation) -> JsonObject:
     }
 
 
-def skip_rows(told: Chronicle) -> Sequence[JsonObject]:
+def skip_rows(told: SessionView) -> Sequence[JsonObject]:
     """Return how often each task was skipped, and why."""
     return [
         {"task": task, "skip_reason": reason, "count": count}

@@ -14,25 +14,25 @@ from qtkit.core.render import (
     text_report,
 )
 from qtkit.model.events import JsonObject
-from qtkit.sessions.chronicle import Chronicle, Reconciliation
-from qtkit.sessions.results import drawdown_of, metrics_json
+from qtkit.projections.session_view import Reconciliation, SessionView
+from qtkit.reports.metrics import drawdown_of, metrics_json
 
 __all__ = ["reconciliation_sentence", "run_report", "summary_html", "summary_text"]
 
 _SHOWN = 5  # refusals, dead letters
 
 
-def summary_text(told: Chronicle) -> str:
+def summary_text(told: SessionView) -> str:
     """Return the summary for a terminal: nothing in it depends on place or wall time."""
     return text_report(_heading(told), *_tables(told), *_troubles(told))
 
 
-def summary_html(told: Chronicle) -> str:
+def summary_html(told: SessionView) -> str:
     """Return the summary for JupyterLab."""
     return html_report(_heading(told), *_tables(told), *_troubles(told))
 
 
-def run_report(told: Chronicle, metadata: JsonObject) -> str:
+def run_report(told: SessionView, metadata: JsonObject) -> str:
     """Return `run_report.md`: the summary, the days and where it all came from."""
     heading = markdown_text(_heading(told))
     parts = [f"# {heading}", *(markdown_table(t) for t in (*_tables(told), *_more(told)))]
@@ -43,26 +43,26 @@ def run_report(told: Chronicle, metadata: JsonObject) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _heading(told: Chronicle) -> str:
+def _heading(told: SessionView) -> str:
     end = told.end
     ending = end.reason if end else "not ended"
     return f"Session · {told.opening.strategy} · {_days(told)} · {ending}"
 
 
-def _days(told: Chronicle) -> str:
+def _days(told: SessionView) -> str:
     days = told.open_days
     if not days:
         return "no trading day"
     return str(days[0]) if len(days) == 1 else f"{days[0]} to {days[-1]}, {len(days)} trading days"
 
 
-def _tables(told: Chronicle) -> tuple[Table, ...]:
+def _tables(told: SessionView) -> tuple[Table, ...]:
     facts = Table("", ("what", "found"), tuple(_facts(told)))
     held = told.closing.positions
     return (facts, _positions(told)) if held else (facts,)
 
 
-def _facts(told: Chronicle) -> Iterator[tuple[object, object]]:
+def _facts(told: SessionView) -> Iterator[tuple[object, object]]:
     counted = told.counts
     numbers = metrics_json(told)
     currency = numbers["currency"]
@@ -86,13 +86,13 @@ def _facts(told: Chronicle) -> Iterator[tuple[object, object]]:
     yield "reconciliation", _agreement(told.reconciliations)
 
 
-def _dates_without_trading(told: Chronicle) -> str:
+def _dates_without_trading(told: SessionView) -> str:
     days = told.closed_days
     which = str(days[0]) if len(days) == 1 else f"{len(days)}, from {days[0]} to {days[-1]}"
     return f"{which}: {told.opening.exchange} does not trade, nothing was scheduled"
 
 
-def _skips(told: Chronicle) -> str:
+def _skips(told: SessionView) -> str:
     reasons: dict[str, int] = {}
     for (_, reason), count in sorted(told.skips.items()):
         reasons[reason] = reasons.get(reason, 0) + count
@@ -111,7 +111,7 @@ def reconciliation_sentence(found: Sequence[Reconciliation]) -> str:
     return f"{good} of {len(found)} agree with the broker's book" if found else "none was made"
 
 
-def _positions(told: Chronicle) -> Table:
+def _positions(told: SessionView) -> Table:
     rows = tuple(
         (
             line.symbol,
@@ -133,7 +133,7 @@ def _price(price: Decimal | None) -> str:
     return f"{price:,.2f}" if price == round(price, 2) else f"{price:,}"
 
 
-def _more(told: Chronicle) -> Iterator[Table]:
+def _more(told: SessionView) -> Iterator[Table]:
     """Yield the tables that only the page has."""
     if told.days:
         rows = tuple(
@@ -159,7 +159,7 @@ def _more(told: Chronicle) -> Iterator[Table]:
         yield Table(title, ("time", "rule", "symbol", "reason"), refused)
 
 
-def _troubles(told: Chronicle) -> Iterator[str]:
+def _troubles(told: SessionView) -> Iterator[str]:
     """Yield what somebody should look at."""
     if told.end is None:
         yield "The journal has no end: the session runs, or was cut short."

@@ -24,12 +24,10 @@ from qtkit.core.render import (
 from qtkit.core.verdict import Conclusion, Status, conclude
 from qtkit.evidence import Evidence
 from qtkit.model.events import GateJudged, JsonObject, SessionStarted
-from qtkit.sessions.artifacts import chronicle_of, journal_digest, read_metadata
-from qtkit.sessions.chronicle import Chronicle
-from qtkit.sessions.facts import record_facts
-from qtkit.sessions.recording import RecordedVerdict, StageRecord
-from qtkit.sessions.sheet_notes import DayNotes, read_notes
-from qtkit.sessions.sheet_record import (
+from qtkit.projections.session_view import SessionView
+from qtkit.reports.artifacts import journal_digest, read_metadata, session_view
+from qtkit.reports.daily_sheet.notes import DayNotes, read_notes
+from qtkit.reports.daily_sheet.record import (
     DayRecord,
     SheetRow,
     day_differences,
@@ -37,7 +35,9 @@ from qtkit.sessions.sheet_record import (
     previous_record,
     sheet_conclusion,
 )
-from qtkit.sessions.sheet_rows import ROWS, Row
+from qtkit.reports.daily_sheet.rows import ROWS, Row
+from qtkit.reports.records import RecordedVerdict, StageRecord
+from qtkit.reports.run_facts import record_facts
 from qtkit.stages import StageReport, all_stages, judge
 
 __all__ = ["Sheet", "save_sheet", "sheet_day", "sheet_of"]
@@ -184,7 +184,7 @@ def sheet_of(
     DataError
         If journal, metadata or notes cannot be read.
     """
-    told = chronicle_of(folder)
+    told = session_view(folder)
     date_ = sheet_day(told, day)
     evidence = Evidence.of_folder(folder)
     wanted = {stage for row in ROWS for stage in row.stages}
@@ -208,7 +208,7 @@ def sheet_of(
     )
 
 
-def sheet_day(told: Chronicle, day: date | None) -> date:
+def sheet_day(told: SessionView, day: date | None) -> date:
     """Return the date that is meant.
 
     Raises
@@ -234,7 +234,7 @@ def _row(row: Row, reports: Mapping[str, StageReport]) -> SheetRow:
     )
 
 
-def _identity(folder: SessionFolder, told: Chronicle, day: date) -> JsonObject:
+def _identity(folder: SessionFolder, told: SessionView, day: date) -> JsonObject:
     """Return what was judged, and what it was made with."""
     metadata, facts, opening = read_metadata(folder), record_facts(folder, day=day), told.opening
     dirty = "+dirty" if metadata.get("dirty") else ""
