@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from decimal import Decimal
+from datetime import timedelta
 from pathlib import Path
 
-from qtkit.core.clock import ManualClock
-from qtkit.journal import FileJournal
 from qtkit.model import events as ev
-from qtkit.model.books import Book
+from qtkit.testing import HandMadeJournal, at, session_started
 
-NINE = datetime(2026, 3, 4, 1, tzinfo=UTC)
+NINE = at("09:00")
 
 
 def opening(number: int = ev.FORMAT) -> ev.SessionStarted:
     """Return the first line of a journal, in a format of this number."""
-    return ev.SessionStarted(
-        format=number, mode="paper", account="a", strategy="s", symbols=(), exchange="XSHG",
-        settings={}, settings_digest="", seed=1, opening=Book(cash=Decimal(1)), killed=False,
-        next_order=1, strategy_state={}, known_fills=(), predecessor="",
-    )  # fmt: skip
+    return session_started(format=number)
 
 
 def stop(reason: str) -> ev.StopRequested:
@@ -34,11 +27,9 @@ def note(number: int) -> ev.FeedFailed:
 
 
 def written(path: Path, count: int = 5) -> list[bytes]:
-    """Write a journal of some lines and return them."""
-    clock = ManualClock(NINE)
-    journal = FileJournal(path, clock)
-    for number in range(count):
-        clock.advance(1.5)
-        journal.append(note(number) if number else opening())
-    journal.close()
+    """Write a journal of some lines, 1.5 s apart, and return them."""
+    later = timedelta(seconds=1.5)
+    HandMadeJournal(
+        (NINE + n * later, note(n - 1) if n > 1 else opening()) for n in range(1, count + 1)
+    ).write(path).close()
     return path.read_bytes().splitlines(keepends=True)
