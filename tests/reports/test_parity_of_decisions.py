@@ -270,7 +270,7 @@ def test_an_order_on_one_side_only_because_the_session_had_stopped_says_so() -> 
 
 def test_an_operators_order_is_no_decision() -> None:
     session = asking_at_two(healthy_day())
-    session.edit(ev.OrderRequested, {"source": "eve"}, order_id="q4")
+    session.edit(ev.OrderRequested, {"origin": "operator", "by": "eve"}, order_id="q4")
 
     assert compared(session).conclusion == "equal"
 
