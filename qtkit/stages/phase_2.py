@@ -6,9 +6,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from operator import itemgetter
-from pathlib import Path
 
 from qtkit.core.facts import Finding, budget, count, counts, finding, ratio, seconds, table
 from qtkit.core.verdict import Status
@@ -19,7 +18,6 @@ from qtkit.model import events as ev
 from qtkit.model.skip_reasons import GLOSSARY
 from qtkit.stages.check import Outcome, check, judged, looked_at
 from qtkit.stages.phrases import not_yet
-from qtkit.stages.report import StageReport
 from qtkit.stages.scenarios import (
     FAILING_STRATEGY,
     REFERENCE,
@@ -28,29 +26,17 @@ from qtkit.stages.scenarios import (
     UNBOOKABLE_FILL,
 )
 from qtkit.stages.skip_counts import by_task_and_reason, skip_counts, tasks_in_session
-from qtkit.stages.sources import Source
-from qtkit.stages.stage import Stage, judge
+from qtkit.stages.stage import Stage
 from qtkit.stages.task_overlap import OVERLAPS, at_work, hidden_overruns, overlaps
 
-__all__ = ["HEADLESS", "OPERATE", "STAGE", "VERIFIES", "phase_2"]
+__all__ = ["phase_2"]
 
-VERIFIES = (
-    "Asynchronous price polls and strategy steps have clear boundaries, and every skip says why."
-)
-OPERATE = "Watch `acquire_live_price` and `run_strategy` in the task list for a few steps."
-HEADLESS = (
-    "The reference day; a slow feed; a failing strategy; a slow strategy; a fill that cannot be "
-    "booked."
-)
 
 _POLL, _STEP = "acquire_live_price", "run_strategy"
 _OVERRUN = frozenset({"prev_running", "already_queued"})
 _NEAR = 5  # polls that may be at work when one step comes due
 _STATES = frozenset({"close_market"})  # its effect is a state: none is lost by not replaying it
 _SCHEDULE = "wait until the day's schedule is built"
-
-
-# --- 2.1 -------------------------------------------------------------------------------------
 
 
 @check(
@@ -162,9 +148,6 @@ def _unaccounted(evidence: Evidence) -> Iterator[Finding]:
             yield finding("vanished", line, task=story.task_id, due=story.due)
 
 
-# --- 2.2 -------------------------------------------------------------------------------------
-
-
 @check(
     "2.2",
     "Each skip says why",
@@ -213,9 +196,6 @@ def _skip_faults(evidence: Evidence, skipped: Recorded[ev.TaskSkipped]) -> Itera
         yield finding("other_row", line, task=name)
 
 
-# --- 2.3 -------------------------------------------------------------------------------------
-
-
 @check(
     "2.3",
     "Nothing overlaps itself",
@@ -236,9 +216,6 @@ def nothing_overlaps_itself(evidence: Evidence) -> Outcome:
     overruns = sum(s.event.skip_reason in _OVERRUN for s in evidence.of(ev.TaskSkipped))
     starts = [story.started for story in (*polls, *steps)]
     return judged(wrong, proof=starts, polls=polls, steps=steps, overruns=overruns)
-
-
-# --- 2.4 -------------------------------------------------------------------------------------
 
 
 @check(
@@ -262,7 +239,7 @@ def nothing_overlaps_itself(evidence: Evidence) -> Outcome:
 )
 def a_slow_poll_delays_no_step(evidence: Evidence) -> Outcome:
     """A slow price poll delays no strategy step beyond budget."""
-    budget_seconds = evidence.number("price_poll_delay_budget_seconds")
+    allowed = evidence.number("price_poll_delay_budget_seconds")
     polls = [(s.started.at, _worked_until(evidence, s))
              for s in at_work(evidence, _POLL) if s.started]  # fmt: skip
     steps = [s for s in evidence.tasks.values() if s.task == _STEP and not s.at_start]
@@ -270,10 +247,10 @@ def a_slow_poll_delays_no_step(evidence: Evidence) -> Outcome:
     if not polls or not came:
         return not_yet(evidence, "there is no price poll with a strategy step", fix=_SCHEDULE)
     longest = max(((end - began).total_seconds() for began, end in polls if end), default=0.0)
-    too_quick = _was_to_be_slow(evidence) and longest <= budget_seconds
+    slow_feed = evidence.scenario is not None and evidence.scenario.name == SLOW_FEED.name
     return judged(
-        _delayed(came, polls, budget_seconds),
-        status=Status.PENDING if too_quick else Status.PASS,
+        _delayed(came, polls, allowed),
+        status=Status.PENDING if slow_feed and longest <= allowed else Status.PASS,
         proof=[line for _, line, _ in came],
         steps=came,
         latest_step=max(delay for *_, delay in came),
@@ -308,10 +285,6 @@ def _worked_until(evidence: Evidence, story: TaskStory) -> datetime | None:
     return next((crash.since for crash in crashes), done.at if done else None)
 
 
-def _was_to_be_slow(evidence: Evidence) -> bool:
-    return evidence.scenario is not None and evidence.scenario.name == SLOW_FEED.name
-
-
 def _came_to(story: TaskStory) -> tuple[int, float] | None:
     """Return when the engine came to a step: (line, seconds after its due time)."""
     entry = story.started
@@ -320,9 +293,6 @@ def _came_to(story: TaskStory) -> tuple[int, float] | None:
     if entry is None or story.due is None:
         return None
     return entry.seq, (entry.at - story.due).total_seconds()
-
-
-# --- 2.5 -------------------------------------------------------------------------------------
 
 
 @check(
@@ -408,9 +378,6 @@ def _not_as_asked(evidence: Evidence, failing: list[TaskStory]) -> Iterator[Find
         yield finding("none_unmatched")
 
 
-# --- 2.6 -------------------------------------------------------------------------------------
-
-
 @check(
     "2.6",
     "The share of skipped tasks",
@@ -459,12 +426,18 @@ def the_share_of_skips_is_small(evidence: Evidence) -> Outcome:
     )
 
 
-STAGE = Stage(
+phase_2 = Stage(
     id="2",
     title="task scheduling and skip",
-    verifies=VERIFIES,
-    operate=OPERATE,
-    headless=HEADLESS,
+    verifies=(
+        "Asynchronous price polls and strategy steps have clear boundaries, and every skip says "
+        "why."
+    ),
+    operate="Watch `acquire_live_price` and `run_strategy` in the task list for a few steps.",
+    headless=(
+        "The reference day; a slow feed; a failing strategy; a slow strategy; a fill that cannot "
+        "be booked."
+    ),
     scenarios=(REFERENCE, SLOW_FEED, FAILING_STRATEGY, SLOW_STRATEGY, UNBOOKABLE_FILL),
     checks=(
         all_tasks_are_accounted_for,
@@ -475,8 +448,3 @@ STAGE = Stage(
         the_share_of_skips_is_small,
     ),
 )
-
-
-def phase_2(source: Source, *, day: date | None = None, root: Path | None = None) -> StageReport:
-    """Judge a source by phase 2: task scheduling and skip."""
-    return judge(STAGE, source, day=day, root=root)

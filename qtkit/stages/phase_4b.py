@@ -6,8 +6,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import date
-from pathlib import Path
 
 from qtkit.core.facts import Finding, budget, count, counts, finding, ratio, table
 from qtkit.core.verdict import Status, pending
@@ -17,7 +15,6 @@ from qtkit.model.skip_reasons import GLOSSARY
 from qtkit.stages.check import Outcome, check, judged, looked_at, runs_judged
 from qtkit.stages.phase_5_scenarios import GATE_CURED, SLOW_PREPARATION, STALE
 from qtkit.stages.phrases import not_yet, show_command
-from qtkit.stages.report import StageReport
 from qtkit.stages.scenarios import (
     BUSY_FEED,
     CLOSED_DAY,
@@ -29,18 +26,10 @@ from qtkit.stages.scenarios import (
     SLOW_STRATEGY,
 )
 from qtkit.stages.skip_counts import by_task_and_reason, skip_counts, tasks_in_session
-from qtkit.stages.sources import Source
-from qtkit.stages.stage import Stage, judge
+from qtkit.stages.stage import Stage
 
-__all__ = ["HEADLESS", "OPERATE", "STAGE", "VERIFIES", "phase_4b"]
+__all__ = ["phase_4b"]
 
-VERIFIES = "Every `skip_reason=` can be sorted and understood by a person."
-OPERATE = "`grep skip_reason= sys.log`, and look each reason up in the glossary."
-HEADLESS = (
-    "The reference day; a day with a pause, the kill switch, a silent feed, a lost broker and a "
-    "cancelled task; a slow strategy; a busy feed; slow and stale preparations; a gate that is "
-    "shut; a start at the end of a segment; two power cuts."
-)
 
 _STEP = "run_strategy"
 _SCHEDULE = "wait until the day's schedule is built"
@@ -64,9 +53,6 @@ _GAPS = {
     "twice": "{task} is skipped twice",
     "no_column": "{task} is in no column",
 }
-
-
-# --- 4-B.1, 4-B.2 ----------------------------------------------------------------------------
 
 
 @check(
@@ -161,9 +147,6 @@ def _faulty(reason: str) -> str:
     return "" if entry.exists else "not_here"
 
 
-# --- 4-B.3 -----------------------------------------------------------------------------------
-
-
 @check(
     "4-B.3",
     "grep counts the same",
@@ -235,9 +218,6 @@ def _differences(journal: Counter[str], log: Counter[str]) -> Iterator[Finding]:
             yield finding("differ", reason=reason, journal=journal[reason], log=log[reason])
 
 
-# --- 4-B.4, 4-B.5 ----------------------------------------------------------------------------
-
-
 @check(
     "4-B.4",
     "Each reason on purpose",
@@ -302,12 +282,16 @@ def the_share_of_skipped_steps_is_small(evidence: Evidence) -> Outcome:
     )
 
 
-STAGE = Stage(
+phase_4b = Stage(
     id="4-B",
     title="skips by cause",
-    verifies=VERIFIES,
-    operate=OPERATE,
-    headless=HEADLESS,
+    verifies="Every `skip_reason=` can be sorted and understood by a person.",
+    operate="`grep skip_reason= sys.log`, and look each reason up in the glossary.",
+    headless=(
+        "The reference day; a day with a pause, the kill switch, a silent feed, a lost broker and "
+        "a cancelled task; a slow strategy; a busy feed; slow and stale preparations; a gate that "
+        "is shut; a start at the end of a segment; two power cuts."
+    ),
     scenarios=(
         REFERENCE,
         SKIPS,
@@ -329,8 +313,3 @@ STAGE = Stage(
         the_share_of_skipped_steps_is_small,
     ),
 )
-
-
-def phase_4b(source: Source, *, day: date | None = None, root: Path | None = None) -> StageReport:
-    """Judge a source by phase 4-B: skips by cause."""
-    return judge(STAGE, source, day=day, root=root)

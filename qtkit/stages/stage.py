@@ -65,6 +65,12 @@ class Stage:
         """As people say it."""
         return f"Phase {self.id}" if self.id[0].isdigit() else self.id
 
+    def __call__(
+        self, source: Source, *, day: date | None = None, root: Path | None = None
+    ) -> StageReport:
+        """Judge a source by this stage; see `judge`."""
+        return judge(self, source, day=day, root=root)
+
     def report(
         self,
         source: str,
