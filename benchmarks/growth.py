@@ -11,8 +11,8 @@ from benchmarks.measured import forget_peak, peak_megabytes
 from benchmarks.strategies import DoNothing
 from qtkit.core.calendars import exchange_calendar
 from qtkit.core.clock import cpu_seconds
-from qtkit.trading.backtest import run_backtest
-from qtkit.trading.settings import SessionSettings
+from qtkit.runtime.backtest import run_backtest
+from qtkit.runtime.settings import SessionSettings
 from qtkit.trading.strategy.protocol import StrategySpec
 
 _MINUTES_A_DAY = 1440

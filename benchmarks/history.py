@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from qtkit.core.calendars import Calendar
 from qtkit.market.trading_minutes import minute_ends
 from qtkit.model.bars import Bars
-from qtkit.trading.market_data import MarketData
+from qtkit.runtime.market_data import MarketData
 
 __all__ = ["random_walk"]
 

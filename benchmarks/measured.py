@@ -17,9 +17,9 @@ from benchmarks.strategies import DoNothing, MovingAverageCross
 from qtkit.core.calendars import exchange_calendar
 from qtkit.core.clock import cpu_seconds
 from qtkit.core.paths import OutputRoot, SessionFolder
-from qtkit.trading.backtest import BacktestResult, run_backtest
-from qtkit.trading.settings import SessionSettings
-from qtkit.trading.simulation import SimulationPlan, simulate_session
+from qtkit.runtime.backtest import BacktestResult, run_backtest
+from qtkit.runtime.settings import SessionSettings
+from qtkit.runtime.simulation import SimulationPlan, simulate_session
 from qtkit.trading.strategy.loader import load_spec
 from qtkit.trading.strategy.protocol import Strategy, StrategySpec
 

@@ -42,8 +42,8 @@ def backtest(  # noqa: PLR0913 - one for each option
     fills are kept under runs/; the folder is printed last.
     """
     from qtkit.core.paths import OutputRoot
-    from qtkit.trading.backtest import backtest as tested
-    from qtkit.trading.backtest import keep
+    from qtkit.runtime.backtest import backtest as tested
+    from qtkit.runtime.backtest import keep
     from qtkit.trading.strategy.loader import load_spec
 
     options = {

@@ -25,7 +25,7 @@ def check(*, file: Path) -> None:
 
     Exit codes: 0 it holds, 2 it does not.
     """
-    from qtkit.trading.configuration.reader import read_configuration
+    from qtkit.runtime.configuration.reader import read_configuration
 
     found = read_configuration(file)
     click.echo(f"{file.name} holds: {len(found.places)} keys are given, the others are defaults")
@@ -40,8 +40,8 @@ def show(*, file: Path, as_json: bool) -> None:
     Secrets are masked.
     """
     from qtkit.core.render import json_text, text_table
-    from qtkit.trading.configuration.reader import read_configuration
-    from qtkit.trading.configuration.tables import configuration_json, configuration_table
+    from qtkit.runtime.configuration.reader import read_configuration
+    from qtkit.runtime.configuration.tables import configuration_json, configuration_table
 
     found = read_configuration(file)
     if as_json:
@@ -54,6 +54,6 @@ def show(*, file: Path, as_json: bool) -> None:
 @click.argument("key")
 def explain(*, key: str) -> None:
     """Explain KEY, such as engine.step_minutes: meaning, values, unit, default, other names."""
-    from qtkit.trading.configuration.tables import explained
+    from qtkit.runtime.configuration.tables import explained
 
     click.echo(explained(key))

@@ -10,7 +10,7 @@ import click
 from click.core import ParameterSource
 
 if TYPE_CHECKING:
-    from qtkit.trading.configuration.models import Configuration
+    from qtkit.runtime.configuration.models import Configuration
 
 __all__ = ["account_asked", "config_option", "configured"]
 
@@ -32,7 +32,7 @@ def configured(
         Key of the configuration -> value of the verb's parameter of the same name. One that is
         None, or that nobody gave, leaves the key to the file.
     """
-    from qtkit.trading.configuration.reader import read_configuration
+    from qtkit.runtime.configuration.reader import read_configuration
 
     given = {
         key: str(value) if isinstance(value, Path) else value

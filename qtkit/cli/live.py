@@ -18,7 +18,7 @@ from qtkit.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from qtkit.core.paths import SessionFolder
-    from qtkit.trading.settings import SessionSettings
+    from qtkit.runtime.settings import SessionSettings
     from qtkit.trading.strategy.protocol import StrategySpec
 
 __all__ = ["live", "live_options", "trade_live"]
@@ -137,10 +137,10 @@ def trade_live(  # noqa: PLR0913 - one for each option
 ) -> int:
     """Trade until somebody stops it, and return the exit code."""
     from qtkit.core.paths import OutputRoot
+    from qtkit.runtime.settings import SessionSettings
     from qtkit.sessions.control.process import announce
     from qtkit.sessions.live import market_date, run_live
     from qtkit.sessions.simulated import prepare_account
-    from qtkit.trading.settings import SessionSettings
 
     settings = settings or SessionSettings()
     meanwhile = _shell(debug=debug) if ui == "cli" else None

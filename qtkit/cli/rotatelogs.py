@@ -26,7 +26,7 @@ def rotatelogs(*, days: int, dry_run: bool, yes: bool, root: Path) -> None:
     """
     from qtkit.core.clock import wall_time
     from qtkit.core.paths import OutputRoot
-    from qtkit.sessions.rotation import expired_logs, rotate_logs
+    from qtkit.reports.retention import expired_logs, rotate_logs
 
     found = expired_logs(OutputRoot(root), days, wall_time())
     click.echo(str(found))

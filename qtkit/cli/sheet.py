@@ -47,7 +47,7 @@ def sheet(  # noqa: PLR0913 - one for each option
     from qtkit.core.clock import wall_time
     from qtkit.core.paths import OutputRoot
     from qtkit.core.render import json_text
-    from qtkit.sessions.sheet import save_sheet, sheet_of
+    from qtkit.reports.daily_sheet.sheet import save_sheet, sheet_of
     from qtkit.stages import session_named
 
     folder, now = session_named(OutputRoot(root), session), wall_time()
@@ -72,9 +72,9 @@ def _write(
     """Write in one row of the sheet."""
     from qtkit.core.clock import wall_time
     from qtkit.core.paths import SessionFolder
-    from qtkit.sessions.artifacts import chronicle_of
-    from qtkit.sessions.sheet import sheet_day
-    from qtkit.sessions.sheet_notes import write_summary, write_tick
+    from qtkit.reports.artifacts import session_view
+    from qtkit.reports.daily_sheet.notes import write_summary, write_tick
+    from qtkit.reports.daily_sheet.sheet import sheet_day
 
     if stage is None or (summary is None and ticked is None):
         raise ConfigError(
@@ -84,7 +84,7 @@ def _write(
     if by is None:
         raise ConfigError("a sheet is signed: add --by NAME")
     folder, now = SessionFolder(place), wall_time()
-    date_ = sheet_day(chronicle_of(folder), day)
+    date_ = sheet_day(session_view(folder), day)
     if summary is not None:
         write_summary(folder, date_, stage, summary, by=by, at=now)
     if ticked is not None:

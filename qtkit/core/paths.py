@@ -289,7 +289,7 @@ class AccountFolder:
 
     @property
     def lift_request(self) -> Path:
-        """Asks the next start to lift the kill switch; see `qtkit.trading.kill_switch`."""
+        """Asks the next start to lift the kill switch; see `qtkit.runtime.kill_switch`."""
         return self.path / "LIFT.json"
 
     @property

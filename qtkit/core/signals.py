@@ -13,9 +13,18 @@ from types import FrameType
 
 from qtkit.core.clock import stopwatch
 
-__all__ = ["STOP_SIGNALS", "Interrupted", "Patience", "handle_signals", "interrupt_once", "leave"]
+__all__ = [
+    "STOP_REASONS",
+    "STOP_SIGNALS",
+    "Interrupted",
+    "Patience",
+    "handle_signals",
+    "interrupt_once",
+    "leave",
+]
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STOP_REASONS = frozenset(number.name for number in STOP_SIGNALS)
 _ABORTED = 130
 _PATIENCE = 10.0  # seconds that an orderly end may take before another signal cuts it short
 _IMPORTING = "<frozen importlib"

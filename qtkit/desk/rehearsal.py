@@ -12,14 +12,14 @@ from qtkit.core.errors import ConfigError
 from qtkit.core.paths import OutputRoot, SessionFolder
 from qtkit.market.feeds.export import write_feed
 from qtkit.model.events import Entry
-from qtkit.sessions.artifacts import rebuild
+from qtkit.reports.artifacts import rebuild
+from qtkit.runtime.session_status import write_status
+from qtkit.runtime.settings import SessionSettings
+from qtkit.runtime.simulation import SimulatedRun, SimulationPlan, simulate_session
 from qtkit.sessions.asked import settings_of
 from qtkit.sessions.identity import metadata_of, write_identity
 from qtkit.sessions.session import Done
 from qtkit.trading.engine.command_queue import Answer, Command
-from qtkit.trading.settings import SessionSettings
-from qtkit.trading.simulation import SimulatedRun, SimulationPlan, simulate_session
-from qtkit.trading.status import write_status
 from qtkit.trading.strategy.loader import load_spec
 from qtkit.trading.strategy.protocol import StrategySpec
 

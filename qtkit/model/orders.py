@@ -22,7 +22,18 @@ from enum import StrEnum
 
 from qtkit.core.errors import InvariantBroken
 
-__all__ = ["ENDED", "ORDER_TABLE", "OrderMove", "OrderStatus", "OrderType", "next_status"]
+__all__ = [
+    "CARRIED_OVER",
+    "ENDED",
+    "ORDER_TABLE",
+    "OrderMove",
+    "OrderStatus",
+    "OrderType",
+    "next_status",
+]
+
+# The reason of an order that is older than the journal that tells of its fill.
+CARRIED_OVER = "ordered in an earlier session"
 
 
 class OrderType(StrEnum):

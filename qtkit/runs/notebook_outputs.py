@@ -20,13 +20,13 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 from qtkit.core.render import REPORT_MIME
-from qtkit.runs.record import SessionFacts
-from qtkit.sessions.recording import (
+from qtkit.reports.records import (
     JudgedJournal,
     RecordedVerdict,
     StageRecord,
     what_is_wrong,
 )
+from qtkit.runs.record import SessionFacts
 
 __all__ = ["Gathered", "RecordFacts", "gather"]
 

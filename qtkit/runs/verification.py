@@ -17,8 +17,8 @@ from qtkit.core.verdict import Conclusion, Status, conclude
 from qtkit.evidence import Evidence, Scenario
 from qtkit.evidence.run_notes import read_run_notes
 from qtkit.journal.prefix import is_prefix_digest, prefix_digest
+from qtkit.reports.records import RecordedVerdict, StageRecord
 from qtkit.runs.record import SessionFacts
-from qtkit.sessions.recording import RecordedVerdict, StageRecord
 from qtkit.stages import Stage, StageReport, judge, stage_named
 from qtkit.stages.stage import judge_runs
 

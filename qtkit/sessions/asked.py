@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from qtkit.trading.configuration.reader import check_settings
-from qtkit.trading.settings import SessionSettings
+from qtkit.runtime.configuration.reader import check_settings
+from qtkit.runtime.settings import SessionSettings
 
 __all__ = ["settings_of"]
 

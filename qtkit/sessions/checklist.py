@@ -9,8 +9,8 @@ from pathlib import Path
 
 from qtkit.adapters.embedded.target import EmbeddedEngine
 from qtkit.core.paths import OutputRoot
-from qtkit.sessions.artifacts import chronicle_of
-from qtkit.sessions.rotation import expired_logs, rotate_logs
+from qtkit.reports.artifacts import session_view
+from qtkit.reports.retention import expired_logs, rotate_logs
 from qtkit.sessions.simulated import SimulatedSession, simulate
 from qtkit.stages import Source, session_named
 from qtkit.trading.strategy.loader import load_spec
@@ -64,7 +64,7 @@ def subject(strategy: str, *, day: str, root: str, session: str = "") -> Subject
     place = outputs(root)
     if session:
         folder = session_named(place, session)
-        return Subject(folder, SimulatedSession(folder, chronicle_of(folder)))
+        return Subject(folder, SimulatedSession(folder, session_view(folder)))
     file = Path(strategy)
     spec = load_spec(file)
     lived = simulate(file, spec=spec, day=day, root=place)

@@ -18,7 +18,7 @@ from qtkit.core.render import json_text
 from qtkit.market.tables.bar_table import bars_fingerprint
 from qtkit.model.bars import Bars
 from qtkit.model.events import JsonObject
-from qtkit.trading.settings import settings_digest
+from qtkit.runtime.settings import settings_digest
 from qtkit.trading.strategy.loader import source_digest
 
 __all__ = ["code_fingerprint", "data_fingerprint", "metadata_of", "write_identity"]

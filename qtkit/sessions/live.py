@@ -13,18 +13,18 @@ from qtkit.core.calendars import exchange_calendar
 from qtkit.core.clock import wall_time
 from qtkit.core.paths import OutputRoot, SessionFolder, has_lines
 from qtkit.model.events import JsonObject
-from qtkit.sessions.artifacts import write_reports
+from qtkit.projections.session_view import SessionView
+from qtkit.reports.artifacts import write_reports
+from qtkit.runtime.live import LivePlan, LiveRun, live_session
+from qtkit.runtime.session_status import write_status
+from qtkit.runtime.settings import SessionSettings
 from qtkit.sessions.asked import settings_of
-from qtkit.sessions.chronicle import Chronicle
 from qtkit.sessions.control.heartbeat import Heartbeat
 from qtkit.sessions.control.server import CommandServer
 from qtkit.sessions.control.socket import socket_path
 from qtkit.sessions.identity import metadata_of, write_identity
 from qtkit.trading.engine.signals import stop_on_signals
 from qtkit.trading.engine.thread import EngineThread
-from qtkit.trading.live import LivePlan, LiveRun, live_session
-from qtkit.trading.settings import SessionSettings
-from qtkit.trading.status import write_status
 from qtkit.trading.strategy.loader import load_spec
 from qtkit.trading.strategy.protocol import StrategySpec
 
@@ -44,7 +44,7 @@ class LiveEnd:
     """
 
     folder: SessionFolder
-    told: Chronicle
+    told: SessionView
 
     @property
     def exit_code(self) -> int:

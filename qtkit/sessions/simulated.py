@@ -14,24 +14,24 @@ from qtkit.core.errors import ConfigError
 from qtkit.core.paths import OutputRoot, SessionFolder, has_lines
 from qtkit.core.render import mimebundle
 from qtkit.model.events import JsonObject
-from qtkit.sessions.artifacts import chronicle_of, journal_digest, write_reports
-from qtkit.sessions.asked import settings_of
-from qtkit.sessions.chronicle import Chronicle
-from qtkit.sessions.identity import metadata_of, write_identity
-from qtkit.sessions.results import metrics_json
-from qtkit.sessions.summary import summary_html, summary_text
-from qtkit.trading.accounts import account_record, create_account, restart_account
-from qtkit.trading.assemble import known_instruments, trading_days
-from qtkit.trading.engine.command_queue import Command
-from qtkit.trading.engine.schedule import refuse_steps_that_never_come
-from qtkit.trading.engine.signals import stop_on_signals
-from qtkit.trading.settings import SessionSettings
-from qtkit.trading.simulation import (
+from qtkit.projections.session_view import SessionView
+from qtkit.reports.artifacts import journal_digest, session_view, write_reports
+from qtkit.reports.metrics import metrics_json
+from qtkit.reports.session_report import summary_html, summary_text
+from qtkit.runtime.accounts import account_record, create_account, restart_account
+from qtkit.runtime.build import known_instruments, trading_days
+from qtkit.runtime.settings import SessionSettings
+from qtkit.runtime.simulation import (
     SimulatedRun,
     SimulationPlan,
     first_start,
     simulate_session,
 )
+from qtkit.sessions.asked import settings_of
+from qtkit.sessions.identity import metadata_of, write_identity
+from qtkit.trading.engine.command_queue import Command
+from qtkit.trading.engine.schedule import refuse_steps_that_never_come
+from qtkit.trading.engine.signals import stop_on_signals
 from qtkit.trading.strategy.guard import made
 from qtkit.trading.strategy.loader import load_spec
 from qtkit.trading.strategy.protocol import StrategySpec
@@ -54,7 +54,7 @@ class SimulatedSession:
     """
 
     folder: SessionFolder
-    told: Chronicle
+    told: SessionView
 
     @property
     def session_id(self) -> str:
@@ -106,7 +106,7 @@ def session_of(folder: SessionFolder) -> SimulatedSession:
     JournalCorrupt
         If the journal cannot be trusted.
     """
-    return SimulatedSession(folder, chronicle_of(folder))
+    return SimulatedSession(folder, session_view(folder))
 
 
 def simulate(  # noqa: PLR0913 - one for each thing that can be asked for

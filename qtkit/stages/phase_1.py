@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from qtkit.core.signals import STOP_REASONS
 from qtkit.core.verdict import Verdict, fail, ok, pending, skip
 from qtkit.evidence import Capability, Evidence
 from qtkit.evidence.evidence import Recorded, ends_on_a_line
@@ -29,7 +30,6 @@ from qtkit.stages.report import StageReport
 from qtkit.stages.scenarios import STOPS
 from qtkit.stages.sources import Source
 from qtkit.stages.stage import Stage, judge
-from qtkit.trading.engine.signals import STOP_REASONS
 
 __all__ = ["HEADLESS", "OPERATE", "STAGE", "VERIFIES", "phase_1"]
 

@@ -1,1 +1,1 @@
-"""Trading, in its own layers: ledger | risk | strategy, brokers, engine, settings, assemble."""
+"""Trading, in its own layers: risk | strategy, brokers, engine."""

@@ -16,13 +16,13 @@ from qtkit.market.feeds.recorded import Silence
 from qtkit.model import events as ev
 from qtkit.model.intents import Intent
 from qtkit.model.status import EngineStatus, check_move
+from qtkit.runtime.accounts import create_account, restart_account
+from qtkit.runtime.simulation import SimulationPlan, simulate_session
 from qtkit.testing import scripted_spec
-from qtkit.trading.accounts import create_account, restart_account
 from qtkit.trading.brokers.sim.faults import Disconnect
 from qtkit.trading.engine.command_queue import Command
 from qtkit.trading.engine.schedule import Timetable, catch_up, day_schedule, schedule_digest
 from qtkit.trading.engine.thread import EngineThread
-from qtkit.trading.simulation import SimulationPlan, simulate_session
 from qtkit.trading.strategy.protocol import Prepared, View
 from tests.trading.engine.engine_bench import (
     BANK,

@@ -18,10 +18,12 @@ from qtkit.core.verdict import Status
 from qtkit.model import events as ev
 from qtkit.model.books import Book, OpenOrder
 from qtkit.model.orders import OrderStatus, OrderType
-from qtkit.sessions.rotation import expired_logs, rotate_logs
+from qtkit.reports.retention import expired_logs, rotate_logs
+from qtkit.runtime.accounts import CarryOver, create_account
+from qtkit.runtime.settings import SessionSettings
+from qtkit.runtime.simulation import SimulatedRun, SimulationPlan, simulate_session
 from qtkit.stages import session_named
 from qtkit.testing import scripted_spec
-from qtkit.trading.accounts import CarryOver, create_account
 from qtkit.trading.brokers.protocol import AccountReport, BrokerOrder
 from qtkit.trading.brokers.sim.broker import SimBroker
 from qtkit.trading.brokers.sim.faults import CashOff, Reject
@@ -34,8 +36,6 @@ from qtkit.trading.risk.rules import (
     symbol_is_allowed,
     time_is_in_window,
 )
-from qtkit.trading.settings import SessionSettings
-from qtkit.trading.simulation import SimulatedRun, SimulationPlan, simulate_session
 from tests.trading.engine.engine_bench import (
     BANK,
     DAY,

@@ -11,8 +11,8 @@ from click.testing import CliRunner
 from qtkit.cli import qtkit
 from qtkit.core.calendars import exchange_calendar
 from qtkit.core.errors import ConfigError, DataError
+from qtkit.runtime.backtest import backtest
 from qtkit.testing import hand_made_data, scripted_spec
-from qtkit.trading.backtest import backtest
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "live_grid_multi.py"
 VERBS = {

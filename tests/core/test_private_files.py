@@ -20,7 +20,7 @@ from pathlib import Path
 from click.testing import CliRunner
 from qtkit.cli import qtkit
 from qtkit.core.paths import OutputRoot
-from qtkit.sessions.artifacts import rebuild
+from qtkit.reports.artifacts import rebuild
 from qtkit.sessions.live import run_live
 from qtkit.sessions.control.server import Request, request_line
 from qtkit.sessions.session import Session

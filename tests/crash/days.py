@@ -17,12 +17,12 @@ from qtkit.evidence import REFERENCE_DAY
 from qtkit.market.feeds.recorded import NotANumber, Silence
 from qtkit.model.intents import Intent
 from qtkit.model.orders import OrderType
+from qtkit.runtime.accounts import create_account
+from qtkit.runtime.settings import SessionSettings
+from qtkit.runtime.simulation import SimulationPlan
 from qtkit.testing import hand_made_data, scripted_spec
-from qtkit.trading.accounts import create_account
 from qtkit.trading.brokers.sim import faults as broken
 from qtkit.trading.engine.command_queue import Command
-from qtkit.trading.settings import SessionSettings
-from qtkit.trading.simulation import SimulationPlan
 from qtkit.trading.strategy.loader import load_spec
 from qtkit.trading.strategy.protocol import Fill, JsonObject, Prepared, Strategy, View
 from tests.crash.power import ACCOUNT

@@ -17,6 +17,7 @@ from pathlib import Path
 from qtkit.core.paths import OutputRoot
 from qtkit.journal import read_journal
 from qtkit.model.events import CommandReceived, Entry
+from qtkit.runtime.simulation import SimulatedRun, SimulationPlan, simulate_session
 from qtkit.trading.brokers.protocol import (
     AccountReport,
     Ack,
@@ -25,7 +26,6 @@ from qtkit.trading.brokers.protocol import (
     Order,
 )
 from qtkit.trading.brokers.sim.broker import SimBroker
-from qtkit.trading.simulation import SimulatedRun, SimulationPlan, simulate_session
 
 ACCOUNT = "main"
 _VOLATILE = "-shm"  # SQLite's shared memory: gone with the machine

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from qtkit.core.paths import OutputRoot
-from qtkit.trading.simulation import simulate_session
+from qtkit.runtime.simulation import simulate_session
 from tests.crash import days
 from tests.crash.power import ACCOUNT
 from tests.crash.verdicts import GOOD, verdicts_of

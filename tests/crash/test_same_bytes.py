@@ -14,7 +14,7 @@ import sys
 from datetime import date
 from pathlib import Path
 from qtkit.core.paths import OutputRoot
-from qtkit.trading.simulation import SimulationPlan, simulate_session
+from qtkit.runtime.simulation import SimulationPlan, simulate_session
 from qtkit.trading.strategy.loader import load_spec
 
 plan = SimulationPlan(spec=load_spec(Path(sys.argv[1])), day=date(2026, 3, 4))

@@ -12,8 +12,8 @@ from qtkit.evidence import Evidence
 from qtkit.journal import read_journal
 from qtkit.model import events as ev
 from qtkit.model.events import Entry
+from qtkit.runtime.simulation import SimulatedRun
 from qtkit.stages.catalogue import all_stages
-from qtkit.trading.simulation import SimulatedRun
 from tests.crash.books import TheirBook, TheirOrder, their_book
 
 STAGES = all_stages()

@@ -14,10 +14,10 @@ from qtkit.core.calendars import exchange_calendar
 from qtkit.core.paths import OutputRoot
 from qtkit.desk.rehearsal import Rehearsal
 from qtkit.model.intents import Intent
+from qtkit.runtime.simulation import SimulationPlan
 from qtkit.sessions.asked import settings_of
 from qtkit.testing import hand_made_data, scripted_spec
 from qtkit.trading.brokers.sim.faults import NO_FAULTS, FaultScript
-from qtkit.trading.simulation import SimulationPlan
 
 SYMBOL = "600036.SH"
 DAY = date(2026, 3, 4)

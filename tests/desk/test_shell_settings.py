@@ -7,8 +7,8 @@ from pathlib import Path
 from qtkit.core.errors import ConfigError
 from qtkit.desk.rehearsal import Rehearsal
 from qtkit.desk.shell import run_line
-from qtkit.trading.configuration.keys import WHILE_RUNNING, all_keys
-from qtkit.trading.configuration.tables import explained
+from qtkit.runtime.configuration.keys import WHILE_RUNNING, all_keys
+from qtkit.runtime.configuration.tables import explained
 from tests.desk.hand_made_day import rehearsal
 
 

@@ -21,11 +21,11 @@ from qtkit.core.config.messages import shown
 from qtkit.core.paths import write_atomic
 from qtkit.model.events import BY_KIND
 from qtkit.model.skip_reasons import GLOSSARY
+from qtkit.runtime.configuration.keys import SECTIONS, all_keys
+from qtkit.runtime.configuration.vendor_key_names import COUNTERPARTS
+from qtkit.runtime.settings import SessionSettings
 from qtkit.stages import all_stages
-from qtkit.trading.configuration.keys import SECTIONS, all_keys
-from qtkit.trading.configuration.vendor_key_names import COUNTERPARTS
 from qtkit.trading.risk.settings import RiskSettings
-from qtkit.trading.settings import SessionSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 _PART = re.compile(r"(<!-- from the source: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -57,11 +57,11 @@ def glossary() -> str:
 
 def events() -> str:
     """Return every event: how it is written, what it says, what it carries."""
-    lines = _table("kind", "what happened", "fields")
+    lines = _table("kind", "topic", "what happened", "fields")
     for kind, event in BY_KIND.items():
         sentence = (inspect.getdoc(event) or "").splitlines()[0]
         fields = [f"`{f.name}`" for f in msgspec.structs.fields(event) if f.name != "trading_date"]
-        lines.append(_row(f"`{kind}`", sentence, ", ".join(fields)))
+        lines.append(_row(f"`{kind}`", event.topic, sentence, ", ".join(fields)))
     return "\n".join(lines)
 
 

@@ -20,15 +20,15 @@ from qtkit.model.bars import Bars, time_of
 from qtkit.model.events import Entry, OrderFilled
 from qtkit.model.intents import Intent
 from qtkit.model.orders import OrderType
+from qtkit.reports.artifacts import write_reports
 from qtkit.runs.record import RunRecord, digest_of, record_json, run_id_of
-from qtkit.sessions.artifacts import write_reports
+from qtkit.runtime.accounts import create_account
+from qtkit.runtime.configuration.keys import all_keys
+from qtkit.runtime.market_data import MarketData
+from qtkit.runtime.settings import SessionSettings
+from qtkit.runtime.simulation import SimulatedRun, SimulationPlan, simulate_session
 from qtkit.sessions.identity import metadata_of, write_identity
 from qtkit.testing import hand_made_data, scripted_spec
-from qtkit.trading.accounts import create_account
-from qtkit.trading.configuration.keys import all_keys
-from qtkit.trading.market_data import MarketData
-from qtkit.trading.settings import SessionSettings
-from qtkit.trading.simulation import SimulatedRun, SimulationPlan, simulate_session
 from qtkit.trading.strategy.protocol import StrategySpec
 
 ACCOUNT = "fuzz"

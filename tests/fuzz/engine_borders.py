@@ -24,10 +24,10 @@ from qtkit.model.events import (
 )
 from qtkit.model.intents import Intent
 from qtkit.model.orders import OrderType
+from qtkit.runtime.accounts import inherit
+from qtkit.runtime.simulation import SimulatedRun, simulate_session
 from qtkit.sessions.control.server import CommandServer
-from qtkit.trading.accounts import inherit
 from qtkit.trading.engine.command_queue import Answer, Command
-from qtkit.trading.simulation import SimulatedRun, simulate_session
 from tests.fuzz.border import Border, demand_sentence, outcome_of
 from tests.fuzz.corpus import APPLE, DAYS, SOFT, Corpus, at
 from tests.fuzz.mutations import JSON, LONG, NUMBERS, Dice, mutated

@@ -16,7 +16,7 @@ from qtkit.core.paths import AccountFolder, OutputRoot, SessionFolder
 from qtkit.journal import read_journal, summarise
 from qtkit.journal.codec import START, digest
 from qtkit.model.events import Entry
-from qtkit.trading.simulation import simulate_session
+from qtkit.runtime.simulation import simulate_session
 from tests.fuzz.border import Border, command_line, outcome_of
 from tests.fuzz.corpus import ACCOUNT, DAYS, Corpus, Standing, standing_of
 from tests.fuzz.mutations import BYTES, JSON, Dice, change_json, json_text, mutated

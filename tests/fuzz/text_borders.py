@@ -16,9 +16,9 @@ from qtkit.core.calendars import exchange_calendar
 from qtkit.core.calendars.protocol import Calendar
 from qtkit.journal.codec import START, decode, encode
 from qtkit.model.events import CommandReceived, Entry
-from qtkit.trading.configuration.keys import all_keys
-from qtkit.trading.configuration.models import Configuration
-from qtkit.trading.configuration.reader import read_configuration
+from qtkit.runtime.configuration.keys import all_keys
+from qtkit.runtime.configuration.models import Configuration
+from qtkit.runtime.configuration.reader import read_configuration
 from tests.fuzz.border import Border, Outcome, outcome_of
 from tests.fuzz.corpus import Corpus
 from tests.fuzz.mutations import ASSIGNMENTS, Dice, mutated

@@ -12,21 +12,21 @@ _DAMAGED = "tests/sessions/test_damaged_accounts.py"
 BUGS_OF_ACCOUNTS: tuple[Bug, ...] = (
     planted(
         "a journal that was chained again passes for the one that ended",
-        "qtkit/trading/account_audit.py",
+        "qtkit/runtime/account_audit.py",
         "if session.lines and link != session.link:",
         "if session.lines and not link:",
         f"{_VERIFIED}::test_a_live_start_after_an_orderly_end_is_refused[chained_again]",
     ),
     planted(
         "a journal that was cut off passes for the one that ended",
-        "qtkit/trading/account_audit.py",
+        "qtkit/runtime/account_audit.py",
         "if there < session.lines or (session.ended and there != session.lines):",
         "if there < 1:",
         f"{_VERIFIED}::test_a_live_start_after_an_orderly_end_is_refused[end_cut_off]",
     ),
     planted(
         "a session that the chain lost is not missed",
-        "qtkit/trading/account_audit.py",
+        "qtkit/runtime/account_audit.py",
         "        return account in {opening.account, folder.session_id}\n",
         "        return account == folder.session_id\n",
         f"{_DAMAGED}::test_a_damaged_account_is_refused_with_its_runbook_and_left_as_it_is"
@@ -34,7 +34,7 @@ BUGS_OF_ACCOUNTS: tuple[Bug, ...] = (
     ),
     planted(
         "a session is resumed under other settings",
-        "qtkit/trading/assemble.py",
+        "qtkit/runtime/build.py",
         "if before.get(n) != now.get(n)]",
         "if before.get(n) is now.get(n) is None]",
         "tests/sessions/test_resumed_as_begun.py::"

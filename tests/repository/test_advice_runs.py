@@ -21,9 +21,9 @@ from qtkit.core.locks import NamedLock
 from qtkit.core.paths import OutputRoot, SessionFolder, write_atomic
 from qtkit.evidence import Evidence
 from qtkit.model.intents import Intent
+from qtkit.reports.daily_sheet.sheet import save_sheet, sheet_of
 from qtkit.sessions.control.kill_switch import kill_account
 from qtkit.sessions.session import Session
-from qtkit.sessions.sheet import save_sheet, sheet_of
 from qtkit.sessions.simulated import prepare_account, simulate
 from qtkit.stages import StageReport, all_stages, judge, stage_named
 from qtkit.stages.scenarios import CANCEL_RACE
@@ -261,7 +261,7 @@ def test_what_the_sheet_says_writes_the_record_that_is_not_there(work: Path) -> 
 def test_what_is_said_when_no_answer_comes_sets_the_kill_switch(work: Path) -> None:
     """The command is that of the session's own account, mode and root."""
     from qtkit.core.advice import kill_command
-    from qtkit.sessions.artifacts import kill_words
+    from qtkit.reports.artifacts import kill_words
 
     assert_it_runs(kill_command(*kill_words(Session.attach(lived(work)).folder)))
 

@@ -25,10 +25,10 @@ from qtkit.core.paths import AccountFolder, OutputRoot, SessionFolder
 from qtkit.journal import read_journal
 from qtkit.model import events as ev
 from qtkit.model.intents import Intent
+from qtkit.runtime.accounts import inherit
+from qtkit.runtime.chain import sessions_of
 from qtkit.sessions.simulated import SimulatedSession, prepare_account, simulate
 from qtkit.testing import scripted_spec
-from qtkit.trading.accounts import inherit
-from qtkit.trading.chain import sessions_of
 from qtkit.trading.strategy.protocol import Fill, JsonObject, Prepared, StrategySpec, View
 from tests.repository.places import ROOT
 

@@ -18,10 +18,10 @@ from qtkit.core.folder_watch import FolderWatch
 from qtkit.core.paths import AccountFolder, OutputRoot, SessionFolder
 from qtkit.journal import read_journal
 from qtkit.model import events as ev
+from qtkit.runtime.accounts import create_account
 from qtkit.sessions.live import run_live
 from qtkit.sessions.session import Session
 from qtkit.sessions.simulated import simulate
-from qtkit.trading.accounts import create_account
 from tests.sessions.live_processes import CHURN, replay
 
 Act = Callable[[SessionFolder, AccountFolder], object]

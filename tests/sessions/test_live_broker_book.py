@@ -16,8 +16,8 @@ from qtkit.core.paths import AccountFolder
 from qtkit.journal import read_journal
 from qtkit.model import events as ev
 from qtkit.model.intents import Intent
+from qtkit.runtime.live import live_session
 from qtkit.sessions.simulated import prepare_account, simulate
-from qtkit.trading.live import live_session
 from qtkit.trading.strategy.protocol import Fill, JsonObject, Prepared, StrategySpec, View
 from tests.market.bar_makers import utc
 from tests.sessions.test_live_engine import (

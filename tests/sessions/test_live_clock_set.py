@@ -16,10 +16,10 @@ from qtkit.core.errors import ConfigError
 from qtkit.journal import read_journal
 from qtkit.model import events as ev
 from qtkit.model.events import Entry
+from qtkit.runtime.live import LivePlan, LiveRun, live_session
 from qtkit.testing import SettableClock
 from qtkit.trading.engine.command_queue import Command
 from qtkit.trading.engine.workers import SimulatedWorkers
-from qtkit.trading.live import LivePlan, LiveRun, live_session
 from tests.market.bar_makers import utc
 from tests.sessions.test_live_engine import GRID, account_of, of, root_of
 

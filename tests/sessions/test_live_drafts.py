@@ -14,8 +14,8 @@ from qtkit.market.feeds.polled import Fetched
 from qtkit.model import events as ev
 from qtkit.model.bars import BAR_NANOS, Bars, nanos
 from qtkit.model.intents import Intent
+from qtkit.runtime import live
 from qtkit.testing import hand_made_bars, scripted_spec
-from qtkit.trading import live
 from tests.market.bar_makers import utc
 from tests.sessions.test_live_engine import lived, of, plan
 

@@ -26,13 +26,13 @@ from qtkit.market.tables.synthetic import synthetic_bars
 from qtkit.model import events as ev
 from qtkit.model.bars import Bars, nanos
 from qtkit.model.events import Entry
+from qtkit.runtime.accounts import create_account
+from qtkit.runtime.live import LivePlan, LiveRun, live_session
 from qtkit.sessions.asked import settings_of
 from qtkit.sessions.control.kill_switch import kill_account, lift_account
-from qtkit.trading.accounts import create_account
 from qtkit.trading.engine.command_queue import Command
 from qtkit.trading.engine.thread import EngineThread
 from qtkit.trading.engine.workers import SimulatedWorkers, Workers
-from qtkit.trading.live import LivePlan, LiveRun, live_session
 from qtkit.trading.strategy.loader import load_spec
 from qtkit.trading.strategy.protocol import StrategySpec
 from tests.market.bar_makers import utc

@@ -15,11 +15,11 @@ import pytest
 from qtkit.core.paths import OutputRoot, SessionFolder
 from qtkit.journal import read_journal
 from qtkit.model import events as ev
+from qtkit.runtime.chain import sessions_of
 from qtkit.sessions.session import Session
 from qtkit.stages import phase_0, phase_2, phase_4a, phase_35
 from qtkit.trading.brokers.protocol import BrokerFill
 from qtkit.trading.brokers.sim.sqlite_store import SqliteBook
-from qtkit.trading.chain import sessions_of
 from tests.sessions.live_market import Endpoint, days_of, market, seeded
 from tests.sessions.live_processes import CHURN, GRID, no_process_left, replay, spawned, until
 

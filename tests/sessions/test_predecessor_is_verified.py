@@ -12,9 +12,9 @@ from qtkit.core.errors import DataError
 from qtkit.core.paths import AccountFolder, SessionFolder
 from qtkit.journal import summarise
 from qtkit.journal.codec import START, digest
-from qtkit.trading.accounts import inherit
-from qtkit.trading.chain import sessions_of
-from qtkit.trading.live import live_session
+from qtkit.runtime.accounts import inherit
+from qtkit.runtime.chain import sessions_of
+from qtkit.runtime.live import live_session
 from tests.sessions.test_live_engine import account_of, crashed, lived, plan, root_of
 
 Deed = Callable[[AccountFolder, SessionFolder], object]

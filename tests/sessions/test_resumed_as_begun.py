@@ -12,12 +12,12 @@ import pytest
 
 from qtkit.core.errors import ConfigError
 from qtkit.core.paths import OutputRoot, SessionFolder
+from qtkit.runtime.accounts import create_account
+from qtkit.runtime.build import same_as_begun
+from qtkit.runtime.live import live_session
+from qtkit.runtime.simulation import SimulatedRun, SimulationPlan, simulate_session
 from qtkit.sessions.asked import settings_of
 from qtkit.testing import scripted_spec
-from qtkit.trading.accounts import create_account
-from qtkit.trading.assemble import same_as_begun
-from qtkit.trading.live import live_session
-from qtkit.trading.simulation import SimulatedRun, SimulationPlan, simulate_session
 from qtkit.trading.strategy.protocol import StrategySpec
 from tests.market.bar_makers import utc
 from tests.sessions.test_live_engine import GRID, account_of, crashed, plan, root_of

@@ -21,12 +21,12 @@ from qtkit.core.render import REPORT_MIME
 from qtkit.journal import read_journal
 from qtkit.model import events as ev
 from qtkit.model.intents import Intent
+from qtkit.reports.run_facts import record_facts
 from qtkit.runs.notebook_outputs import gather
+from qtkit.runtime.settings import SessionSettings
 from qtkit.sessions.asked import settings_of
-from qtkit.sessions.facts import record_facts
 from qtkit.sessions.simulated import SimulatedSession, prepare_account, session_of, simulate
 from qtkit.trading.engine.command_queue import Command
-from qtkit.trading.settings import SessionSettings
 from qtkit.trading.strategy.loader import load_spec
 from qtkit.trading.strategy.protocol import (
     Fill,

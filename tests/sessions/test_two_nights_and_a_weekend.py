@@ -18,7 +18,7 @@ from qtkit.core.paths import OutputRoot, log_parts
 from qtkit.core.verdict import Conclusion, Status
 from qtkit.evidence import Command, Evidence, Scenario
 from qtkit.model import events as ev
-from qtkit.sessions.rotation import expired_logs, rotate_logs
+from qtkit.reports.retention import expired_logs, rotate_logs
 from qtkit.sessions.simulated import SimulatedSession, simulate
 from qtkit.stages import all_stages, judge, phase_5c, phase_35
 from qtkit.trading.engine.command_queue import Command as Asked

@@ -15,9 +15,9 @@ from qtkit.core.files import make_folder, write_atomic
 from qtkit.core.paths import AccountFolder, SessionFolder
 from qtkit.evidence.scenario import Fault, Scenario
 from qtkit.model.events import CommandReceived, Event
+from qtkit.runtime.simulation import SimulationPlan, simulate_in
 from qtkit.trading.brokers.sim.faults import CashOff, FaultScript
 from qtkit.trading.engine.command_queue import Command
-from qtkit.trading.simulation import SimulationPlan, simulate_in
 from qtkit.trading.strategy.protocol import StrategySpec
 
 __all__ = ["Site"]

@@ -12,9 +12,9 @@ from qtkit.core.errors import ConfigError
 from qtkit.core.paths import OutputRoot
 from qtkit.evidence.scenario import RotationSeen
 from qtkit.model.events import Entry, OrderRefused
+from qtkit.runtime.simulation import SimulationPlan, simulate_session
 from qtkit.trading.engine.command_queue import Command
 from qtkit.trading.engine.logs.settings import LogSettings
-from qtkit.trading.simulation import SimulationPlan, simulate_session
 
 __all__ = ["Rotate", "rotation_seen"]
 

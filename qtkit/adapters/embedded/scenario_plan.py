@@ -18,11 +18,11 @@ from qtkit.journal import read_journal
 from qtkit.market.feeds import recorded
 from qtkit.market.feeds.export import read_feed
 from qtkit.model.events import CommandReceived, DayStarted, Entry, SessionStarted, StopRequested
+from qtkit.runtime.market_data import MarketData
+from qtkit.runtime.settings import SessionSettings
+from qtkit.runtime.simulation import SimulationPlan
 from qtkit.trading.brokers.sim import faults as broken
 from qtkit.trading.engine.command_queue import Command
-from qtkit.trading.market_data import MarketData
-from qtkit.trading.settings import SessionSettings
-from qtkit.trading.simulation import SimulationPlan
 from qtkit.trading.strategy.protocol import StrategySpec
 
 __all__ = ["LocalTimes", "misreports_of", "plan_of", "replay_plan"]

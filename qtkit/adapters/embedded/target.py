@@ -17,7 +17,7 @@ from qtkit.adapters.embedded.environment_faults import Site
 from qtkit.adapters.embedded.misreporting_broker import MisreportingBroker
 from qtkit.adapters.embedded.retention_scenario import Rotate, rotation_seen
 from qtkit.adapters.embedded.scenario_plan import misreports_of, plan_of, replay_plan
-from qtkit.adapters.embedded.signal_child import facts_of, request_json
+from qtkit.adapters.embedded.signal_request import facts_of, request_json
 from qtkit.core.clock import stopwatch
 from qtkit.core.errors import ConfigError, InvariantBroken
 from qtkit.core.paths import AccountFolder, SessionFolder
@@ -31,9 +31,9 @@ from qtkit.evidence.scenario import (
 )
 from qtkit.journal import read_journal, summarise
 from qtkit.model.events import CommandReceived, Entry, SessionStarted, StopRequested
+from qtkit.runtime.simulation import SimulatedRun, SimulationPlan, simulate_in
 from qtkit.trading.engine.command_queue import Command
 from qtkit.trading.engine.signals import stop_on_signals
-from qtkit.trading.simulation import SimulatedRun, SimulationPlan, simulate_in
 from qtkit.trading.strategy.protocol import StrategySpec
 
 __all__ = ["EmbeddedEngine", "PowerLost"]

@@ -19,7 +19,7 @@ from qtkit.evidence import Evidence
 from qtkit.ledger.ledger import Ledger
 from qtkit.model import events as ev
 from qtkit.model.events import Entry
-from qtkit.trading.backtest import BacktestResult
+from qtkit.runtime.backtest import BacktestResult
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

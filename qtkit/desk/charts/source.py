@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from qtkit.evidence import Evidence
+from qtkit.runtime.backtest import BacktestResult
 from qtkit.stages import Source
 from qtkit.stages.sources import evidence_of
-from qtkit.trading.backtest import BacktestResult
 
 __all__ = ["Told", "day_words", "told_by"]
 

@@ -15,7 +15,7 @@ from qtkit.desk.report import Part, Report
 from qtkit.desk.table_view import Column, View, facts
 from qtkit.model import events as ev
 from qtkit.model.events import Entry
-from qtkit.sessions.artifacts import kill_words
+from qtkit.reports.artifacts import kill_words
 from qtkit.trading.engine.schedule import PRIORITY
 
 __all__ = [

@@ -6,7 +6,7 @@ from qtkit.core.clock import wall_time
 from qtkit.core.paths import OutputRoot
 from qtkit.desk.desk import Desk
 from qtkit.desk.report import Report
-from qtkit.sessions.rotation import LogRotation, expired_logs, rotate_logs
+from qtkit.reports.retention import LogRotation, expired_logs, rotate_logs
 
 __all__ = ["rotatelogs"]
 

@@ -17,8 +17,8 @@ from qtkit.desk.desk import Desk
 from qtkit.desk.picture import Picture
 from qtkit.desk.report import Part, Report
 from qtkit.desk.table_view import Column, View, facts
+from qtkit.runtime.settings import SessionSettings
 from qtkit.stages import StageReport, judge, stage_named
-from qtkit.trading.settings import SessionSettings
 
 __all__ = [
     "artifacts",

@@ -15,9 +15,9 @@ from qtkit.desk.panels.widgets import Element, Field, Kit, Text, Tick
 from qtkit.desk.report import Report
 from qtkit.desk.table_view import Column, View
 from qtkit.desk.views.sheet import notes, sheet
-from qtkit.sessions.sheet import Sheet, save_sheet, sheet_of
-from qtkit.sessions.sheet_notes import read_notes, write_summary, write_tick
-from qtkit.sessions.sheet_rows import ROWS, Row
+from qtkit.reports.daily_sheet.notes import read_notes, write_summary, write_tick
+from qtkit.reports.daily_sheet.rows import ROWS, Row
+from qtkit.reports.daily_sheet.sheet import Sheet, save_sheet, sheet_of
 from qtkit.stages import Stage, StageReport, all_stages, judge
 
 __all__ = ["ChecklistPanel"]

@@ -12,7 +12,7 @@ from qtkit.desk.panels.panel import Panel
 from qtkit.desk.panels.widgets import Button, Element, Field, Kit, Tick
 from qtkit.desk.report import Report
 from qtkit.desk.views.risk import rules
-from qtkit.sessions.artifacts import kill_words
+from qtkit.reports.artifacts import kill_words
 
 __all__ = ["RiskPanel"]
 

@@ -10,7 +10,7 @@ from qtkit.desk.picture import Picture
 from qtkit.desk.report import Report
 from qtkit.desk.shell.context import Seat
 from qtkit.desk.table_view import facts
-from qtkit.trading.configuration.keys import all_keys
+from qtkit.runtime.configuration.keys import all_keys
 
 __all__ = ["SETTABLE", "set_for_the_shell"]
 

@@ -12,7 +12,7 @@ from qtkit.desk.table_view import Column, View, number_text
 from qtkit.desk.vitals import Vitals
 from qtkit.model import events as ev
 from qtkit.model.status import EngineStatus
-from qtkit.trading.settings import declared_default
+from qtkit.runtime.settings import declared_default
 
 __all__ = ["countdown", "gate", "health", "seconds_text"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from qtkit.core.render import mark, verdict_counts
 from qtkit.desk.table_view import Column, View
-from qtkit.sessions.sheet import Sheet
-from qtkit.sessions.sheet_notes import DayNotes
-from qtkit.sessions.sheet_rows import ROWS
+from qtkit.reports.daily_sheet.notes import DayNotes
+from qtkit.reports.daily_sheet.rows import ROWS
+from qtkit.reports.daily_sheet.sheet import Sheet
 
 __all__ = ["notes", "sheet"]
 

@@ -10,9 +10,9 @@ from qtkit.core.errors import QtkitError
 from qtkit.core.paths import SessionFolder, write_atomic
 from qtkit.core.render import json_text
 from qtkit.journal.tail import JournalTail
+from qtkit.runtime.session_status import Standing
 from qtkit.trading.engine.engine import Engine
 from qtkit.trading.engine.thread import EngineThread
-from qtkit.trading.status import Standing
 
 __all__ = ["Heartbeat"]
 

@@ -7,9 +7,8 @@ from qtkit.core.errors import ConfigError, DataError, QtkitError
 from qtkit.core.input_text import LONGEST_REASON, checked_text
 from qtkit.core.locks import is_locked
 from qtkit.core.paths import AccountFolder, SessionFolder
-from qtkit.sessions.session import Session
-from qtkit.trading.chain import sessions_of
-from qtkit.trading.kill_switch import (
+from qtkit.runtime.chain import sessions_of
+from qtkit.runtime.kill_switch import (
     ask_lift,
     drop_kill_file,
     kill_mark,
@@ -17,6 +16,7 @@ from qtkit.trading.kill_switch import (
     set_kill_file,
     switch_is_on,
 )
+from qtkit.sessions.session import Session
 from qtkit.trading.risk.kill_file import kill_file_is_there, kill_requests
 
 __all__ = ["kill_account", "lift_account"]

@@ -8,12 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from qtkit.core.signals import STOP_SIGNALS, Interrupted, Patience, handle_signals
+from qtkit.core.signals import Interrupted, Patience, handle_signals
 from qtkit.trading.engine.engine import Engine
 
-__all__ = ["STOP_REASONS", "stop_on_signals"]
-
-STOP_REASONS = frozenset(number.name for number in STOP_SIGNALS)
+__all__ = ["stop_on_signals"]
 
 
 def _in_a_kernel() -> bool:

@@ -352,7 +352,7 @@ def test_summary_tick_and_record_are_on_disk(control: ControlDesk, rehearsal: Re
 
 
 def test_a_tick_that_somebody_else_sets_shows(control: ControlDesk, rehearsal: Rehearsal) -> None:
-    from qtkit.sessions.sheet_notes import write_summary, write_tick
+    from qtkit.reports.daily_sheet.notes import write_summary, write_tick
 
     at, day = datetime(2026, 3, 4, 8, tzinfo=UTC), control.watch.picture.state.today
     assert day is not None

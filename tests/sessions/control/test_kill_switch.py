@@ -17,11 +17,11 @@ from qtkit.cli import qtkit as command_line
 from qtkit.core.errors import ConfigError
 from qtkit.core.paths import AccountFolder, OutputRoot
 from qtkit.model import events as ev
+from qtkit.runtime.accounts import create_account
+from qtkit.runtime.kill_switch import drop_kill_file, kill_mark
 from qtkit.sessions.control.kill_switch import kill_account, lift_account
 from qtkit.sessions.session import Session
 from qtkit.sessions.simulated import simulate
-from qtkit.trading.accounts import create_account
-from qtkit.trading.kill_switch import drop_kill_file, kill_mark
 from qtkit.trading.risk.kill_file import kill_file_is_there, kill_requests, set_aside
 from tests.sessions.live_processes import CHURN
 

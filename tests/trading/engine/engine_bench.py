@@ -20,10 +20,12 @@ from qtkit.model.books import Book, PositionLine
 from qtkit.model.events import Entry
 from qtkit.model.intents import Intent
 from qtkit.model.orders import OrderType
+from qtkit.runtime.accounts import CarryOver
+from qtkit.runtime.build import engine_core, opening_event, sim_market
+from qtkit.runtime.market_data import MarketData
+from qtkit.runtime.settings import SessionSettings
 from qtkit.testing import hand_made_data, scripted_spec
 from qtkit.testing.prices import PricePath
-from qtkit.trading.accounts import CarryOver
-from qtkit.trading.assemble import engine_core, opening_event, sim_market
 from qtkit.trading.brokers.protocol import Broker
 from qtkit.trading.brokers.sim.broker import SimBroker
 from qtkit.trading.brokers.sim.faults import Fault as BrokerFault
@@ -33,8 +35,6 @@ from qtkit.trading.engine.command_queue import Command
 from qtkit.trading.engine.engine import Engine
 from qtkit.trading.engine.session_files import NoFiles
 from qtkit.trading.engine.workers import SimulatedWorkers
-from qtkit.trading.market_data import MarketData
-from qtkit.trading.settings import SessionSettings
 from qtkit.trading.strategy.guard import Guarded
 from qtkit.trading.strategy.protocol import Strategy, StrategySpec
 

@@ -14,9 +14,10 @@ from qtkit.market.feeds.protocol import Feed
 from qtkit.market.feeds.recorded import RecordedFeed
 from qtkit.model import events as ev
 from qtkit.model.books import Book
+from qtkit.runtime.accounts import CarryOver
+from qtkit.runtime.build import engine_core, opening_event, sim_market
+from qtkit.runtime.settings import SessionSettings
 from qtkit.testing import hand_made_data, scripted_spec
-from qtkit.trading.accounts import CarryOver
-from qtkit.trading.assemble import engine_core, opening_event, sim_market
 from qtkit.trading.brokers.sim.broker import SimBroker
 from qtkit.trading.brokers.sim.store import MemoryBook
 from qtkit.trading.engine.engine import Engine
@@ -24,7 +25,6 @@ from qtkit.trading.engine.logs.sys_log import SessionLog
 from qtkit.trading.engine.session_files import FolderFiles
 from qtkit.trading.engine.signals import stop_on_signals
 from qtkit.trading.engine.workers import ThreadWorkers
-from qtkit.trading.settings import SessionSettings
 
 SYMBOL = "BTC-PERP"
 

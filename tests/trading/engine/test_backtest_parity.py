@@ -16,12 +16,12 @@ from qtkit.market.instruments import InstrumentTable
 from qtkit.model import events as ev
 from qtkit.model.events import Entry
 from qtkit.model.intents import Intent
+from qtkit.runtime.backtest import run_backtest
+from qtkit.runtime.market_data import synthetic_data
+from qtkit.runtime.settings import SessionSettings
+from qtkit.runtime.simulation import SimulationPlan, simulate_session
 from qtkit.testing import hand_made_data, scripted_spec
 from qtkit.testing.prices import PricePath
-from qtkit.trading.backtest import run_backtest
-from qtkit.trading.market_data import synthetic_data
-from qtkit.trading.settings import SessionSettings
-from qtkit.trading.simulation import SimulationPlan, simulate_session
 from qtkit.trading.strategy.loader import load_spec
 from qtkit.trading.strategy.protocol import StrategySpec
 from tests.trading.engine.engine_bench import BANK, DAY, NEXT, STEEL, day_of, want

@@ -16,11 +16,11 @@ from qtkit.core.verdict import Status
 from qtkit.evidence import Evidence
 from qtkit.journal import read_journal
 from qtkit.model import events as ev
+from qtkit.runtime.backtest import run_backtest
+from qtkit.runtime.settings import SessionSettings
+from qtkit.runtime.simulation import SimulationPlan, first_start, simulate_in, simulate_session
 from qtkit.stages import all_stages, judge
 from qtkit.testing import hand_made_data, scripted_spec
-from qtkit.trading.backtest import run_backtest
-from qtkit.trading.settings import SessionSettings
-from qtkit.trading.simulation import SimulationPlan, first_start, simulate_in, simulate_session
 from qtkit.trading.strategy.protocol import StrategySpec
 from tests.trading.engine.engine_bench import Bench, day_of, want
 from tests.trading.engine.test_backtest_parity import told
@@ -128,7 +128,7 @@ def test_a_replay_writes_the_same_journal(three_days: SessionFolder, tmp_path: P
 
 
 def test_a_backtest_trades_the_same(three_days: SessionFolder) -> None:
-    from qtkit.trading.market_data import data_of
+    from qtkit.runtime.market_data import data_of
 
     settings = SessionSettings()
     data = data_of(spec(), settings, DAYS, exchange_calendar("24/7"), OutputRoot(Path("nowhere")))

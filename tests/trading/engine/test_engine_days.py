@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from qtkit.model import events as ev
-from qtkit.trading.accounts import CarryOver
+from qtkit.runtime.accounts import CarryOver
 from qtkit.trading.brokers.sim.faults import CashOff, Disconnect
 from tests.trading.engine.engine_bench import (
     BANK,

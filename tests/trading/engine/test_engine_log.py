@@ -11,10 +11,10 @@ from qtkit.core.clock import ManualClock
 from qtkit.core.paths import OutputRoot
 from qtkit.journal import read_journal
 from qtkit.model import events as ev
+from qtkit.runtime.settings import SessionSettings
+from qtkit.runtime.simulation import SimulatedRun, SimulationPlan, simulate_session
 from qtkit.testing import hand_made_data, scripted_spec
 from qtkit.trading.engine.logs.sys_log import NullLog, SessionLog, format_fields
-from qtkit.trading.settings import SessionSettings
-from qtkit.trading.simulation import SimulatedRun, SimulationPlan, simulate_session
 from tests.trading.engine.engine_bench import BANK, DAY, NEXT, at, command, day_of, want
 
 ZONE = day_of().calendar.zone

@@ -17,7 +17,8 @@ from qtkit.core.verdict import Status, Verdict
 from qtkit.market.feeds.recorded import Absent, Silence
 from qtkit.model import events as ev
 from qtkit.model.books import Book
-from qtkit.trading.accounts import CarryOver
+from qtkit.runtime.accounts import CarryOver
+from qtkit.runtime.market_data import MarketData
 from qtkit.trading.brokers.protocol import AccountReport, BrokerOrder
 from qtkit.trading.brokers.sim.broker import SimBroker
 from qtkit.trading.brokers.sim.faults import (
@@ -28,7 +29,6 @@ from qtkit.trading.brokers.sim.faults import (
     UnmatchedFill,
 )
 from qtkit.trading.engine.session_files import FolderFiles
-from qtkit.trading.market_data import MarketData
 from qtkit.trading.strategy.protocol import JsonObject
 from tests.trading.engine.engine_bench import (
     BANK,

@@ -19,11 +19,11 @@ from qtkit.evidence import Evidence
 from qtkit.evidence.sys_log import value_in
 from qtkit.model.events import Entry
 from qtkit.model.intents import Intent
-from qtkit.sessions.artifacts import rebuild
+from qtkit.reports.artifacts import rebuild
+from qtkit.runtime.settings import SessionSettings
+from qtkit.runtime.simulation import SimulationPlan, simulate_in
 from qtkit.sessions.simulated import SimulatedSession, simulate
 from qtkit.testing import scripted_spec
-from qtkit.trading.settings import SessionSettings
-from qtkit.trading.simulation import SimulationPlan, simulate_in
 
 SYMBOL = "600036.SH"
 WEDNESDAY = date(2026, 3, 4)

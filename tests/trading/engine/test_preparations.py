@@ -17,10 +17,10 @@ from qtkit.journal import read_journal
 from qtkit.model import events as ev
 from qtkit.model.bars import nanos
 from qtkit.model.intents import Intent
+from qtkit.runtime.backtest import run_backtest
+from qtkit.runtime.settings import SessionSettings
+from qtkit.runtime.simulation import SimulationPlan, simulate_session
 from qtkit.testing import hand_made_data
-from qtkit.trading.backtest import run_backtest
-from qtkit.trading.settings import SessionSettings
-from qtkit.trading.simulation import SimulationPlan, simulate_session
 from qtkit.trading.strategy.protocol import Fill, JsonObject, Prepared, StrategySpec, View
 from tests.trading.engine.engine_bench import BANK, DAY, at, command, day_of
 from tests.trading.engine.test_backtest_parity import told

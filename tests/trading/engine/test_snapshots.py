@@ -17,9 +17,9 @@ from qtkit.core.errors import InvariantBroken, StrategyError
 from qtkit.core.paths import SessionFolder
 from qtkit.model import events as ev
 from qtkit.model.intents import Intent
+from qtkit.runtime.settings import SessionSettings
 from qtkit.trading.engine.session_files import FolderFiles
 from qtkit.trading.engine.snapshots import prepared_json
-from qtkit.trading.settings import SessionSettings
 from qtkit.trading.strategy.protocol import Fill, JsonObject, Prepared, Strategy, View
 from tests.trading.engine.engine_bench import BANK, Bench, at, command, day_of, local, want
 

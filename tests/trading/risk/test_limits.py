@@ -11,9 +11,9 @@ from qtkit.core.paths import OutputRoot
 from qtkit.core.verdict import Status
 from qtkit.model import events as ev
 from qtkit.model.intents import Intent
+from qtkit.runtime.accounts import create_account
 from qtkit.sessions.simulated import simulate
 from qtkit.testing import scripted_spec
-from qtkit.trading.accounts import create_account
 from qtkit.trading.brokers.sim.faults import Reject
 from qtkit.trading.risk.limits import day_turnover_is_within, position_is_within
 from qtkit.trading.risk.settings import RiskSettings, rules_of

@@ -24,11 +24,11 @@ from qtkit.model.events import (
     PositionAdjusted,
     SessionStarted,
 )
+from qtkit.model.orders import CARRIED_OVER
 from qtkit.trading.engine.logs.rotating_file import RotatingFile, Rotation, rewrite_log
 from qtkit.trading.engine.logs.sys_log import format_fields
 
 __all__ = [
-    "CARRIED_OVER",
     "RISK_REJECTED",
     "TRADE_HEAD",
     "TradeLogs",
@@ -37,7 +37,6 @@ __all__ = [
     "trade_line",
 ]
 
-CARRIED_OVER = "ordered in an earlier session"
 RISK_REJECTED = "<RISK REJECTED>"
 
 _COLUMNS = (

@@ -1,0 +1,155 @@
+"""The life of an order, its fills included."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import ClassVar
+
+from qtkit.core.verdict import Verdict
+from qtkit.model.events.base import Event, Moment, Topic
+from qtkit.model.events.market import LastPrice
+from qtkit.model.orders import OrderType
+
+__all__ = [
+    "CancelFailed",
+    "CancelRequested",
+    "FillRepeated",
+    "FillUnmatched",
+    "OrderAccepted",
+    "OrderCancelled",
+    "OrderDoubted",
+    "OrderEvent",
+    "OrderFilled",
+    "OrderLost",
+    "OrderRefused",
+    "OrderRejected",
+    "OrderRequested",
+]
+
+
+class OrderEvent(Event, frozen=True, kw_only=True, gc=False):
+    """Base of the events of this topic."""
+
+    topic: ClassVar[Topic] = Topic.ORDER
+
+
+class OrderRequested(OrderEvent, frozen=True, kw_only=True, gc=False):
+    """The engine decided to send an order; written before the broker is called."""
+
+    order_id: str
+    symbol: str
+    quantity: Decimal
+    order_type: OrderType
+    limit_price: Decimal | None
+    reserved_cash: Decimal  # account currency, 0 for sells
+    because: str
+    source: str  # "strategy" or the operator's name
+    tag: str
+    quote: LastPrice | None  # what the market showed when it was requested
+    venue: str
+    step: int | None = None
+
+
+class OrderRefused(OrderEvent, frozen=True, kw_only=True, gc=False):
+    """A risk rule, or the contract itself, stopped an intent; no order exists."""
+
+    symbol: str
+    quantity: Decimal
+    price: Decimal | None  # limit price, else the quote
+    because: str
+    source: str
+    verdicts: tuple[Verdict, ...]  # those that refused
+    step: int | None = None
+
+
+class OrderAccepted(OrderEvent, frozen=True, kw_only=True, gc=False):
+    """The broker has the order."""
+
+    order_id: str
+    broker_order_id: str
+    broker_name: str
+    accepted_at: Moment
+
+
+class OrderRejected(OrderEvent, frozen=True, kw_only=True, gc=False):
+    """The broker refused the order."""
+
+    order_id: str
+    reason_code: str
+    reason: str
+
+
+class OrderDoubted(OrderEvent, frozen=True, kw_only=True, gc=False):
+    """The broker did not answer; whether it has the order is unknown."""
+
+    order_id: str
+    reason: str
+
+
+class OrderFilled(OrderEvent, frozen=True, kw_only=True, gc=False):
+    """The broker reported an execution: one event moves cash, position and order together."""
+
+    order_id: str
+    broker_order_id: str
+    fill_id: str
+    symbol: str
+    quantity: Decimal
+    price: Decimal  # account currency per share
+    commission: Decimal  # account currency, >= 0 is a cost
+    tax: Decimal  # account currency, >= 0 is a cost
+    executed_at: Moment
+    settles: date  # trading date from which bought shares can be sold
+    venue: str
+    source: str = "poll_fills"
+    late: str = ""  # why it was not expected any more: "cancelled", "lost"
+
+
+class FillRepeated(OrderEvent, frozen=True, kw_only=True, gc=False):
+    """The broker reported a fill again, or several at once; nothing was booked."""
+
+    order_id: str
+    fill_id: str
+    count: int = 1  # fills that were booked before and came again in one answer
+    last_fill_id: str = ""  # the last of them, where there are several
+
+
+class FillUnmatched(OrderEvent, frozen=True, kw_only=True, gc=False):
+    """A fill that fits no order of ours; recorded, not booked, reconciliation fails."""
+
+    order_id: str
+    broker_order_id: str
+    fill_id: str
+    symbol: str
+    quantity: Decimal
+    price: Decimal
+    reason: str
+
+
+class CancelRequested(OrderEvent, frozen=True, kw_only=True, gc=False):
+    """Somebody asked to cancel an order; written before the broker is called."""
+
+    order_id: str
+    by: str
+
+
+class CancelFailed(OrderEvent, frozen=True, kw_only=True, gc=False):
+    """The broker did not take the cancel."""
+
+    order_id: str
+    reason: str
+
+
+class OrderCancelled(OrderEvent, frozen=True, kw_only=True, gc=False):
+    """The rest of the order will not execute."""
+
+    order_id: str
+    quantity: Decimal  # shares, signed, that were not executed
+    reason: str  # "cancelled", "expired", ...
+
+
+class OrderLost(OrderEvent, frozen=True, kw_only=True, gc=False):
+    """The order never reached the broker."""
+
+    order_id: str
+    reason: str  # "restart": unsent when the power went; "unknown_at_broker": doubted, asked for

@@ -1,0 +1,62 @@
+"""A session begins, comes back, is asked to stop, and ends."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import msgspec
+
+from qtkit.model.books import Book
+from qtkit.model.events.base import Event, JsonObject, Topic
+
+__all__ = ["SessionEnded", "SessionEvent", "SessionResumed", "SessionStarted", "StopRequested"]
+
+
+class SessionEvent(Event, frozen=True, kw_only=True, gc=False):
+    """Base of the events of this topic."""
+
+    topic: ClassVar[Topic] = Topic.SESSION
+
+
+class SessionStarted(SessionEvent, frozen=True, kw_only=True, gc=False):
+    """One life of the engine on one account began; this alone lets the journal be folded."""
+
+    format: int
+    mode: str  # backtest, shadow, paper, live
+    account: str
+    strategy: str
+    symbols: tuple[str, ...]
+    exchange: str
+    settings: JsonObject  # every setting that matters to trading
+    settings_digest: str  # sha256 of the settings, hex
+    seed: int
+    opening: Book
+    killed: bool  # whether the kill switch was on
+    next_order: int  # first free order number of the account
+    strategy_state: JsonObject
+    # of the account's last session: reconciliation, sizes, turnover
+    inherited: JsonObject = msgspec.field(default_factory=dict)
+    known_fills: tuple[str, ...]  # fill ids of this trading date that earlier sessions booked
+    predecessor: str  # last link of the account's previous journal; "" for the first
+
+
+class SessionResumed(SessionEvent, frozen=True, kw_only=True, gc=False):
+    """The engine came back after a crash, in the same journal."""
+
+    entries: int  # entries found
+    torn_bytes: int  # bytes of a half-written last line that were cut off
+    doubtful: tuple[str, ...]  # order ids whose fate had to be asked for
+
+
+class StopRequested(SessionEvent, frozen=True, kw_only=True, gc=False):
+    """Somebody asked for an orderly stop."""
+
+    by: str
+    reason: str
+
+
+class SessionEnded(SessionEvent, frozen=True, kw_only=True, gc=False):
+    """The orderly end: always the last line."""
+
+    reason: str
+    closing: Book

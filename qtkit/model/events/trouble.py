@@ -1,0 +1,22 @@
+"""What should not have happened inside the engine."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from qtkit.model.events.base import Event, Topic
+
+__all__ = ["InternalErrorRaised", "TroubleEvent"]
+
+
+class TroubleEvent(Event, frozen=True, kw_only=True, gc=False):
+    """Base of the events of this topic."""
+
+    topic: ClassVar[Topic] = Topic.TROUBLE
+
+
+class InternalErrorRaised(TroubleEvent, frozen=True, kw_only=True, gc=False):
+    """Something in the engine raised that should not have."""
+
+    where: str
+    error: str

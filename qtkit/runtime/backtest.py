@@ -1,0 +1,240 @@
+"""Backtests: the same engine with journal and broker in memory."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from qtkit.core.calendars import exchange_calendar
+from qtkit.core.clock import ManualClock
+from qtkit.core.errors import ConfigError
+from qtkit.core.paths import OutputRoot, write_atomic
+from qtkit.core.render import Table, html_table, mimebundle, text_table
+from qtkit.journal import MemoryJournal
+from qtkit.ledger.performance import max_drawdown
+from qtkit.model.bars import Bars
+from qtkit.model.books import Book
+from qtkit.model.events import FORMAT, Entry, OrderFilled, OrderRefused, SessionStarted
+from qtkit.runtime.build import engine_core, known_instruments, sim_market
+from qtkit.runtime.market_data import MarketData, data_of
+from qtkit.runtime.settings import SessionSettings, settings_digest
+from qtkit.trading.brokers.sim.broker import SimBroker
+from qtkit.trading.brokers.sim.store import MemoryBook
+from qtkit.trading.engine.backtest import Backtest
+from qtkit.trading.engine.bar_history import sound_bars
+from qtkit.trading.engine.logs.sys_log import NullLog
+from qtkit.trading.engine.schedule import refuse_steps_that_never_come
+from qtkit.trading.engine.session_files import NoFiles
+from qtkit.trading.strategy.guard import Guarded, made
+from qtkit.trading.strategy.protocol import StrategySpec
+from qtkit.trading.strategy.spec_checks import demand_spec
+
+__all__ = ["BacktestResult", "backtest", "keep", "run_backtest"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BacktestResult:
+    """What a backtest came to."""
+
+    strategy: str
+    days: tuple[date, ...]
+    steps: int
+    entries: Sequence[Entry] = field(repr=False)
+    closing: Book = field(repr=False)
+    equity: dict[date, Decimal] = field(repr=False)  # at each day's close, account currency
+    opening_cash: Decimal
+    bars: Mapping[str, Bars] = field(default_factory=dict, repr=False)  # what it was run on
+
+    @property
+    def fills(self) -> list[OrderFilled]:
+        """Every execution, in order."""
+        return [e.event for e in self.entries if isinstance(e.event, OrderFilled)]
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The numbers, as JSON; money in account currency."""
+        fills = self.fills
+        last = self.equity[self.days[-1]]
+        curve = [float(self.opening_cash), *(float(value) for value in self.equity.values())]
+        return {
+            "strategy": self.strategy,
+            "first_day": str(self.days[0]),
+            "last_day": str(self.days[-1]),
+            "days": len(self.days),
+            "steps": self.steps,
+            "fills": len(fills),
+            "refusals": sum(isinstance(e.event, OrderRefused) for e in self.entries),
+            "fees": str(sum((f.commission + f.tax for f in fills), Decimal(0))),
+            "opening_cash": str(self.opening_cash),
+            "closing_cash": str(self.closing.cash),
+            "closing_equity": str(last),
+            "return": str(round(last / self.opening_cash - 1, 6)),
+            "max_drawdown": f"{max_drawdown(curve):.6f}",
+            "positions": {p.symbol: str(p.quantity) for p in self.closing.positions},
+        }
+
+    def _table(self) -> Table:
+        rows = tuple((name.replace("_", " "), str(value)) for name, value in self.summary.items())
+        return Table(title=f"Backtest of {self.strategy}", columns=("", ""), rows=rows)
+
+    def __str__(self) -> str:
+        return text_table(self._table())
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        payload = {"format": 1, "type": "backtest", **self.summary}
+        return mimebundle(str(self), html_table(self._table()), payload)
+
+
+def backtest(
+    spec: StrategySpec,
+    start: date,
+    end: date,
+    *,
+    settings: SessionSettings | None = None,
+    data: MarketData | None = None,
+    root: OutputRoot | None = None,
+) -> BacktestResult:
+    """Run a strategy over the trading dates from `start` to `end`, both included.
+
+    Parameters
+    ----------
+    spec
+        The strategy.
+    start, end
+        Dates of the exchange.
+    settings
+        As for a session; the mode is always ``backtest``.
+    data
+        Bars; None: what the settings name.
+    root
+        Where local tables are.
+
+    Raises
+    ------
+    ConfigError
+        If there is no trading date in between, or the strategy finds its parameters wrong.
+    DataError
+        If bars are missing, or a symbol is unknown.
+    StrategyError
+        If the strategy raises.
+    """
+    demand_spec(spec)
+    chosen = (settings or SessionSettings()).model_copy(update={"mode": "backtest"})
+    calendar = exchange_calendar(spec.exchange)
+    days = calendar.sessions(start, end) if start <= end else ()
+    if not days:
+        raise ConfigError(
+            f"there is no trading date of {spec.exchange} from {start} to {end}; "
+            "choose a longer span, the start not after the end"
+        )
+    refuse_steps_that_never_come(calendar, days[0], chosen.engine(spec).timetable)
+    known_instruments(spec.symbols, days[0])
+    found = data or data_of(spec, chosen, days, calendar, root or OutputRoot.default())
+    return run_backtest(spec, chosen, days, found)
+
+
+def run_backtest(
+    spec: StrategySpec, settings: SessionSettings, days: Sequence[date], data: MarketData
+) -> BacktestResult:
+    """Run a strategy over given dates and bars; see `backtest`."""
+    calendar = exchange_calendar(spec.exchange)
+    clock = ManualClock(calendar.segments(days[0])[0].start)
+    journal = MemoryJournal(clock)
+    broker = SimBroker(
+        book=MemoryBook(),
+        market=sim_market(data, calendar),
+        clock=clock,
+        settings=settings.simulator(),
+    )
+    broker.open_account(spec.opening_cash)
+    context = engine_core(
+        spec=spec,
+        settings=settings,
+        clock=clock,
+        journal=journal,
+        broker=broker,
+        calendar=calendar,
+        data=data,
+        strategy=Guarded(made(spec)),
+        log=NullLog(),
+        files=NoFiles(),
+        kill_file=None,
+        columns={symbol: sound_bars(bars) for symbol, bars in data.bars.items()},
+    )
+    engine = Backtest(context, clock, _opening(spec, settings))
+    engine.run(days)
+    return BacktestResult(
+        strategy=spec.name,
+        days=tuple(days),
+        steps=engine.steps,
+        entries=tuple(journal.entries()),
+        closing=context.state.ledger.book(),
+        equity=engine.equity,
+        opening_cash=spec.opening_cash,
+        bars=data.bars,
+    )
+
+
+_COLUMNS = (
+    "executed_at",
+    "symbol",
+    "quantity",
+    "price",
+    "commission",
+    "tax",
+    "order_id",
+    "fill_id",
+)
+
+
+def keep(result: BacktestResult, root: OutputRoot) -> Path:
+    """Write numbers, daily equity and fills into a research run's folder, and return it.
+
+    The folder's name follows from what was run, so that the same backtest lands in the same place.
+    """
+    told = {"summary": result.summary, "equity": {str(d): str(v) for d, v in result.equity.items()}}
+    text = json.dumps(told, indent=2, sort_keys=True)
+    name = f"{result.days[0]:%Y%m%d}_{result.days[-1]:%Y%m%d}_backtest_{_digest(result)}"
+    folder = root.research_runs / name
+    write_atomic(folder / "report.json", text + "\n")
+    table = StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    writer.writerows([getattr(fill, column) for column in _COLUMNS] for fill in result.fills)
+    write_atomic(folder / "trades.csv", table.getvalue())
+    return folder
+
+
+def _digest(result: BacktestResult) -> str:
+    opening: SessionStarted = result.entries[0].event
+    asked = f"{opening.strategy} {','.join(opening.symbols)} {opening.settings_digest}"
+    return hashlib.sha256(asked.encode()).hexdigest()[:7]
+
+
+def _opening(spec: StrategySpec, settings: SessionSettings) -> SessionStarted:
+    told = settings.for_journal(spec)
+    return SessionStarted(
+        format=FORMAT,
+        mode="backtest",
+        account="backtest",
+        strategy=spec.name,
+        symbols=spec.symbols,
+        exchange=spec.exchange,
+        settings=told,
+        settings_digest=settings_digest(told),
+        seed=settings.seed,
+        opening=Book(cash=spec.opening_cash, currency=spec.currency),
+        killed=False,
+        next_order=1,
+        strategy_state={},
+        known_fills=(),
+        predecessor="",
+    )

@@ -1,0 +1,176 @@
+"""Where a session's bars come from: a local table, or the seeded generator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+from functools import lru_cache
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from qtkit.core.calendars import Calendar, exchange_calendar
+from qtkit.core.errors import DataError
+from qtkit.core.paths import OutputRoot
+from qtkit.market.instruments import InstrumentTable
+from qtkit.market.tables.bar_table import BarTable
+from qtkit.market.tables.synthetic import PLAIN, Market, close_before, synthetic_bars
+from qtkit.market.trading_minutes import day_window
+from qtkit.model.bars import Bars, nanos
+from qtkit.model.instruments import Instrument
+from qtkit.model.money import decimal_of
+from qtkit.runtime.settings import SessionSettings
+from qtkit.trading.strategy.protocol import StrategySpec
+
+__all__ = [
+    "MarketData",
+    "PriceSource",
+    "data_of",
+    "joined",
+    "market_of",
+    "synthetic_data",
+    "table_close",
+    "table_data",
+]
+
+
+class PriceSource(Protocol):
+    """Bars, all of a day at once or a growing part of it, and the closes before."""
+
+    @property
+    def bars(self) -> Mapping[str, Bars]:
+        """Symbol -> its bars."""
+
+    def close_before(self, symbol: str, day: date) -> Decimal | None:
+        """Return the last close before a date, account currency per share."""
+
+
+@dataclass(frozen=True, slots=True)
+class MarketData:
+    """Bars of some dates, and each date's last close before it."""
+
+    bars: dict[str, Bars]
+    closes: dict[tuple[str, date], Decimal]
+
+    def close_before(self, symbol: str, day: date) -> Decimal | None:
+        """Return the last close before a date, account currency per share."""
+        return self.closes.get((symbol, day))
+
+
+def joined(parts: Sequence[Bars]) -> Bars:
+    """Return consecutive bars of one symbol as one."""
+    names = ("end", "open", "high", "low", "close", "volume")
+    columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+    return Bars(symbol=parts[0].symbol, **columns)
+
+
+@lru_cache(maxsize=256)
+def _synthetic_day(symbol: str, day: date, exchange: str, seed: int, market: Market) -> Bars:
+    return synthetic_bars(symbol, day, exchange_calendar(exchange), seed=seed, market=market)
+
+
+@lru_cache(maxsize=256)
+def _synthetic_close(symbol: str, day: date, exchange: str, seed: int, market: Market) -> Decimal:
+    close = close_before(symbol, day, exchange_calendar(exchange), seed=seed, market=market)
+    return decimal_of(close)
+
+
+def market_of(instrument: Instrument) -> Market:
+    """Return a generated market that keeps an instrument's tick and lot."""
+    return replace(PLAIN, tick=float(instrument.tick), lot=float(instrument.lot))
+
+
+def synthetic_data(
+    instruments: dict[str, Instrument], days: Sequence[date], exchange: str, seed: int
+) -> MarketData:
+    """Return generated bars: a function of seed, symbols and dates.
+
+    Parameters
+    ----------
+    instruments
+        Symbol -> its rules, for tick and lot.
+    days
+        Trading dates, in order.
+    exchange, seed
+        See `qtkit.market.tables.synthetic`.
+    """
+    markets = {symbol: market_of(instrument) for symbol, instrument in instruments.items()}
+    bars = {
+        symbol: joined([_synthetic_day(symbol, day, exchange, seed, market) for day in days])
+        for symbol, market in markets.items()
+    }
+    closes = {
+        (symbol, day): _synthetic_close(symbol, day, exchange, seed, market)
+        for symbol, market in markets.items()
+        for day in days
+    }
+    return MarketData(bars, closes)
+
+
+def data_of(
+    spec: StrategySpec,
+    settings: SessionSettings,
+    days: Sequence[date],
+    calendar: Calendar,
+    root: OutputRoot,
+) -> MarketData:
+    """Return the bars that a session's settings name."""
+    if settings.data == "synthetic":
+        table = InstrumentTable.load()
+        instruments = {symbol: table.on(symbol, days[0]) for symbol in spec.symbols}
+        return synthetic_data(instruments, days, spec.exchange, settings.seed)
+    return table_data(root.tables, settings.data, spec.symbols, days, calendar)
+
+
+def table_data(
+    root: Path, name: str, symbols: Sequence[str], days: Sequence[date], calendar: Calendar
+) -> MarketData:
+    """Return bars of a local table; every symbol must have some on every date.
+
+    Raises
+    ------
+    DataError
+        If the table, a symbol or a date is missing; all that is missing is named.
+    """
+    table = BarTable(root, name)
+    bars, closes, missing = dict[str, Bars](), dict[tuple[str, date], Decimal](), list[str]()
+    spans = {day: calendar.segments(day) for day in days}
+    for symbol in symbols:
+        if symbol not in table.symbols():
+            missing.append(f"{symbol} (not in the table)")
+            continue
+        bars[symbol] = table.read(symbol, until=spans[days[-1]][-1].end)
+        for day in days:
+            first = int(np.searchsorted(bars[symbol].end, nanos(spans[day][0].start), "right"))
+            last = int(np.searchsorted(bars[symbol].end, nanos(spans[day][-1].end), "right"))
+            if first == last:
+                missing.append(f"{symbol} on {day}")
+            before = _usable(float(bars[symbol].close[first - 1])) if first else None
+            if before is not None:
+                closes[symbol, day] = before
+    if missing:
+        raise DataError(
+            f"table {name!r} under {root} lacks {', '.join(missing)}; "
+            "fill it (`qtkit data import --help`, `qtkit data refill --help`), or take other dates"
+        )
+    return MarketData(bars, closes)
+
+
+def table_close(
+    root: Path, name: str, symbol: str, day: date, calendar: Calendar
+) -> Decimal | None:
+    """Return the last close before a date that a local table knows; None if it knows none."""
+    table = BarTable(root, name)
+    if symbol not in table.symbols():
+        return None
+    midnight, _ = day_window(calendar, day)
+    bars = table.read(symbol, until=midnight)
+    return _usable(float(bars.close[-1])) if len(bars) else None
+
+
+def _usable(close: float) -> Decimal | None:
+    """Return a close as a price; None if it is empty or no price."""
+    return decimal_of(close) if np.isfinite(close) and close > 0 else None
