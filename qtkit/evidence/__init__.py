@@ -11,8 +11,8 @@ from qtkit.evidence.scenario import (
     RotationSeen,
     RunFacts,
     Scenario,
-    Target,
 )
+from qtkit.evidence.target import Target
 
 __all__ = [
     "ALL_CAPABILITIES",

@@ -6,25 +6,22 @@ seen here: a check that asked the ledger about itself would prove nothing.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from qtkit.evidence.audit_book import AuditBook, OrderAccount
 from qtkit.evidence.audit_reading import Reading, read_against
+from qtkit.evidence.journal_lines import JournalLines
 from qtkit.model import events as ev
 from qtkit.model.books import Book
 from qtkit.model.events import Entry
 
-if TYPE_CHECKING:
-    from qtkit.evidence.evidence import Evidence
-
 __all__ = ["AuditLedger", "Finding", "OrderAccount"]
 
 _ZERO = Decimal(0)
-_CLOSED = frozenset({"filled", "cancelled", "rejected", "lost"})
 _MOVES = {
     "accept": {"requested": "accepted", "doubtful": "accepted"},
     "reject": {"requested": "rejected", "doubtful": "rejected", "accepted": "rejected"},
@@ -42,40 +39,7 @@ class Finding:
     sentence: str
 
 
-@dataclass(slots=True, kw_only=True)
-class OrderAccount:
-    """One order as the events tell it."""
-
-    order_id: str
-    symbol: str
-    quantity: Decimal  # shares, signed, as requested
-    reserved: Decimal  # account currency, as requested
-    line: int  # of the request; 0 for an order of the opening book
-    day: date | None
-    source: str = "strategy"
-    filled: Decimal = _ZERO
-    cancelled: Decimal = _ZERO  # shares, signed, that will not execute
-    status: str = "requested"
-    broker_order_id: str = ""
-    lines: list[int] = field(default_factory=list)  # of everything that happened to it
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it has not come to an end."""
-        return self.status not in _CLOSED
-
-    @property
-    def remaining(self) -> Decimal:
-        """Shares, signed, that may still execute; 0 once it has ended."""
-        return self.quantity - self.filled if self.is_open else _ZERO
-
-    @property
-    def reserved_now(self) -> Decimal:
-        """Account currency still reserved: the share of what may still execute."""
-        return self.reserved * self.remaining / self.quantity if self.quantity else _ZERO
-
-
-class AuditLedger:
+class AuditLedger(AuditBook):
     """An account, event by event.
 
     Attributes
@@ -90,14 +54,12 @@ class AuditLedger:
 
     def __init__(self, day: date | None) -> None:
         self.day = day
-        self.cash = self.opening_cash = _ZERO
-        self.positions = defaultdict[str, Decimal](Decimal)
+        super().__init__()
+        self.opening_cash = _ZERO
         self.opening_positions: Mapping[str, Decimal] = {}
-        self.lots = defaultdict[str, defaultdict[date, Decimal]](lambda: defaultdict(Decimal))
         self.orders: dict[str, OrderAccount] = {}
-        self.open: dict[str, OrderAccount] = {}
         self.fills: dict[str, int] = {}  # fill id -> line; 0 for earlier sessions'
-        self.booked = self.repeated = self.adjusted = 0
+        self.repeated = self.adjusted = 0
         self.bought = self.sold = self.fees = _ZERO
         self.readings: list[Reading] = []
         self.order_findings: list[Finding] = []
@@ -106,11 +68,11 @@ class AuditLedger:
         self.settlement_findings: list[Finding] = []
 
     @classmethod
-    def of(cls, evidence: Evidence, *, day: date | None = None) -> AuditLedger:
+    def of(cls, journal: JournalLines, *, day: date | None = None) -> AuditLedger:
         """Work through a session's events; with `day`, report on that date only."""
         tally = cls(day)
         begun = day is None
-        for entry in evidence.merged(*_HANDLERS):
+        for entry in journal.merged(*_HANDLERS):
             event = entry.event
             on = event.trading_date
             if day is not None and on is not None:

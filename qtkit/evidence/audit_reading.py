@@ -6,13 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
+from qtkit.evidence.audit_book import AuditBook, OrderAccount
 from qtkit.model.books import Book, UnsettledLot
 from qtkit.model.events import Entry
-
-if TYPE_CHECKING:
-    from qtkit.evidence.audit_ledger import AuditLedger, OrderAccount
 
 __all__ = ["Reading", "read_against"]
 
@@ -45,7 +42,7 @@ class Reading:
         return self.cash_agrees, not self.positions, not self.orders
 
 
-def read_against(tally: AuditLedger, book: Book, what: str, entry: Entry) -> Reading:
+def read_against(tally: AuditBook, book: Book, what: str, entry: Entry) -> Reading:
     """Compare a recorded book with the arithmetic so far."""
     recorded = {line.symbol: line.quantity for line in book.positions if line.quantity}
     ours = {symbol: shares for symbol, shares in tally.positions.items() if shares}
@@ -93,7 +90,7 @@ def _reservation_differences(ours: Mapping[str, OrderAccount], book: Book) -> It
                 yield f"{order.order_id} reserves {order.reserved_cash:.2f}, expected {due:.2f}"
 
 
-def _lot_differences(tally: AuditLedger, book: Book) -> Iterator[str]:
+def _lot_differences(tally: AuditBook, book: Book) -> Iterator[str]:
     recorded = {
         line.symbol: {(lot.settles, lot.quantity) for lot in _joined(line.unsettled)}
         for line in book.positions

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import TYPE_CHECKING
 
+from qtkit.evidence.journal_lines import JournalLines
 from qtkit.model import events as ev
-
-if TYPE_CHECKING:
-    from qtkit.evidence.evidence import Evidence
 
 __all__ = ["DayWindow", "window_of"]
 
@@ -47,15 +44,15 @@ class DayWindow:
         return self.end is None
 
 
-def window_of(evidence: Evidence, day: date | None) -> DayWindow:
+def window_of(journal: JournalLines, day: date | None) -> DayWindow:
     """Return the window of a date; of the whole session without one."""
-    first, last = evidence.whole.first, evidence.whole.last
+    first, last = journal.whole.first, journal.whole.last
     since, until = first.at if first else None, last.at if last else None
-    begins = evidence.of(ev.DayStarted)
+    begins = journal.of(ev.DayStarted)
     mine = next((n for n, b in enumerate(begins) if b.event.trading_date == day), None)
-    lines = (entry for found in evidence.lines.values() for entry in found)
+    lines = (entry for found in journal.lines.values() for entry in found)
     if day is not None and not any(entry.event.trading_date == day for entry in lines):
-        return DayWindow(first=evidence.whole.entries + 1, since=until, until=until)
+        return DayWindow(first=journal.whole.entries + 1, since=until, until=until)
     if day is None or mine is None:
         return DayWindow(since=since, until=until)
     following = next((b for b in begins[mine + 1 :] if b.event.trading_date != day), None)

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
-from typing import TYPE_CHECKING
 
+from qtkit.evidence.journal_lines import JournalLines, Recorded
 from qtkit.model.events import SessionResumed
-
-if TYPE_CHECKING:
-    from qtkit.evidence.evidence import Evidence
 
 __all__ = ["Downtime", "downtimes"]
 
@@ -30,17 +27,18 @@ class Downtime:
         return self.since <= at <= self.until
 
 
-def downtimes(evidence: Evidence) -> Sequence[Downtime]:
-    """Return every downtime, in order."""
+def downtimes(
+    session: JournalLines, returns: Iterable[Recorded[SessionResumed]]
+) -> Sequence[Downtime]:
+    """Return the downtime before each return, in order; `session` has all of its lines."""
     return [
-        Downtime(max(_lines_before(evidence, r.seq), default=r.at), r.at, r.seq)
-        for r in evidence.of(SessionResumed)
+        Downtime(max(_lines_before(session, r.seq), default=r.at), r.at, r.seq) for r in returns
     ]
 
 
-def _lines_before(evidence: Evidence, seq: int) -> Iterator[datetime]:
+def _lines_before(session: JournalLines, seq: int) -> Iterator[datetime]:
     """Yield the time of the last line of each class before a line number."""
-    for found in evidence.session.lines.values():
+    for found in session.lines.values():
         place = bisect_left(found, seq, key=attrgetter("seq"))
         if place:
             yield found[place - 1].at

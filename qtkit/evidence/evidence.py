@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
 from functools import cached_property
-from itertools import chain
-from operator import attrgetter
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any
 
 from qtkit.core.calendars import Calendar, exchange_calendar
-from qtkit.core.errors import ConfigError, DataError, JournalCorrupt
+from qtkit.core.errors import ConfigError, DataError
 from qtkit.core.file_reader import read_object
 from qtkit.core.locks import is_locked
 from qtkit.core.paths import SessionFolder
 from qtkit.evidence.audit_ledger import AuditLedger
 from qtkit.evidence.day_window import DayWindow, window_of
 from qtkit.evidence.downtime import Downtime, downtimes
+from qtkit.evidence.journal_lines import JournalLines, Recorded, Wholeness, gathered
 from qtkit.evidence.orders import Orders
 from qtkit.evidence.run_notes import read_run_notes
 from qtkit.evidence.scenario import ALL_CAPABILITIES, Capability, RunFacts, Scenario
@@ -33,51 +31,16 @@ from qtkit.runtime.settings import declared_default
 
 __all__ = ["Evidence", "Recorded", "Wholeness"]
 
-E = TypeVar("E", bound=Event)
-E_co = TypeVar("E_co", bound=Event, covariant=True)
-
-_SHOWN_FAULTS = 20
 _WITHOUT_FOLDER = ALL_CAPABILITIES - {Capability.SYS_LOG, Capability.FILES}
 _OF_THE_SESSION = (ev.SessionStarted, ev.SessionResumed, ev.StopRequested, ev.SessionEnded)
 
 
-class Recorded(Protocol[E_co]):
-    """An entry whose event is of a known class."""
-
-    @property
-    def seq(self) -> int:
-        """Journal line number."""
-
-    @property
-    def at(self) -> datetime:
-        """Time on the session's clock, UTC."""
-
-    @property
-    def event(self) -> E_co:
-        """What happened."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wholeness:
-    """Whether a journal can be trusted as a sequence."""
-
-    entries: int = 0
-    first: Entry | None = None
-    last: Entry | None = None
-    faults: tuple[tuple[int, str], ...] = ()  # (line number, what is wrong)
-    corrupt: str = ""  # why the reading ended early
-
-
 @dataclass(frozen=True, kw_only=True)
-class Evidence:
+class Evidence(JournalLines):
     """What a check may look at: recorded facts, nothing live.
 
     Attributes
     ----------
-    lines
-        Entries by the class of their event, each list in journal order.
-    whole
-        What the pass found about the journal as a sequence.
     running
         Whether the session is alive, so that more evidence may come.
     runs
@@ -88,8 +51,6 @@ class Evidence:
         The evidence of the whole session, where this is of one day of it.
     """
 
-    lines: Mapping[type[Event], Sequence[Entry]]
-    whole: Wholeness
     running: bool = False
     folder: SessionFolder | None = None
     capabilities: frozenset[Capability] = _WITHOUT_FOLDER
@@ -114,7 +75,7 @@ class Evidence:
         capabilities: frozenset[Capability] | None = None,
     ) -> Evidence:
         """Gather evidence from entries, in one pass."""
-        lines, whole = _gathered(entries)
+        lines, whole = gathered(entries)
         with_folder = ALL_CAPABILITIES if folder else _WITHOUT_FOLDER
         return cls(
             lines=lines,
@@ -179,29 +140,6 @@ class Evidence:
     def window(self) -> DayWindow:
         """The lines and the time that are judged."""
         return window_of(self.session, self.day)
-
-    # --- lines -----------------------------------------------------------------------------
-
-    def of(self, kind: type[E]) -> Sequence[Recorded[E]]:
-        """Return the entries of one class of events, in journal order."""
-        return cast("Sequence[Recorded[E]]", self.lines.get(kind, ()))
-
-    def merged(self, *kinds: type[Event]) -> Iterator[Entry]:
-        """Yield the entries of some classes in journal order; of all without arguments."""
-        chosen = [self.lines[k] for k in (kinds or self.lines) if self.lines.get(k)]
-        if len(chosen) == 1:
-            return iter(chosen[0])
-        return iter(sorted(chain.from_iterable(chosen), key=attrgetter("seq")))
-
-    def first(self, kind: type[E]) -> Recorded[E] | None:
-        """Return the first entry of a class."""
-        found = self.of(kind)
-        return found[0] if found else None
-
-    def last(self, kind: type[E]) -> Recorded[E] | None:
-        """Return the last entry of a class."""
-        found = self.of(kind)
-        return found[-1] if found else None
 
     # --- the session -----------------------------------------------------------------------
 
@@ -275,12 +213,19 @@ class Evidence:
     @cached_property
     def orders(self) -> Orders:
         """Which orders were requested, and which have come to an end."""
-        return Orders.of(self)
+        return Orders.of(self.tally, self.day, self._kept_orders())
+
+    def _kept_orders(self) -> frozenset[str]:
+        """Return the open orders that the break point keeps, where the policy says so."""
+        if self.folder is None or self.setting("on_stop") != "keep":
+            return frozenset()
+        point = self.json_file(self.folder.break_point) or {}
+        return frozenset(str(order_id) for order_id in point.get("open_orders", ()))
 
     @cached_property
     def downtimes(self) -> Sequence[Downtime]:
         """When nobody was there: from the last line before a crash until the return."""
-        return downtimes(self)
+        return downtimes(self.session, self.of(ev.SessionResumed))
 
     # --- the folder ------------------------------------------------------------------------
 
@@ -325,27 +270,3 @@ def _lock_of(folder: SessionFolder) -> Path:
 def _is_of(entry: Entry, day: date, window: DayWindow) -> bool:
     on = entry.event.trading_date
     return on == day or (on is None and window.holds(entry.seq))
-
-
-def _gathered(entries: Iterable[Entry]) -> tuple[dict[type[Event], Sequence[Entry]], Wholeness]:
-    """Sort entries by class and check the numbers and times on the way."""
-    lines: defaultdict[type[Event], list[Entry]] = defaultdict(list)
-    faults: list[tuple[int, str]] = []
-    first: Entry | None = None
-    last: Entry | None = None
-    count, expected, corrupt = 0, 1, ""
-    try:
-        for entry in entries:
-            if entry.seq != expected:
-                faults.append((entry.seq, f"line {entry.seq} follows line {expected - 1}"))
-            if last is None:
-                first = entry
-            elif entry.at < last.at:
-                faults.append((entry.seq, f"line {entry.seq} is older than the line before it"))
-            lines[type(entry.event)].append(entry)
-            last, expected, count = entry, entry.seq + 1, count + 1
-    except (JournalCorrupt, DataError) as problem:
-        corrupt = str(problem)
-    return dict(lines), Wholeness(
-        entries=count, first=first, last=last, faults=tuple(faults[:_SHOWN_FAULTS]), corrupt=corrupt
-    )

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import date
 
-from qtkit.evidence.audit_ledger import OrderAccount
-
-if TYPE_CHECKING:
-    from qtkit.evidence.evidence import Evidence
+from qtkit.evidence.audit_ledger import AuditLedger, OrderAccount
 
 __all__ = ["Orders"]
 
@@ -24,22 +21,13 @@ class Orders:
     kept: frozenset[str]  # open ones that the break point keeps, as the policy says
 
     @classmethod
-    def of(cls, evidence: Evidence) -> Orders:
+    def of(cls, tally: AuditLedger, day: date | None, kept: frozenset[str]) -> Orders:
         """Return the orders of a session, or of one day of it."""
-        accounts = evidence.tally.orders
+        accounts = tally.orders
         still = {o: a for o, a in accounts.items() if a.is_open}
         return cls(
-            requested={
-                o: a.line for o, a in accounts.items() if a.line and evidence.day in {None, a.day}
-            },
+            requested={o: a.line for o, a in accounts.items() if a.line and day in {None, a.day}},
             open=still,
             doubtful={o: a for o, a in still.items() if a.status in {"requested", "doubtful"}},
-            kept=frozenset(_break_point_orders(evidence)),
+            kept=kept,
         )
-
-
-def _break_point_orders(evidence: Evidence) -> tuple[str, ...]:
-    if evidence.folder is None or evidence.setting("on_stop") != "keep":
-        return ()
-    point = evidence.json_file(evidence.folder.break_point) or {}
-    return tuple(str(o) for o in point.get("open_orders", ()))

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, time
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import Literal
 
-from qtkit.core.paths import SessionFolder
 from qtkit.model.events import SessionStarted
-
-if TYPE_CHECKING:
-    from qtkit.evidence.evidence import Evidence
 
 __all__ = [
     "ALL_CAPABILITIES",
@@ -26,7 +21,6 @@ __all__ = [
     "RotationSeen",
     "RunFacts",
     "Scenario",
-    "Target",
 ]
 
 REFERENCE_DAY = date(2026, 3, 4)
@@ -147,14 +141,3 @@ class RunFacts:
     successor: SessionStarted | None = None  # how the next session on the account began
     delivered_fills: tuple[str, ...] | None = None  # every fill id that the broker told
     rotation: RotationSeen | None = None  # what became of old logs
-
-
-class Target(Protocol):
-    """An engine under inspection."""
-
-    name: str
-    capabilities: frozenset[Capability]
-    known_defects: Mapping[str, str]  # check id -> name of a defect known upstream
-
-    def run(self, scenario: Scenario, folder: SessionFolder) -> Evidence:
-        """Live through a scenario, write what the engine writes into `folder`, and tell."""

@@ -10,13 +10,11 @@ from dataclasses import dataclass, field
 from datetime import date
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
 from qtkit.core.paths import log_parts
+from qtkit.evidence.journal_lines import JournalLines
 from qtkit.model import events as ev
-
-if TYPE_CHECKING:
-    from qtkit.evidence.evidence import Evidence
 
 __all__ = ["LogStory", "Told", "journal_story", "read_log", "value_in"]
 
@@ -175,10 +173,10 @@ def _quoted(text: str) -> str:
         return text.rstrip("\n")
 
 
-def journal_story(evidence: Evidence) -> list[list[Told]]:
+def journal_story(journal: JournalLines) -> list[list[Told]]:
     """Return what the journal tells, in the same form."""
     lives: list[list[Told]] = [[]]
-    for entry in evidence.merged(*_STORY):
+    for entry in journal.merged(*_STORY):
         event = entry.event
         verb = _STORY[type(event)]
         if verb == "session_resumed":

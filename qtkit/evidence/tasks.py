@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING
 
+from qtkit.evidence.journal_lines import JournalLines
 from qtkit.model import events as ev
 from qtkit.model.events import Entry, PlannedTask
-
-if TYPE_CHECKING:
-    from qtkit.evidence.evidence import Evidence
 
 __all__ = ["OUTCOMES", "TaskStory", "task_stories"]
 
@@ -72,10 +69,10 @@ _FATES: dict[type[ev.Event], str] = {
 }
 
 
-def task_stories(evidence: Evidence) -> dict[str, TaskStory]:
+def task_stories(journal: JournalLines) -> dict[str, TaskStory]:
     """Return every task's story by its id, scheduled rows first."""
     stories: dict[str, TaskStory] = {}
-    for built in evidence.of(ev.ScheduleBuilt):
+    for built in journal.of(ev.ScheduleBuilt):
         _plan(stories, built.event, built.seq)
     for kind, take in (
         (ev.TaskQueued, _queue),
@@ -85,7 +82,7 @@ def task_stories(evidence: Evidence) -> dict[str, TaskStory]:
         (ev.TaskCancelled, _finish),
         (ev.TaskFailed, _fail),
     ):
-        take(stories, evidence.lines.get(kind, ()))
+        take(stories, journal.lines.get(kind, ()))
     return stories
 
 

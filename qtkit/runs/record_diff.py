@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from qtkit.core.render import Table, html_report, mimebundle, text_report
 from qtkit.reports.records import Difference, differences, flat, verdicts_by_name
-from qtkit.runs.record import RunRecord
+from qtkit.runs.run_fields import RunFields
 
 __all__ = ["Comparison", "compare", "differences_table"]
 
@@ -58,7 +58,7 @@ def differences_table(differences: Iterable[Difference], title: str = "") -> Tab
     return Table(title, ("what", "name", "before", "after"), rows)
 
 
-def compare(before: RunRecord, after: RunRecord) -> Comparison:
+def compare(before: RunFields, after: RunFields) -> Comparison:
     """Return what changed from one run to another, the most important first.
 
     Session ids, times and timings differ in every run and are left out.
@@ -66,7 +66,7 @@ def compare(before: RunRecord, after: RunRecord) -> Comparison:
     return Comparison(before.run_id, after.run_id, tuple(differences(before, after, _SECTIONS)))
 
 
-def _outcome(record: RunRecord) -> Mapping[str, object]:
+def _outcome(record: RunFields) -> Mapping[str, object]:
     """Return how a run came out."""
     return {
         "status": record.status,
@@ -76,22 +76,22 @@ def _outcome(record: RunRecord) -> Mapping[str, object]:
     }
 
 
-def _statuses(record: RunRecord) -> Mapping[str, object]:
+def _statuses(record: RunFields) -> Mapping[str, object]:
     """Return the status per check."""
     return {name: str(v.status) for name, v in verdicts_by_name(record).items()}
 
 
-def _findings(record: RunRecord) -> Mapping[str, object]:
+def _findings(record: RunFields) -> Mapping[str, object]:
     """Return the sentence per check: it holds the numbers."""
     return {name: v.summary for name, v in verdicts_by_name(record).items()}
 
 
-def _journals(record: RunRecord) -> Mapping[str, object]:
+def _journals(record: RunFields) -> Mapping[str, object]:
     """Return the journal digest per session, by the order of the sessions."""
     return {f"session {n}": s.journal_digest for n, s in enumerate(record.sessions, 1)}
 
 
-def _toolkit(record: RunRecord) -> Mapping[str, object]:
+def _toolkit(record: RunFields) -> Mapping[str, object]:
     """Return what ran."""
     return {
         "notebook": record.notebook_digest[:12],
@@ -101,13 +101,13 @@ def _toolkit(record: RunRecord) -> Mapping[str, object]:
     }
 
 
-def _packages(record: RunRecord) -> Mapping[str, object]:
+def _packages(record: RunFields) -> Mapping[str, object]:
     """Return the version per package."""
     pairs = (line.partition("==") for line in record.environment)
     return {name: version for name, _, version in pairs}
 
 
-def _counts(record: RunRecord) -> Mapping[str, object]:
+def _counts(record: RunFields) -> Mapping[str, object]:
     """Return what is counted rather than compared item by item."""
     return {"rejected orders in the sample": len(record.rejected_orders)}
 

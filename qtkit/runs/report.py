@@ -15,8 +15,9 @@ from qtkit.core.render import (
     verdict_text,
 )
 from qtkit.core.verdict import Conclusion, Status
-from qtkit.runs.record import RunRecord, StageRecord
+from qtkit.reports.records import StageRecord
 from qtkit.runs.record_diff import differences_table
+from qtkit.runs.run_fields import RunFields
 
 __all__ = [
     "claims_table",
@@ -31,7 +32,7 @@ __all__ = [
 ]
 
 
-def stages_table(record: RunRecord, title: str = "") -> Table:
+def stages_table(record: RunFields, title: str = "") -> Table:
     """Return one row per stage report: conclusion and counts."""
     columns = ("stage", "title", "conclusion", "verdicts")
     rows = tuple(
@@ -47,14 +48,14 @@ def _conclusion(stage: StageRecord) -> str:
     return "claimed" if stage.claimed and passed else stage.conclusion
 
 
-def claims_table(record: RunRecord) -> Table | str:
+def claims_table(record: RunFields) -> Table | str:
     """Return what the notebook shows and nobody could judge again; "" if there is no such thing."""
     rows = [(f"stage {s.stage}", s.claimed) for s in record.stages if s.claimed]
     rows += [(f"session {s.session_id}", s.claimed) for s in record.sessions if s.claimed]
     return Table("Claimed by the notebook alone", ("what", "why"), tuple(rows)) if rows else ""
 
 
-def marked_table(record: RunRecord) -> Table | str:
+def marked_table(record: RunFields) -> Table | str:
     """Return the cells that a tag treats otherwise than the rest; "" if there are none."""
     rows = tuple((m.cell, m.tag, m.outcome, m.source) for m in record.marked)
     columns = ("cell", "tag", "outcome", "code")
@@ -66,7 +67,7 @@ def _counts(stage: StageRecord) -> str:
     return verdict_counts(v.verdict for v in stage.verdicts)
 
 
-def facts_table(record: RunRecord) -> Table:
+def facts_table(record: RunFields) -> Table:
     """Return what was run, on what."""
     facts: list[tuple[str, object]] = [
         ("status", mark(record.status)),
@@ -91,14 +92,14 @@ def facts_table(record: RunRecord) -> Table:
     return Table("Run", ("fact", "value"), tuple(facts))
 
 
-def _duration(record: RunRecord) -> str:
+def _duration(record: RunFields) -> str:
     """Return how long a run took."""
     if record.finished is None:
         return "not finished"
     return f"{(record.finished - record.started).total_seconds():.1f} s"
 
 
-def error_sentence(record: RunRecord) -> str:
+def error_sentence(record: RunFields) -> str:
     """Return what stopped the run; empty when nothing did."""
     if record.error is None:
         return ""
@@ -107,7 +108,7 @@ def error_sentence(record: RunRecord) -> str:
     return f"Stopped{where}: {error.ename}: {error.evalue}".rstrip(": ")
 
 
-def open_findings(record: RunRecord) -> str:
+def open_findings(record: RunFields) -> str:
     """Return the verdicts that are neither good nor skipped, for a terminal."""
     good = {Status.PASS, Status.SKIP}
     return verdict_text(
@@ -115,12 +116,12 @@ def open_findings(record: RunRecord) -> str:
     )
 
 
-def _heading(record: RunRecord) -> str:
+def _heading(record: RunFields) -> str:
     """Return one line that names the run."""
     return f"Run {record.run_id}"
 
 
-def record_text(record: RunRecord) -> str:
+def record_text(record: RunFields) -> str:
     """Return a record for a terminal: stages, what is not good, and what changed."""
     changes = differences_table(record.differences, f"Changed since {record.previous}")
     return text_report(
@@ -135,7 +136,7 @@ def record_text(record: RunRecord) -> str:
     )
 
 
-def _parts(record: RunRecord) -> list[Table | str]:
+def _parts(record: RunFields) -> list[Table | str]:
     """Return everything a record shows."""
     parts: list[Table | str] = [error_sentence(record)]
     if record.stages:
@@ -146,14 +147,14 @@ def _parts(record: RunRecord) -> list[Table | str]:
     return [*parts, facts_table(record)]
 
 
-def record_bundle(record: RunRecord) -> dict[str, object]:
+def record_bundle(record: RunFields) -> dict[str, object]:
     """Return the three forms of a record."""
     payload = {"format": 1, "type": "run_record", "record": record.model_dump(mode="json")}
     html = html_report(_heading(record), *_parts(record), status=record.status)
     return mimebundle(record_text(record), html, payload)
 
 
-def record_page(record: RunRecord) -> str:
+def record_page(record: RunFields) -> str:
     """Return the page of a record: conclusion, stages, changes, facts, every verdict, timings."""
     stages = (
         html_table(verdict_table(f"{s.stage} · {s.title}", [v.verdict for v in s.verdicts]))

@@ -1,7 +1,53 @@
-"""What tests of strategies and engines need: strategies by script, bars and clocks by hand."""
+"""What tests of strategies, checks and engines need: strategies, bars, clocks, journals by hand."""
 
 from qtkit.testing.clocks import SettableClock
-from qtkit.testing.prices import hand_made_bars, hand_made_data
+from qtkit.testing.days import DAY, SHANGHAI, at, local, planned
+from qtkit.testing.events import (
+    account_reconciled,
+    book,
+    event,
+    last_price,
+    open_order,
+    order_accepted,
+    order_filled,
+    order_refused,
+    order_requested,
+    pending_diagnosed,
+    session_started,
+    status_changed,
+    strategy_decided,
+    task_event,
+)
+from qtkit.testing.journals import HandMadeJournal, entries_of
+from qtkit.testing.prices import bars_of, hand_made_bars, hand_made_data
 from qtkit.testing.strategies import ScriptedStrategy, scripted_spec
 
-__all__ = ["ScriptedStrategy", "SettableClock", "hand_made_bars", "hand_made_data", "scripted_spec"]
+__all__ = [
+    "DAY",
+    "SHANGHAI",
+    "HandMadeJournal",
+    "ScriptedStrategy",
+    "SettableClock",
+    "account_reconciled",
+    "at",
+    "bars_of",
+    "book",
+    "entries_of",
+    "event",
+    "hand_made_bars",
+    "hand_made_data",
+    "last_price",
+    "local",
+    "open_order",
+    "order_accepted",
+    "order_filled",
+    "order_refused",
+    "order_requested",
+    "pending_diagnosed",
+    "planned",
+    "scripted_spec",
+    "session_started",
+    "status_changed",
+    "strategy_decided",
+    "task_event",
+]

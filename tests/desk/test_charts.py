@@ -35,9 +35,9 @@ def day() -> Evidence:
 def disturbed() -> Evidence:
     """Until 11:30: one step done, one poll skipped, one step skipped, the rest is to come."""
     story = startup().task(BY_ID[task_id("pre_open", "09:15")])
-    story.tell("10:30", skipped(BY_ID[task_id("acquire_live_price", "10:30")], "paused"))
-    story.tell("10:30", skipped(BY_ID[task_id("run_strategy", "10:30")], "paused"))
-    story.tell("11:30", skipped(BY_ID[task_id("run_strategy", "11:30")], "feed_silent"))
+    story.add("10:30", skipped(BY_ID[task_id("acquire_live_price", "10:30")], "paused"))
+    story.add("10:30", skipped(BY_ID[task_id("run_strategy", "10:30")], "paused"))
+    story.add("11:30", skipped(BY_ID[task_id("run_strategy", "11:30")], "feed_silent"))
     return with_pulses(story, until="11:30").evidence(running=True)
 
 
@@ -48,7 +48,7 @@ def backtest_of(*equity: str) -> BacktestResult:
         strategy="by hand",
         days=days,
         steps=0,
-        entries=tuple(Story().tell("09:00", session_started()).entries()),
+        entries=tuple(Story().add("09:00", session_started()).entries()),
         closing=Book(cash=Decimal(0)),
         equity=dict(zip(days, map(Decimal, equity), strict=True)),
         opening_cash=Decimal(100_000),
@@ -173,7 +173,7 @@ def test_the_last_day_is_shown_and_another_one_on_demand() -> None:
         tasks=tomorrow,
         caught_up_to=tomorrow[0].due,
     )
-    story.cut(story.find(ev.StopRequested)).tell(tomorrow[0].due, later)
+    story.cut(story.find(ev.StopRequested)).add(tomorrow[0].due, later)
     evidence = story.evidence(running=True)
 
     assert "2026-03-05" in charts.schedule(evidence).heading
@@ -184,7 +184,7 @@ def test_the_last_day_is_shown_and_another_one_on_demand() -> None:
 
 def test_a_journal_without_a_schedule_has_no_picture_of_one() -> None:
     with pytest.raises(DataError, match="has no schedule: look again"):
-        charts.schedule(Story().tell("09:00", session_started()).evidence())
+        charts.schedule(Story().add("09:00", session_started()).evidence())
 
 
 # --- skips ---------------------------------------------------------------------------------------
@@ -292,7 +292,7 @@ def test_a_symbol_without_a_grid_is_refused_with_those_that_have_one(day: Eviden
 
 def test_a_grid_that_has_not_begun_has_no_base() -> None:
     story = healthy_day()
-    story.cut(story.find(ev.StrategySaved)).tell(
+    story.cut(story.find(ev.StrategySaved)).add(
         "10:32", ev.StrategySaved(state={A: {"base": None, "grid": "0.30"}})
     )
     chart = charts.grid_lines(story.evidence(running=True))
@@ -347,7 +347,7 @@ def test_a_notebook_gets_the_picture_its_text_and_a_text_for_those_who_cannot_se
 
 def test_what_comes_from_outside_is_escaped() -> None:
     named = session_started()
-    story = Story().tell("09:00", named).edit(ev.SessionStarted, {"strategy": "<script>"})
+    story = Story().add("09:00", named).edit(ev.SessionStarted, {"strategy": "<script>"})
 
     assert (
         '<img alt="Skipped tasks by reason · &lt;script&gt;'

@@ -176,7 +176,7 @@ def test_a_downtime_lasts_from_the_last_line_to_the_return() -> None:
     story = healthy_day()
     place = story.find(ev.TaskQueued, due=at("14:00"))
     back = ev.SessionResumed(entries=place, torn_bytes=0, doubtful=())
-    story.plant(place, back, when="13:59:50")
+    story.insert(place, back, when="13:59:50")
     story.moments[place - 1] = (at("13:59:10"), story.moments[place - 1][1])
 
     (down,) = story.evidence().downtimes
@@ -190,7 +190,7 @@ def test_statuses_are_stretches_and_a_crash_cuts_them() -> None:
     story = healthy_day()
     place = story.find(ev.TaskQueued, due=at("14:00"))
     back = ev.SessionResumed(entries=place, torn_bytes=0, doubtful=())
-    story.plant(place, back, when="14:00")
+    story.insert(place, back, when="14:00")
     story.moments[place - 1] = (at("13:58"), story.moments[place - 1][1])
     evidence = story.evidence()
 

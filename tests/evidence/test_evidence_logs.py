@@ -78,7 +78,7 @@ def test_the_journal_tells_in_the_same_words() -> None:
     story = healthy_day()
     refill = BY_ID[task_id("refill", "15:30")]
     place = story.find(ev.StopRequested)
-    story.plant(
+    story.insert(
         place,
         failed(refill, 1, dead=False),
         ev.SessionResumed(entries=place + 1, torn_bytes=0, doubtful=()),

@@ -36,7 +36,7 @@ def tally(*events: Event, opening: Book | None = None) -> AuditLedger:
     started = session_started()
     if opening is not None:
         started = replace(started, opening=opening)
-    return Story().tell("09:00", started).tell("10:30", *events).evidence().tally
+    return Story().add("09:00", started).add("10:30", *events).evidence().tally
 
 
 def test_cash_and_shares_by_hand() -> None:
@@ -88,7 +88,7 @@ def test_a_lost_order_that_fills_is_open_again() -> None:
 
 
 def test_shares_settle_with_their_date() -> None:
-    story = Story().tell("09:00", session_started()).tell("10:30", ASKED, PART)
+    story = Story().add("09:00", session_started()).add("10:30", ASKED, PART)
     before = story.evidence().tally.sellable(A)
     story.moments.append((at("09:00", NEXT_DAY), ev.DayStarted(trading_date=NEXT_DAY, open=True)))
 

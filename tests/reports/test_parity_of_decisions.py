@@ -58,7 +58,7 @@ def asking_at_two(story: Story, seen: str = "37.25") -> Story:
         task_id=task_id("run_strategy", "14:00"),
     )
     place = story.find(ev.DecisionTaken, task_id=task_id("run_strategy", "14:00"))
-    return story.plant(place + 1, request("q4", quote, 100, "4100.00", "line 36.91", 2))
+    return story.insert(place + 1, request("q4", quote, 100, "4100.00", "line 36.91", 2))
 
 
 # --- nothing differs -----------------------------------------------------------------------------
@@ -124,7 +124,7 @@ def test_an_outcome_is_named_after_what_differs(kind: str) -> None:
 def test_an_order_that_the_broker_rejects_on_one_side_is_not_executed() -> None:
     session = healthy_day().drop(ev.OrderFilled, order_id="q3")
     place = session.find(ev.OrderAccepted, order_id="q3")
-    session.drop(ev.OrderAccepted, order_id="q3").plant(
+    session.drop(ev.OrderAccepted, order_id="q3").insert(
         place, ev.OrderRejected(order_id="q3", reason_code="halted", reason="no trading in it")
     )
 
@@ -137,7 +137,7 @@ def test_an_order_that_a_risk_rule_stops_on_one_side_is_refused() -> None:
     session.drop(ev.OrderAccepted, order_id="q3")
     place = session.find(ev.OrderRequested, order_id="q3")
     stopped = Verdict(rule="risk.cash", status=Status.FAIL, summary="too little cash")
-    session.drop(ev.OrderRequested, order_id="q3").plant(
+    session.drop(ev.OrderRequested, order_id="q3").insert(
         place,
         ev.OrderRefused(
             symbol=A,
@@ -161,7 +161,8 @@ def test_a_skipped_step_carries_its_reason_and_its_meaning() -> None:
     session = healthy_day()
     planned = BY_ID[task_id("run_strategy", "14:00")]
     place = session.find(ev.DecisionTaken, task_id=planned.task_id)
-    session.drop(ev.DecisionTaken, task_id=planned.task_id).plant(place, skipped(planned, "paused"))
+    gone = skipped(planned, "paused")
+    session.drop(ev.DecisionTaken, task_id=planned.task_id).insert(place, gone)
 
     found = only(compared(session))
     assert (found.kind, found.backtest, found.session) == ("skipped", "nothing", "skipped: paused")

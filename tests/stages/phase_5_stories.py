@@ -79,7 +79,7 @@ def on_disk(check_id: str, story: Story, path: Path, facts: RunFacts | None = No
 def then(story: Story, when: str, *events: Event) -> Story:
     """Let events happen at a time, after everything of that time."""
     place = next(i for i, (moment, _) in enumerate(story.moments) if moment > at(when))
-    return story.plant(place, *events, when=when)
+    return story.insert(place, *events, when=when)
 
 
 def preparation(step: int) -> PlannedTask:
@@ -141,7 +141,7 @@ def refused_as_stale(detail: str, taken: str = "13:58:20") -> Story:
     story.moments = [
         (w, e) for w, e in story.moments if getattr(e, "task_id", "") != planned.task_id
     ]
-    return story.plant(place, skipped(planned, "snapshot_stale", detail), when="14:00")
+    return story.insert(place, skipped(planned, "snapshot_stale", detail), when="14:00")
 
 
 def compared(check_id: str, runs: Mapping[str, Evidence]) -> Verdict:
@@ -167,9 +167,9 @@ def gate(occasion: str, mode: str = "warn", **failing: str) -> ev.GateJudged:
 def gated_day(mode: str = "warn") -> Story:
     """Return the healthy day with a gate."""
     story = healthy_day({"startup_gate_mode": mode})
-    story.plant(story.find(ev.DayStarted) + 1, gate("start", mode))
+    story.insert(story.find(ev.DayStarted) + 1, gate("start", mode))
     pre_open = story.find(ev.TaskFinished, task="pre_open")
-    return story.plant(pre_open, gate("day", mode))
+    return story.insert(pre_open, gate("day", mode))
 
 
 def gate_command() -> ev.CommandReceived:
@@ -198,7 +198,7 @@ def blocked_day() -> Story:
         story.moments = [
             (w, e) for w, e in story.moments if getattr(e, "task_id", "") != planned.task_id
         ]
-        story.plant(place, skipped(planned, "gate_failed", "the gate is shut"), when=STEPS[step])
+        story.insert(place, skipped(planned, "gate_failed", "the gate is shut"), when=STEPS[step])
     return story
 
 
@@ -216,7 +216,7 @@ def rejected_day() -> Story:
     for kind in (ev.OrderAccepted, ev.OrderFilled):
         story.edit(kind, {"order_id": "q4", "broker_order_id": "b-q4"}, order_id="q3")
     no = ev.OrderRejected(order_id="q3", reason_code="suspended", reason="trading is halted")
-    return story.plant(place, msgspec.structs.replace(extra, order_id="q3"), no)
+    return story.insert(place, msgspec.structs.replace(extra, order_id="q3"), no)
 
 
 def refusal(quantity: int = 150, limit: str | None = "37.50") -> ev.OrderRefused:

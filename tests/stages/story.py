@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from qtkit.core.clock import ManualClock
 from qtkit.core.paths import SessionFolder
-from qtkit.evidence import Evidence, RunFacts, Scenario
-from qtkit.journal import FileJournal
 from qtkit.model import events as ev
 from qtkit.model.books import OpenOrder
 from qtkit.model.events import Entry, Event, PlannedTask
+from qtkit.testing import HandMadeJournal
 from tests.stages.parts import (
     BY_ID,
     DAY,
@@ -29,7 +27,6 @@ from tests.stages.parts import (
     at,
     begun,
     book,
-    dated,
     decision,
     diagnosed,
     fill,
@@ -45,101 +42,19 @@ from tests.stages.parts import (
 )
 
 
-class Story:
-    """A journal that is being made up: (time, event) in order."""
-
-    def __init__(self, moments: Iterable[tuple[datetime, Event]] = ()) -> None:
-        self.moments = list(moments)
-
-    # --- telling ---------------------------------------------------------------------------
-
-    def tell(self, when: str | datetime, *events: Event) -> Story:
-        """Append events at a time; the trading date is filled in."""
-        moment = at(when) if isinstance(when, str) else when
-        for event in events:
-            self.moments.append((moment, dated(event)))
-        return self
+class Story(HandMadeJournal):
+    """A day's journal by hand, with the files that a session writes beside it."""
 
     def task(self, planned: PlannedTask, *inside: Event, until: str | None = None) -> Story:
         """Append a task that runs well, with what happens in it."""
         end = at(until) if until else planned.due
-        self.tell(planned.due, *begun(planned)).tell(end, *inside, finished(planned))
+        self.add(planned.due, *begun(planned)).add(end, *inside, finished(planned))
         return self
-
-    # --- planting ----------------------------------------------------------------------------
-
-    def find(self, kind: type[Event], number: int = 0, **fields: object) -> int:
-        """Return the place of an event."""
-        places = [
-            i
-            for i, (_, event) in enumerate(self.moments)
-            if type(event) is kind and all(getattr(event, k) == v for k, v in fields.items())
-        ]
-        return places[number]
-
-    def drop(self, kind: type[Event], number: int = 0, **fields: object) -> Story:
-        """Take an event out."""
-        del self.moments[self.find(kind, number, **fields)]
-        return self
-
-    def edit(
-        self, kind: type[Event], changes: Mapping[str, object], number: int = 0, **fields: object
-    ) -> Story:
-        """Change fields of an event."""
-        place = self.find(kind, number, **fields)
-        when, event = self.moments[place]
-        self.moments[place] = (when, msgspec.structs.replace(event, **changes))
-        return self
-
-    def shift(self, kind: type[Event], seconds: float, number: int = 0, **fields: object) -> Story:
-        """Let an event and everything after it at the same time happen later."""
-        place = self.find(kind, number, **fields)
-        before = self.moments[place][0]
-        for i in range(place, len(self.moments)):
-            when, event = self.moments[i]
-            if when == before:
-                self.moments[i] = (when + timedelta(seconds=seconds), event)
-        self.moments.sort(key=lambda moment: moment[0])
-        return self
-
-    def plant(self, place: int, *events: Event, when: str | None = None) -> Story:
-        """Put events in at a place, at the time of what stands there or at `when`."""
-        moment = at(when) if when else self.moments[min(place, len(self.moments) - 1)][0]
-        self.moments[place:place] = [(moment, dated(event)) for event in events]
-        return self
-
-    def cut(self, place: int) -> Story:
-        """Let the story end before a place."""
-        del self.moments[place:]
-        return self
-
-    # --- evidence ----------------------------------------------------------------------------
-
-    def entries(self) -> list[Entry]:
-        return [Entry(seq=n, at=w, event=e) for n, (w, e) in enumerate(self.moments, 1)]
-
-    def line(self, kind: type[Event], number: int = 0, **fields: object) -> int:
-        return self.find(kind, number, **fields) + 1
-
-    def evidence(
-        self,
-        *,
-        running: bool = False,
-        facts: RunFacts | None = None,
-        scenario: Scenario | None = None,
-    ) -> Evidence:
-        """Return the story as evidence without a folder."""
-        return Evidence.of_entries(self.entries(), running=running, facts=facts, scenario=scenario)
 
     def folder(self, path: Path) -> SessionFolder:
         """Write the story down as a finished session's folder."""
         folder = SessionFolder(path)
-        clock = ManualClock(self.moments[0][0])
-        journal = FileJournal(folder.journal, clock)
-        for when, event in self.moments:
-            clock.set(when)
-            journal.append(event)
-        journal.close()
+        self.write(folder.journal).close()
         folder.sys_log.write_text("".join(f"{line}\n" for line in self.log()))
         folder.status.write_text(json.dumps(STATUS_FILE))
         folder.break_point.write_text(json.dumps(self.break_point()))
@@ -272,7 +187,7 @@ def startup(
     rows: tuple[PlannedTask, ...] = ROWS,
 ) -> Story:
     """Return the story of a start."""
-    return Story().tell(
+    return Story().add(
         since,
         session_started(settings),
         ev.BrokerConnected(broker_name="sim"),
@@ -305,8 +220,8 @@ def healthy_day(settings: Mapping[str, Any] | None = None) -> Story:
         accepted("q1"),
         accepted("q2"),
     )
-    story.tell("10:31", fill("q1", 1, A, 3000, "37.51", "33.76", "10:31"), saved("37.51", None))
-    story.tell(
+    story.add("10:31", fill("q1", 1, A, 3000, "37.51", "33.76", "10:31"), saved("37.51", None))
+    story.add(
         "10:32",
         fill("q1", 2, A, 2300, "37.52", "25.89", "10:32"),
         fill("q2", 1, B, 5000, "40.01", "60.02", "10:32"),
@@ -325,7 +240,7 @@ def healthy_day(settings: Mapping[str, Any] | None = None) -> Story:
         BY_ID[task_id("close_market", "11:30")], status("running", "sleeping", "close_market")
     )
     story.task(BY_ID[task_id("open_market", "13:00")], status("sleeping", "running", "open_market"))
-    story.tell("13:01", fill("q3", 1, A, 500, "37.19", "5.58", "13:01"), saved("37.21", "40.01"))
+    story.add("13:01", fill("q3", 1, A, 500, "37.19", "5.58", "13:01"), saved("37.21", "40.01"))
     story.task(
         BY_ID[task_id("acquire_live_price", "14:00")], ev.PricesSeen(bars=2, last=seen["14:00"])
     )
@@ -347,7 +262,7 @@ def healthy_day(settings: Mapping[str, Any] | None = None) -> Story:
     story.task(
         BY_ID[task_id("refill", "15:30")], ev.TablesRefilled(tables=("stock_1min",), bars=480)
     )
-    story.tell(
+    story.add(
         "15:31",
         ev.StopRequested(by="qtkit", reason="end_of_data"),
         saved("37.21", "40.01"),
@@ -376,18 +291,18 @@ def stopped_at_lunch(
     day.cut(day.find(ev.TaskQueued, task="open_market", due=at("13:00")))
     day.moments = [(w, e) for w, e in day.moments if w < at("12:00")]
     closing = book("601004.33", 5300, 5000, *keep)
-    day.tell("12:00", ev.StopRequested(by="operator", reason="stop"))
-    day.tell(
+    day.add("12:00", ev.StopRequested(by="operator", reason="stop"))
+    day.add(
         "12:00",
         *(ev.TaskCancelled(task_id=r.task_id, task=r.task, by="stop") for r in ROWS[7:]),
     )
     if not keep:
-        day.tell(
+        day.add(
             "12:00",
             ev.CancelRequested(order_id="q3", by="stop"),
             ev.OrderCancelled(order_id="q3", quantity=Decimal(500), reason="cancelled"),
         )
-    return day.tell(
+    return day.add(
         "12:00",
         reconciled(closing),
         diagnosed(len(keep)),

@@ -58,7 +58,7 @@ def skip_step(story: Story, due: str, reason: str, detail: str = "for a good rea
     story.moments = [
         (w, e) for w, e in story.moments if getattr(e, "task_id", "") != planned.task_id
     ]
-    return story.plant(place, skipped(planned, reason, detail), when=due)
+    return story.insert(place, skipped(planned, reason, detail), when=due)
 
 
 def closing(story: Story, **changes: object) -> Story:
@@ -70,7 +70,7 @@ PHASE_0: list[tuple[str, str, Plant]] = [
     ("0.1", "no schedule built", lambda s: s.drop(ev.ScheduleBuilt)),
     ("0.1", "came before", lambda s: s.moments.insert(2, s.moments.pop(4))),
     ("0.1", "begins with something else",
-     lambda s: s.plant(0, ev.BrokerConnected(broker_name="sim"))),
+     lambda s: s.insert(0, ev.BrokerConnected(broker_name="sim"))),
     ("0.2", "no row of the table",
      lambda s: s.edit(ev.StatusChanged, {"because": "pause"}, because="open_market")),
     ("0.2", "but the status was sleeping",
@@ -80,11 +80,11 @@ PHASE_0: list[tuple[str, str, Plant]] = [
     ("0.3", "after the segment", lambda s: s.shift(ev.StatusChanged, 61, because="close_market")),
     ("0.3", "s of trading", lambda s: s.shift(ev.StatusChanged, 61, because="open_market")),
     ("0.3", "while sleeping", lambda s: s.drop(ev.StatusChanged, because="open_market")),
-    ("0.3", "the calendar says running", lambda s: s.plant(
+    ("0.3", "the calendar says running", lambda s: s.insert(
         s.find(ev.TaskQueued, due=at("14:00")), status("running", "paused", "pause"),
         status("paused", "sleeping", "resume"), when="13:30")),
     ("0.3", "had no effect",
-     lambda s: s.plant(s.find(ev.TaskQueued, due=at("14:00")), command("pause"), when="13:30")),
+     lambda s: s.insert(s.find(ev.TaskQueued, due=at("14:00")), command("pause"), when="13:30")),
     ("0.3", "paused because of close_market",
      lambda s: s.edit(ev.StatusChanged, {"after": "paused"}, because="close_market")),
     ("0.4", "has no outcome", lambda s: s.drop(ev.TaskFinished, task="refill")),
@@ -95,9 +95,9 @@ PHASE_0: list[tuple[str, str, Plant]] = [
     ("0.4", "no pulse for 120 s", lambda s: s.drop(ev.LoopPulsed, 100)),
     ("0.4", "without a pulse", lambda s: setattr(
         s, "moments", [(w, e) for w, e in s.moments if not isinstance(e, ev.LoopPulsed)])),
-    ("0.5", "a second session begins", lambda s: s.plant(9, s.moments[0][1])),
+    ("0.5", "a second session begins", lambda s: s.insert(9, s.moments[0][1])),
     ("0.5", "found 3 lines before it",
-     lambda s: s.plant(9, ev.SessionResumed(entries=3, torn_bytes=0, doubtful=()))),
+     lambda s: s.insert(9, ev.SessionResumed(entries=3, torn_bytes=0, doubtful=()))),
     ("0.5", "is older than the line before",
      lambda s: s.moments.__setitem__(9, (at("08:00"), s.moments[9][1]))),
 ]  # fmt: skip
@@ -120,7 +120,7 @@ PHASE_1: list[tuple[str, str, Plant]] = [
     ("1.1", "it crashed", lambda s: s.drop(ev.SessionEnded)),
     ("1.2", "it crashed", lambda s: s.drop(ev.SessionEnded)),
     ("1.2", "took 11.0 s", lambda s: s.shift(ev.SessionEnded, 11)),
-    ("1.3", "lines follow the end", lambda s: s.tell(
+    ("1.3", "lines follow the end", lambda s: s.add(
         "15:31", ev.BrokerConnected(broker_name="sim"))),
     ("1.3", "more than once", lambda s: s.moments.append(s.moments[-1])),
     ("1.3", "it crashed", lambda s: s.drop(ev.SessionEnded)),
@@ -128,25 +128,25 @@ PHASE_1: list[tuple[str, str, Plant]] = [
     ("1.4", "q3 is requested", lambda s: (s.drop(ev.OrderFilled, order_id="q3"),
                                           s.drop(ev.OrderAccepted, order_id="q3"))),
     ("1.6", "without a request", lambda s: s.drop(ev.StopRequested)),
-    ("1.6", "2 requests to stop", lambda s: s.plant(
+    ("1.6", "2 requests to stop", lambda s: s.insert(
         s.find(ev.StopRequested), ev.StopRequested(by="me", reason="stop"))),
-    ("1.6", "although the books were closed", lambda s: s.plant(
+    ("1.6", "although the books were closed", lambda s: s.insert(
         s.find(ev.StatusChanged, because="stop"), ev.DayClosed(early=True, book=NIGHT))),
 ]  # fmt: skip
 
 PHASE_2: list[tuple[str, str, Plant]] = [
     ("2.1", "has no outcome", lambda s: s.drop(ev.TaskFinished, task="pre_open")),
-    ("2.1", "2 outcomes", lambda s: s.plant(
+    ("2.1", "2 outcomes", lambda s: s.insert(
         s.find(ev.LoopPulsed, 60), skipped(BY_ID[task_id(STEP, "10:30")], "missed"))),
     ("2.1", "never started", lambda s: s.drop(ev.TaskStarted, task="pre_open")),
     ("2.1", "never queued", lambda s: s.drop(ev.TaskQueued, task="refill")),
     ("2.1", "in the wrong order", lambda s: s.moments.insert(
         s.find(ev.TaskQueued, task="refill"),
         s.moments.pop(s.find(ev.TaskFinished, task="refill")))),
-    ("2.1", "has 2 schedules", lambda s: s.plant(5, schedule())),
+    ("2.1", "has 2 schedules", lambda s: s.insert(5, schedule())),
     ("2.1", "stand in a schedule twice",
      lambda s: s.edit(ev.ScheduleBuilt, {"tasks": (*ROWS, ROWS[0])})),
-    ("2.1", "nobody asked for it", lambda s: s.plant(
+    ("2.1", "nobody asked for it", lambda s: s.insert(
         s.find(ev.StopRequested), *begun(row("refill", "15:29")),
         finished(row("refill", "15:29")))),
     ("2.1", "came out as post_close", lambda s: s.edit(
@@ -189,7 +189,7 @@ PHASE_2: list[tuple[str, str, Plant]] = [
     ("2.5", "says nothing of its error", lambda s: s.moments.__setitem__(
         s.find(ev.TaskFinished, task="refill"), (at("15:30"), dated(replace(
             failed(BY_ID[task_id("refill", "15:30")], 1, dead=True), error=""))))),
-    ("2.5", "did not live on", lambda s: s.cut(s.find(ev.TaskFinished, task="pre_open")).tell(
+    ("2.5", "did not live on", lambda s: s.cut(s.find(ev.TaskFinished, task="pre_open")).add(
         "09:15", failed(BY_ID[task_id("pre_open", "09:15")], 1, dead=True))),
     ("2.6", "run_strategy 1 of 4 (25.0%)", lambda s: skip_step(s, "14:00", "paused")),
 ]  # fmt: skip
@@ -197,7 +197,7 @@ PHASE_2: list[tuple[str, str, Plant]] = [
 PHASE_3: list[tuple[str, str, Plant]] = [
     ("3.4", "began 11 s late", lambda s: s.shift(ev.TaskStarted, 11, **step("14:00"))),
     ("3.4", "no decision is recorded", lambda s: s.drop(ev.DecisionTaken, **step("14:00"))),
-    ("3.4", "was decided in line", lambda s: s.plant(
+    ("3.4", "was decided in line", lambda s: s.insert(
         s.find(ev.TaskFinished, **step("14:00")), decision("14:00", ()))),
     ("3.4", "vanished", lambda s: setattr(s, "moments", [
         (w, e) for w, e in s.moments if getattr(e, "task_id", "") != task_id(STEP, "14:00")])),
@@ -238,7 +238,7 @@ PHASE_3: list[tuple[str, str, Plant]] = [
     ("3.5", "the trading date 2026-03-05 never began", lambda s: s.moments.append(
         (at("09:00") + timedelta(days=2),
          ev.DayStarted(trading_date=at("09:00").date() + timedelta(days=2), open=True)))),
-    ("3.5", "2026-03-04 began after 2026-03-04", lambda s: s.plant(9, ev.DayStarted(open=True))),
+    ("3.5", "2026-03-04 began after 2026-03-04", lambda s: s.insert(9, ev.DayStarted(open=True))),
     ("3.5", "has no row for open_market", lambda s: s.edit(ev.ScheduleBuilt, {"tasks": ()})),
 ]  # fmt: skip
 
@@ -254,7 +254,7 @@ PHASE_35: list[tuple[str, str, Plant]] = [
      lambda s: closing(s, positions=book("0", 5900, 5000).positions)),
     ("3.5.2", "600036.SH 0 recorded, 5000", lambda s: closing(
         s, positions=book("0", 5800, 0).positions)),
-    ("3.5.3", "5800 shares filled of 5300", lambda s: s.plant(
+    ("3.5.3", "5800 shares filled of 5300", lambda s: s.insert(
         s.find(ev.StrategySaved), fill("q1", 9, A, 2800, "37.50", "9", "10:31"))),
     ("3.5.3", "q3 is accepted and is not listed", lambda s: s.drop(ev.OrderFilled, order_id="q3")),
     ("3.5.3", "never requested", lambda s: s.drop(ev.OrderRequested, order_id="q3")),
@@ -263,10 +263,10 @@ PHASE_35: list[tuple[str, str, Plant]] = [
     ("3.5.3", "ordered was", lambda s: s.edit(ev.OrderFilled, {"symbol": B}, order_id="q3")),
     ("3.5.3", "ordered were", lambda s: s.edit(
         ev.OrderFilled, {"quantity": Decimal(-500)}, order_id="q3")),
-    ("3.5.3", "filled after it was rejected", lambda s: s.plant(
+    ("3.5.3", "filled after it was rejected", lambda s: s.insert(
         s.find(ev.OrderAccepted, order_id="q3") + 1,
         ev.OrderRejected(order_id="q3", reason_code="x", reason="no"))),
-    ("3.5.3", "not reported as a race", lambda s: s.plant(
+    ("3.5.3", "not reported as a race", lambda s: s.insert(
         s.find(ev.OrderAccepted, order_id="q3") + 1,
         ev.OrderCancelled(order_id="q3", quantity=Decimal(500), reason="cancelled"))),
     ("3.5.3", "400 cancelled, 500 were left", lambda s: s.moments.__setitem__(
@@ -275,8 +275,8 @@ PHASE_35: list[tuple[str, str, Plant]] = [
     ("3.5.3", "accept is impossible", lambda s: (
         s.moments.__setitem__(s.find(ev.OrderFilled, order_id="q3"), (at("13:01"), dated(
             ev.OrderLost(order_id="q3", reason="?")))) ,
-        s.plant(s.find(ev.StopRequested), accepted("q3")))),
-    ("3.5.3", "cancel is impossible", lambda s: s.plant(s.find(ev.StopRequested),
+        s.insert(s.find(ev.StopRequested), accepted("q3")))),
+    ("3.5.3", "cancel is impossible", lambda s: s.insert(s.find(ev.StopRequested),
         ev.OrderCancelled(order_id="q3", quantity=Decimal(500), reason="expired"))),
     ("3.5.3", "is listed as open and has ended", lambda s: closing(
         s, open_orders=(open_order("q3", A, 500, "0"),))),
@@ -291,9 +291,9 @@ PHASE_35: list[tuple[str, str, Plant]] = [
         ev.OrderFilled, {"fill_id": "f-q1-1"}, fill_id="f-q1-2")),
     ("3.5.4", "was booked in an earlier session", lambda s: s.edit(
         ev.SessionStarted, {"known_fills": ("f-q1-1",)})),
-    ("3.5.4", "was never booked", lambda s: s.plant(
+    ("3.5.4", "was never booked", lambda s: s.insert(
         s.find(ev.StrategySaved), ev.FillRepeated(order_id="q1", fill_id="f-q1-7"))),
-    ("3.5.4", "f-q1-7 is called a repeat and was never booked", lambda s: s.plant(
+    ("3.5.4", "f-q1-7 is called a repeat and was never booked", lambda s: s.insert(
         s.find(ev.StrategySaved),
         ev.FillRepeated(order_id="q1", fill_id="f-q1-1", count=2, last_fill_id="f-q1-7"))),
     ("3.5.5", "cash disagree with the fills, positions, orders agrees",
@@ -356,19 +356,19 @@ PHASE_4: list[tuple[str, str, Plant]] = [
         s.drop(ev.OrderFilled, order_id="q3"),
         s.moments.__setitem__(s.find(ev.OrderAccepted, order_id="q3"), (at("11:30"), dated(
             ev.OrderDoubted(order_id="q3", reason="no answer")))))),
-    ("4-A.3", "is unmatched: nobody's", lambda s: s.plant(
+    ("4-A.3", "is unmatched: nobody's", lambda s: s.insert(
         s.find(ev.StrategySaved), ev.FillUnmatched(
             order_id="x", broker_order_id="b", fill_id="f-x", symbol=A, quantity=Decimal(100),
             price=Decimal(37), reason="nobody's"))),
     ("4-A.3", "never requested", lambda s: s.drop(ev.OrderRequested, order_id="q3")),
-    ("4-A.3", "booked as if it had been open", lambda s: s.plant(
+    ("4-A.3", "booked as if it had been open", lambda s: s.insert(
         s.find(ev.OrderAccepted, order_id="q3") + 1,
         ev.OrderCancelled(order_id="q3", quantity=Decimal(500), reason="cancelled"))),
     ("4-A.3", "booked as late='cancelled'", lambda s: s.edit(
         ev.OrderFilled, {"late": "cancelled"}, order_id="q3")),
-    ("4-A.4", "loop: it broke", lambda s: s.plant(
+    ("4-A.4", "loop: it broke", lambda s: s.insert(
         s.find(ev.StopRequested), ev.InternalErrorRaised(where="loop", error="it broke"))),
-    ("4-A.4", "failed: ValueError: no", lambda s: s.plant(
+    ("4-A.4", "failed: ValueError: no", lambda s: s.insert(
         s.find(ev.StopRequested), failed(BY_ID[task_id("refill", "15:30")], 1, dead=False))),
     ("4-A.5", "is 2.5 s from execution", lambda s: s.edit(
         ev.OrderFilled, {"executed_at": at("13:01") - timedelta(seconds=2.5)}, order_id="q3")),
@@ -377,7 +377,7 @@ PHASE_4: list[tuple[str, str, Plant]] = [
     ("4-B.1", "lacks detail", lambda s: skip_step(s, "14:00", "paused", "")),
     ("4-B.1", "lacks step", lambda s: (skip_step(s, "14:00", "paused"),
                                        s.edit(ev.TaskSkipped, {"step": None}))),
-    ("4-B.1", "is skipped twice", lambda s: (skip_step(s, "14:00", "paused"), s.plant(
+    ("4-B.1", "is skipped twice", lambda s: (skip_step(s, "14:00", "paused"), s.insert(
         s.find(ev.StopRequested), skipped(BY_ID[task_id(STEP, "14:00")], "paused")))),
     ("4-B.1", "is in no column", lambda s: s.drop(ev.TaskFinished, task="refill")),
     ("4-B.1", "lacks trading_date", lambda s: (skip_step(s, "14:00", "paused"),

@@ -263,7 +263,7 @@ def test_a_second_stop_that_writes_is_found() -> None:
 def test_an_early_closing_before_the_open_is_found() -> None:
     story = healthy_day()
     story.cut(story.find(ev.TaskQueued, task="open_market"))
-    story.tell(
+    story.add(
         "09:29",
         ev.StopRequested(by="me", reason="stop"),
         ev.DayClosed(early=True, book=book("1000000", 0, 0)),
@@ -335,7 +335,7 @@ def test_a_glossary_that_does_not_explain_is_found(
 ) -> None:
     monkeypatch.setitem(GLOSSARY, "paused", entry)
     story = healthy_day()
-    story.plant(story.find(ev.StopRequested), skipped(BY_ID[task_id("refill", "15:30")], "paused"))
+    story.insert(story.find(ev.StopRequested), skipped(BY_ID[task_id("refill", "15:30")], "paused"))
 
     assert told in failed_on("4-B.2", story.evidence())
 
@@ -344,7 +344,7 @@ def test_skips_that_are_missing_in_the_log_before_a_crash_are_found(tmp_path: Pa
     story = healthy_day()
     steps = [BY_ID[task_id("run_strategy", due)] for due in ("14:00", "14:59")]
     place = story.find(ev.StopRequested)
-    story.plant(
+    story.insert(
         place,
         *(skipped(step, "paused") for step in steps),
         ev.SessionResumed(entries=place + 2, torn_bytes=0, doubtful=()),

@@ -101,9 +101,9 @@ def test_a_kept_order_stands_in_the_break_point(tmp_path: Path) -> None:
 def test_a_pause_and_its_resume_agree_with_the_calendar() -> None:
     story = healthy_day()
     place = story.find(ev.TaskQueued, due=at("14:00"))
-    story.plant(place, ev.CommandReceived(command="resume", arguments={}, by="me"),
+    story.insert(place, ev.CommandReceived(command="resume", arguments={}, by="me"),
                 status("paused", "running", "resume"), when="13:50")  # fmt: skip
-    story.plant(place, ev.CommandReceived(command="pause", arguments={}, by="me"),
+    story.insert(place, ev.CommandReceived(command="pause", arguments={}, by="me"),
                 status("running", "paused", "pause"), when="13:40")  # fmt: skip
 
     verdict = CHECKS["0.3"](story.evidence())
@@ -114,7 +114,7 @@ def test_a_pause_and_its_resume_agree_with_the_calendar() -> None:
 
 def test_a_refused_command_has_had_its_effect() -> None:
     story = healthy_day()
-    story.plant(
+    story.insert(
         story.find(ev.TaskQueued, due=at("14:00")),
         ev.CommandReceived(command="resume", arguments={}, by="me"),
         ev.CommandRefused(command="resume", reason="nothing to resume", by="me"),
@@ -143,7 +143,7 @@ def test_an_overrun_that_says_so_is_no_overlap() -> None:
 def test_a_task_asked_for_by_hand_is_accounted_for() -> None:
     story = healthy_day()
     extra = replace(BY_ID[task_id("refill", "15:30")], task_id="by-hand-refill")
-    story.plant(
+    story.insert(
         story.find(ev.StopRequested),
         ev.CommandReceived(command="run", arguments={"task": "refill"}, by="me"),
         queued(extra),
@@ -161,7 +161,7 @@ def test_a_fill_that_raced_its_cancel_is_a_warning() -> None:
     story = stopped_at_lunch()
     place = story.find(ev.StatusChanged, because="stop") - 1
     raced = fill("q3", 1, A, 500, "37.19", "5.58", "11:59")
-    story.plant(place, replace(raced, late="cancelled"))
+    story.insert(place, replace(raced, late="cancelled"))
 
     verdict = CHECKS["4-A.3"](story.evidence())
 
@@ -172,7 +172,7 @@ def test_a_fill_that_raced_its_cancel_is_a_warning() -> None:
 def test_a_reconciliation_that_a_later_one_cured_is_a_warning() -> None:
     story = healthy_day()
     ours = book("601004.33", 5300, 5000, open_order("q3", A, 500, "20631.19"))
-    story.plant(story.find(ev.StatusChanged, after="sleeping", before="running"),
+    story.insert(story.find(ev.StatusChanged, after="sleeping", before="running"),
                 reconciled(ours, cash="601004.00"))  # fmt: skip
 
     assert CHECKS["3.5.7"](story.evidence()).status is Status.WARN
@@ -184,7 +184,7 @@ def test_after_a_crash_a_step_is_skipped_as_restart() -> None:
     step = BY_ID[task_id("run_strategy", "14:00")]
     place = story.find(ev.DecisionTaken, task_id=step.task_id)
     del story.moments[place : place + 2]
-    story.plant(
+    story.insert(
         place,
         ev.SessionResumed(entries=place, torn_bytes=0, doubtful=()),
         skipped(step, "restart", "it came due before the crash"),
@@ -240,7 +240,7 @@ def test_the_second_day_settles_what_the_first_bought() -> None:
 def test_a_note_asks_for_nothing() -> None:
     story = healthy_day()
     note = ev.CommandReceived(command="note", arguments={}, by="me")
-    story.plant(story.find(ev.TaskQueued, due=at("14:00")), note)
+    story.insert(story.find(ev.TaskQueued, due=at("14:00")), note)
 
     assert CHECKS["0.3"](story.evidence()).status is Status.PASS
 
@@ -252,7 +252,7 @@ def test_a_skip_that_says_why_passes(check_id: str) -> None:
     story.moments = [
         (w, e) for w, e in story.moments if getattr(e, "task_id", "") != refill.task_id
     ]
-    story.plant(story.find(ev.StopRequested), skipped(refill, "canceled"))
+    story.insert(story.find(ev.StopRequested), skipped(refill, "canceled"))
 
     verdict = CHECKS[check_id](story.evidence())
 
@@ -277,7 +277,7 @@ def test_a_grid_with_a_base_of_its_own_begins_there() -> None:
 
 def test_a_fill_of_an_order_that_was_given_up_is_a_warning_and_opens_it_again() -> None:
     story = healthy_day()
-    story.plant(
+    story.insert(
         story.find(ev.OrderFilled, fill_id="f-q1-1"), ev.OrderLost(order_id="q1", reason="?")
     )
     story.edit(ev.OrderFilled, {"late": "lost"}, fill_id="f-q1-1")
@@ -293,7 +293,7 @@ def test_what_was_executed_while_nobody_was_there_is_booked_on_the_return() -> N
     story.edit(ev.OrderFilled, {"executed_at": at("13:00:30")}, order_id="q3")
     story.moments = [(w, e) for w, e in story.moments if not at("12:59") < w < at("13:01")]
     place = story.find(ev.OrderFilled, order_id="q3")
-    story.plant(place, ev.SessionResumed(entries=place, torn_bytes=0, doubtful=()))
+    story.insert(place, ev.SessionResumed(entries=place, torn_bytes=0, doubtful=()))
 
     assert CHECKS["4-A.5"](story.evidence()).status is Status.PASS
     assert CHECKS["0.4"](story.evidence()).status is not Status.ERROR
@@ -304,7 +304,7 @@ def test_a_power_cut_may_take_one_skip_from_the_log(tmp_path: Path) -> None:
     step = BY_ID[task_id("run_strategy", "14:00")]
     place = story.find(ev.TaskQueued, task_id=step.task_id)
     story.moments = [(w, e) for w, e in story.moments if getattr(e, "task_id", "") != step.task_id]
-    story.plant(
+    story.insert(
         place,
         skipped(step, "paused"),
         ev.SessionResumed(entries=place + 1, torn_bytes=0, doubtful=()),
@@ -349,7 +349,7 @@ def test_an_orderly_stop_has_the_reason_of_whoever_asked_for_it(by: str, reason:
 def test_an_operator_may_have_the_toolkits_own_name() -> None:
     story = stopped_at_lunch()
     asked = ev.CommandReceived(command="stop", arguments={"reason": "lunch"}, by="qtkit")
-    story.plant(story.find(ev.StopRequested), asked)
+    story.insert(story.find(ev.StopRequested), asked)
     story.edit(ev.StopRequested, {"by": "qtkit", "reason": "lunch"})
     story.edit(ev.SessionEnded, {"reason": "lunch"})
 

@@ -119,7 +119,7 @@ def test_an_order_at_work_is_waited_for_and_a_doubtful_one_not_for_long() -> Non
     open_still = verdict("4-A.2", story.evidence(running=True))
     story.drop(ev.OrderAccepted, order_id="q3")
     young = verdict("4-A.2", story.evidence(running=True))
-    story.tell("11:33", ev.LoopPulsed(largest_gap_seconds=Decimal(0)))
+    story.add("11:33", ev.LoopPulsed(largest_gap_seconds=Decimal(0)))
     old = verdict("4-A.2", story.evidence(running=True))
 
     assert open_still.status is Status.PENDING
@@ -132,7 +132,7 @@ def test_shares_of_skips_are_told_and_pending_while_it_runs() -> None:
     story = healthy_day({"skip_share_limit": 0.5})
     step = BY_ID[task_id("run_strategy", "14:00")]
     story.cut(story.find(ev.TaskQueued, task_id=step.task_id))
-    story.tell("14:00", skipped(step, "paused"))
+    story.add("14:00", skipped(step, "paused"))
 
     for check_id in ("2.6", "4-B.5"):
         found = verdict(check_id, story.evidence(running=True))
@@ -147,7 +147,7 @@ def test_the_log_may_lag_behind_while_it_runs(tmp_path: Path) -> None:
     folder = SessionFolder(tmp_path / "s")
     folder.artifacts.mkdir(parents=True)
     folder.sys_log.write_text("".join(f"{line}\n" for line in story.log()))
-    story.tell("14:00", skipped(step, "paused"))
+    story.add("14:00", skipped(step, "paused"))
     running = Evidence.of_entries(story.entries(), folder=folder, running=True)
 
     assert verdict("0.6", running).status is Status.PASS

@@ -59,7 +59,7 @@ def skip_the_step(story: Story, step: int, reason: str) -> Story:
     story.moments = [
         (w, e) for w, e in story.moments if getattr(e, "task_id", "") != planned.task_id
     ]
-    return story.plant(place, skipped(planned, reason), when=STEPS[step])
+    return story.insert(place, skipped(planned, reason), when=STEPS[step])
 
 
 def without_rows(story: Story, *task_ids: str) -> Story:
@@ -83,7 +83,7 @@ SNAPSHOTS: list[tuple[str, str, Plant]] = [
     ("5-A.2", "step 2 was decided without a snapshot before it",
      lambda s: s.drop(ev.SnapshotTaken, step=2)),
     ("5-A.2", "step 2 was prepared twice",
-     lambda s: s.plant(s.find(ev.SnapshotTaken, step=2), snapshot(2))),
+     lambda s: s.insert(s.find(ev.SnapshotTaken, step=2), snapshot(2))),
     ("5-A.2", "decided from another snapshot than its own",
      lambda s: s.edit(ev.DecisionTaken, {"snapshot": "0" * 64}, step=1)),
     ("5-A.2", "decided from another snapshot than its own",
@@ -321,7 +321,7 @@ GATE: list[tuple[str, Callable[[], Story], str, Plant]] = [
      lambda s: then(s, "13:30", gate("demand"))),
     ("5-B.4", lambda: healthy_day({"startup_gate_mode": "off"}),
      "the gate is off and was judged: start",
-     lambda s: s.plant(s.find(ev.DayStarted), gate("start", "off"))),
+     lambda s: s.insert(s.find(ev.DayStarted), gate("start", "off"))),
     ("5-B.5", cured_day, "was kept out by a gate that had opened",
      lambda s: skip_the_step(s, 2, "gate_failed")),
     ("5-B.5", cured_day, "nothing failed any more, and it stayed shut",
@@ -345,7 +345,7 @@ def test_a_mistake_about_the_gate_is_found(
 def test_5_b_5_a_return_is_no_cure() -> None:
     """What opens with a restart was not opened without one."""
     story = cured_day()
-    story.plant(
+    story.insert(
         story.find(ev.CommandReceived, 1), ev.SessionResumed(entries=1, torn_bytes=0, doubtful=())
     )
 

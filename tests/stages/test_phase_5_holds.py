@@ -90,7 +90,7 @@ def test_5_a_2_a_step_prepared_again_after_a_return_has_one_that_counts() -> Non
     place = story.find(ev.TaskFinished, task_id=preparation(2).task_id)
     entries = place
     again = ev.SessionResumed(entries=entries, torn_bytes=0, doubtful=())
-    story.plant(place, again, snapshot(2))
+    story.insert(place, again, snapshot(2))
 
     assert judged("5-A.2", story).status is Status.PASS
 
@@ -208,7 +208,7 @@ def test_5_b_4_a_gate_that_is_off_is_judged_when_asked() -> None:
     assert judged("5-B.4", healthy_day()).summary.endswith("judged 0 times: nobody asked")
     story = healthy_day()
     place = story.find(ev.TaskQueued, due=at("14:00"))
-    story.plant(place, gate_command(), gate("demand", "off"))
+    story.insert(place, gate_command(), gate("demand", "off"))
 
     assert judged("5-B.4", story).summary.endswith("judged 1 times: demand 1")
 
@@ -219,7 +219,8 @@ def test_5_b_4_a_return_and_a_reconnect_are_judged_too() -> None:
     lost = ev.BrokerDisconnected(broker_name="sim", error="gone")
     found = ev.BrokerConnected(broker_name="sim")
     back = ev.SessionResumed(entries=place + 3, torn_bytes=0, doubtful=())
-    story.plant(place, lost, found, gate("reconnect"), back, found, gate("restart"), gate("prices"))
+    gates = gate("reconnect"), back, found, gate("restart"), gate("prices")
+    story.insert(place, lost, found, *gates)
 
     verdict = judged("5-B.4", story)
 
@@ -232,7 +233,7 @@ def test_5_b_4_a_command_that_a_power_cut_took_away_is_no_occasion() -> None:
     place = story.find(ev.TaskQueued, due=at("14:00"))
     gone = ev.CommandRefused(command="gate", reason="the power went", by="me")
     back = ev.SessionResumed(entries=place + 1, torn_bytes=0, doubtful=())
-    story.plant(place, gate_command(), back, gone, gate("restart"))
+    story.insert(place, gate_command(), back, gone, gate("restart"))
 
     assert judged("5-B.4", story).status is Status.PASS
 
@@ -308,7 +309,7 @@ def test_5_c_3_lines_that_a_power_cut_took_from_the_journal_may_stay_in_the_log(
     folder = story.folder(tmp_path / "s")
     story.drop(ev.OrderRefused)
     place = story.find(ev.OrderRefused)
-    story.plant(place, ev.SessionResumed(entries=place, torn_bytes=0, doubtful=()))
+    story.insert(place, ev.SessionResumed(entries=place, torn_bytes=0, doubtful=()))
 
     evidence = Evidence.of_entries(story.entries(), folder=folder)
 
@@ -372,9 +373,9 @@ def test_5_c_6_open_orders_are_counted_with_the_opening_book_and_partial_fills()
     old = open_order("q0", A, 100, "0")
     story.edit(ev.SessionStarted, {"opening": book("1000000", 0, 0, old)})
     place = story.find(ev.OrderFilled, 1)
-    story.plant(place, diagnosed(3))
+    story.insert(place, diagnosed(3))
     ended = ev.OrderCancelled(order_id="q0", quantity=Decimal(100), reason="expired")
-    story.plant(story.find(ev.OrderFilled, 1), ended)
+    story.insert(story.find(ev.OrderFilled, 1), ended)
 
     assert judged("5-C.6", story).status is Status.PASS, judged("5-C.6", story)
 

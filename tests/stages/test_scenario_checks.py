@@ -153,7 +153,7 @@ def late_start(since: str, keep: frozenset[str], until: str) -> Story:
     now = at(since)
     for planned in ROWS:
         if planned.due < now and planned.task_id not in keep:
-            story.tell(since, skipped(planned, "missed", "its time had passed"))
+            story.add(since, skipped(planned, "missed", "its time had passed"))
     for planned in ROWS:
         if planned.task_id in keep:
             inside = (
@@ -161,8 +161,8 @@ def late_start(since: str, keep: frozenset[str], until: str) -> Story:
                 if planned.task == "open_market"
                 else ()
             )
-            story.tell(since, *begun(planned), *inside, finished(planned))
-    return story.tell(until, ev.LoopPulsed(largest_gap_seconds=Decimal(0)))
+            story.add(since, *begun(planned), *inside, finished(planned))
+    return story.add(until, ev.LoopPulsed(largest_gap_seconds=Decimal(0)))
 
 
 PRE_OPEN, OPEN, AFTERNOON, POST = (
@@ -208,7 +208,7 @@ def test_3_3_a_row_that_is_forgotten_or_made_up_for_is_found(
 def test_3_3_a_future_row_that_is_given_up_is_found() -> None:
     story = late_start("10:07", frozenset({PRE_OPEN, OPEN}), "10:07")
     planned = BY_ID[task_id("run_strategy", "14:00")]
-    story.plant(len(story.moments) - 1, skipped(planned, "missed", "its time had passed"))
+    story.insert(len(story.moments) - 1, skipped(planned, "missed", "its time had passed"))
 
     found = compared("3.3", {"late": story.evidence(), "x": healthy_day().evidence()})
 
@@ -222,7 +222,7 @@ def test_3_3_a_row_that_is_due_at_this_very_moment_is_not_past() -> None:
     found = []
     for reason in ("no_fresh_price", "missed"):
         story = late_start("10:30", frozenset({PRE_OPEN, OPEN}), "10:30")
-        story.plant(len(story.moments) - 1, skipped(planned, reason))
+        story.insert(len(story.moments) - 1, skipped(planned, reason))
         runs = {"late": story.evidence(), "x": healthy_day().evidence()}
         found.append(compared("3.3", runs).status)
 
@@ -266,10 +266,10 @@ def early(scenario: Scenario, *, repeats: bool = False, turned: bool = False) ->
     story = healthy_day()
     story.moments = [(w, e) for w, e in story.moments if w <= at("10:40")]
     closing = book("601004.33", 5300, 5000)
-    story.tell("10:40", ev.SessionEnded(reason="stop", closing=closing))
+    story.add("10:40", ev.SessionEnded(reason="stop", closing=closing))
     if repeats:
         again = ev.FillRepeated(order_id="q1", fill_id="f-q1-1")
-        story.plant(story.find(ev.StrategySaved), again)
+        story.insert(story.find(ev.StrategySaved), again)
     if turned:
         one, two = (story.find(ev.OrderFilled, n) for n in (1, 2))
         story.moments[one], story.moments[two] = story.moments[two], story.moments[one]
@@ -332,7 +332,7 @@ def test_4_a_6_a_session_without_an_end_is_read_by_its_events() -> None:
 def skipping(*reasons: str) -> Evidence:
     story = startup("15:40")
     for reason, planned in zip(reasons, ROWS, strict=False):
-        story.tell("15:40", skipped(planned, reason))
+        story.add("15:40", skipped(planned, reason))
     return story.evidence()
 
 

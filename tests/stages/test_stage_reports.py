@@ -169,7 +169,7 @@ def test_an_unknown_stage_is_refused_with_the_nearest() -> None:
 def test_skips_are_shown_as_a_table() -> None:
     story = healthy_day()
     place = story.find(ev.StopRequested)
-    story.plant(place, skipped(BY_ID[task_id("refill", "15:30")], "paused"))
+    story.insert(place, skipped(BY_ID[task_id("refill", "15:30")], "paused"))
 
     table = skip_table(story.evidence())
 

@@ -11,38 +11,16 @@ from pathlib import Path
 
 import msgspec
 
+from qtkit.adapters.embedded.signal_request import Request
+from qtkit.adapters.embedded.target import live_through
 from qtkit.core.paths import SessionFolder
-from qtkit.evidence.scenario import RunFacts, Scenario
 from qtkit.trading.strategy.loader import load_spec
 
-__all__ = ["Request", "facts_of", "main", "request_json"]
-
-
-class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """What a child is asked to live through."""
-
-    scenario: Scenario
-    source: str
-    folder: str
-
-
-def request_json(scenario: Scenario, source: Path, folder: SessionFolder) -> bytes:
-    """Return a request as the child reads it."""
-    asked = Request(
-        scenario=scenario, source=str(source.resolve()), folder=str(folder.path.resolve())
-    )
-    return msgspec.json.encode(asked, enc_hook=str)
-
-
-def facts_of(answer: bytes) -> RunFacts:
-    """Return what the child saw."""
-    return msgspec.json.decode(answer, type=RunFacts)
+__all__ = ["main"]
 
 
 def main() -> None:
     """Live through the request; the signal is real and meant for this process."""
-    from qtkit.adapters.embedded.target import live_through
-
     asked = msgspec.json.decode(
         sys.stdin.buffer.read(), type=Request, dec_hook=lambda kind, text: kind(text)
     )

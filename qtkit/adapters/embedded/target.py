@@ -17,7 +17,7 @@ from qtkit.adapters.embedded.environment_faults import Site
 from qtkit.adapters.embedded.misreporting_broker import MisreportingBroker
 from qtkit.adapters.embedded.retention_scenario import Rotate, rotation_seen
 from qtkit.adapters.embedded.scenario_plan import misreports_of, plan_of, replay_plan
-from qtkit.adapters.embedded.signal_child import facts_of, request_json
+from qtkit.adapters.embedded.signal_request import facts_of, request_json
 from qtkit.core.clock import stopwatch
 from qtkit.core.errors import ConfigError, InvariantBroken
 from qtkit.core.paths import AccountFolder, SessionFolder

@@ -94,16 +94,13 @@ class Backtest:
         self._move(EngineStatus.SLEEPING, "start")
         for day in days:
             self._live_through(day)
-        context.record(
-            ev.StopRequested(trading_date=context.state.today, by="qtkit", reason="end_of_data")
-        )
+        context.record(ev.StopRequested(by="qtkit", reason="end_of_data"))
         self._end_of_day.stop()
 
     def _move(self, after: EngineStatus, because: str) -> None:
         context = self._context
         context.record(
             ev.StatusChanged(
-                trading_date=context.state.today,
                 before=context.state.status,
                 after=after,
                 because=because,
@@ -277,7 +274,6 @@ class Backtest:
         wanted = dict.fromkeys(i.symbol for i in intents if i.symbol in context.history.series)
         context.record(
             ev.DecisionTaken(
-                trading_date=context.state.today,
                 task_id=f"step-{step}",
                 step=step,
                 due=time_of(due).astimezone(UTC),

@@ -42,7 +42,7 @@ class BrokerSession:
             )
             return
         self.reconnected = True
-        context.record(ev.BrokerConnected(trading_date=context.state.today, broker_name=name))
+        context.record(ev.BrokerConnected(broker_name=name))
         context.log.say("broker_connected", broker=name)
         self._ask_again = context.clock.now()
         self.hand_over_adjustments()
@@ -70,7 +70,6 @@ class BrokerSession:
         if context.state.connected:
             context.record(
                 ev.BrokerDisconnected(
-                    trading_date=context.state.today,
                     broker_name=context.broker.name,
                     error=sentence_of(problem),
                 )

@@ -87,7 +87,6 @@ class CommandHandler:
         context = self._context
         received = context.record(
             ev.CommandReceived(
-                trading_date=context.state.today,
                 command=command.verb,
                 arguments=command.arguments,
                 by=command.by,
@@ -119,9 +118,7 @@ class CommandHandler:
 
     def _refuse(self, verb: str, by: str, reason: str) -> None:
         context = self._context
-        context.record(
-            ev.CommandRefused(trading_date=context.state.today, command=verb, reason=reason, by=by)
-        )
+        context.record(ev.CommandRefused(command=verb, reason=reason, by=by))
         context.log.say("command_refused", command=verb, reason=reason)
 
     def _verb(self, command: Command) -> _Do:
@@ -139,11 +136,7 @@ class CommandHandler:
 
     def _move(self, after: EngineStatus, because: str) -> None:
         context, before = self._context, self._context.state.status
-        context.record(
-            ev.StatusChanged(
-                trading_date=context.state.today, before=before, after=after, because=because
-            )
-        )
+        context.record(ev.StatusChanged(before=before, after=after, because=because))
         context.log.say("status_changed", before=before, after=after, because=because)
 
     def _pause(self, _: Command) -> None:
@@ -161,9 +154,7 @@ class CommandHandler:
         context = self._context
         if context.state.stop is None:
             reason = str(command.arguments.get("reason", "stop"))
-            context.record(
-                ev.StopRequested(trading_date=context.state.today, by=command.by, reason=reason)
-            )
+            context.record(ev.StopRequested(by=command.by, reason=reason))
             context.log.say("stop_requested", reason=reason, by=command.by)
 
     def _kill_switch(self, command: Command, *, on: bool) -> None:
@@ -173,9 +164,7 @@ class CommandHandler:
         context = self._context
         if not on and not context.state.killed and not command.arguments.get("file"):
             raise ConfigError("the kill switch is not on: nothing to lift")
-        context.record(
-            ev.KillSwitchSet(trading_date=context.state.today, on=on, by=command.by, why=why)
-        )
+        context.record(ev.KillSwitchSet(on=on, by=command.by, why=why))
         context.log.say("kill_switch_set", on=on, by=command.by, why=why)
 
     def _order(self, command: Command, side: int) -> None:
@@ -223,7 +212,6 @@ class CommandHandler:
         demand_bookable(wanted, context.state.ledger, self._rules_of(wanted.symbol))
         context.record(
             ev.PositionAdjusted(
-                trading_date=context.state.today,
                 symbol=wanted.symbol,
                 quantity=wanted.quantity,
                 cash=wanted.cash,

@@ -9,6 +9,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Protocol
 
+from msgspec.structs import force_setattr
+
 from qtkit.core.calendars import Calendar
 from qtkit.core.clock import Clock
 from qtkit.core.errors import DataError
@@ -116,7 +118,12 @@ class EngineContext:
     segments: tuple[tuple[int, int], ...] = ()  # of today, nanoseconds; filled by `enter_day`
 
     def record(self, event: Event) -> Entry:
-        """Write an event down and take it into account: record, know."""
+        """Write an event down and take it into account: record, know.
+
+        One that names no date belongs to the date that the engine trades.
+        """
+        if event.trading_date is None and self.state.today is not None:
+            force_setattr(event, "trading_date", self.state.today)
         entry = self.journal.append(event)
         self.state.apply(entry)
         self.files.take(entry, self.state.ledger)
@@ -156,5 +163,5 @@ class EngineContext:
     def trouble(self, where: str, error: BaseException) -> None:
         """Record that something raised that should not have."""
         text = error_text(error)
-        self.record(InternalErrorRaised(trading_date=self.state.today, where=where, error=text))
+        self.record(InternalErrorRaised(where=where, error=text))
         self.log.trouble("internal_error", error, where=where, error=text)

@@ -29,7 +29,6 @@ def diagnose_pending_orders(context: EngineContext) -> ev.PendingDiagnosed:
     missing = sorted(known.keys() - theirs.keys()) if not failures else []
     unknown = sorted(b for b, order_id in theirs.items() if b not in known and order_id not in ours)
     event = ev.PendingDiagnosed(
-        trading_date=context.state.today,
         local_pending_count=len(ours),
         remote_pending_count=len(theirs),
         local_pending_without_broker_order_id=tuple(nameless),

@@ -69,7 +69,7 @@ class EndOfDay:
         except (BrokerUnavailable, BrokerTimeout) as problem:
             report = AccountReport(cash=ours.cash * 0, positions={}, open_orders=())
             verdicts = (_unanswered(problem),)
-        entry = context.record(_reconciled(context.state.today, verdicts, ours, report))
+        entry = context.record(_reconciled(verdicts, ours, report))
         context.files.write_reconciliation(context.clock.now(), entry)
         bad = [v.rule for v in verdicts if not v.allows and v.status is not Status.SKIP]
         context.log.say("account_reconciled", is_ok=not bad, failures=",".join(bad))
@@ -82,11 +82,7 @@ class EndOfDay:
         if state.ended or request is None:
             return
         for task in tuple(state.plan.values()):
-            context.record(
-                ev.TaskCancelled(
-                    trading_date=state.today, task_id=task.task_id, task=task.task, by="stop"
-                )
-            )
+            context.record(ev.TaskCancelled(task_id=task.task_id, task=task.task, by="stop"))
             context.log.say("task_cancelled", task=task.task, task_id=task.task_id, by="stop")
         self._execution_reports.take_news()
         if context.settings.on_stop == "cancel" and state.ledger.orders:
@@ -111,7 +107,6 @@ class EndOfDay:
             before = state.status
             context.record(
                 ev.StatusChanged(
-                    trading_date=state.today,
                     before=before,
                     after=EngineStatus.STOPPED,
                     because="stop",
@@ -119,11 +114,7 @@ class EndOfDay:
             )
             context.log.say("status_changed", before=before, after="stopped", because="stop")
         context.log.say("session_ended", reason=request.reason)
-        context.record(
-            ev.SessionEnded(
-                trading_date=state.today, reason=request.reason, closing=state.ledger.book()
-            )
-        )
+        context.record(ev.SessionEnded(reason=request.reason, closing=state.ledger.book()))
         self._confirm()
 
     def _save_strategy(self) -> None:
@@ -135,7 +126,7 @@ class EndOfDay:
         except StrategyError as problem:
             context.trouble("stop", problem)
         else:
-            context.record(ev.StrategySaved(trading_date=context.state.today, state=saved))
+            context.record(ev.StrategySaved(state=saved))
 
 
 def _unanswered(problem: Exception) -> Verdict:
@@ -146,10 +137,9 @@ def _unanswered(problem: Exception) -> Verdict:
 
 
 def _reconciled(
-    day: date | None, verdicts: tuple[Verdict, ...], ours: Book, report: AccountReport
+    verdicts: tuple[Verdict, ...], ours: Book, report: AccountReport
 ) -> ev.AccountReconciled:
     return ev.AccountReconciled(
-        trading_date=day,
         verdicts=verdicts,
         ours=ours,
         broker_cash=report.cash,

@@ -177,7 +177,6 @@ class Engine:
         context.log.say("session_resumed", entries=context.journal.seq)
         context.record(
             ev.SessionResumed(
-                trading_date=context.state.today,
                 entries=context.journal.seq,
                 torn_bytes=getattr(context.journal, "torn_bytes", 0),
                 doubtful=tuple(context.state.ledger.orders),
@@ -211,9 +210,7 @@ class Engine:
     def request_stop(self, reason: str, by: str = "operator") -> None:
         """Ask for an orderly stop; asking twice changes nothing."""
         if self.context.state.stop is None:
-            self.context.record(
-                ev.StopRequested(trading_date=self.context.state.today, by=by, reason=reason)
-            )
+            self.context.record(ev.StopRequested(by=by, reason=reason))
             self.context.log.say("stop_requested", reason=reason, by=by)
 
     # --- the loop ----------------------------------------------------------------------------
@@ -312,7 +309,7 @@ class Engine:
         if self._next_pulse is None or now < self._next_pulse:
             return
         gap = Decimal(round(self._largest_gap / timedelta(milliseconds=1))).scaleb(-3)
-        context.record(ev.LoopPulsed(trading_date=context.state.today, largest_gap_seconds=gap))
+        context.record(ev.LoopPulsed(largest_gap_seconds=gap))
         self._largest_gap = timedelta(0)
         self._next_pulse = _next_minute(now)
 
@@ -323,9 +320,7 @@ class Engine:
             return
         for step in context.clock.steps():
             seconds, apart = (_milliseconds(s) for s in (step.seconds, step.apart))
-            context.record(
-                ev.ClockStepped(trading_date=context.state.today, seconds=seconds, apart=apart)
-            )
+            context.record(ev.ClockStepped(seconds=seconds, apart=apart))
             context.log.say("clock_stepped", seconds=seconds, apart=apart)
 
     # --- the tasks ---------------------------------------------------------------------------
@@ -333,11 +328,7 @@ class Engine:
     def _move(self, after: EngineStatus, because: str) -> None:
         context = self.context
         before = context.state.status
-        context.record(
-            ev.StatusChanged(
-                trading_date=context.state.today, before=before, after=after, because=because
-            )
-        )
+        context.record(ev.StatusChanged(before=before, after=after, because=because))
         context.log.say("status_changed", before=before, after=after, because=because)
 
     def _judge_gate(self, occasion: str) -> None:

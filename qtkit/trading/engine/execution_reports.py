@@ -78,7 +78,7 @@ class ExecutionReports:
         return fresh
 
     def _take(self, item: NewsItem) -> None:
-        ledger, today = self._context.state.ledger, self._context.state.today
+        ledger = self._context.state.ledger
         match item:
             case BrokerFill():
                 self._fill(item)
@@ -94,9 +94,7 @@ class ExecutionReports:
                 order = ledger.orders[item.order_id]
                 rest = order.quantity - order.filled
                 self._context.record(
-                    ev.OrderCancelled(
-                        trading_date=today, order_id=item.order_id, quantity=rest, reason=item.how
-                    )
+                    ev.OrderCancelled(order_id=item.order_id, quantity=rest, reason=item.how)
                 )
                 self._context.log.say("order_cancelled", order_id=item.order_id, reason=item.how)
             case Unusable() if item.why not in self._unusable:
@@ -126,7 +124,6 @@ class ExecutionReports:
         ended = order is not None and order.status in {OrderStatus.CANCELLED, OrderStatus.LOST}
         context.record(
             ev.OrderFilled(
-                trading_date=state.today,
                 order_id=fill.order_id,
                 broker_order_id=fill.broker_order_id,
                 fill_id=fill.fill_id,
@@ -154,7 +151,6 @@ class ExecutionReports:
         first, last = fills[0], fills[-1]
         self._context.record(
             ev.FillRepeated(
-                trading_date=self._context.state.today,
                 order_id=first.order_id,
                 fill_id=first.fill_id,
                 count=len(fills),
@@ -167,7 +163,6 @@ class ExecutionReports:
         context = self._context
         context.record(
             ev.FillUnmatched(
-                trading_date=context.state.today,
                 order_id=fill.order_id,
                 broker_order_id=fill.broker_order_id,
                 fill_id=fill.fill_id,
@@ -231,7 +226,7 @@ class ExecutionReports:
                 ),
                 context.view,
             )
-        context.record(ev.StrategySaved(trading_date=context.state.today, state=self._state(own)))
+        context.record(ev.StrategySaved(state=self._state(own)))
 
     def _state(self, own: Sequence[ev.OrderFilled]) -> JsonObject:
         """Return the strategy's state; where only operators' orders filled, nothing may go wrong.

@@ -59,7 +59,6 @@ class Gate:
         shut = [v.rule for v in verdicts if v.status in {Status.FAIL, Status.ERROR}]
         context.record(
             ev.GateJudged(
-                trading_date=context.state.today,
                 mode=context.settings.gate_mode,
                 occasion=occasion,
                 verdicts=verdicts,

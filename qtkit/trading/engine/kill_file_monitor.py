@@ -52,7 +52,6 @@ class KillFileMonitor:
         context, by = self._context, request.by or _NOBODY
         context.record(
             ev.KillSwitchSet(
-                trading_date=context.state.today,
                 on=True,
                 by=by,
                 why=request.why,

@@ -87,7 +87,6 @@ class OrderEntry:
             return None
         context.record(
             ev.OrderRequested(
-                trading_date=today,
                 order_id=request.order_id,
                 symbol=intent.symbol,
                 quantity=intent.quantity,
@@ -130,7 +129,6 @@ class OrderEntry:
         price = intent.limit_price or (quote.close if quote else None)
         self._context.record(
             ev.OrderRefused(
-                trading_date=self._context.state.today,
                 symbol=intent.symbol,
                 quantity=intent.quantity,
                 price=price,
@@ -215,8 +213,8 @@ class OrderEntry:
 
     def cancel(self, order_id: str, by: str) -> None:
         """Ask the broker to cancel what is left of an order; the end comes as news."""
-        context, today = self._context, self._context.state.today
-        context.record(ev.CancelRequested(trading_date=today, order_id=order_id, by=by))
+        context = self._context
+        context.record(ev.CancelRequested(order_id=order_id, by=by))
         context.journal.sync()
         context.log.say("cancel_requested", order_id=order_id, by=by)
         try:
@@ -225,7 +223,7 @@ class OrderEntry:
             ack = Ack(answer="refused", reason_code="no_answer", reason=str(problem))
         if ack.answer == "refused":
             reason = f"{ack.reason_code}: {ack.reason}"
-            context.record(ev.CancelFailed(trading_date=today, order_id=order_id, reason=reason))
+            context.record(ev.CancelFailed(order_id=order_id, reason=reason))
             context.log.say("cancel_failed", order_id=order_id, reason=reason)
 
 

@@ -15,7 +15,6 @@ def acknowledge(context: EngineContext, order_id: str, ack: Ack) -> None:
     if ack.answer == "accepted":
         context.record(
             ev.OrderAccepted(
-                trading_date=context.state.today,
                 order_id=order_id,
                 broker_order_id=ack.broker_order_id,
                 broker_name=context.broker.name,
@@ -29,21 +28,13 @@ def acknowledge(context: EngineContext, order_id: str, ack: Ack) -> None:
 
 def reject(context: EngineContext, order_id: str, code: str, reason: str) -> None:
     """Record that the broker refused an order."""
-    context.record(
-        ev.OrderRejected(
-            trading_date=context.state.today, order_id=order_id, reason_code=code, reason=reason
-        )
-    )
+    context.record(ev.OrderRejected(order_id=order_id, reason_code=code, reason=reason))
     context.log.say("order_rejected", order_id=order_id, reason_code=code, reason=reason)
 
 
 def doubt(context: EngineContext, order_id: str, problem: Exception) -> None:
     """Record that nobody knows whether the broker has an order."""
-    context.record(
-        ev.OrderDoubted(
-            trading_date=context.state.today, order_id=order_id, reason=sentence_of(problem)
-        )
-    )
+    context.record(ev.OrderDoubted(order_id=order_id, reason=sentence_of(problem)))
     context.log.say("order_doubted", order_id=order_id, reason=problem)
 
 
@@ -58,5 +49,5 @@ def settle(context: EngineContext, found: BrokerOrder) -> None:
 
 def give_up(context: EngineContext, order_id: str, reason: str) -> None:
     """Record that an order never reached the broker."""
-    context.record(ev.OrderLost(trading_date=context.state.today, order_id=order_id, reason=reason))
+    context.record(ev.OrderLost(order_id=order_id, reason=reason))
     context.log.say("order_lost", order_id=order_id, reason=reason)

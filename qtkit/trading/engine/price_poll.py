@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 
 from qtkit.market.bar_ordering import is_tidy, take, tidy
@@ -59,10 +59,9 @@ def finished(bars: Bars, now: datetime, last: int) -> tuple[Bars, list[LeftOut]]
     return tidy(take(bars, whole)), notes
 
 
-def left_out_event(today: date | None, notes: Sequence[LeftOut]) -> BarsLeftOut:
+def left_out_event(notes: Sequence[LeftOut]) -> BarsLeftOut:
     """Return bars that were left out as the journal keeps them."""
     return BarsLeftOut(
-        trading_date=today,
         counts=dict(sorted(Counter(note.why for note in notes).items())),
         samples=tuple(_sample(note) for note in notes[:_SAMPLES]),
     )

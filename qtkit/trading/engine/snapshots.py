@@ -185,7 +185,6 @@ class Snapshots:
         )
         context.record(
             ev.SnapshotTaken(
-                trading_date=context.state.today,
                 task_id=task.task_id,
                 step=step,
                 due=result.due,

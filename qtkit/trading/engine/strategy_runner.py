@@ -84,18 +84,10 @@ class StrategyRunner:
             self._heard = context.clock.now()
         fresh = [s for s in context.strategy_symbols if len(good.get(s, ()))]
         last = tuple(last_price(context.history, symbol) for symbol in fresh)
-        context.record(
-            ev.PricesSeen(
-                trading_date=context.state.today, bars=kept, last=last, refused=total - kept
-            )
-        )
+        context.record(ev.PricesSeen(bars=kept, last=last, refused=total - kept))
         self._tell([*left_out, *notes])
         if answer.problem:
-            context.record(
-                ev.BarsRefused(
-                    trading_date=context.state.today, bars=answer.refused, problem=answer.problem
-                )
-            )
+            context.record(ev.BarsRefused(bars=answer.refused, problem=answer.problem))
             context.log.say("bars_refused", bars=answer.refused, problem=answer.problem)
 
     def _finished(self, batch: BarBatch) -> tuple[dict[str, Bars], list[LeftOut]]:
@@ -113,7 +105,7 @@ class StrategyRunner:
         if not notes:
             return
         context = self._context
-        event = left_out_event(context.state.today, notes)
+        event = left_out_event(notes)
         context.record(event)
         first = event.samples[0]
         context.log.say(
@@ -185,7 +177,6 @@ class StrategyRunner:
         seen = {s: context.view.price(s) > 0 for s in context.strategy_symbols}
         context.record(
             ev.DecisionTaken(
-                trading_date=context.state.today,
                 task_id=task.task_id,
                 step=step,
                 due=task.due,

@@ -164,7 +164,6 @@ class TaskQueue:
         context = self._context
         context.record(
             ev.TaskQueued(
-                trading_date=context.state.today,
                 task_id=task.task_id,
                 task=task.task,
                 due=task.due,
@@ -213,7 +212,6 @@ class TaskQueue:
         context = self._context
         context.record(
             ev.TaskSkipped(
-                trading_date=context.state.today,
                 task_id=task.task_id,
                 task=task.task,
                 due=task.due,
@@ -263,7 +261,6 @@ class TaskQueue:
             return
         context.record(
             ev.TaskStarted(
-                trading_date=context.state.today,
                 task_id=task.task_id,
                 task=task.task,
                 attempt=attempt,
@@ -319,7 +316,7 @@ class TaskQueue:
         dead = attempt > context.settings.retries.get(task.task, 0)
         text = error_text(error)
         if task.task == "acquire_live_price":
-            context.record(ev.FeedFailed(trading_date=context.state.today, error=text))
+            context.record(ev.FeedFailed(error=text))
         context.record(
             ev.TaskFailed(
                 trading_date=running.day,

@@ -139,7 +139,7 @@ class TradingDay:
         context = self._context
         context.record(
             ev.TaskFinished(
-                trading_date=context.state.today, task_id=task.task_id, task=task.task,
+                task_id=task.task_id, task=task.task,
                 started=task.due,
             )
         )  # fmt: skip

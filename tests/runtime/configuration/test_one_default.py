@@ -77,7 +77,7 @@ def test_an_endpoint_reads_as_much_as_the_settings_say() -> None:
 
 def test_a_journal_that_does_not_name_a_setting_is_judged_by_its_declared_default() -> None:
     started = msgspec.structs.replace(session_started(), settings={})
-    silent = Story().tell(at("09:00"), started).evidence()
+    silent = Story().add(at("09:00"), started).evidence()
 
     for name in SessionSettings.model_fields:
         if name not in {"logs", "feed"}:
