@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -35,7 +36,7 @@ def buy(symbol: str, shares: int) -> Intent:
     return Intent(symbol=symbol, quantity=Decimal(shares), because="the script says so")
 
 
-SPEC = scripted_spec(
+SCRIPTED = scripted_spec(
     {
         "03-05 09:35": [buy("SPY", 10), buy("AAPL", 20)],
         "03-06 09:45": [buy("SPY", -10)],
@@ -45,6 +46,7 @@ SPEC = scripted_spec(
     exchange="XNYS",
     zone="America/New_York",
 )
+SPEC = replace(SCRIPTED, currency="USD")
 
 
 def plan(cut: datetime | None = None) -> SimulationPlan:
@@ -95,7 +97,8 @@ def test_after_the_return_its_inputs_are_those_of_a_session_that_was_never_cut_o
     cut_off: SimulatedRun, tmp_path: Path
 ) -> None:
     assert {s: bars.end[-1] for s, bars in recorded_bars(cut_off.folder).items()} == dict.fromkeys(
-        ("SPY", "AAPL"), DATA.bars["SPY"].end[390 + 40 - 1]
+        ("SPY", "AAPL"),
+        DATA.bars["SPY"].end[390 + 40 - 2],  # the next poll was not asked for
     )
     back = lived(plan(), tmp_path)
     whole = lived(plan(), tmp_path / "whole")

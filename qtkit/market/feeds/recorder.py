@@ -130,6 +130,8 @@ class FeedRecorder:
 
 def _joined(first: Delivery, second: Delivery) -> Delivery:
     """Return two deliveries as one."""
+    if not first and not first.refused:
+        return second  # as a rule nothing waits, and bars are not copied for nothing
     bars = {
         symbol: concatenated(*(part[symbol] for part in (first, second) if symbol in part))
         for symbol in {**first, **second}
