@@ -19,6 +19,8 @@ from qtkit.cli import qtkit as command_line
 from qtkit.core.clock import stopwatch
 from qtkit.core.errors import ConfigError, DataError, SessionUnreachable
 from qtkit.core.paths import OutputRoot, SessionFolder
+from qtkit.market.bar_ordering import is_tidy
+from qtkit.market.feeds.recorder import recorded_bars
 from qtkit.model import events as ev
 from qtkit.sessions.control.kill_switch import lift_account
 from qtkit.sessions.live import run_live
@@ -174,6 +176,8 @@ def test_a_process_that_was_killed_is_told_and_resumed_on_its_account(
 ) -> None:
     os.kill(pid_of(session), signal.SIGKILL)
     until(lambda: session.status()["status"] == "crashed", 10, "the news of the crash")
+    known = recorded_bars(session.folder)
+    assert known
     with pytest.raises(SessionUnreachable, match="nothing was sent: its process is gone"):
         session.command("pause")
 
@@ -183,6 +187,10 @@ def test_a_process_that_was_killed_is_told_and_resumed_on_its_account(
     assert any(isinstance(e.event, ev.SessionResumed) for e in again.entries())
     assert session.command("note", by="anna").lines
     assert again.stop()["status"] == "stopped"
+    whole = recorded_bars(session.folder)
+    assert not session.folder.feed_polls.exists()
+    assert all(is_tidy(bars) for bars in whole.values())
+    assert all(set(bars.end) <= set(whole[symbol].end) for symbol, bars in known.items())
 
 
 def test_an_idle_session_uses_under_two_percent_of_a_core_and_keeps_its_account(
