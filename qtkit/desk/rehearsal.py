@@ -10,7 +10,6 @@ from typing import Any, Self
 
 from qtkit.core.errors import ConfigError
 from qtkit.core.paths import OutputRoot, SessionFolder
-from qtkit.market.feeds.export import write_feed
 from qtkit.model.events import Entry
 from qtkit.reports.artifacts import rebuild
 from qtkit.runtime.session_status import write_status
@@ -178,10 +177,7 @@ class Rehearsal:
         if not self._open:
             return
         self._open = False
-        try:
-            write_feed(self.folder.feed, self._engine.context.history.everything())
-        finally:
-            self._run.close()
+        self._run.close()
         write_status(self.folder)
         rebuild(self.folder)
 

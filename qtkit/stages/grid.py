@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_FLOOR, Decimal, InvalidOperation
 from operator import itemgetter
-from pathlib import Path
 
 from qtkit.core.errors import DataError
 from qtkit.core.verdict import Verdict, fail, ok, pending, skip
@@ -22,16 +21,11 @@ from qtkit.model import events as ev
 from qtkit.model.orders import OrderOrigin
 from qtkit.stages.check import check
 from qtkit.stages.phrases import counted, not_yet, shown, so_far
-from qtkit.stages.report import StageReport
 from qtkit.stages.scenarios import NO_DATA, NOT_A_NUMBER, REFERENCE
-from qtkit.stages.sources import Source
-from qtkit.stages.stage import Stage, judge
+from qtkit.stages.stage import Stage
 
-__all__ = ["HEADLESS", "OPERATE", "STAGE", "VERIFIES", "grid"]
+__all__ = ["grid"]
 
-VERIFIES = "The example strategy does on its first day what its rule says, symbol by symbol."
-OPERATE = "Watch the first fills and the base that each grid takes from them."
-HEADLESS = "The reference day; a symbol without data; bars without numbers."
 
 _CENT = Decimal("0.01")
 _LOT = Decimal(100)
@@ -75,9 +69,6 @@ def _no_grid(evidence: Evidence) -> Verdict | None:
     if _parameters(evidence):
         return None
     return skip(f"the strategy {evidence.started.event.strategy!r} is not a grid")
-
-
-# --- G.1 -------------------------------------------------------------------------------------
 
 
 @check("G.1", "Each grid begins sensibly", needs={Capability.STRATEGY_STATE, Capability.FILLS})
@@ -183,9 +174,6 @@ def _to_the_cent(price: Decimal) -> Decimal:
     return ((price / _CENT + Decimal("0.5")) // 1) * _CENT
 
 
-# --- G.2 -------------------------------------------------------------------------------------
-
-
 @check("G.2", "One line at most", needs={Capability.STRATEGY_STATE, Capability.ORDERS})
 def one_line_per_step_at_most(evidence: Evidence) -> Verdict:
     """The first day does what the rule says: initial buys, then one line per step at most."""
@@ -231,7 +219,7 @@ def _while_open(evidence: Evidence) -> Iterator[tuple[int, str]]:
     working = {order.order_id: order.symbol for order in opening}
     left = {order.order_id: order.quantity - order.filled for order in opening}
     kinds = (
-        ev.OrderRequested, ev.OrderRejected, ev.OrderCancelled, ev.OrderLost, ev.OrderFilled,
+        ev.OrderRequested, ev.OrderRejected, ev.OrderCancelled, ev.OrderLost, ev.OrderFilled
     )  # fmt: skip
     for entry in origin.merged(*kinds):
         event = entry.event
@@ -317,9 +305,6 @@ def _idle_at_first(evidence: Evidence) -> Iterator[tuple[int, str]]:
             yield first.seq, f"{price.symbol} had a price of {price.close} and was never bought"
 
 
-# --- G.3 -------------------------------------------------------------------------------------
-
-
 @check("G.3", "Only sound prices", needs={Capability.STATES})
 def only_sound_prices_are_decided_on(evidence: Evidence) -> Verdict:
     """No NaN or non-positive price reached a decision; a symbol without data stands aside."""
@@ -393,9 +378,6 @@ def _without_effect(evidence: Evidence) -> Iterator[tuple[int, str]]:
         yield decisions[0].seq, f"{symbol} has data and did not go on"
 
 
-# --- G.4 -------------------------------------------------------------------------------------
-
-
 @check("G.4", "Only its own tables", needs={Capability.SCHEDULE})
 def only_its_own_tables_are_refilled(evidence: Evidence) -> Verdict:
     """Only the tables the strategy needs are refilled."""
@@ -433,12 +415,12 @@ def only_its_own_tables_are_refilled(evidence: Evidence) -> Verdict:
     )
 
 
-STAGE = Stage(
+grid = Stage(
     id="Grid",
     title="the example strategy",
-    verifies=VERIFIES,
-    operate=OPERATE,
-    headless=HEADLESS,
+    verifies="The example strategy does on its first day what its rule says, symbol by symbol.",
+    operate="Watch the first fills and the base that each grid takes from them.",
+    headless="The reference day; a symbol without data; bars without numbers.",
     scenarios=(REFERENCE, NO_DATA, NOT_A_NUMBER),
     checks=(
         each_grid_begins_sensibly,
@@ -447,8 +429,3 @@ STAGE = Stage(
         only_its_own_tables_are_refilled,
     ),
 )
-
-
-def grid(source: Source, *, day: date | None = None, root: Path | None = None) -> StageReport:
-    """Judge a source by the grid stage: the example strategy `live_grid_multi`."""
-    return judge(STAGE, source, day=day, root=root)

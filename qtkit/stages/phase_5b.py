@@ -8,7 +8,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import date
 from itertools import pairwise
-from pathlib import Path
 
 from qtkit.core.verdict import Status, Verdict, fail, ok, pending, skip
 from qtkit.evidence import Capability, Evidence
@@ -26,28 +25,17 @@ from qtkit.stages.phase_5_scenarios import (
     GATE_WARNED,
 )
 from qtkit.stages.phrases import counted, not_yet, show_command, shown, so_far
-from qtkit.stages.report import StageReport
 from qtkit.stages.scenarios import CUT_AT_STEP, REFERENCE
-from qtkit.stages.sources import Source
-from qtkit.stages.stage import Stage, judge
+from qtkit.stages.stage import Stage
 
-__all__ = ["GATE_RULES", "HEADLESS", "OPERATE", "STAGE", "VERIFIES", "phase_5b"]
+__all__ = ["GATE_RULES", "phase_5b"]
 
-VERIFIES = (
-    "`warn` only warns; `block` keeps strategy steps out when something serious is wrong, and "
-    "never on a healthy day."
-)
-OPERATE = "Set `startup_gate_mode`; judge it on demand with `gate`, and read all its verdicts."
-HEADLESS = (
-    "The reference day in each mode; a fault under `warn` and under `block`; a fault cured at "
-    "noon; a lost broker; a power cut."
-)
 
 GATE_RULES = frozenset(
     f"gate.{name}"
     for name in (
         "strategy", "data", "calendar", "account", "cash", "positions", "open_orders", "fills",
-        "clock", "artifacts", "kill_switch", "last_reconciliation", "order_sizes",
+        "clock", "artifacts", "kill_switch", "last_reconciliation", "order_sizes"
     )
 )  # fmt: skip
 """What a gate has to look at, every time."""
@@ -91,9 +79,6 @@ def _fix(evidence: Evidence) -> str:
     )
 
 
-# --- 5-B.1 -----------------------------------------------------------------------------------
-
-
 @check("5-B.1", "Healthy days are alike", needs={Capability.GATE, Capability.ORDERS},
        scenarios=True)  # fmt: skip
 def the_modes_decide_alike_on_a_healthy_day(evidence: Evidence) -> Verdict:
@@ -131,13 +116,10 @@ def _decisions(evidence: Evidence) -> dict[str, tuple[object, ...]]:
     return {
         d.event.task_id: (
             d.event.prices, d.event.aside, d.event.intents,
-            *wants[d.event.trading_date, d.event.step],
+            *wants[d.event.trading_date, d.event.step]
         )
         for d in evidence.of(ev.DecisionTaken)
     }  # fmt: skip
-
-
-# --- 5-B.2 -----------------------------------------------------------------------------------
 
 
 @check(
@@ -188,9 +170,6 @@ def _with_the_gate(evidence: Evidence) -> Iterator[tuple[Recorded[ev.DecisionTak
             shut = not entry.event.open
         elif evidence.day in {None, entry.event.trading_date}:
             yield entry, shut
-
-
-# --- 5-B.3 -----------------------------------------------------------------------------------
 
 
 @check(
@@ -274,9 +253,6 @@ def _what_went_on(evidence: Evidence) -> str:
     return f"{counted(out, 'step')} kept out{so_far(evidence)}; while it was shut: {went_on}"
 
 
-# --- 5-B.4 -----------------------------------------------------------------------------------
-
-
 @check("5-B.4", "Judged when it should be", needs={Capability.GATE, Capability.SCHEDULE})
 def the_gate_is_judged_each_time(evidence: Evidence) -> Verdict:
     """Judged at the start, after each day's preparation, a reconnect, on demand: by all checks."""
@@ -316,9 +292,6 @@ def _incomplete(judged: Recorded[ev.GateJudged]) -> Iterator[tuple[int, str]]:
     mute = [v.rule for v in event.verdicts if v.status in _SHUT and not (v.summary and v.fix)]
     if mute:
         yield judged.seq, f"{event.occasion}: {', '.join(mute)} failed without a sentence or a fix"
-
-
-# --- 5-B.5 -----------------------------------------------------------------------------------
 
 
 @check("5-B.5", "A cured fault opens the gate", needs={Capability.GATE, Capability.SCHEDULE})
@@ -365,12 +338,18 @@ def _still_kept_out(evidence: Evidence, opened: int) -> Iterator[tuple[int, str]
             yield skipped.seq, f"{skipped.event.task_id} was kept out by a gate that had opened"
 
 
-STAGE = Stage(
+phase_5b = Stage(
     id="5-B",
     title="the gate",
-    verifies=VERIFIES,
-    operate=OPERATE,
-    headless=HEADLESS,
+    verifies=(
+        "`warn` only warns; `block` keeps strategy steps out when something serious is wrong, and "
+        "never on a healthy day."
+    ),
+    operate="Set `startup_gate_mode`; judge it on demand with `gate`, and read all its verdicts.",
+    headless=(
+        "The reference day in each mode; a fault under `warn` and under `block`; a fault cured at "
+        "noon; a lost broker; a power cut."
+    ),
     scenarios=(
         REFERENCE,
         GATE_OFF,
@@ -389,8 +368,3 @@ STAGE = Stage(
         a_cured_fault_opens_the_gate,
     ),
 )
-
-
-def phase_5b(source: Source, *, day: date | None = None, root: Path | None = None) -> StageReport:
-    """Judge a source by phase 5-B: the gate."""
-    return judge(STAGE, source, day=day, root=root)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from qtkit.core.paths import SessionFolder
 from qtkit.core.verdict import Status, fail
@@ -308,7 +309,7 @@ GATE: list[tuple[str, Callable[[], Story], str, Plant]] = [
      lambda s: with_verdicts(s, 2, open=True)),
     ("5-B.4", warned_day, "failed without a sentence or a fix",
      lambda s: with_verdicts(s, 2, verdicts=tuple(
-         replace(v, fix="") for v in verdicts(s, 2)))),
+         structs.replace(v, fix="") for v in verdicts(s, 2)))),
     ("5-B.4", gated_day, "the day was prepared and the gate not judged",
      lambda s: s.drop(ev.GateJudged, 1)),
     ("5-B.4", gated_day, "a judgement is called day, due was start",
