@@ -20,8 +20,9 @@ from qtkit.core.paths import OutputRoot, write_atomic
 from qtkit.core.render import Table, html_table, mimebundle, text_table
 from qtkit.journal import MemoryJournal
 from qtkit.ledger.performance import max_drawdown
-from qtkit.model.bars import Bars
+from qtkit.model.bars import BAR_NANOS, Bars
 from qtkit.model.books import Book
+from qtkit.model.engine import AccountKind
 from qtkit.model.events import FORMAT, Entry, OrderFilled, OrderRefused, SessionStarted
 from qtkit.runtime.build import engine_core, known_instruments, sim_market
 from qtkit.runtime.market_data import MarketData, data_of
@@ -30,6 +31,7 @@ from qtkit.trading.brokers.sim.broker import SimBroker
 from qtkit.trading.brokers.sim.store import MemoryBook
 from qtkit.trading.engine.backtest import Backtest
 from qtkit.trading.engine.bar_history import sound_bars
+from qtkit.trading.engine.description import backtest_description
 from qtkit.trading.engine.logs.sys_log import NullLog
 from qtkit.trading.engine.schedule import refuse_steps_that_never_come
 from qtkit.trading.engine.session_files import NoFiles
@@ -223,6 +225,7 @@ def _opening(spec: StrategySpec, settings: SessionSettings) -> SessionStarted:
     told = settings.for_journal(spec)
     return SessionStarted(
         format=FORMAT,
+        engine=backtest_description(),
         mode="backtest",
         account="backtest",
         strategy=spec.name,
@@ -231,6 +234,8 @@ def _opening(spec: StrategySpec, settings: SessionSettings) -> SessionStarted:
         settings=told,
         settings_digest=settings_digest(told),
         seed=settings.seed,
+        bar_seconds=BAR_NANOS // 1_000_000_000,
+        account_kind=AccountKind.CASH,
         opening=Book(cash=spec.opening_cash, currency=spec.currency),
         killed=False,
         next_order=1,

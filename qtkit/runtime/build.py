@@ -22,8 +22,9 @@ from qtkit.ledger.ledger import Ledger
 from qtkit.market.feeds.recorder import seal_recording
 from qtkit.market.instruments import InstrumentTable
 from qtkit.market.tables.bar_table import BarTable
-from qtkit.model.bars import Bars
+from qtkit.model.bars import BAR_NANOS, Bars
 from qtkit.model.books import Book
+from qtkit.model.engine import AccountKind
 from qtkit.model.events import FORMAT, SessionStarted, TablesRefilled
 from qtkit.model.instruments import Instrument
 from qtkit.projections.engine_state import EngineState
@@ -36,6 +37,7 @@ from qtkit.trading.brokers.protocol import Broker
 from qtkit.trading.brokers.sim.settings import SimMarket
 from qtkit.trading.engine.bar_history import EngineView, History
 from qtkit.trading.engine.context import EngineContext, SessionFiles, SysLog
+from qtkit.trading.engine.description import engine_description
 from qtkit.trading.engine.engine import Engine
 from qtkit.trading.engine.logs.sys_log import SessionLog
 from qtkit.trading.risk.settings import rules_of
@@ -232,6 +234,7 @@ def opening_event(
     """Return the first line of a journal: with it alone the rest can be folded."""
     return SessionStarted(
         format=FORMAT,
+        engine=engine_description(),
         mode=asked.mode,
         account=account,
         strategy=spec.name,
@@ -240,6 +243,8 @@ def opening_event(
         settings=settings,
         settings_digest=settings_digest(settings),
         seed=asked.seed,
+        bar_seconds=BAR_NANOS // 1_000_000_000,
+        account_kind=AccountKind.CASH,
         opening=heritage.opening,
         killed=heritage.killed,
         next_order=heritage.next_order,
