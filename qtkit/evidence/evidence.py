@@ -78,7 +78,8 @@ class Evidence(JournalLines):
     ) -> Evidence:
         """Gather evidence from entries, in one pass."""
         lines, whole = gathered(entries)
-        described = frozenset(_engine_of(lines).capabilities)
+        # before its first line, a session may still show anything
+        described = frozenset(_engine_of(lines).capabilities) if lines else ALL_CAPABILITIES
         shown = described if folder else described - _OF_THE_FOLDER
         return cls(
             lines=lines,
