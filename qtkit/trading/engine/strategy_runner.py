@@ -145,7 +145,7 @@ class StrategyRunner:
         if context.look():
             return None
         heard = self._heard or now
-        silent = trading_nanos(context.segments, nanos(heard), nanos(now)) / 1e9
+        silent = int(trading_nanos(context.segments, nanos(heard), nanos(now))) / 1e9
         if silent > settings.feed_silent_seconds:
             return TaskSkip("feed_silent", f"no bar for {silent:.0f} s of trading")
         return TaskSkip("no_fresh_price", "no symbol has a usable price of today")

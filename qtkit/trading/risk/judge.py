@@ -69,7 +69,10 @@ def judge(request: OrderRequest, view: RiskView, rules: Sequence[Rule]) -> Judge
         Every rule's verdict, also after the first refusal.
     """
     verdicts = (request_is_well_formed(request, view), *_answers(rules, request, view))
-    if len(verdicts) == 1 or [v for v in verdicts if v.status not in ALLOWING]:
+    for verdict in verdicts:
+        if verdict.status not in ALLOWING:
+            return Judgement(verdicts=verdicts, permit=None)
+    if len(verdicts) == 1:
         return Judgement(verdicts=verdicts, permit=None)
     permit = Permit(
         order_id=request.order_id,

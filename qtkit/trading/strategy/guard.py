@@ -78,16 +78,21 @@ class Guarded:
 
     def on_fill(self, fill: Fill, view: View) -> None:
         """Pass on."""
-        with strategy_code("on_fill"):
+        try:
             self.strategy.on_fill(fill, view)
+        except BaseException as error:  # noqa: BLE001 - a strategy may raise whatever there is
+            fail("on_fill", error)
 
     def state(self) -> JsonObject:
         """Return the state as it will come back from the journal: a JSON object."""
-        with strategy_code("state"):
+        try:
             state = self.strategy.state()
             # asked for before and after each decision, and mostly the same: not walked again
-            if type(state) is dict and state == self._plain:
-                return self._plain
+            is_known = type(state) is dict and state == self._plain
+        except BaseException as error:  # noqa: BLE001 - a strategy may raise whatever there is
+            fail("state", error)
+        if is_known:
+            return self._plain
         try:
             self._plain = plain_object(state, "state()")
         except ValueError as problem:
@@ -177,6 +182,8 @@ def _demand(intent: object) -> None:
     """Refuse what is no intent, and an intent whose numbers are no decimals."""
     if not isinstance(intent, Intent):
         raise StrategyError(f"decide returns Intent values, was {shown(intent)}")
+    if _is_plain(intent):
+        return
     for name, kind in _KINDS.items():
         found = getattr(intent, name)
         if not isinstance(found, kind):
@@ -194,6 +201,24 @@ def _demand(intent: object) -> None:
                 f"decide returned an intent whose {name} is {shown(found)}; expected text that can "
                 "be written"
             )
+
+
+def _is_plain(intent: Intent) -> bool:
+    """Whether every part is exactly of its kind, finite and ASCII: what most intents are."""
+    limit = intent.limit_price
+    return (
+        type(intent.quantity) is Decimal
+        and intent.quantity.is_finite()
+        and (limit is None or (type(limit) is Decimal and limit.is_finite()))
+        and type(intent.order_type) is OrderType
+        and _is_ascii(intent.symbol)
+        and _is_ascii(intent.because)
+        and _is_ascii(intent.tag)
+    )
+
+
+def _is_ascii(text: object) -> bool:
+    return type(text) is str and text.isascii()
 
 
 @contextmanager
