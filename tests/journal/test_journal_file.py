@@ -117,14 +117,12 @@ def _started(number: int) -> ev.SessionStarted:
 def test_a_newer_format_is_refused(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(encode(Entry(seq=1, at=NINE, event=_started(2)), START))
-    with pytest.raises(
-        JournalCorrupt, match=r"line 1: written in format 2, this qtkit reads up to 1"
-    ):
+    with pytest.raises(JournalCorrupt, match=r"line 1: written in format 2, this qtkit reads"):
         list(read_journal(path))
 
 
 def test_a_missing_journal_is_named(path: Path) -> None:
-    with pytest.raises(DataError, match="there is no journal at"):
+    with pytest.raises(DataError, match="is no journal at"):
         next(read_journal(path))
 
 
@@ -179,9 +177,7 @@ def test_the_lock_names_its_holder_and_is_free_after_the_close(path: Path) -> No
     writer = FileJournal(path, ManualClock(NINE))
     lock = path.with_name("journal.jsonl.lock")
     assert is_locked(lock)
-    with pytest.raises(
-        FolderLocked, match=rf"the journal journal\.jsonl is in use by process {os.getpid()} on"
-    ):
+    with pytest.raises(FolderLocked, match=rf"journal\.jsonl .* {os.getpid()} on"):
         FileJournal(path, ManualClock(NINE))
     writer.close()
     writer.close()
@@ -200,10 +196,8 @@ def test_the_lock_holds_between_processes(path: Path) -> None:
     )
     writer.close()
     assert other.returncode != 0
-    assert (
-        f"FolderLocked: the journal journal.jsonl is in use by process {os.getpid()}"
-        in other.stderr
-    )
+    assert "FolderLocked: the journal journal.jsonl" in other.stderr
+    assert f"process {os.getpid()}" in other.stderr
 
 
 # --- what is on disk, and when -----------------------------------------------------------------

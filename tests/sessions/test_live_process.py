@@ -74,7 +74,7 @@ def test_from_start_to_stop(session: Session, root: Path) -> None:
     assert session.state().status == "paused"
     with pytest.raises(ConfigError, match="pause was refused: the engine is paused: nothing to"):
         session.command("pause")
-    with pytest.raises(ConfigError, match="there is no command 'paus'"):
+    with pytest.raises(ConfigError, match="is no command 'paus'"):
         session.command("paus")
 
     other = Session.attach(session.session_id[:10], root=root)
@@ -131,14 +131,14 @@ start = "2026-03-04T09:00:00+08:00"
 def test_killing_and_lifting_through_the_second_door(session: Session, root: Path) -> None:
     killed = qtkit("kill", "demo", "--root", root, "--by", "anna", "--why", "odd prices")
     assert killed.exit_code == 0
-    assert "the engine that runs on it looks at the file" in killed.output
+    assert "looks at the file" in killed.output
     until(lambda: session.state().killed, 10, "the kill switch")
     nameless = qtkit("kill", "demo", "--root", root, "--lift", "--by", "bert")
-    assert "lifting the kill switch needs who and why" in str(nameless.exception)
+    assert "needs who and why" in str(nameless.exception)
     assert session.state().killed
 
     lifted = qtkit("kill", "demo", "--root", root, "--lift", "--by", "bert", "--why", "fine")
-    assert "the kill switch is off; lift: journal lines" in lifted.output
+    assert "lift: journal lines" in lifted.output
     assert not session.state().killed
     told = [e.event for e in session.entries() if isinstance(e.event, ev.KillSwitchSet)]
     assert [(k.on, k.by, k.why) for k in told] == [
@@ -238,7 +238,7 @@ def test_a_signal_stops_a_session_in_the_foreground_and_more_change_nothing(
 
 
 def test_what_cannot_start_says_why_and_leaves_nothing(root: Path) -> None:
-    with pytest.raises(ConfigError, match="there is no account 'nobody'"):
+    with pytest.raises(ConfigError, match="is no account 'nobody'"):
         Session.start(GRID, root=root, account="nobody")
     with pytest.raises(ConfigError, match="spede"):
         Session.start(GRID, root=root, settings={"feed": {"spede": 60}})
@@ -293,10 +293,10 @@ def test_a_shell_that_fails_stops_the_session_in_order(root: Path, tmp_path: Pat
 
 
 def test_a_process_that_does_not_trade_in_time_is_ended(root: Path) -> None:
-    with pytest.raises(SessionUnreachable, match=r"did not trade within 0.01 s and was asked to"):
+    with pytest.raises(SessionUnreachable, match=r"not trade within 0.01 s and was"):
         Session.start(GRID, root=root, settings=replay(), timeout=0.01)
 
-    until(lambda: str(root) not in _commands(), 15, "the end of the process")
+    until(lambda: str(root) not in _commands(), 60, "the end of the process")
 
 
 def _commands() -> str:
