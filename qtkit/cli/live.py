@@ -174,6 +174,6 @@ def _tell(folder: SessionFolder) -> None:
 def _shell(*, debug: bool) -> Callable[[SessionFolder], None]:
     """Return what opens the operator's shell on this process's own session."""
     from qtkit.desk.shell import interact
-    from qtkit.sessions.session import Session
+    from qtkit.sessions.remote import RemoteSession
 
-    return lambda folder: interact(Session(folder), debug=debug)
+    return lambda folder: interact(RemoteSession(folder), debug=debug)

@@ -23,7 +23,7 @@ from qtkit.stages.check import check
 from qtkit.stages.phrases import counted, not_yet, shown, so_far
 from qtkit.stages.report import StageReport
 from qtkit.stages.scenarios import NO_DATA, NOT_A_NUMBER, REFERENCE
-from qtkit.stages.sources import Source
+from qtkit.stages.sources import Judged
 from qtkit.stages.stage import Stage, judge
 
 __all__ = ["HEADLESS", "OPERATE", "STAGE", "VERIFIES", "grid"]
@@ -441,6 +441,6 @@ STAGE = Stage(
 )
 
 
-def grid(source: Source, *, day: date | None = None, root: Path | None = None) -> StageReport:
+def grid(source: Judged, *, day: date | None = None, root: Path | None = None) -> StageReport:
     """Judge a source by the grid stage: the example strategy `live_grid_multi`."""
     return judge(STAGE, source, day=day, root=root)

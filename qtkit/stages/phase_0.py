@@ -31,7 +31,7 @@ from qtkit.stages.phrases import (
 )
 from qtkit.stages.report import StageReport
 from qtkit.stages.scenarios import REFERENCE
-from qtkit.stages.sources import Source
+from qtkit.stages.sources import Judged
 from qtkit.stages.stage import Stage, judge
 
 __all__ = ["HEADLESS", "OPERATE", "STAGE", "VERIFIES", "phase_0"]
@@ -447,6 +447,6 @@ STAGE = Stage(
 )
 
 
-def phase_0(source: Source, *, day: date | None = None, root: Path | None = None) -> StageReport:
+def phase_0(source: Judged, *, day: date | None = None, root: Path | None = None) -> StageReport:
     """Judge a source by phase 0: baseline, state machine, observability."""
     return judge(STAGE, source, day=day, root=root)

@@ -28,7 +28,7 @@ from qtkit.stages.phrases import (
 )
 from qtkit.stages.report import StageReport
 from qtkit.stages.scenarios import STOPS
-from qtkit.stages.sources import Source
+from qtkit.stages.sources import Judged
 from qtkit.stages.stage import Stage, judge
 
 __all__ = ["HEADLESS", "OPERATE", "STAGE", "VERIFIES", "phase_1"]
@@ -445,6 +445,6 @@ STAGE = Stage(
 )
 
 
-def phase_1(source: Source, *, day: date | None = None, root: Path | None = None) -> StageReport:
+def phase_1(source: Judged, *, day: date | None = None, root: Path | None = None) -> StageReport:
     """Judge a source by phase 1: standardised exit."""
     return judge(STAGE, source, day=day, root=root)

@@ -25,7 +25,7 @@ from qtkit.stages.scenarios import (
     UNBOOKABLE_FILL,
 )
 from qtkit.stages.skip_counts import skip_counts, table_in_words, tasks_in_session
-from qtkit.stages.sources import Source
+from qtkit.stages.sources import Judged
 from qtkit.stages.stage import Stage, judge
 from qtkit.stages.task_overlap import at_work, hidden_overruns, overlaps
 
@@ -408,6 +408,6 @@ STAGE = Stage(
 )
 
 
-def phase_2(source: Source, *, day: date | None = None, root: Path | None = None) -> StageReport:
+def phase_2(source: Judged, *, day: date | None = None, root: Path | None = None) -> StageReport:
     """Judge a source by phase 2: task scheduling and skip."""
     return judge(STAGE, source, day=day, root=root)

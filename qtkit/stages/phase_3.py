@@ -32,7 +32,7 @@ from qtkit.stages.phrases import (
 )
 from qtkit.stages.report import StageReport
 from qtkit.stages.scenarios import AFTER_HOLIDAY, CLOSED_DAY, LATE_STARTS, REFERENCE, RERUN
-from qtkit.stages.sources import Source
+from qtkit.stages.sources import Judged
 from qtkit.stages.stage import Stage, judge
 
 __all__ = ["HEADLESS", "OPERATE", "STAGE", "VERIFIES", "phase_3"]
@@ -413,6 +413,6 @@ STAGE = Stage(
 )
 
 
-def phase_3(source: Source, *, day: date | None = None, root: Path | None = None) -> StageReport:
+def phase_3(source: Judged, *, day: date | None = None, root: Path | None = None) -> StageReport:
     """Judge a source by phase 3: schedule and catch-up."""
     return judge(STAGE, source, day=day, root=root)

@@ -32,7 +32,7 @@ from qtkit.stages.scenarios import (
     TIMEOUTS,
     TWO_DAYS,
 )
-from qtkit.stages.sources import Source
+from qtkit.stages.sources import Judged
 from qtkit.stages.stage import Stage, judge
 
 __all__ = ["HEADLESS", "OPERATE", "STAGE", "VERIFIES", "phase_35"]
@@ -440,6 +440,6 @@ STAGE = Stage(
 )
 
 
-def phase_35(source: Source, *, day: date | None = None, root: Path | None = None) -> StageReport:
+def phase_35(source: Judged, *, day: date | None = None, root: Path | None = None) -> StageReport:
     """Judge a source by phase 3.5: recording and payment agree."""
     return judge(STAGE, source, day=day, root=root)

@@ -24,7 +24,7 @@ from qtkit.stages.scenarios import (
     REFERENCE,
     TIMEOUTS,
 )
-from qtkit.stages.sources import Source
+from qtkit.stages.sources import Judged
 from qtkit.stages.stage import Stage, judge
 
 __all__ = ["HEADLESS", "OPERATE", "STAGE", "VERIFIES", "phase_4a"]
@@ -321,6 +321,6 @@ STAGE = Stage(
 )
 
 
-def phase_4a(source: Source, *, day: date | None = None, root: Path | None = None) -> StageReport:
+def phase_4a(source: Judged, *, day: date | None = None, root: Path | None = None) -> StageReport:
     """Judge a source by phase 4-A: the way fills come back."""
     return judge(STAGE, source, day=day, root=root)

@@ -28,7 +28,7 @@ from qtkit.stages.scenarios import (
     SLOW_STRATEGY,
 )
 from qtkit.stages.skip_counts import skip_counts, table_in_words, tasks_in_session
-from qtkit.stages.sources import Source
+from qtkit.stages.sources import Judged
 from qtkit.stages.stage import Stage, judge
 
 __all__ = ["HEADLESS", "OPERATE", "STAGE", "VERIFIES", "phase_4b"]
@@ -262,6 +262,6 @@ STAGE = Stage(
 )
 
 
-def phase_4b(source: Source, *, day: date | None = None, root: Path | None = None) -> StageReport:
+def phase_4b(source: Judged, *, day: date | None = None, root: Path | None = None) -> StageReport:
     """Judge a source by phase 4-B: skips by cause."""
     return judge(STAGE, source, day=day, root=root)

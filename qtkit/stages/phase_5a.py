@@ -23,7 +23,7 @@ from qtkit.stages.phase_5_scenarios import SLOW_PREPARATION, SPLIT, SPLIT_LEADS,
 from qtkit.stages.phrases import counted, not_yet, show_command, shown, so_far
 from qtkit.stages.report import StageReport
 from qtkit.stages.scenarios import REFERENCE
-from qtkit.stages.sources import Source
+from qtkit.stages.sources import Judged
 from qtkit.stages.stage import Stage, judge
 
 __all__ = ["HEADLESS", "OPERATE", "STAGE", "VERIFIES", "phase_5a"]
@@ -412,6 +412,6 @@ STAGE = Stage(
 )
 
 
-def phase_5a(source: Source, *, day: date | None = None, root: Path | None = None) -> StageReport:
+def phase_5a(source: Judged, *, day: date | None = None, root: Path | None = None) -> StageReport:
     """Judge a source by phase 5-A: strategy snapshots."""
     return judge(STAGE, source, day=day, root=root)

@@ -27,7 +27,7 @@ from qtkit.stages.phase_5_scenarios import (
 from qtkit.stages.phrases import counted, not_yet, show_command, shown, so_far
 from qtkit.stages.report import StageReport
 from qtkit.stages.scenarios import CUT_AT_STEP, REFERENCE
-from qtkit.stages.sources import Source
+from qtkit.stages.sources import Judged
 from qtkit.stages.stage import Stage, judge
 
 __all__ = ["GATE_RULES", "HEADLESS", "OPERATE", "STAGE", "VERIFIES", "phase_5b"]
@@ -389,6 +389,6 @@ STAGE = Stage(
 )
 
 
-def phase_5b(source: Source, *, day: date | None = None, root: Path | None = None) -> StageReport:
+def phase_5b(source: Judged, *, day: date | None = None, root: Path | None = None) -> StageReport:
     """Judge a source by phase 5-B: the gate."""
     return judge(STAGE, source, day=day, root=root)

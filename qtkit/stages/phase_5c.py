@@ -28,7 +28,7 @@ from qtkit.stages.reconciliation_checks import (
 from qtkit.stages.report import StageReport
 from qtkit.stages.retention_checks import logs_are_removed_by_operators_alone, removed_on
 from qtkit.stages.scenarios import CUT_AT_ORDER, REFERENCE, REJECTIONS, STOPS, TIMEOUTS, TWO_DAYS
-from qtkit.stages.sources import Source
+from qtkit.stages.sources import Judged
 from qtkit.stages.stage import Stage, judge
 
 __all__ = ["HEADLESS", "OPERATE", "STAGE", "VERIFIES", "phase_5c"]
@@ -432,6 +432,6 @@ STAGE = Stage(
 )
 
 
-def phase_5c(source: Source, *, day: date | None = None, root: Path | None = None) -> StageReport:
+def phase_5c(source: Judged, *, day: date | None = None, root: Path | None = None) -> StageReport:
     """Judge a source by phase 5-C: mapping, logs, diagnosis, reconciliation."""
     return judge(STAGE, source, day=day, root=root)

@@ -11,7 +11,7 @@ from qtkit.core.verdict import Status, Verdict, ok
 from qtkit.evidence import Capability, Evidence, Scenario, Target
 from qtkit.stages.check import Check
 from qtkit.stages.report import JudgedJournal, StageReport
-from qtkit.stages.sources import Source, evidence_of, is_target, name_of, scenario_runs
+from qtkit.stages.sources import Judged, evidence_of, name_of, scenario_runs
 
 __all__ = ["Stage", "judge", "judge_runs"]
 
@@ -84,7 +84,7 @@ class Stage:
 
 
 def judge(
-    stage: Stage, source: Source, *, day: date | None = None, root: Path | None = None
+    stage: Stage, source: Judged, *, day: date | None = None, root: Path | None = None
 ) -> StageReport:
     """Judge a source by a stage.
 
@@ -93,13 +93,13 @@ def judge(
     stage
         What to judge by.
     source
-        Evidence, a session's folder, a session, or a target whose scenarios are run.
+        A session, its evidence, or a target whose scenarios are run.
     day
         Judge this trading date alone.
     root
         Where a target's scenarios are written; a temporary folder without it.
     """
-    if is_target(source):
+    if isinstance(source, Target):
         return _judge_target(stage, source, root)
     evidence = evidence_of(source)
     if day is not None:

@@ -22,7 +22,8 @@ from qtkit.model.intents import Intent
 from qtkit.reports.artifacts import rebuild
 from qtkit.runtime.settings import SessionSettings
 from qtkit.runtime.simulation import SimulationPlan, simulate_in
-from qtkit.sessions.simulated import SimulatedSession, simulate
+from qtkit.sessions.local import LocalSession
+from qtkit.sessions.simulated import simulate
 from qtkit.testing import scripted_spec
 
 SYMBOL = "600036.SH"
@@ -49,7 +50,7 @@ class PowerLost(Exception):
     """Nothing after this was written."""
 
 
-def lived(root: Path, **logs: object) -> SimulatedSession:
+def lived(root: Path, **logs: object) -> LocalSession:
     return simulate(SPEC, day=WEDNESDAY, days=2, root=root, settings={"logs": logs})
 
 
