@@ -41,11 +41,12 @@ def check(
     from qtkit.core.paths import write_atomic
     from qtkit.core.render import json_text
     from qtkit.sessions.remote import open_session
-    from qtkit.stages import judge_session, report
+    from qtkit.stages import judge_session, report, stage_named
 
     if junit is not None and not junit.name:
         raise click.BadParameter("expected a file", param_hint="--junit")
-    reports = judge_session(open_session(session, root=root), stages, day=day)
+    names = [stage_named(name).id for name in stages]
+    reports = judge_session(open_session(session, root=root), names, day=day)
     if junit is not None:
         write_atomic(junit, report.junit(reports))
     if as_json:

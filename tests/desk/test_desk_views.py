@@ -172,9 +172,9 @@ def test_a_picture_reads_on_where_it_stopped() -> None:
 def test_a_picture_needs_the_start_of_a_session() -> None:
     stray = (at("10:00"), refused(WEDNESDAY, "no"))
 
-    with pytest.raises(DataError, match="has no line"):
+    with pytest.raises(DataError, match="it is empty: the session has not started"):
         SessionView.of([])
-    with pytest.raises(DataError, match="line 1 of the journal is not the start"):
+    with pytest.raises(DataError, match="line 1 is OrderRefused: the session has not started"):
         SessionView.of(entries_of([stray]))
 
 

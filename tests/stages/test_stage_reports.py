@@ -193,7 +193,7 @@ def test_a_session_is_named_by_id_by_its_beginning_and_by_its_folder(tmp_path: o
     assert find_session(root, older.session_id) == older
     assert find_session(root, "20260304") == older
     assert find_session(root, str(newer.path)) == newer
-    with pytest.raises(DataError, match="several sessions begin"):
+    with pytest.raises(DataError, match="may be 2 sessions"):
         find_session(root, "2026")
     with pytest.raises(DataError, match="no session under"):
         find_session(root, "2025")

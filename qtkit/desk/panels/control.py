@@ -88,9 +88,7 @@ class ControlDesk(Screen):
         if not watch.has_session:
             return Report(name=self.name, heading=self.title, parts=("No session yet.",))
         state = view.state
-        standing = (
-            f"engine {state.status}" if watch.signs.alive or state.ended else "its process is gone"
-        )
+        standing = f"engine {state.status}" if watch.alive or state.ended else "its process is gone"
         switch = "kill switch ON" if state.killed else "kill switch off"
         told = f"{standing} · {switch} · next task: {countdown(view, watch.now)}"
         heading = f"{watch.folder.session_id} · {views.as_of(view)}"

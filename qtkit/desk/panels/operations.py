@@ -80,7 +80,7 @@ class OperationsPanel(Panel):
 
     def _snapshots(self) -> None:
         watch = self.watch
-        found = snapshots(watch.view, tuple(watch.session.entries()), watch.folder)
+        found = snapshots(watch.view, watch.folder)
         report = self.section("snapshots, the newest first", *newest(found))
         self.fetch("snapshots", lambda: report, aside=False)
 

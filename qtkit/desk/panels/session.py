@@ -44,7 +44,7 @@ class SessionPanel(Panel):
             ("next task", countdown(view, now)),
             ("health", " · ".join(f"{what} {word}" for what, word, _ in signs.rows)),
         )
-        return self.dated(told), self.section("Status", views.status(view, alive=watch.signs.alive))
+        return self.dated(told), self.section("Status", views.status(view, alive=watch.alive))
 
     def controls(self, kit: Kit) -> Sequence[Element]:
         """Return the controls: of the session that is there, and to come to another."""
@@ -96,7 +96,7 @@ class SessionPanel(Panel):
         """Let be asked what the engine could do."""
         watch = self.watch
         state = watch.view.state
-        lives = watch.has_session and watch.signs.alive and not state.ended
+        lives = watch.has_session and watch.alive and not state.ended
         self.part("pause", Button).enable(on=lives and state.status in _CAN_PAUSE)
         self.part("resume", Button).enable(on=lives and state.status is EngineStatus.PAUSED)
         self.part("stop", Button).enable(on=lives)

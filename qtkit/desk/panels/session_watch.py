@@ -81,13 +81,18 @@ class Watch:
 
     @property
     def view(self) -> SessionView:
-        """What its journal adds up to."""
-        return self.session.view
+        """What its journal adds up to; nothing yet where there is no session."""
+        return self.session.view if self.has_session else SessionView()
 
     @property
     def now(self) -> datetime:
         """The session's clock as far as it is known, in the exchange's zone."""
         return self.view.local(self.signs.now)
+
+    @property
+    def alive(self) -> bool:
+        """Whether somebody wrote the journal at the last look."""
+        return self._signs is not None and self._signs.alive
 
     @property
     def signs(self) -> LifeSigns:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from qtkit.core.paths import SessionFolder
 from qtkit.core.render import mark
 from qtkit.desk.table_view import Column, TableView
 from qtkit.model import events as ev
-from qtkit.model.events import Entry
 from qtkit.projections.session_view import SessionView
 
 __all__ = ["snapshots"]
@@ -16,9 +13,9 @@ __all__ = ["snapshots"]
 _SHORT = 12  # hex digits that people read
 
 
-def snapshots(view: SessionView, entries: Iterable[Entry], folder: SessionFolder) -> TableView:
+def snapshots(view: SessionView, folder: SessionFolder) -> TableView:
     """Return the snapshots of a session, and whether each is on disk."""
-    taken = (entry.event for entry in entries if isinstance(entry.event, ev.SnapshotTaken))
+    taken = (entry.event for entry in view.decisions.snapshots)
     rows = tuple(
         (
             event.step,
