@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from qtkit.ledger.ledger import Ledger
 from qtkit.model import events as ev
 from qtkit.model.events import Entry, JsonObject, Topic
+from qtkit.model.orders import OrderOrigin
 from qtkit.projections.base import Handler, TopicFold
 
 __all__ = ["Decided", "DecisionHistory", "Standing", "Step", "Wish"]
@@ -218,7 +219,7 @@ class Decided:
         """Note what a step asked for, and what became of it."""
         event = entry.event
         if isinstance(event, ev.OrderRequested | ev.OrderRefused):
-            if event.source == _STRATEGY and self._step is not None:
+            if event.origin is OrderOrigin.STRATEGY and self._step is not None:
                 self._wish(entry, event, self._step)
             return
         wish = self._wishes.get(getattr(event, "order_id", ""))

@@ -10,7 +10,7 @@ from typing import ClassVar
 from qtkit.model import events as ev
 from qtkit.model.books import OpenOrder
 from qtkit.model.events import Entry, Topic
-from qtkit.model.orders import CARRIED_OVER
+from qtkit.model.orders import CARRIED_OVER, owner
 from qtkit.projections.base import Handler, TopicFold
 
 __all__ = ["OrderHistory", "OrderRecord", "refused_by"]
@@ -55,7 +55,7 @@ class OrderRecord:
     @property
     def source(self) -> str:
         """``strategy``, or who asked for it by hand."""
-        return self.request.source if self.request else ""
+        return owner(self.request.origin, self.request.by) if self.request else ""
 
     @property
     def tag(self) -> str:

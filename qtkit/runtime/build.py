@@ -19,6 +19,7 @@ from qtkit.core.locks import NamedLock
 from qtkit.core.paths import AccountFolder, SessionFolder
 from qtkit.journal import Journal, read_journal
 from qtkit.ledger.ledger import Ledger
+from qtkit.market.feeds.recorder import seal_recording
 from qtkit.market.instruments import InstrumentTable
 from qtkit.market.tables.bar_table import BarTable
 from qtkit.model.bars import Bars
@@ -208,7 +209,7 @@ def let_go(
     log: SessionLog,
     lock: NamedLock,
 ) -> None:
-    """Close journal, broker and log, note how a session that has ended did, free the account."""
+    """Close everything and free the account; seal the inputs of a session that has ended."""
     journal = engine.context.journal
     with ExitStack() as last:
         last.callback(lock.release)
@@ -218,6 +219,7 @@ def let_go(
             ends.callback(journal.close)
         if engine.context.state.ended and lock.is_held:
             mark_session(account, folder, journal, ended=True)
+            seal_recording(folder)
 
 
 def opening_event(

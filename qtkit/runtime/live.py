@@ -18,12 +18,12 @@ from qtkit.core.locks import NamedLock
 from qtkit.core.paths import AccountFolder, OutputRoot, SessionFolder, session_id_of
 from qtkit.journal import FileJournal
 from qtkit.market.feeds.csv_tail import CsvTail
-from qtkit.market.feeds.export import write_feed
 from qtkit.market.feeds.http_bars import HttpBars, Patience
 from qtkit.market.feeds.parquet_tail import ParquetTail
 from qtkit.market.feeds.polled import BarSource, PolledFeed
 from qtkit.market.feeds.polled_synthetic import SyntheticSource
 from qtkit.market.feeds.protocol import Feed
+from qtkit.market.feeds.recorder import FeedRecorder
 from qtkit.market.feeds.settings import FeedSettings
 from qtkit.market.instruments import InstrumentTable
 from qtkit.market.live_market import ListenedFeed, LiveMarket
@@ -106,10 +106,6 @@ class LiveRun:
     def close(self) -> None:
         """Let journal, log, broker and account go; what is written stays."""
         let_go(self.engine, self.account, self.folder, self.broker, self.log, self.lock)
-
-    def export_feed(self) -> None:
-        """Write what the feed delivered, for a re-run."""
-        write_feed(self.folder.feed, self.engine.context.history.everything())
 
 
 def live_session(plan: LivePlan, root: OutputRoot, account: str | None = None) -> LiveRun:
@@ -246,8 +242,10 @@ class _Wiring:
         plan, calendar, clock = self._plan, self._calendar, self._clock
         _check_dates(calendar, plan, clock.now())
         market = self._market()
-        feed = ListenedFeed(self._feed(), market, clock)
+        source = self._feed()
         folder = folder or _new_folder(plan, self._root, clock)
+        recorder = FeedRecorder(source, folder.feed_polls, durable=True)
+        feed = ListenedFeed(recorder, market, clock)
         if self._heritage.unfinished is None:
             note_session(self._place, folder)
         keep_logs(folder, plan.settings.logs)

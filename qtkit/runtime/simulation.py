@@ -17,10 +17,10 @@ from qtkit.core.locks import NamedLock
 from qtkit.core.paths import AccountFolder, OutputRoot, SessionFolder, session_id_of
 from qtkit.journal import FileJournal, read_journal
 from qtkit.journal.writer import Observer
-from qtkit.market.feeds.export import write_feed
 from qtkit.market.feeds.protocol import Feed
 from qtkit.market.feeds.recorded import Fault as FeedFault
 from qtkit.market.feeds.recorded import FaultyFeed, RecordedFeed
+from qtkit.market.feeds.recorder import FeedRecorder
 from qtkit.runtime.accounts import CarryOver, account_record, inherit
 from qtkit.runtime.build import (
     engine_core,
@@ -127,7 +127,6 @@ class SimulatedRun:
         try:
             self.begin()
             self.engine.run(self.until, self.plan.stop_reason, self.last_day)
-            write_feed(self.folder.feed, self.engine.context.history.everything())
         finally:
             self.close()
         write_status(self.folder)
@@ -311,7 +310,7 @@ def _wired_under(
     )
     engine = Engine(
         context,
-        feed=_feed(data, plan),
+        feed=FeedRecorder(_feed(data, plan), folder.feed_polls, durable=False),
         workers=SimulatedWorkers(clock, plan.work_seconds),
         refill=refill_of(plan.spec.table, data, folder, calendar),
         opening=opening_event(plan.spec, plan.settings, planned.settings, account, heritage),

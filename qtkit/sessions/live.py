@@ -80,7 +80,6 @@ def run_live(
         try:
             _identify(run, account, source)
             _serve(run, ready, meanwhile)
-            run.export_feed()
         finally:
             run.close()
             if has_lines(run.folder):

@@ -11,7 +11,6 @@ from typing import Any, Self
 from qtkit.core.errors import ConfigError
 from qtkit.core.paths import OutputRoot, has_lines
 from qtkit.evidence.session import CommandDone
-from qtkit.market.feeds.export import write_feed
 from qtkit.reports.artifacts import rebuild, write_reports
 from qtkit.runtime.settings import SessionSettings
 from qtkit.runtime.simulation import SimulatedRun, SimulationPlan, simulate_session
@@ -201,10 +200,7 @@ class LocalSession(DisplayedSession):
         run, self._run = self._run, None
         if run is None:
             return
-        try:
-            write_feed(run.folder.feed, run.engine.context.history.everything())
-        finally:
-            run.close()
+        run.close()
         rebuild(run.folder)
 
     def __enter__(self) -> Self:

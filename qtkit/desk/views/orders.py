@@ -9,7 +9,7 @@ from qtkit.desk.views.standing import story
 from qtkit.journal import story as order_entries
 from qtkit.ledger.orders import OrderState
 from qtkit.model.events import Entry
-from qtkit.model.orders import OrderStatus
+from qtkit.model.orders import OrderStatus, owner
 from qtkit.projections.session_view import SessionView
 
 __all__ = ["fills", "order_story", "orders", "refusals", "unmatched_fills"]
@@ -70,7 +70,7 @@ def _order_row(view: SessionView, order: OrderState) -> tuple[object, ...]:
         abs(order.filled),
         str(order.status),
         order.broker_order_id,
-        order.source,
+        owner(order.origin, order.by),
         _order_reason(view, order),
     )
 
@@ -96,7 +96,7 @@ def refusals(view: SessionView) -> TableView:
             abs(entry.event.quantity),
             entry.event.symbol,
             entry.event.price,
-            entry.event.source,
+            owner(entry.event.origin, entry.event.by),
             "; ".join(f"{v.rule}: {v.summary}" for v in entry.event.verdicts),
         )
         for entry in view.orders.refusals
