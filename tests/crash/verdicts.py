@@ -12,7 +12,7 @@ from qtkit.evidence import Evidence
 from qtkit.journal import read_journal
 from qtkit.model import events as ev
 from qtkit.model.events import Entry
-from qtkit.runtime.simulation import SimulatedRun
+from qtkit.runtime.build import Run
 from qtkit.stages.catalogue import all_stages
 from tests.crash.books import TheirBook, TheirOrder, their_book
 
@@ -42,7 +42,7 @@ def verdicts_on(evidence: Evidence) -> Known:
 
 
 def mistakes_after(
-    run: SimulatedRun,
+    run: Run,
     root: Path,
     sent: Counter[str],
     known: Known,
