@@ -168,8 +168,13 @@ class SessionFolder:
 
     @property
     def feed(self) -> Path:
-        """An export of what the feed delivered."""
+        """What the feed delivered, of a session that has ended."""
         return self.artifacts / "feed.parquet"
+
+    @property
+    def feed_polls(self) -> Path:
+        """What the feed delivered, poll by poll, of a session that has not ended."""
+        return self.artifacts / "feed.polls"
 
     @property
     def log_keeping(self) -> Path:

@@ -179,10 +179,7 @@ class Rehearsal:
         if not self._open:
             return
         self._open = False
-        try:
-            self._run.export_feed()
-        finally:
-            self._run.close()
+        self._run.close()
         write_status(self.folder)
         rebuild(self.folder)
 

@@ -21,7 +21,7 @@ from qtkit.core.locks import NamedLock
 from qtkit.core.paths import AccountFolder, OutputRoot, SessionFolder, session_id_of
 from qtkit.journal import FileJournal, Journal, MemoryJournal
 from qtkit.ledger.ledger import Ledger
-from qtkit.market.feeds.export import write_feed
+from qtkit.market.feeds.recorder import seal_recording
 from qtkit.market.instruments import InstrumentTable
 from qtkit.market.tables.bar_table import BarTable
 from qtkit.model.bars import Bars
@@ -146,7 +146,6 @@ class Run:
         try:
             self.begin()
             self.driver.run(self.plan.until, self.spec.stop_reason, self.plan.last_day)
-            self.export_feed()
         finally:
             self.close()
         write_status(self.folder)
@@ -164,12 +163,8 @@ class Run:
         for name in self.carry_over.rebuilt:
             self.context.log.say("file_rebuilt", file=name, session=self.carry_over.told_by)
 
-    def export_feed(self) -> None:
-        """Write what the feed delivered, for a re-run."""
-        write_feed(self.folder.feed, self.context.history.everything())
-
     def close(self) -> None:
-        """Close journal, broker and log, note how a session that has ended did, free the account.
+        """Close everything and free the account; seal the inputs of a session that has ended.
 
         What is written stays; one that has not ended is like one that crashed.
         """
@@ -186,6 +181,7 @@ class Run:
                 ends.callback(self.context.journal.close)
             if self.lock is not None and self.lock.is_held and self.context.state.ended:
                 mark_session(self.account, self.folder, self.context.journal, ended=True)
+                seal_recording(self.folder)
 
     def __enter__(self) -> Self:
         return self
@@ -350,7 +346,7 @@ def _wired(beginning: _Beginning) -> Run:
     """Put a session together."""
     plan, clock, place = beginning.plan, beginning.clock, beginning.place
     spec, strategy = plan.spec, plan.strategy
-    market, log = _market(plan, clock), _log(beginning)
+    market, log = _market(beginning), _log(beginning)
     if market.trouble and log is not None:
         log.say("feed_unavailable", error=market.trouble)
     broker = broker_of(
@@ -463,11 +459,14 @@ def opening_event(
     )
 
 
-def _market(plan: SessionPlan, clock: Clock) -> Market:
+def _market(beginning: _Beginning) -> Market:
+    """Return where bars come from; what a feed delivers is written down before it is used."""
+    plan, place = beginning.plan, beginning.place
+    recording = place.folder.feed_polls if place else None
     if plan.data is not None:
-        return recorded_market(plan.spec, plan.calendar, plan.data)
-    request = FeedRequest(spec=plan.spec, calendar=plan.calendar, clock=clock)
-    return growing_market(request, plan.tables)
+        return recorded_market(plan.spec, plan.calendar, plan.data, recording)
+    request = FeedRequest(spec=plan.spec, calendar=plan.calendar, clock=beginning.clock)
+    return growing_market(request, plan.tables, recording)
 
 
 def _log(beginning: _Beginning) -> SessionLog | None:

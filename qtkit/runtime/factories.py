@@ -25,6 +25,7 @@ from qtkit.market.feeds.polled import BarSource, PolledFeed
 from qtkit.market.feeds.polled_synthetic import SyntheticSource
 from qtkit.market.feeds.protocol import Feed
 from qtkit.market.feeds.recorded import FaultyFeed, RecordedFeed
+from qtkit.market.feeds.recorder import FeedRecorder
 from qtkit.market.instruments import InstrumentTable
 from qtkit.market.live_market import ListenedFeed, LiveMarket
 from qtkit.market.tables.timestamps import zone_named
@@ -232,21 +233,33 @@ class Market:
     trouble: str = ""
 
 
-def recorded_market(spec: SessionSpec, calendar: Calendar, data: MarketData) -> Market:
-    """Return a market whose bars are known already; nobody sees them early."""
+def recorded_market(
+    spec: SessionSpec, calendar: Calendar, data: MarketData, recording: Path | None
+) -> Market:
+    """Return a market whose bars are known already; nobody sees them early.
+
+    Parameters
+    ----------
+    recording
+        Where each delivery is written before it is used; None: nowhere.
+    """
     feed: Feed = RecordedFeed(data.bars)
     if spec.feed_faults:
         feed = FaultyFeed(feed, spec.feed_faults)
+    if recording is not None:
+        feed = FeedRecorder(feed, recording, durable=False)
     return Market(feed=feed, prices=data, simulated=sim_market(data, calendar))
 
 
-def growing_market(request: FeedRequest, tables: Path) -> Market:
+def growing_market(request: FeedRequest, tables: Path, recording: Path | None) -> Market:
     """Return a market that grows with what the feed tells.
 
     Parameters
     ----------
     tables
         Where local tables are: last closes that no bar tells come from one.
+    recording
+        Where each delivery is written before it is used; None: nowhere.
     """
     spec, calendar = request.spec, request.calendar
     name = spec.strategy.table if spec.settings.data == "synthetic" else spec.settings.data
@@ -255,7 +268,10 @@ def growing_market(request: FeedRequest, tables: Path) -> Market:
         return table_close(tables, name, symbol, day, calendar)
 
     prices = LiveMarket(request.symbols, calendar, close)
-    feed = ListenedFeed(FEEDS.named(spec.settings.feed.kind)(request), prices, request.clock)
+    source = FEEDS.named(spec.settings.feed.kind)(request)
+    if recording is not None:
+        source = FeedRecorder(source, recording, durable=True)
+    feed = ListenedFeed(source, prices, request.clock)
     simulated = replace(sim_market(prices, calendar), revealed=prices.revealed)
     return Market(feed=feed, prices=prices, simulated=simulated, trouble=feed.listen_ahead())
 

@@ -108,7 +108,6 @@ def run_live(
         try:
             write_identity(run)
             _serve(run, ready, meanwhile)
-            run.export_feed()
         finally:
             run.close()
             if has_lines(run.folder):

@@ -19,7 +19,7 @@ from qtkit.testing.events import (
     task_event,
 )
 from qtkit.testing.journals import HandMadeJournal, entries_of
-from qtkit.testing.prices import hand_made_bars, hand_made_data
+from qtkit.testing.prices import bars_of, hand_made_bars, hand_made_data
 from qtkit.testing.strategies import ScriptedStrategy, scripted_spec
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "SettableClock",
     "account_reconciled",
     "at",
+    "bars_of",
     "book",
     "entries_of",
     "event",

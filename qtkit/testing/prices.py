@@ -2,21 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import date
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date, datetime
 from decimal import Decimal
 
 import numpy as np
 
 from qtkit.core.calendars import Calendar
-from qtkit.model.bars import BAR_NANOS, Bars, nanos
+from qtkit.model.bars import BAR_NANOS, Bars, nanos, time_of
 from qtkit.model.money import decimal_of
 from qtkit.runtime.market_data import MarketData, joined
 
-__all__ = ["PricePath", "hand_made_bars", "hand_made_data"]
+__all__ = ["BarRow", "PricePath", "bars_of", "hand_made_bars", "hand_made_data"]
+
+BarRow = tuple[datetime, float, float, float, float, float]
+"""When a bar ends, then open, high, low, close and volume."""
 
 PricePath = float | Callable[[int], float]
 """A price for every bar, or one for the number of each bar of the day, from 0."""
+
+
+def bars_of(symbol: str, rows: Iterable[BarRow]) -> Bars:
+    """Return bars row by row.
+
+    Examples
+    --------
+    >>> from qtkit.testing.days import at
+    >>> bars_of("X", [(at("09:31"), 10.0, 10.2, 9.9, 10.1, 500.0)]).high
+    array([10.2])
+    """
+    table = list(rows)
+    numbers = np.array([row[1:] for row in table], np.float64).reshape(len(table), 5)
+    names = ("open", "high", "low", "close", "volume")
+    columns = {name: numbers[:, i].copy() for i, name in enumerate(names)}
+    ends = np.array([nanos(row[0]) for row in table], np.int64)
+    return Bars(symbol=symbol, end=ends, **columns)
 
 
 def hand_made_bars(
@@ -49,17 +69,9 @@ def hand_made_bars(
         for segment in calendar.segments(day)
         for end in range(nanos(segment.start) + BAR_NANOS, nanos(segment.end) + 1, BAR_NANOS)
     ]
-    prices = [price(number) if callable(price) else price for number in range(len(ends))]
-    column = np.array(prices, np.float64)
-    return Bars(
-        symbol=symbol,
-        end=np.array(ends, np.int64),
-        open=column,
-        high=column.copy(),
-        low=column.copy(),
-        close=column.copy(),
-        volume=np.full(len(ends), volume),
-    )
+    flat = [price(number) if callable(price) else price for number in range(len(ends))]
+    rows = zip(map(time_of, ends), flat, flat, flat, flat, [volume] * len(ends), strict=True)
+    return bars_of(symbol, rows)
 
 
 def hand_made_data(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import resource
 import subprocess
 import sys
@@ -33,8 +32,6 @@ def qtkit(*words: object, **limits: int) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "qtkit", *(str(word) for word in words)],
         preexec_fn=limit,
-        # the limits are for the product: a measurement of coverage has files of its own
-        env={k: v for k, v in os.environ.items() if not k.startswith("COVERAGE_")},
         capture_output=True,
         text=True,
         check=False,

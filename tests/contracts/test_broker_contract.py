@@ -11,6 +11,8 @@ import pytest
 
 from qtkit.core.clock import ManualClock
 from qtkit.core.errors import BrokerUnavailable
+from qtkit.runtime.market_data import joined
+from qtkit.testing import DAY, at
 from qtkit.trading.brokers.protocol import (
     AccountReport,
     Ack,
@@ -22,17 +24,7 @@ from qtkit.trading.brokers.protocol import (
 from qtkit.trading.brokers.sim.broker import SimBroker
 from qtkit.trading.brokers.sim.sqlite_store import SqliteBook
 from qtkit.trading.brokers.sim.store import BookStore, MemoryBook
-from tests.trading.brokers.sim_world import (
-    DAY,
-    SHARE,
-    D,
-    at,
-    bars_of,
-    clock_at,
-    joined,
-    market_of,
-    order,
-)
+from tests.trading.brokers.sim_world import SHARE, D, bars_of, clock_at, market_of, order
 
 NEXT_DAY = date(2026, 3, 5)
 #       end      open   high   low    close  volume; an order may take a tenth of the volume
@@ -44,7 +36,7 @@ FIRST = [
     ("15:00", 9.85, 9.95, 9.85, 9.90, 10_000.0),
 ]
 SECOND = [("09:31", 9.90, 9.95, 9.85, 9.90, 100_000.0)]
-MARKET = market_of({SHARE: joined(bars_of(FIRST), bars_of(SECOND, day=NEXT_DAY))})
+MARKET = market_of({SHARE: joined([bars_of(FIRST), bars_of(SECOND, day=NEXT_DAY)])})
 
 
 class BrokerContract:

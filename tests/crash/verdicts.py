@@ -10,6 +10,7 @@ from pathlib import Path
 from qtkit.core.paths import SessionFolder
 from qtkit.evidence import Evidence
 from qtkit.journal import read_journal
+from qtkit.market.feeds.recorder import recorded_bars
 from qtkit.model import events as ev
 from qtkit.model.events import Entry
 from qtkit.runtime.build import Run
@@ -70,6 +71,7 @@ def mistakes_after(
     yield from _orders(entries, theirs)
     yield from _fills(entries, theirs)
     yield from _skips(evidence)
+    yield from _inputs(run)
     for rule, (status, summary) in verdicts_on(evidence).items():
         idle = status == "pending" and summary.endswith("nothing to judge")  # no order came of it
         if status not in GOOD and not idle and known[rule][0] in GOOD:
@@ -86,6 +88,14 @@ def _skips(evidence: Evidence) -> Iterator[str]:
     lost = [s for s in steps if s.skip_reason in {"missed", "restart"}]
     if len(lost) > _STEPS_LOST:
         yield f"{len(lost)} steps were lost: {[s.task_id for s in lost]}"
+
+
+def _inputs(run: Run) -> Iterator[str]:
+    """Yield it if the recorded inputs have a gap, or a bar twice."""
+    for symbol, bars in recorded_bars(run.folder).items():
+        known = run.market.prices.bars[symbol].end[: len(bars)]
+        if bars.end.tolist() != known.tolist():
+            yield f"the recorded bars of {symbol} are not those that the feed delivered"
 
 
 def _books(entries: list[Entry], theirs: TheirBook) -> Iterator[str]:

@@ -19,12 +19,11 @@ from qtkit.desk.table_view import Column, View, facts
 from qtkit.model import events as ev
 from qtkit.model.books import Book, OpenOrder
 from qtkit.model.orders import OrderStatus, OrderType
+from qtkit.testing import at, entries_of
 from tests.sessions.session_story import (
     SYMBOL,
     THURSDAY,
     WEDNESDAY,
-    at,
-    entries_of,
     opening,
     refused,
     requested,
@@ -111,7 +110,7 @@ def test_an_order_carried_over_is_listed_as_of_earlier() -> None:
         trading_date=WEDNESDAY,
     )
     book = Book(cash=Decimal(10_000), open_orders=(carried,))
-    found = Picture.of(entries_of([(at(WEDNESDAY, 9), opening(opening=book))]))
+    found = Picture.of(entries_of([(at("09:00"), opening(opening=book))]))
 
     (row,) = views.orders(found, doubtful=True).rows
     assert row[:2] == ("q0", "earlier")
@@ -122,7 +121,7 @@ def test_an_order_carried_over_is_listed_as_of_earlier() -> None:
 
 
 def test_a_kill_switch_of_an_earlier_session_says_so() -> None:
-    found = Picture.of(entries_of([(at(WEDNESDAY, 9), opening(killed=True))]))
+    found = Picture.of(entries_of([(at("09:00"), opening(killed=True))]))
 
     status: Any = views.status(found).as_json()
 
@@ -130,7 +129,7 @@ def test_a_kill_switch_of_an_earlier_session_says_so() -> None:
 
 
 def test_a_journal_that_nobody_writes_and_has_no_end_is_a_crash(picture: Picture) -> None:
-    crashed = Picture.of(entries_of(list(three_days())[:5]))
+    crashed = Picture.of(entries_of(three_days()[:5]))
     status: Any = views.status(crashed, alive=False).as_json()
     ended: Any = views.status(picture, alive=False).as_json()
 
@@ -140,7 +139,7 @@ def test_a_journal_that_nobody_writes_and_has_no_end_is_a_crash(picture: Picture
 
 def test_a_session_that_was_asked_to_stop_is_stopping_until_its_end() -> None:
     asked = ev.StopRequested(by="anna", reason="stop")
-    found = Picture.of(entries_of([(at(WEDNESDAY, 9), opening()), (at(WEDNESDAY, 9), asked)]))
+    found = Picture.of(entries_of([(at("09:00"), opening()), (at("09:00"), asked)]))
 
     status: Any = views.status(found).as_json()
 
@@ -150,7 +149,7 @@ def test_a_session_that_was_asked_to_stop_is_stopping_until_its_end() -> None:
 def test_a_price_that_is_not_known_leaves_value_and_profit_open() -> None:
     story = [entry for entry in list(three_days())[:6] if not isinstance(entry[1], ev.DayStarted)]
     day = ev.DayStarted(trading_date=WEDNESDAY, open=True)
-    found = Picture.of(entries_of([*story[:3], (at(WEDNESDAY, 9), day), *story[3:]]))
+    found = Picture.of(entries_of([*story[:3], (at("09:00"), day), *story[3:]]))
 
     (row,) = views.positions(found).rows
     (price,) = views.prices(found, [SYMBOL]).rows
@@ -171,7 +170,7 @@ def test_a_picture_reads_on_where_it_stopped() -> None:
 
 
 def test_a_picture_needs_the_start_of_a_session() -> None:
-    stray = (at(WEDNESDAY, 10), refused(WEDNESDAY, "no"))
+    stray = (at("10:00"), refused(WEDNESDAY, "no"))
 
     with pytest.raises(DataError, match="has no line"):
         Picture.of([])
@@ -186,7 +185,7 @@ def test_a_task_by_hand_gets_a_line_of_its_own() -> None:
         trading_date=WEDNESDAY, task_id="x-hand7", task="refill", attempt=1, error="ValueError: no",
         dead_letter=True,
     )  # fmt: skip
-    now = at(WEDNESDAY, 10)
+    now = at("10:00")
     found = Picture.of(entries_of([(now, opening()), (now, day), (now, started), (now, failed)]))
 
     (row,) = views.tasks(found, standing="failed").rows
@@ -231,7 +230,7 @@ def test_a_report_has_three_forms() -> None:
     ("event", "told"),
     [
         (
-            requested("q1", -1200, WEDNESDAY, "crossed"),
+            requested("q1", -1200, "crossed"),
             f"order q1: sell 1,200 {SYMBOL} at market, 0.00 reserved (crossed, by strategy)",
         ),
         (ev.KillSwitchSet(on=False, by="anna", why=""), "kill switch off, by anna"),

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import timedelta
 from pathlib import Path
 
-from qtkit.core.clock import ManualClock
-from qtkit.journal import FileJournal
 from qtkit.model import events as ev
+from qtkit.testing import HandMadeJournal, at, session_started
 
-NINE = datetime(2026, 3, 4, 1, tzinfo=UTC)
+NINE = at("09:00")
+
+
+def opening(number: int = ev.FORMAT) -> ev.SessionStarted:
+    """Return the first line of a journal, in a format of this number."""
+    return session_started(format=number)
 
 
 def stop(reason: str) -> ev.StopRequested:
@@ -23,11 +27,9 @@ def note(number: int) -> ev.FeedFailed:
 
 
 def written(path: Path, count: int = 5) -> list[bytes]:
-    """Write a journal of some lines and return them."""
-    clock = ManualClock(NINE)
-    journal = FileJournal(path, clock)
-    for number in range(count):
-        clock.advance(1.5)
-        journal.append(note(number))
-    journal.close()
+    """Write a journal of some lines, 1.5 s apart, and return them."""
+    later = timedelta(seconds=1.5)
+    HandMadeJournal(
+        (NINE + n * later, note(n - 1) if n > 1 else opening()) for n in range(1, count + 1)
+    ).write(path).close()
     return path.read_bytes().splitlines(keepends=True)

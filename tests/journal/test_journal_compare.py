@@ -11,11 +11,12 @@ import pytest
 from qtkit.journal import compare, story
 from qtkit.model import events as ev
 from qtkit.model.events import Entry
+from qtkit.testing import entries_of
 from tests.journal.journal_lines import NINE, note, stop
 
 
 def entries(*events: ev.Event) -> list[Entry]:
-    return [Entry(seq=n, at=NINE, event=event) for n, event in enumerate(events, 1)]
+    return entries_of((NINE, event) for event in events)
 
 
 def test_equal_journals_are_equal() -> None:

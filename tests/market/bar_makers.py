@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
-import numpy as np
-
-from qtkit.model.bars import BAR_NANOS, Bars, nanos
+from qtkit.model.bars import Bars
+from qtkit.testing import bars_of
 
 
 def utc(text: str) -> datetime:
@@ -16,28 +15,11 @@ def utc(text: str) -> datetime:
 
 def bars_at(symbol: str, ends: Sequence[str], closes: Sequence[float] | None = None) -> Bars:
     """Bars that end at the given UTC times, flat at their close, 100 shares each."""
-    prices = np.array(closes or [10.0] * len(ends), dtype=np.float64)
-    return Bars(
-        symbol=symbol,
-        end=np.array([nanos(utc(end)) for end in ends], dtype=np.int64),
-        open=prices.copy(),
-        high=prices.copy(),
-        low=prices.copy(),
-        close=prices,
-        volume=np.full(len(ends), 100.0),
-    )
+    rows = zip(ends, closes or [10.0] * len(ends), strict=True)
+    return bars_of(symbol, ((utc(end), p, p, p, p, 100.0) for end, p in rows))
 
 
 def minutes(symbol: str, first: str, count: int, price: float = 10.0) -> Bars:
     """`count` bars in a row, the first ending at `first` (UTC), flat at one price."""
-    ends = nanos(utc(first)) + BAR_NANOS * np.arange(count, dtype=np.int64)
-    flat = np.full(count, price)
-    return Bars(
-        symbol=symbol,
-        end=ends,
-        open=flat,
-        high=flat.copy(),
-        low=flat.copy(),
-        close=flat.copy(),
-        volume=np.full(count, 100.0),
-    )
+    ends = [utc(first) + timedelta(minutes=n) for n in range(count)]
+    return bars_of(symbol, ((end, price, price, price, price, 100.0) for end in ends))

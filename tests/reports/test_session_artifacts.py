@@ -20,7 +20,8 @@ from qtkit.reports.artifacts import journal_digest, read_metadata, rebuild
 from qtkit.reports.run_facts import record_facts
 from qtkit.runtime.session_status import session_status, write_status
 from qtkit.sessions.simulated import SimulatedSession
-from tests.sessions.session_story import WEDNESDAY, at, entries_of, opening, three_days, write_story
+from qtkit.testing import HandMadeJournal, at, entries_of
+from tests.sessions.session_story import opening, three_days
 
 REBUILT = {
     "artifacts/risk.log",
@@ -156,7 +157,7 @@ def test_rebuilt_files_say_what_from(over_a_holiday: SimulatedSession) -> None:
 
 def test_a_session_without_metadata_is_rebuilt_without_versions(tmp_path: Path) -> None:
     folder = SessionFolder(tmp_path / "s")
-    write_story(folder, three_days()).close()
+    HandMadeJournal(three_days()).write(folder.journal).close()
 
     rebuild(folder)
 
@@ -167,7 +168,7 @@ def test_a_session_without_metadata_is_rebuilt_without_versions(tmp_path: Path) 
 @pytest.mark.parametrize(("text", "why"), [("{", "no JSON"), ("[]", "it holds list")])
 def test_damaged_metadata_are_named(tmp_path: Path, text: str, why: str) -> None:
     folder = SessionFolder(tmp_path / "s")
-    write_story(folder, three_days()).close()
+    HandMadeJournal(three_days()).write(folder.journal).close()
     folder.metadata.write_text(text, encoding="utf-8")
 
     with pytest.raises(DataError, match=why):
@@ -176,7 +177,7 @@ def test_damaged_metadata_are_named(tmp_path: Path, text: str, why: str) -> None
 
 def test_a_record_is_told_of_refusals_and_rejections(tmp_path: Path) -> None:
     folder = SessionFolder(tmp_path / "s")
-    write_story(folder, three_days()).close()
+    HandMadeJournal(three_days()).write(folder.journal).close()
 
     facts = record_facts(folder)
 
@@ -201,7 +202,7 @@ def status_of(folder: SessionFolder) -> dict[str, object]:
 
 def test_a_session_that_ended_is_stopped(tmp_path: Path) -> None:
     folder = SessionFolder(tmp_path / "s")
-    write_story(folder, three_days()).close()
+    HandMadeJournal(three_days()).write(folder.journal).close()
 
     found = status_of(folder)
 
@@ -214,7 +215,7 @@ def test_a_session_that_ended_is_stopped(tmp_path: Path) -> None:
 
 def test_a_session_that_is_written_runs_and_one_that_nobody_writes_crashed(tmp_path: Path) -> None:
     folder = SessionFolder(tmp_path / "s")
-    journal = write_story(folder, list(three_days())[:5])
+    journal = HandMadeJournal(three_days()[:5]).write(folder.journal)
 
     running = status_of(folder)
     journal.close()
@@ -234,7 +235,7 @@ def test_a_journal_without_a_line_has_no_status() -> None:
 
 def test_a_torn_last_line_is_as_if_it_was_not_written(tmp_path: Path) -> None:
     folder = SessionFolder(tmp_path / "s")
-    write_story(folder, [(at(WEDNESDAY, 9), opening())]).close()
+    HandMadeJournal([(at("09:00"), opening())]).write(folder.journal).close()
     with folder.journal.open("ab") as file:
         file.write(b'{"seq":2,')
         os.fsync(file.fileno())

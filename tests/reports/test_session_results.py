@@ -14,20 +14,19 @@ from qtkit.core.errors import DataError
 from qtkit.evidence.sys_log import value_in
 from qtkit.model import events as ev
 from qtkit.model.books import Book, OpenOrder
-from qtkit.model.orders import OrderStatus, OrderType
+from qtkit.model.orders import OrderOrigin, OrderStatus, OrderType
 from qtkit.projections.session_view import SessionView
 from qtkit.reports.metrics import metrics_json, report_json
 from qtkit.reports.session_report import run_report, summary_html, summary_text
 from qtkit.reports.trades import risk_lines, trade_lines, trades_csv
+from qtkit.testing import at, entries_of
 from qtkit.trading.engine.logs.trade_logs import TRADE_HEAD
 from tests.sessions.session_story import (
     CASH,
     SYMBOL,
     THURSDAY,
     WEDNESDAY,
-    at,
     closed,
-    entries_of,
     filled,
     given_up,
     opening,
@@ -77,7 +76,10 @@ def test_turnover_is_the_smaller_side_over_the_mean_equity(told: SessionView) ->
 
 
 def test_one_day_has_no_drawdown() -> None:
-    story = [(at(WEDNESDAY, 9), opening()), (at(WEDNESDAY, 16), closed(WEDNESDAY, Book(cash=CASH)))]
+    story = [
+        (at("09:00"), opening()),
+        (at("16:00"), closed(WEDNESDAY, Book(cash=CASH))),
+    ]
 
     assert metrics_json(SessionView.of(entries_of(story)))["max_drawdown"] is None
 
@@ -86,9 +88,9 @@ def test_a_fall_on_the_first_of_several_days_counts() -> None:
     """10 000 to 9 000 on the first day, then flat: a tenth."""
     low = Book(cash=Decimal(9_000))
     story = [
-        (at(WEDNESDAY, 9), opening()),
-        (at(WEDNESDAY, 16), closed(WEDNESDAY, low)),
-        (at(THURSDAY, 16), closed(THURSDAY, low)),
+        (at("09:00"), opening()),
+        (at("16:00"), closed(WEDNESDAY, low)),
+        (at("16:00", THURSDAY), closed(THURSDAY, low)),
     ]
 
     found = metrics_json(SessionView.of(entries_of(story)))
@@ -98,7 +100,7 @@ def test_a_fall_on_the_first_of_several_days_counts() -> None:
 
 def test_equity_is_null_where_a_price_is_not_known() -> None:
     holding = with_shares(Book(cash=CASH), 100, "1000.00")
-    told = SessionView.of(entries_of([(at(WEDNESDAY, 9), opening(opening=holding))]))
+    told = SessionView.of(entries_of([(at("09:00"), opening(opening=holding))]))
 
     found = metrics_json(told)
 
@@ -118,7 +120,7 @@ def test_an_operators_booking_moves_cash_and_realises_nothing() -> None:
         by="ann",
         why="a dividend",
     )
-    told = SessionView.of(entries_of([(at(WEDNESDAY, 9), opening()), (at(WEDNESDAY, 10), paid)]))
+    told = SessionView.of(entries_of([(at("09:00"), opening()), (at("10:00"), paid)]))
 
     assert metrics_json(told)["closing_cash"] == "10025.00"
     assert metrics_json(told)["realised"] == "0"
@@ -186,10 +188,11 @@ def test_a_market_order_without_a_price_is_refused_with_none() -> None:
         quantity=Decimal(-100),
         price=None,
         because="by hand",
-        source="ann",
+        origin=OrderOrigin.OPERATOR,
+        by="ann",
         verdicts=(),
     )
-    told = SessionView.of(entries_of([(at(WEDNESDAY, 9), opening()), (at(WEDNESDAY, 10), refusal)]))
+    told = SessionView.of(entries_of([(at("09:00"), opening()), (at("10:00"), refusal)]))
 
     (line,) = risk_lines(told, "s", SHANGHAI)
 
@@ -211,7 +214,7 @@ def test_a_fill_of_an_order_that_came_with_the_account_says_so() -> None:
     )
     start = opening(opening=Book(cash=CASH, open_orders=(carried,)))
     fill = filled("q9", 100, "10.00", WEDNESDAY, commission="5.00", tax="0.00")
-    told = SessionView.of(entries_of([(at(WEDNESDAY, 9), start), (at(WEDNESDAY, 10), fill)]))
+    told = SessionView.of(entries_of([(at("09:00"), start), (at("10:00"), fill)]))
 
     assert told.bookings[0].because == "ordered in an earlier session"
     assert told.bookings[0].cash == Decimal("8995.00")
@@ -243,7 +246,7 @@ def test_the_summary_names_what_went_wrong(told: SessionView) -> None:
 
 
 def test_what_people_read_escapes_what_others_wrote() -> None:
-    story = [(at(WEDNESDAY, 9), opening(account="a|b", strategy="<script>"))]
+    story = [(at("09:00"), opening(account="a|b", strategy="<script>"))]
     told = SessionView.of(entries_of(story))
 
     assert "<script>" not in summary_html(told)
@@ -263,7 +266,10 @@ def test_the_page_shows_refusals_days_and_origin(told: SessionView) -> None:
     ("task", "failed"), [("run_strategy", True), ("pre_open", True), ("refill", False)]
 )
 def test_only_the_strategys_own_tasks_make_it_fail(task: str, *, failed: bool) -> None:
-    story = [(at(WEDNESDAY, 9), opening()), (at(WEDNESDAY, 10), given_up(WEDNESDAY, task))]
+    story = [
+        (at("09:00"), opening()),
+        (at("10:00"), given_up(WEDNESDAY, task)),
+    ]
 
     assert SessionView.of(entries_of(story)).strategy_failed is failed
 
@@ -272,7 +278,7 @@ def test_a_failure_that_is_tried_again_is_no_dead_letter() -> None:
     tried = ev.TaskFailed(
         trading_date=WEDNESDAY, task_id="r", task="refill", attempt=1, error="x", dead_letter=False
     )
-    told = SessionView.of(entries_of([(at(WEDNESDAY, 9), opening()), (at(WEDNESDAY, 10), tried)]))
+    told = SessionView.of(entries_of([(at("09:00"), opening()), (at("10:00"), tried)]))
 
     assert told.dead_letters == []
 
@@ -282,7 +288,7 @@ def test_a_failure_that_is_tried_again_is_no_dead_letter() -> None:
     [
         ([], "it is empty"),
         (
-            [(at(WEDNESDAY, 9).astimezone(UTC), requested("q1", 1, WEDNESDAY, "x"))],
+            [(at("09:00").astimezone(UTC), requested("q1", 1, "x"))],
             "OrderRequested",
         ),
     ],
@@ -297,8 +303,8 @@ def test_a_date_without_trading_is_told() -> None:
     told = SessionView.of(
         entries_of(
             [
-                (at(saturday, 9), opening()),
-                (at(saturday, 9), ev.DayStarted(trading_date=saturday, open=False)),
+                (at("09:00", saturday), opening()),
+                (at("09:00", saturday), ev.DayStarted(trading_date=saturday, open=False)),
             ]
         )
     )

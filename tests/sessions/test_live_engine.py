@@ -20,7 +20,8 @@ from qtkit.core.clock import Clock, ManualClock, stopwatch, wall_time
 from qtkit.core.errors import BeyondCalendar, ConfigError, FolderLocked
 from qtkit.core.paths import AccountFolder, OutputRoot
 from qtkit.journal import read_journal
-from qtkit.market.feeds.export import read_feed, write_feed
+from qtkit.market.feeds.export import write_feed
+from qtkit.market.feeds.recorder import recorded_bars
 from qtkit.market.tables.bar_table import BarTable
 from qtkit.market.tables.synthetic import synthetic_bars
 from qtkit.model import events as ev
@@ -246,12 +247,13 @@ def test_a_feed_that_is_away_is_told_and_trading_waits(tmp_path: Path) -> None:
     assert steps[0].skip_reason == "feed_silent"
 
 
-def test_what_the_feed_delivered_can_be_exported_for_a_re_run(tmp_path: Path) -> None:
+def test_a_session_that_was_cut_off_has_what_its_feed_delivered(
+    tmp_path: Path,
+) -> None:
     with wired(tmp_path, plan("2026-03-04 01:29")) as run:
         run.engine.start()
         run.engine.run(utc("2026-03-04 01:33:01"))
-        run.export_feed()
-    found = read_feed(run.folder.feed)
+    found = recorded_bars(run.folder)
 
     assert set(found) == set(GRID.symbols)
     assert found["600036.SH"].end[-1] == nanos(utc("2026-03-04 01:33"))

@@ -19,6 +19,8 @@ from qtkit.cli import qtkit as command_line
 from qtkit.core.clock import stopwatch
 from qtkit.core.errors import ConfigError, DataError, SessionUnreachable
 from qtkit.core.paths import OutputRoot, SessionFolder
+from qtkit.market.bar_ordering import is_tidy
+from qtkit.market.feeds.recorder import recorded_bars
 from qtkit.model import events as ev
 from qtkit.sessions.control.kill_switch import lift_account
 from qtkit.sessions.live import run_live
@@ -174,6 +176,8 @@ def test_a_process_that_was_killed_is_told_and_resumed_on_its_account(
 ) -> None:
     os.kill(pid_of(session), signal.SIGKILL)
     until(lambda: session.status()["status"] == "crashed", 10, "the news of the crash")
+    known = recorded_bars(session.folder)
+    assert known
     with pytest.raises(SessionUnreachable, match="nothing was sent: its process is gone"):
         session.command("pause")
 
@@ -183,9 +187,15 @@ def test_a_process_that_was_killed_is_told_and_resumed_on_its_account(
     assert any(isinstance(e.event, ev.SessionResumed) for e in again.entries())
     assert session.command("note", by="anna").lines
     assert again.stop()["status"] == "stopped"
+    whole = recorded_bars(session.folder)
+    assert not session.folder.feed_polls.exists()
+    assert all(is_tidy(bars) for bars in whole.values())
+    assert all(set(bars.end) <= set(whole[symbol].end) for symbol, bars in known.items())
 
 
-def test_an_idle_session_uses_under_two_percent_of_a_core(session: Session) -> None:
+def test_an_idle_session_uses_under_two_percent_of_a_core_and_keeps_its_account(
+    session: Session, root: Path
+) -> None:
     times = Path("/proc") / str(pid_of(session)) / "stat"
     ticks = os.sysconf("SC_CLK_TCK")
 
@@ -195,10 +205,13 @@ def test_an_idle_session_uses_under_two_percent_of_a_core(session: Session) -> N
 
     beats(session)
     before, elapsed = cpu(), stopwatch()
-    until(lambda: elapsed() > 6, 30)
+    until(lambda: elapsed() > 3, 30)
     used = cpu() - before
 
     assert used / elapsed() < 0.02
+    with pytest.raises(ConfigError, match=f"'demo'.* {pid_of(session)}"):
+        Session.start(GRID, root=root, account="demo", settings=replay())
+    assert session.is_running
     session.stop()
 
 
@@ -318,14 +331,6 @@ def test_lines_that_are_no_commands_are_refused(tmp_path: Path) -> None:
     ):
         refused = qtkit("attach", tmp_path, "--ask", line)
         assert sentence in str(refused.exception)
-
-
-def test_a_second_engine_on_an_account_is_refused_by_name(session: Session, root: Path) -> None:
-    with pytest.raises(ConfigError, match="account 'demo' is in use by process"):
-        Session.start(GRID, root=root, account="demo", settings=replay())
-
-    assert session.is_running
-    session.stop()
 
 
 # --- whoever started it may die ---------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Half an hour of market in half a minute over HTTP, and lives that are cut short."""
+"""Twenty minutes of market in a quarter of a minute over HTTP, and lives that are cut short."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def root(tmp_path: Path) -> Iterator[Path]:
 def endpoint_settings(endpoint: Endpoint, start: str) -> dict[str, object]:
     found: dict[str, object] = replay(
         start,
-        60,
+        90,
         kind="http",
         url=endpoint.url,
         timeout_seconds=0.5,
@@ -49,11 +49,11 @@ def endpoint_settings(endpoint: Endpoint, start: str) -> dict[str, object]:
     return found
 
 
-def test_half_an_hour_at_sixty_times_with_drop_outs_slow_answers_and_garbage(root: Path) -> None:
-    with market(days_of(SYMBOLS, DAYS, SEED), seeded(7)) as endpoint:
+def test_twenty_minutes_at_ninety_times_with_drop_outs_slow_answers_and_garbage(root: Path) -> None:
+    with market(days_of(SYMBOLS, DAYS, SEED), seeded(9)) as endpoint:
         settings = endpoint_settings(endpoint, "2026-03-04T09:29:00+08:00")
         session = Session.start(GRID, root=root, settings=settings)
-        until(lambda: _decided(session) >= 6, 60, "the step of 10:00")
+        until(lambda: _decided(session) >= 4, 60, "the step of 09:50")
         session.stop()
     entries = session.entries()
 
@@ -66,7 +66,7 @@ def test_half_an_hour_at_sixty_times_with_drop_outs_slow_answers_and_garbage(roo
     bars = sum(e.event.bars for e in entries if isinstance(e.event, ev.PricesSeen))
     polls = sum(isinstance(e.event, ev.PricesSeen) for e in entries)
     assert bars == 3 * (240 + _last_minute(session))
-    assert polls >= 30
+    assert polls >= 20
     bought = {e.event.symbol for e in entries if isinstance(e.event, ev.OrderFilled)}
     assert bought == set(SYMBOLS)
 

@@ -42,7 +42,7 @@ def test_bars_of_a_file_come_when_they_have_ended(tmp_path: Path) -> None:
         GRID,
         day="2026-03-04",
         at="09:34",
-        speed=40,
+        speed=120,
         bars=_written(tmp_path / "bars.csv"),
         root=tmp_path / "outputs",
         settings={"refill": False},
@@ -51,7 +51,7 @@ def test_bars_of_a_file_come_when_they_have_ended(tmp_path: Path) -> None:
         elapsed = stopwatch()
         while not session.state().ledger.positions:
             assert elapsed() < 60
-            Event().wait(0.1)
+            Event().wait(0.05)
     finally:
         session.stop()
 

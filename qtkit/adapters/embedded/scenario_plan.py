@@ -16,7 +16,7 @@ from qtkit.core.paths import SessionFolder
 from qtkit.evidence.scenario import Fault, Scenario
 from qtkit.journal import read_journal
 from qtkit.market.feeds import recorded
-from qtkit.market.feeds.export import read_feed
+from qtkit.market.feeds.recorder import recorded_bars
 from qtkit.model.events import CommandReceived, DayStarted, Entry, SessionStarted, StopRequested
 from qtkit.runtime.market_data import MarketData
 from qtkit.runtime.settings import SessionSettings
@@ -182,7 +182,8 @@ def _slowness(faults: Sequence[Fault]) -> Callable[[str], float]:
 def replay_plan(plan: SessionSpec, inputs: Path) -> SessionSpec:
     """Return a plan that feeds what a session recorded through the code again.
 
-    Bars, last closes, settings, start, stop and operators' commands come from the folder alone.
+    Bars, last closes, settings, start, stop and operators' commands come from the folder alone. A
+    session that was cut off is fed again up to its last line.
     """
     folder = SessionFolder(inputs)
     entries = list(read_journal(folder.journal))
@@ -197,12 +198,12 @@ def replay_plan(plan: SessionSpec, inputs: Path) -> SessionSpec:
         day=plan.day,
         days=plan.days,
         start=opening.at,
-        stop=_stop_of(stop, last_day) if stop else plan.stop,
+        stop=_stop_of(stop, last_day) if stop else entries[-1].at,
         last_day=last_day,
         stop_reason=stop.event.reason if stop else plan.stop_reason,
         commands=tuple(_commands(entries)),
         wrap=plan.wrap,
-        data=MarketData(read_feed(folder.feed), _last_closes(entries)),
+        data=MarketData(recorded_bars(folder), _last_closes(entries)),
     )
 
 

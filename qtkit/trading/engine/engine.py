@@ -31,11 +31,11 @@ from qtkit.trading.engine.context import EngineContext
 from qtkit.trading.engine.diagnosis import diagnose_pending_orders
 from qtkit.trading.engine.end_of_day import EndOfDay
 from qtkit.trading.engine.execution_reports import ExecutionReports
-from qtkit.trading.engine.feed_validation import refilled
 from qtkit.trading.engine.gate import Gate
 from qtkit.trading.engine.kill_file_monitor import KillFileMonitor
 from qtkit.trading.engine.order_entry import OrderEntry
 from qtkit.trading.engine.price_poll import Poll, polled
+from qtkit.trading.engine.refill_validation import refilled
 from qtkit.trading.engine.snapshots import Snapshots
 from qtkit.trading.engine.strategy_runner import StrategyRunner
 from qtkit.trading.engine.task_queue import TaskKind, TaskQueue

@@ -11,10 +11,10 @@ from decimal import Decimal
 
 from qtkit.market.bar_ordering import is_tidy, take, tidy
 from qtkit.market.feeds.protocol import CheckedFeed, Feed, LeftOut
+from qtkit.market.feeds.validation import delivered
 from qtkit.model.bars import BarBatch, Bars, nanos, time_of
 from qtkit.model.events import BarLeftOut, BarsLeftOut
 from qtkit.model.money import decimal_of
-from qtkit.trading.engine.feed_validation import delivered
 
 __all__ = ["Poll", "finished", "left_out_event", "polled"]
 

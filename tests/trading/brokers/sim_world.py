@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
-import numpy as np
-
+from qtkit import testing
 from qtkit.core.clock import ManualClock
-from qtkit.model.bars import Bars, nanos
+from qtkit.model.bars import Bars
 from qtkit.model.instruments import Instrument
 from qtkit.model.orders import OrderType
+from qtkit.testing import DAY, at
 from qtkit.trading.brokers.protocol import Order
 from qtkit.trading.brokers.sim.settings import SimMarket
 
-DAY = date(2026, 3, 4)  # a Wednesday
 SHARE, OTHER = "600000.SH", "000651.SZ"
 Row = tuple[str, float, float, float, float, float]  # end, open, high, low, close, volume
 
@@ -25,36 +24,9 @@ def D(text: str | int) -> Decimal:  # noqa: N802 - reads as the number it makes
     return Decimal(text)
 
 
-def at(local: str, day: date = DAY) -> datetime:
-    """Return a Shanghai wall time as UTC: 09:30 is 01:30."""
-    wall = datetime.combine(day, time.fromisoformat(local), tzinfo=UTC)
-    return wall - timedelta(hours=8)
-
-
 def bars_of(rows: Sequence[Row], symbol: str = SHARE, day: date = DAY) -> Bars:
     """Return bars, one per row."""
-    return Bars(
-        symbol=symbol,
-        end=np.array([nanos(at(row[0], day)) for row in rows], dtype=np.int64),
-        open=np.array([row[1] for row in rows], dtype=np.float64),
-        high=np.array([row[2] for row in rows], dtype=np.float64),
-        low=np.array([row[3] for row in rows], dtype=np.float64),
-        close=np.array([row[4] for row in rows], dtype=np.float64),
-        volume=np.array([row[5] for row in rows], dtype=np.float64),
-    )
-
-
-def joined(*parts: Bars) -> Bars:
-    """Return the bars of several days as one."""
-    return Bars(
-        symbol=parts[0].symbol,
-        end=np.concatenate([p.end for p in parts]),
-        open=np.concatenate([p.open for p in parts]),
-        high=np.concatenate([p.high for p in parts]),
-        low=np.concatenate([p.low for p in parts]),
-        close=np.concatenate([p.close for p in parts]),
-        volume=np.concatenate([p.volume for p in parts]),
-    )
+    return testing.bars_of(symbol, ((at(row[0], day), *row[1:]) for row in rows))
 
 
 def instrument(symbol: str, day: date) -> Instrument:

@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 
 from qtkit.core.errors import BrokerTimeout, BrokerUnavailable, ConfigError
+from qtkit.testing import at
 from qtkit.trading.brokers.protocol import BrokerAccept, BrokerEvent, BrokerFill, BrokerOrderEnd
 from qtkit.trading.brokers.sim.broker import SimBroker
 from qtkit.trading.brokers.sim.faults import (
@@ -27,7 +28,7 @@ from qtkit.trading.brokers.sim.faults import (
     UnmatchedFill,
 )
 from qtkit.trading.brokers.sim.store import MemoryBook
-from tests.trading.brokers.sim_world import OTHER, SHARE, D, at, bars_of, clock_at, market_of, order
+from tests.trading.brokers.sim_world import OTHER, SHARE, D, bars_of, clock_at, market_of, order
 
 #                 an order may take 1 000 of each
 ROWS = [(f"09:3{i}", 10.00 + i / 100, 10.50, 9.50, 10.00, 10_000.0) for i in range(1, 10)]

@@ -8,13 +8,14 @@ from decimal import Decimal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from qtkit.testing import at
 from qtkit.trading.brokers.fees import FeeSchedule
 from qtkit.trading.brokers.protocol import BrokerFill
 from qtkit.trading.brokers.sim.account import audited
 from qtkit.trading.brokers.sim.broker import SimBroker
 from qtkit.trading.brokers.sim.settings import SimSettings
 from qtkit.trading.brokers.sim.store import MemoryBook
-from tests.trading.brokers.sim_world import SHARE, D, at, bars_of, clock_at, market_of, order
+from tests.trading.brokers.sim_world import SHARE, D, bars_of, clock_at, market_of, order
 
 MINUTES = 12
 SETTINGS = SimSettings(

@@ -11,18 +11,17 @@ import pytest
 
 from qtkit.core.errors import BeyondCalendar, ConfigError
 from qtkit.model.orders import OrderType
+from qtkit.testing import DAY, at
 from qtkit.trading.brokers.protocol import BrokerFill
 from qtkit.trading.brokers.sim.broker import SimBroker
 from qtkit.trading.brokers.sim.contract_terms import Band, DatedTerms
 from qtkit.trading.brokers.sim.settings import SimSettings, chance
 from qtkit.trading.brokers.sim.store import MemoryBook
 from tests.trading.brokers.sim_world import (
-    DAY,
     OTHER,
     SHARE,
     D,
     Row,
-    at,
     bars_of,
     clock_at,
     market_of,

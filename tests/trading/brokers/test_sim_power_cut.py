@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from qtkit.core.clock import ManualClock
+from qtkit.testing import at
 from qtkit.trading.brokers.protocol import AccountReport, Broker, BrokerEvent, BrokerOrder
 from qtkit.trading.brokers.sim.broker import SimBroker
 from qtkit.trading.brokers.sim.faults import (
@@ -20,7 +21,7 @@ from qtkit.trading.brokers.sim.faults import (
 )
 from qtkit.trading.brokers.sim.sqlite_store import SqliteBook
 from qtkit.trading.brokers.sim.store import BookStore, MemoryBook
-from tests.trading.brokers.sim_world import SHARE, D, at, bars_of, clock_at, market_of, order
+from tests.trading.brokers.sim_world import SHARE, D, bars_of, clock_at, market_of, order
 
 ROWS = [(f"09:{m}", 10.0, 10.2, 9.8, 10.0, 10_000.0) for m in range(31, 45)]
 FAULTS = FaultScript(

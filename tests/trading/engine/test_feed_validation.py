@@ -13,9 +13,10 @@ import pytest
 
 from qtkit.core.errors import DataError
 from qtkit.market.feeds.protocol import Feed
+from qtkit.market.feeds.validation import delivered
 from qtkit.model import events as ev
 from qtkit.model.bars import Bars
-from qtkit.trading.engine.feed_validation import delivered, refilled
+from qtkit.trading.engine.refill_validation import refilled
 from tests.trading.engine.engine_bench import BANK, STEEL, Bench, command, day_of, want
 from tests.trading.engine.test_engine_orders import Behind
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from qtkit.ledger.ledger import Ledger
-from qtkit.model.books import Book
 from qtkit.model.events import (
     DayStarted,
     OrderAccepted,
@@ -15,10 +15,9 @@ from qtkit.model.events import (
     OrderRequested,
     PositionAdjusted,
 )
-from qtkit.model.orders import OrderType
+from qtkit.testing import book, order_accepted, order_filled, order_requested
 
 WEDNESDAY, THURSDAY, FRIDAY = date(2026, 3, 4), date(2026, 3, 5), date(2026, 3, 6)
-AT = datetime(2026, 3, 4, 2, 0, tzinfo=UTC)
 
 
 def started(day: date = WEDNESDAY) -> DayStarted:
@@ -28,58 +27,34 @@ def started(day: date = WEDNESDAY) -> DayStarted:
 def requested(
     order_id: str, quantity: int, *, reserve: str = "0", symbol: str = "600036.SH"
 ) -> OrderRequested:
-    return OrderRequested(
-        trading_date=WEDNESDAY,
-        order_id=order_id,
-        symbol=symbol,
-        quantity=Decimal(quantity),
-        order_type=OrderType.MARKET,
-        limit_price=None,
-        reserved_cash=Decimal(reserve),
-        because="test",
-        source="strategy",
-        tag=f"tag of {order_id}",
-        quote=None,
-        venue="XSHG",
+    return order_requested(
+        order_id, quantity, reserved_cash=reserve, symbol=symbol, trading_date=WEDNESDAY
     )
 
 
 def accepted(order_id: str) -> OrderAccepted:
-    return OrderAccepted(
-        trading_date=WEDNESDAY,
-        order_id=order_id,
-        broker_order_id=f"b-{order_id}",
-        broker_name="sim",
-        accepted_at=AT,
-    )
+    return order_accepted(order_id, trading_date=WEDNESDAY)
 
 
-def filled(  # noqa: PLR0913 - a fill has that much to say
+def filled(
     order_id: str,
     fill_id: str,
     quantity: int,
     price: str,
     *,
     fees: tuple[str, str] = ("0", "0"),
-    symbol: str = "600036.SH",
-    settles: date = THURSDAY,
     day: date = WEDNESDAY,
-    late: str = "",
+    **fields: Any,  # noqa: ANN401 - of the event
 ) -> OrderFilled:
-    return OrderFilled(
-        trading_date=day,
-        order_id=order_id,
-        broker_order_id=f"b-{order_id}",
+    return order_filled(
+        order_id,
+        quantity,
+        price,
         fill_id=fill_id,
-        symbol=symbol,
-        quantity=Decimal(quantity),
-        price=Decimal(price),
-        commission=Decimal(fees[0]),
-        tax=Decimal(fees[1]),
-        executed_at=AT,
-        settles=settles,
-        venue="XSHG",
-        late=late,
+        commission=fees[0],
+        tax=fees[1],
+        trading_date=day,
+        **fields,
     )
 
 
@@ -90,7 +65,7 @@ def cancelled(order_id: str, quantity: int) -> OrderCancelled:
 
 
 def new_ledger(cash: str = "100000.00") -> Ledger:
-    ledger = Ledger.opened(Book(cash=Decimal(cash)))
+    ledger = Ledger.opened(book(cash))
     ledger.apply(started())
     return ledger
 

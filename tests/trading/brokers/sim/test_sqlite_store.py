@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from qtkit.core.errors import BrokerUnavailable, DataError, FolderLocked
+from qtkit.testing import at
 from qtkit.trading.brokers.sim.broker import SimBroker
 from qtkit.trading.brokers.sim.records import BookChange, Holding
 from qtkit.trading.brokers.sim.sqlite_store import SqliteBook
-from tests.trading.brokers.sim_world import SHARE, D, at, bars_of, clock_at, market_of, order
+from tests.trading.brokers.sim_world import SHARE, D, bars_of, clock_at, market_of, order
 
 ROWS = [(f"09:3{i}", 10.0, 10.5, 9.5, 10.0, 10_000.0) for i in range(1, 4)]
 

@@ -1,19 +1,17 @@
-"""What a feed and a refill hand over, looked at in the worker, before the engine takes it in."""
+"""What a feed hands over, looked at before anybody takes it in."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-import msgspec
 import numpy as np
 
 from qtkit.core.errors import DataError
-from qtkit.core.text import sentence_of, shown
+from qtkit.core.text import shown
 from qtkit.market.feeds.protocol import Delivery
 from qtkit.model.bars import Bars
-from qtkit.model.events import TablesRefilled
 
-__all__ = ["delivered", "refilled"]
+__all__ = ["delivered"]
 
 _PRICES = ("open", "high", "low", "close", "volume")
 
@@ -53,13 +51,3 @@ def _mistakes(symbol: object, bars: object) -> Iterator[str]:
 def _is_column(column: object, name: str) -> bool:
     kind = np.int64 if name == "end" else np.float64
     return isinstance(column, np.ndarray) and column.ndim == 1 and column.dtype == kind
-
-
-def refilled(answer: object) -> TablesRefilled:
-    """Return what a refill returned; raises `DataError` if it cannot be written down."""
-    if not isinstance(answer, TablesRefilled):
-        raise DataError(f"the refill returned {shown(answer)}; expected TablesRefilled")
-    try:
-        return msgspec.json.decode(msgspec.json.encode(answer), type=TablesRefilled)
-    except (TypeError, ValueError, RecursionError, msgspec.MsgspecError) as problem:
-        raise DataError(f"the refill returned {shown(answer)}: {sentence_of(problem)}") from None
