@@ -12,9 +12,10 @@ from qtkit.core.errors import ConfigError
 from qtkit.core.paths import OutputRoot, SessionFolder
 from qtkit.model.events import Entry
 from qtkit.reports.artifacts import rebuild
-from qtkit.runtime.build import Run, build
+from qtkit.runtime.build import build
 from qtkit.runtime.configuration.reader import settings_of
 from qtkit.runtime.metadata import write_identity
+from qtkit.runtime.run import Run
 from qtkit.runtime.session_status import write_status
 from qtkit.runtime.settings import SessionSettings
 from qtkit.runtime.spec import SessionSpec

@@ -9,8 +9,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from threading import Event
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from qtkit.core.calendars import Calendar
 from qtkit.core.clock import Clock, ManualClock
@@ -21,7 +20,6 @@ from qtkit.core.locks import NamedLock
 from qtkit.core.paths import AccountFolder, OutputRoot, SessionFolder, session_id_of
 from qtkit.journal import FileJournal, Journal, MemoryJournal
 from qtkit.ledger.ledger import Ledger
-from qtkit.market.feeds.recorder import seal_recording
 from qtkit.market.instruments import InstrumentTable
 from qtkit.market.tables.bar_table import BarTable
 from qtkit.model.bars import Bars
@@ -29,7 +27,7 @@ from qtkit.model.books import Book
 from qtkit.model.events import FORMAT, SessionStarted, TablesRefilled
 from qtkit.projections.engine_state import EngineState
 from qtkit.runtime.accounts import CarryOver, account_record, create_account, inherit
-from qtkit.runtime.chain import mark_session, note_session
+from qtkit.runtime.chain import note_session
 from qtkit.runtime.factories import (
     BrokerRequest,
     FeedRequest,
@@ -43,7 +41,7 @@ from qtkit.runtime.kill_switch import hand_over_lift
 from qtkit.runtime.market_data import PriceSource
 from qtkit.runtime.plan import SessionPlan, check_dates, goes_on, plan_of
 from qtkit.runtime.resume import same_as_begun
-from qtkit.runtime.session_status import write_status
+from qtkit.runtime.run import Place, Run
 from qtkit.runtime.settings import SessionSettings, settings_digest
 from qtkit.runtime.spec import SessionSpec
 from qtkit.trading.brokers.permit_broker import PermitBroker
@@ -59,140 +57,7 @@ from qtkit.trading.risk.settings import rules_of
 from qtkit.trading.strategy.guard import Guarded
 from qtkit.trading.strategy.protocol import Strategy, StrategySpec
 
-__all__ = ["Place", "Run", "build", "engine_context", "opening_event"]
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a session writes, on which account."""
-
-    folder: SessionFolder
-    account: AccountFolder
-
-
-@dataclass(slots=True, kw_only=True)
-class Run:
-    """A session that is built; use it as a context manager, or close it."""
-
-    plan: SessionPlan
-    context: EngineContext
-    clock: Clock
-    market: Market
-    broker: Broker
-    carry_over: CarryOver
-    driver: Engine | Backtest
-    place: Place | None = None  # None: nothing of it is written
-    lock: NamedLock | None = None
-    log: SessionLog | None = None
-    is_open: bool = True
-
-    @property
-    def spec(self) -> SessionSpec:
-        """What was asked for."""
-        return self.plan.spec
-
-    @property
-    def manual_clock(self) -> ManualClock:
-        """The clock, where it is moved by hand."""
-        if not isinstance(self.clock, ManualClock):
-            raise InvariantBroken("a session in real time moves no clock")
-        return self.clock
-
-    @property
-    def engine(self) -> Engine:
-        """The engine of a session that has a folder."""
-        if not isinstance(self.driver, Engine):
-            raise InvariantBroken("a backtest has no engine that can be commanded")
-        return self.driver
-
-    @property
-    def backtest(self) -> Backtest:
-        """The engine of a backtest."""
-        if not isinstance(self.driver, Backtest):
-            raise InvariantBroken("a session that has a folder is no backtest")
-        return self.driver
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """Every setting that matters to trading, as the journal has them."""
-        return self.plan.settings
-
-    @property
-    def folder(self) -> SessionFolder:
-        """Where it writes."""
-        return self._site.folder
-
-    @property
-    def account(self) -> AccountFolder:
-        """The account that it trades on."""
-        return self._site.account
-
-    @property
-    def _site(self) -> Place:
-        if self.place is None:
-            raise InvariantBroken("a backtest has neither folder nor account")
-        return self.place
-
-    @property
-    def resumed(self) -> bool:
-        """Whether it goes on in the journal of a session that was cut off."""
-        return self.carry_over.unfinished is not None
-
-    def run(self) -> None:
-        """Live from start to end on a clock that waits for nobody, and let everything go."""
-        if isinstance(self.driver, Backtest):
-            self.driver.run(self.plan.days)
-            return
-        try:
-            self.begin()
-            self.driver.run(self.plan.until, self.spec.stop_reason, self.plan.last_day)
-        finally:
-            self.close()
-        write_status(self.folder)
-
-    def begin(self) -> None:
-        """Start the engine; status and chain know of it then."""
-        self.engine.start()
-        self.context.journal.sync()  # the status may know only what a loss of power leaves
-        self.mark()
-        write_status(self.folder)
-
-    def mark(self) -> None:
-        """Note in the account's chain that it has begun; say which files were rebuilt for it."""
-        mark_session(self.account, self.folder, self.context.journal)
-        for name in self.carry_over.rebuilt:
-            self.context.log.say("file_rebuilt", file=name, session=self.carry_over.told_by)
-
-    def close(self) -> None:
-        """Close everything and free the account; seal the inputs of a session that has ended.
-
-        What is written stays; one that has not ended is like one that crashed.
-        """
-        if not self.is_open:
-            return
-        self.is_open = False
-        with ExitStack() as last:
-            if self.lock is not None:
-                last.callback(self.lock.release)
-            with ExitStack() as ends:
-                if self.log is not None:
-                    ends.callback(self.log.close)
-                ends.callback(self.broker.close)
-                ends.callback(self.context.journal.close)
-            if self.lock is not None and self.lock.is_held and self.context.state.ended:
-                mark_session(self.account, self.folder, self.context.journal, ended=True)
-                seal_recording(self.folder)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
+__all__ = ["build", "engine_context", "opening_event"]
 
 
 # --- where it begins ---------------------------------------------------------------------------

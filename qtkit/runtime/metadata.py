@@ -16,7 +16,7 @@ from qtkit.core.render import json_text
 from qtkit.market.tables.bar_table import bars_fingerprint
 from qtkit.model.bars import Bars
 from qtkit.model.events import JsonObject
-from qtkit.runtime.build import Run
+from qtkit.runtime.run import Run
 from qtkit.runtime.settings import settings_digest
 from qtkit.trading.strategy.loader import source_digest
 

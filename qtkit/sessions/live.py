@@ -14,9 +14,10 @@ from qtkit.core.clock import wall_time
 from qtkit.core.paths import OutputRoot, SessionFolder, has_lines
 from qtkit.projections.session_view import SessionView
 from qtkit.reports.artifacts import write_reports
-from qtkit.runtime.build import Run, build
+from qtkit.runtime.build import build
 from qtkit.runtime.configuration.reader import settings_of
 from qtkit.runtime.metadata import write_identity
+from qtkit.runtime.run import Run
 from qtkit.runtime.session_status import write_status
 from qtkit.runtime.settings import SessionSettings
 from qtkit.runtime.spec import REAL_TIME, SessionSpec

@@ -19,10 +19,11 @@ from qtkit.reports.artifacts import journal_digest, session_view, write_reports
 from qtkit.reports.metrics import metrics_json
 from qtkit.reports.session_report import summary_html, summary_text
 from qtkit.runtime.accounts import account_record, create_account, restart_account
-from qtkit.runtime.build import Run, build
+from qtkit.runtime.build import build
 from qtkit.runtime.configuration.reader import settings_of
 from qtkit.runtime.metadata import write_identity
 from qtkit.runtime.plan import exchange_of, first_start, known_instruments, trading_days
+from qtkit.runtime.run import Run
 from qtkit.runtime.settings import SessionSettings
 from qtkit.runtime.spec import SessionSpec
 from qtkit.trading.engine.command_queue import Command

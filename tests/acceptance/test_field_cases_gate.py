@@ -20,7 +20,8 @@ from qtkit.model.books import Book, OpenOrder
 from qtkit.model.orders import OrderOrigin, OrderStatus, OrderType
 from qtkit.reports.retention import expired_logs, rotate_logs
 from qtkit.runtime.accounts import CarryOver, create_account
-from qtkit.runtime.build import Run, build
+from qtkit.runtime.build import build
+from qtkit.runtime.run import Run
 from qtkit.runtime.settings import SessionSettings
 from qtkit.runtime.spec import SessionSpec
 from qtkit.stages import session_named

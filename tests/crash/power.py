@@ -17,7 +17,8 @@ from pathlib import Path
 from qtkit.core.paths import OutputRoot
 from qtkit.journal import read_journal
 from qtkit.model.events import CommandReceived, Entry
-from qtkit.runtime.build import Run, build
+from qtkit.runtime.build import build
+from qtkit.runtime.run import Run
 from qtkit.runtime.spec import SessionSpec
 from qtkit.trading.brokers.protocol import (
     AccountReport,

@@ -13,7 +13,7 @@ from qtkit.journal import read_journal
 from qtkit.market.feeds.recorder import recorded_bars
 from qtkit.model import events as ev
 from qtkit.model.events import Entry
-from qtkit.runtime.build import Run
+from qtkit.runtime.run import Run
 from qtkit.stages.catalogue import all_stages
 from tests.crash.books import TheirBook, TheirOrder, their_book
 

@@ -23,10 +23,11 @@ from qtkit.model.orders import OrderType
 from qtkit.reports.artifacts import write_reports
 from qtkit.runs.record import RunRecord, digest_of, record_json, run_id_of
 from qtkit.runtime.accounts import create_account
-from qtkit.runtime.build import Run, build
+from qtkit.runtime.build import build
 from qtkit.runtime.configuration.keys import all_keys
 from qtkit.runtime.market_data import MarketData
 from qtkit.runtime.metadata import write_identity
+from qtkit.runtime.run import Run
 from qtkit.runtime.settings import SessionSettings
 from qtkit.runtime.spec import SessionSpec
 from qtkit.testing import hand_made_data, scripted_spec

@@ -25,7 +25,8 @@ from qtkit.model.events import (
 from qtkit.model.intents import Intent
 from qtkit.model.orders import OrderType
 from qtkit.runtime.accounts import inherit
-from qtkit.runtime.build import Run, build
+from qtkit.runtime.build import build
+from qtkit.runtime.run import Run
 from qtkit.sessions.control.server import CommandServer
 from qtkit.trading.engine.command_queue import Answer, Command
 from tests.fuzz.border import Border, demand_sentence, outcome_of

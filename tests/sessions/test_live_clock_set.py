@@ -17,7 +17,8 @@ from qtkit.core.errors import ConfigError
 from qtkit.journal import read_journal
 from qtkit.model import events as ev
 from qtkit.model.events import Entry
-from qtkit.runtime.build import Run, build
+from qtkit.runtime.build import build
+from qtkit.runtime.run import Run
 from qtkit.runtime.spec import REAL_TIME, SessionSpec
 from qtkit.testing import SettableClock
 from qtkit.trading.engine.command_queue import Command

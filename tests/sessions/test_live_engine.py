@@ -28,8 +28,9 @@ from qtkit.model import events as ev
 from qtkit.model.bars import Bars, nanos
 from qtkit.model.events import Entry
 from qtkit.runtime.accounts import create_account
-from qtkit.runtime.build import Run, build
+from qtkit.runtime.build import build
 from qtkit.runtime.configuration.reader import settings_of
+from qtkit.runtime.run import Run
 from qtkit.runtime.spec import REAL_TIME, SessionSpec
 from qtkit.sessions.control.kill_switch import kill_account, lift_account
 from qtkit.trading.engine.command_queue import Command

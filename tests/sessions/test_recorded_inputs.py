@@ -17,7 +17,8 @@ from qtkit.market.feeds.recorder import recorded_bars
 from qtkit.model import events as ev
 from qtkit.model.events import Entry
 from qtkit.model.intents import Intent
-from qtkit.runtime.build import Place, Run, build
+from qtkit.runtime.build import build
+from qtkit.runtime.run import Place, Run
 from qtkit.runtime.spec import SessionSpec
 from qtkit.testing import hand_made_data, scripted_spec
 

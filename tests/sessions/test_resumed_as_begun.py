@@ -13,9 +13,10 @@ import pytest
 from qtkit.core.errors import ConfigError
 from qtkit.core.paths import OutputRoot, SessionFolder
 from qtkit.runtime.accounts import create_account
-from qtkit.runtime.build import Run, build
+from qtkit.runtime.build import build
 from qtkit.runtime.configuration.reader import settings_of
 from qtkit.runtime.resume import same_as_begun
+from qtkit.runtime.run import Run
 from qtkit.runtime.spec import SessionSpec
 from qtkit.testing import scripted_spec
 from qtkit.trading.strategy.protocol import StrategySpec

@@ -15,7 +15,8 @@ from qtkit.core.files import make_folder, write_atomic
 from qtkit.core.paths import AccountFolder, SessionFolder
 from qtkit.evidence.scenario import Fault, Scenario
 from qtkit.model.events import CommandReceived, Event
-from qtkit.runtime.build import Place, build
+from qtkit.runtime.build import build
+from qtkit.runtime.run import Place
 from qtkit.runtime.spec import SessionSpec
 from qtkit.trading.brokers.sim.faults import CashOff, FaultScript
 from qtkit.trading.engine.command_queue import Command

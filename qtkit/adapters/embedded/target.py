@@ -31,7 +31,8 @@ from qtkit.evidence.scenario import (
 )
 from qtkit.journal import read_journal, summarise
 from qtkit.model.events import CommandReceived, Entry, SessionStarted, StopRequested
-from qtkit.runtime.build import Place, Run, build
+from qtkit.runtime.build import build
+from qtkit.runtime.run import Place, Run
 from qtkit.runtime.spec import SessionSpec
 from qtkit.trading.engine.command_queue import Command
 from qtkit.trading.engine.signals import stop_on_signals

@@ -17,8 +17,9 @@ from qtkit.evidence import Evidence
 from qtkit.journal import read_journal
 from qtkit.model import events as ev
 from qtkit.runtime.backtest import run_backtest
-from qtkit.runtime.build import Place, build
+from qtkit.runtime.build import build
 from qtkit.runtime.plan import first_start
+from qtkit.runtime.run import Place
 from qtkit.runtime.settings import SessionSettings
 from qtkit.runtime.spec import SessionSpec
 from qtkit.stages import all_stages, judge

@@ -11,7 +11,8 @@ from qtkit.core.clock import ManualClock
 from qtkit.core.paths import OutputRoot
 from qtkit.journal import read_journal
 from qtkit.model import events as ev
-from qtkit.runtime.build import Run, build
+from qtkit.runtime.build import build
+from qtkit.runtime.run import Run
 from qtkit.runtime.settings import SessionSettings
 from qtkit.runtime.spec import SessionSpec
 from qtkit.testing import hand_made_data, scripted_spec

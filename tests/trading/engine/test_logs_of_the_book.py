@@ -20,7 +20,8 @@ from qtkit.evidence.sys_log import value_in
 from qtkit.model.events import Entry
 from qtkit.model.intents import Intent
 from qtkit.reports.artifacts import rebuild
-from qtkit.runtime.build import Place, build
+from qtkit.runtime.build import build
+from qtkit.runtime.run import Place
 from qtkit.runtime.settings import SessionSettings
 from qtkit.runtime.spec import SessionSpec
 from qtkit.sessions.simulated import SimulatedSession, simulate
