@@ -12,11 +12,13 @@ from qtkit.core.errors import ConfigError
 from qtkit.core.paths import OutputRoot, has_lines
 from qtkit.evidence.session import CommandDone
 from qtkit.reports.artifacts import rebuild, write_reports
+from qtkit.runtime.build import build
+from qtkit.runtime.configuration.reader import settings_of
+from qtkit.runtime.metadata import write_identity
+from qtkit.runtime.run import Run
 from qtkit.runtime.settings import SessionSettings
-from qtkit.runtime.simulation import SimulatedRun, SimulationPlan, simulate_session
-from qtkit.sessions.asked import settings_of
+from qtkit.runtime.spec import SessionSpec
 from qtkit.sessions.display import DisplayedSession
-from qtkit.sessions.identity import metadata_of, write_identity
 from qtkit.trading.engine.command_queue import Answer, Command
 from qtkit.trading.engine.signals import stop_on_signals
 from qtkit.trading.strategy.loader import load_spec
@@ -34,9 +36,9 @@ class LocalSession(DisplayedSession):
         Wired and not started.
     """
 
-    def __init__(self, run: SimulatedRun) -> None:
+    def __init__(self, run: Run) -> None:
         super().__init__(run.folder)
-        self._run: SimulatedRun | None = run
+        self._run: Run | None = run
         self._wake: datetime | None = None
 
     @classmethod
@@ -72,29 +74,29 @@ class LocalSession(DisplayedSession):
         file = None if isinstance(source, StrategySpec) else Path(source)
         spec = source if isinstance(source, StrategySpec) else load_spec(Path(source))
         asked = settings_of(settings)
-        plan = SimulationPlan(spec=spec, settings=asked, day=day, days=days, start=start)
+        wanted = SessionSpec(
+            strategy=spec,
+            settings=asked,
+            source=file,
+            account=account,
+            day=day,
+            days=days,
+            start=start,
+        )
         outputs = root if isinstance(root, OutputRoot) else OutputRoot(Path(root))
-        return cls.planned(plan, root=outputs, account=account, file=file)
+        return cls.planned(wanted, root=outputs)
 
     @classmethod
     def planned(
         cls,
-        plan: SimulationPlan,
+        spec: SessionSpec,
         *,
         root: OutputRoot,
-        account: str | None = None,
-        file: Path | None = None,
     ) -> Self:
-        """Return a session of a plan that has just started; raises as `of`.
-
-        Parameters
-        ----------
-        file
-            The strategy's file, if it has one.
-        """
-        run = simulate_session(plan, root, account)
+        """Return a session that is asked for and has just started; raises as `of`."""
+        run = build(spec, root)
         try:
-            write_identity(run.folder, _identity(run, file), _config(run, file))
+            write_identity(run, by_hand=True)
             session = cls(run)
             session.begin()
         except BaseException:
@@ -121,7 +123,7 @@ class LocalSession(DisplayedSession):
             self._view = write_reports(run.folder)
 
     @property
-    def _running(self) -> SimulatedRun:
+    def _running(self) -> Run:
         """The engine and what is around it.
 
         Raises
@@ -136,7 +138,7 @@ class LocalSession(DisplayedSession):
     @property
     def now(self) -> datetime:
         """The session's time, UTC."""
-        return self._running.clock.now()
+        return self._running.manual_clock.now()
 
     @property
     def _is_silent(self) -> bool:
@@ -170,18 +172,19 @@ class LocalSession(DisplayedSession):
         ConfigError
             If the time has passed, or the session has ended.
         """
-        run, clock = self._running, self._running.clock
+        run, clock = self._running, self._running.manual_clock
         if until < clock.now():
             raise ConfigError(
                 f"time does not go back: it is {clock.now().isoformat()}, asked for was "
                 f"{until.isoformat()}"
             )
-        while self._wake is not None and self._wake <= until and self._wake < run.until:
+        end = run.plan.until or until
+        while self._wake is not None and self._wake <= until and self._wake < end:
             clock.set(self._wake)
             self._turn(run)
         if self._wake is not None:
-            clock.set(min(until, run.until))
-            if until >= run.until:
+            clock.set(min(until, end))
+            if until >= end:
                 run.engine.request_stop("end_of_data", by="qtkit")
             self._turn(run)
 
@@ -190,7 +193,7 @@ class LocalSession(DisplayedSession):
         if self._run is not None:
             self.command("stop", by=by)
 
-    def _turn(self, run: SimulatedRun) -> None:
+    def _turn(self, run: Run) -> None:
         self._wake = run.engine.turn()
         if self._wake is None:
             self.close()
@@ -213,27 +216,3 @@ class LocalSession(DisplayedSession):
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def _identity(run: SimulatedRun, file: Path | None) -> dict[str, Any]:
-    return metadata_of(
-        run.folder,
-        mode=run.plan.settings.mode,
-        account=run.account.name,
-        settings=run.settings,
-        bars=run.data.bars,
-        strategy=file,
-    )
-
-
-def _config(run: SimulatedRun, file: Path | None) -> dict[str, Any]:
-    return {
-        "format": 1,
-        "strategy": run.plan.spec.name,
-        "strategy_file": file.name if file else None,
-        "day": str(run.plan.day),
-        "days": run.plan.days,
-        "asked_settings": run.plan.settings.model_dump(mode="json", exclude_unset=True),
-        "settings": run.settings,
-        "by_hand": True,
-    }

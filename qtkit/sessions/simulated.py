@@ -10,18 +10,13 @@ from typing import Any
 from qtkit.core.calendars import exchange_calendar
 from qtkit.core.errors import ConfigError
 from qtkit.core.paths import OutputRoot
-from qtkit.model.events import JsonObject
 from qtkit.runtime.accounts import account_record, create_account, restart_account
-from qtkit.runtime.build import known_instruments, trading_days
+from qtkit.runtime.build import build
+from qtkit.runtime.configuration.reader import settings_of
+from qtkit.runtime.metadata import write_identity
+from qtkit.runtime.plan import exchange_of, first_start, known_instruments, trading_days
 from qtkit.runtime.settings import SessionSettings
-from qtkit.runtime.simulation import (
-    SimulatedRun,
-    SimulationPlan,
-    first_start,
-    simulate_session,
-)
-from qtkit.sessions.asked import settings_of
-from qtkit.sessions.identity import metadata_of, write_identity
+from qtkit.runtime.spec import SessionSpec
 from qtkit.sessions.local import LocalSession
 from qtkit.trading.engine.command_queue import Command
 from qtkit.trading.engine.schedule import refuse_steps_that_never_come
@@ -86,58 +81,22 @@ def simulate(  # noqa: PLR0913 - one for each thing that can be asked for
     """
     found, file = _loaded(source, spec)
     outputs = _root(root)
-    plan = SimulationPlan(
-        spec=found,
-        settings=_paper(settings_of(settings)),
+    asked = SessionSpec(
+        strategy=found,
+        settings=settings_of(settings),
+        source=file,
+        account=account,
         day=_date(day),
         days=days,
         start=start,
         stop=stop,
         commands=commands,
     )
-    run = simulate_session(plan, outputs, account)
-    _identify(run, account, file)
-    session = LocalSession(run)
-    session.live_through()
+    with build(asked, outputs) as run:
+        write_identity(run)
+        session = LocalSession(run)
+        session.live_through()
     return session
-
-
-def _identify(run: SimulatedRun, account: str | None, file: Path | None) -> None:
-    """Write who the session is; nothing stays open if that does not work."""
-    metadata = metadata_of(
-        run.folder,
-        mode=run.plan.settings.mode,
-        account=run.account.name,
-        settings=run.settings,
-        bars=run.data.bars,
-        strategy=file,
-    )
-    try:
-        write_identity(run.folder, metadata, _config(run, account, file))
-    except BaseException:
-        run.close()
-        raise
-
-
-def _config(run: SimulatedRun, account: str | None, file: Path | None) -> JsonObject:
-    """Return what was asked for, and the settings that came of it."""
-    plan = run.plan
-    return {
-        "format": 1,
-        "strategy": plan.spec.name,
-        "strategy_file": file.name if file else None,
-        "day": str(plan.day),
-        "days": plan.days,
-        "start": plan.start.isoformat() if plan.start else None,
-        "stop": plan.stop.isoformat() if plan.stop else None,
-        "account": account,
-        "asked_settings": plan.settings.model_dump(mode="json", exclude_unset=True),
-        "settings": run.settings,
-        "commands": [
-            {"at": at.isoformat(), "verb": c.verb, "arguments": c.arguments, "by": c.by}
-            for at, c in plan.commands
-        ],
-    }
 
 
 def _loaded(
@@ -147,15 +106,6 @@ def _loaded(
         return source, None
     path = Path(source)
     return spec or load_spec(path), path
-
-
-def _paper(settings: SessionSettings) -> SessionSettings:
-    if settings.mode != _MODE:
-        raise ConfigError(
-            f"settings: mode was {settings.mode!r}, and a simulated session is always {_MODE!r}; "
-            "leave it out"
-        )
-    return settings
 
 
 def _root(root: OutputRoot | Path | str) -> OutputRoot:
@@ -238,8 +188,7 @@ def prepare_account(
 
 
 def _has_steps(spec: StrategySpec, day: date, settings: SessionSettings) -> None:
-    overlay = Path(settings.calendar_overlay) if settings.calendar_overlay else None
-    calendar = exchange_calendar(spec.exchange, overlay)
+    calendar = exchange_of(spec, settings)
     refuse_steps_that_never_come(calendar, day, settings.engine(spec).timetable)
 
 

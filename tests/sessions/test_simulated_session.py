@@ -24,8 +24,8 @@ from qtkit.model import events as ev
 from qtkit.model.intents import Intent
 from qtkit.reports.run_facts import record_facts
 from qtkit.runs.notebook_outputs import gather
+from qtkit.runtime.configuration.reader import settings_of
 from qtkit.runtime.settings import SessionSettings
-from qtkit.sessions.asked import settings_of
 from qtkit.sessions.local import LocalSession
 from qtkit.sessions.remote import open_session
 from qtkit.sessions.simulated import prepare_account, simulate
