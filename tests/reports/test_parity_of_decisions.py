@@ -14,6 +14,7 @@ from qtkit.core.errors import ConfigError, DataError
 from qtkit.core.verdict import Status, Verdict
 from qtkit.model import events as ev
 from qtkit.model.books import Book
+from qtkit.model.orders import OrderOrigin
 from qtkit.reports.parity import compare_decisions
 from qtkit.reports.parity_report import KINDS, DecisionComparison
 from qtkit.runtime.backtest import BacktestResult, backtest
@@ -146,7 +147,7 @@ def test_an_order_that_a_risk_rule_stops_on_one_side_is_refused() -> None:
             quantity=Decimal(500),
             price=Decimal("37.20"),
             because="by the rule",
-            source="strategy",
+            origin=OrderOrigin.STRATEGY,
             verdicts=(stopped,),
             step=1,
         ),
@@ -274,7 +275,7 @@ def test_an_order_on_one_side_only_because_the_session_had_stopped_says_so() -> 
 
 def test_an_operators_order_is_no_decision() -> None:
     session = asking_at_two(healthy_day())
-    session.edit(ev.OrderRequested, {"source": "eve"}, order_id="q4")
+    session.edit(ev.OrderRequested, {"origin": "operator", "by": "eve"}, order_id="q4")
 
     assert compared(session).conclusion == "equal"
 
@@ -348,7 +349,7 @@ def test_both_value_a_days_positions_at_its_last_close(
     """The day's last step comes a minute before its last bars; those count all the same."""
     session = simulate(GRID, day=DAY, days=2, root=tmp_path)
 
-    assert two_days.equity == {end.day: end.equity for end in session.told.days}
+    assert two_days.equity == {end.day: end.equity for end in session.view.books.days}
 
 
 @pytest.mark.parametrize(

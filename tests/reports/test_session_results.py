@@ -14,7 +14,7 @@ from qtkit.core.errors import DataError
 from qtkit.evidence.sys_log import value_in
 from qtkit.model import events as ev
 from qtkit.model.books import Book, OpenOrder
-from qtkit.model.orders import OrderStatus, OrderType
+from qtkit.model.orders import OrderOrigin, OrderStatus, OrderType
 from qtkit.projections.session_view import SessionView
 from qtkit.reports.metrics import metrics_json, report_json
 from qtkit.reports.session_report import run_report, summary_html, summary_text
@@ -188,7 +188,8 @@ def test_a_market_order_without_a_price_is_refused_with_none() -> None:
         quantity=Decimal(-100),
         price=None,
         because="by hand",
-        source="ann",
+        origin=OrderOrigin.OPERATOR,
+        by="ann",
         verdicts=(),
     )
     told = SessionView.of(entries_of([(at("09:00"), opening()), (at("10:00"), refusal)]))
@@ -215,8 +216,8 @@ def test_a_fill_of_an_order_that_came_with_the_account_says_so() -> None:
     fill = filled("q9", 100, "10.00", WEDNESDAY, commission="5.00", tax="0.00")
     told = SessionView.of(entries_of([(at("09:00"), start), (at("10:00"), fill)]))
 
-    assert told.bookings[0].because.endswith("in an earlier session")
-    assert told.bookings[0].cash == Decimal("8995.00")
+    assert told.books.bookings[0].because.endswith("in an earlier session")
+    assert told.books.bookings[0].cash == Decimal("8995.00")
 
 
 def test_the_report_tells_days_reconciliation_and_skips(told: SessionView) -> None:
@@ -279,7 +280,7 @@ def test_a_failure_that_is_tried_again_is_no_dead_letter() -> None:
     )
     told = SessionView.of(entries_of([(at("09:00"), opening()), (at("10:00"), tried)]))
 
-    assert told.dead_letters == []
+    assert told.tasks.dead_letters == []
 
 
 @pytest.mark.parametrize(

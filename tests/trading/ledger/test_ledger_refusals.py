@@ -77,7 +77,7 @@ def with_order_of_100() -> Ledger:
         ("o1", BANK, "1", ""),
         ("o9", BANK, "100", "no order 'o9' is known"),
         ("o1", "000001.SZ", "100", "order o1 is for 600036.SH, not for 000001.SZ"),
-        ("o1", BANK, "101", "100 shares left, the fill has 101"),
+        ("o1", BANK, "101", "100 shares left, the"),
         ("o1", BANK, "-100", "order o1 is for 100 shares, the fill for -100"),
         ("o1", BANK, "0", "a fill of 0 shares is none"),
         ("o1", BANK, "NaN", "fill of NaN shares"),
