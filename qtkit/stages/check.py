@@ -59,7 +59,7 @@ def judged(
     lines: Iterable[int] = (),
     run: str = "",
     status: Status = Status.PASS,
-    waiting: bool = False,
+    unfinished: bool = False,
     case: str = "",
     fix: str = "",
     **facts: object,
@@ -78,7 +78,7 @@ def judged(
         Name of the run that the proof is of.
     status
         Where nothing was found: `pass`, `warn` or `pending`.
-    waiting
+    unfinished
         Whether a finding may yet vanish: the verdict is pending then.
     case
         Which of the check's sentences of its own is meant.
@@ -89,7 +89,7 @@ def judged(
     """
     rows = list(findings)
     objects = list(lines) or sorted({row.line for row in rows if row.line}) if rows else proof
-    found = Status.PENDING if waiting else Status.FAIL
+    found = Status.PENDING if unfinished else Status.FAIL
     return Judgement(
         status=found if rows else status,
         facts=facts,
