@@ -69,7 +69,7 @@ def test_a_fill_that_the_broker_tells_is_booked() -> None:
     bench = day_of(script={"09:35": [want(BANK, 200)]}).run("09:38")
 
     (fill,) = bench.of(ev.OrderFilled)
-    assert fill.source == "poll_fills"
+    assert fill.channel == "poll_fills"
     assert bench.engine.context.state.ledger.position(BANK) == 200
 
 

@@ -17,7 +17,7 @@ from qtkit.core.paths import OutputRoot, SessionFolder
 from qtkit.core.verdict import Status
 from qtkit.model import events as ev
 from qtkit.model.books import Book, OpenOrder
-from qtkit.model.orders import OrderStatus, OrderType
+from qtkit.model.orders import OrderOrigin, OrderStatus, OrderType
 from qtkit.reports.retention import expired_logs, rotate_logs
 from qtkit.runtime.accounts import CarryOver, create_account
 from qtkit.runtime.settings import SessionSettings
@@ -253,7 +253,8 @@ def open_order(order_id: str, status: OrderStatus, broker_id: str, filled: int =
         reserved_cash=Decimal(4000),
         trading_date=DAY,
         broker_order_id=broker_id,
-        source="eve",
+        origin=OrderOrigin.OPERATOR,
+        by="eve",
     )
 
 

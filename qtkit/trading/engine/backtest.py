@@ -39,7 +39,7 @@ from qtkit.trading.engine.execution_reports import ExecutionReports
 from qtkit.trading.engine.order_entry import OrderEntry
 from qtkit.trading.engine.schedule import step_nanos
 from qtkit.trading.engine.snapshots import Snapshots
-from qtkit.trading.engine.strategy_runner import StrategyRunner, state_digest
+from qtkit.trading.engine.strategy_runner import StrategyRunner, state_digest, withheld
 from qtkit.trading.strategy.guard import fail, guarded
 
 __all__ = ["Backtest"]
@@ -273,21 +273,23 @@ class Backtest:
         found = state_digest(context.strategy.state())
         if found != self._saved:
             raise StrategyError("decide changed what state() returns; move the state in on_fill")
-        wanted = dict.fromkeys(i.symbol for i in intents if i.symbol in context.history.series)
+        symbols = dict.fromkeys(i.symbol for i in intents if i.symbol in context.history.series)
+        wanted = tuple(i for i in intents if not i.withheld)
         context.record(
             ev.DecisionTaken(
                 task_id=f"step-{step}",
                 step=step,
                 due=self._clock.now(),
                 prices=tuple(
-                    last_price(context.history, s) for s in wanted if usable is None or s in usable
+                    last_price(context.history, s) for s in symbols if usable is None or s in usable
                 ),
                 aside=(),
-                intents=len(intents),
+                intents=len(wanted),
+                withheld=withheld(intents),
                 state_digest=found,
             )
         )
-        self._orders.place(intents, source="strategy", step=step)
+        self._orders.place(wanted, step=step)
 
     # --- news --------------------------------------------------------------------------------
 

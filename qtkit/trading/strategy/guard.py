@@ -5,6 +5,7 @@ from __future__ import annotations
 import dis
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from decimal import Decimal
 from itertools import islice
 from typing import Any, NoReturn
@@ -14,7 +15,7 @@ from qtkit.core.plain_json import plain_object
 from qtkit.core.signals import Interrupted
 from qtkit.core.text import error_text, is_writable, shown, writable
 from qtkit.model.intents import Intent
-from qtkit.model.orders import OrderType
+from qtkit.model.orders import OrderType, Routing, TimeInForce
 from qtkit.trading.strategy.protocol import (
     Fill,
     JsonObject,
@@ -37,7 +38,12 @@ _KINDS: dict[str, type | tuple[type, ...]] = {
     "because": str,
     "order_type": OrderType,
     "limit_price": (Decimal, type(None)),
+    "stop_price": (Decimal, type(None)),
+    "time_in_force": TimeInForce,
+    "expires": (datetime, type(None)),
+    "routing": (Routing, type(None)),
     "tag": str,
+    "withheld": str,
 }
 _RAISE = dis.opmap["RAISE_VARARGS"]
 
