@@ -205,6 +205,8 @@ class Check:
             proof = _range_judged(evidence)
         case = judgement.case or judgement.status
         template = self.templates.get(case, self.templates[Status.PASS])
+        if not set(fields_of(template)) <= values.keys():
+            template = "{findings}"  # found before anything was measured
         return Verdict(
             status=judgement.status,
             summary=words.vformat(template, (), values),
@@ -237,7 +239,7 @@ class Check:
         return found
 
     def _fix(self, evidence: Evidence, judgement: Judgement, proof: Proof) -> str:
-        if judgement.status is not Status.FAIL or not self.fix:
+        if judgement.status is not Status.FAIL or judgement.fix:
             return judgement.fix
         if "{entries}" not in self.fix:
             return self.fix

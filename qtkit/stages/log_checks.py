@@ -29,7 +29,7 @@ _LOST_LOG_LINES = 5  # how many lines of the log a power cut may take with it
         "lacks": "sys.log lacks {missing} lines, the first is '{journal}' (journal line {line})",
         "surplus": "sys.log line {number} tells '{log}', the journal nothing of it",
     },
-    fix="hold sys.log against {entries}",
+    fix="hold sys.log against {entries}"
 )  # fmt: skip
 def log_tells_the_same_story(evidence: Evidence) -> Outcome:
     """sys.log has one line for the schedule, each status change, queued task and outcome."""
@@ -86,13 +86,15 @@ def _difference(journal: list[Told], log: list[Told], *, cut: bool) -> Finding |
         "no_log": "there is no sys.log",
         "differ": "{reason} {journal} times in the journal, {log} in the log",
         "missing": "{missing} skips before a crash are missing in the log",
-    },
+    }
 )  # fmt: skip
 def the_log_counts_the_same_skips(evidence: Evidence) -> Outcome:
     """`grep skip_reason= sys.log` counts the same as the journal, reason by reason."""
     skips = evidence.of(ev.TaskSkipped)
     if not skips and not evidence.tasks:
-        return not_yet(evidence, "there is no scheduled task", fix="wait until the day's schedule is built")
+        return not_yet(
+            evidence, "there is no scheduled task", fix="wait until the day's schedule is built"
+        )
     if evidence.log is None:
         fix = "look at the folder: disk full, or rights missing?"
         return judged([finding("no_log")], fix=fix, skips=skips)
@@ -106,7 +108,7 @@ def the_log_counts_the_same_skips(evidence: Evidence) -> Outcome:
     total = sum(map(len, evidence.log.skips))
     return judged(
         wrong, proof=skips, lines=[s.seq for s in skips], unfinished=evidence.running,
-        fix=fix if wrong and not evidence.running else "", log_lines=total, skips=skips,
+        fix=fix if wrong and not evidence.running else "", log_lines=total, skips=skips
     )  # fmt: skip
 
 
