@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from qtkit.core.paths import SessionFolder
 from qtkit.evidence.evidence import Evidence
@@ -13,6 +13,7 @@ from qtkit.model.engine import Capability
 __all__ = ["Target"]
 
 
+@runtime_checkable
 class Target(Protocol):
     """An engine under inspection."""
 
