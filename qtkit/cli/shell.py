@@ -47,12 +47,14 @@ def shell(  # noqa: PLR0913 - one for each option
     from qtkit.desk.shell import Console, interact
     from qtkit.sessions.simulated import session_of
 
-    with Rehearsal.of(strategy, day=day, days=days, root=root, account=account) as desk:
+    with Rehearsal.of(
+        strategy, day=day, days=days, root=root, account=account, settings={"debug": debug}
+    ) as desk:
         click.echo(desk.folder.path)
-        console = Console.at(desk, by=by, debug=debug)
+        console = Console.at(desk, by=by)
         try:
             if not lines:
-                interact(desk, by=by, debug=debug)
+                interact(desk, by=by)
             for line in lines:
                 if text := console.run(line):
                     click.echo(text)

@@ -46,13 +46,12 @@ def desk(tmp_path: Path) -> Iterator[Rehearsal]:
         ("watch 600063.SH", "the session has no prices of 600063.SH; did you mean '600036.SH'?"),
         ("stage 9", "there is no stage '9'"),
         ("liveconfig gaet", "there is no setting 'gaet'"),
-        ("run --task prices", "there is no task 'prices'; there are: pre_open,"),
-        ("run --task refill", "`run` is for looking for mistakes"),
+        ("run --task refill", "run_task acts outside the schedule"),
         ("set step_minutes 1", "step_minutes is fixed when a session starts"),
         ("set live_prepare_lead_seconds 9", "live_prepare_lead_seconds is fixed when a session"),
         ("set risk.max_quantity 1", "risk.max_quantity is fixed when a session starts"),
-        ("set debgu on", "there is no setting 'debgu'; did you mean 'debug'?"),
-        ("set debug maybe", "debug is on or off, was maybe"),
+        ("set wathc all", "there is no setting 'wathc'; did you mean 'watch'?"),
+        ("set debug on", "debug is fixed when a session starts"),
         ("set watch", "name the symbols to watch, or write: set watch all"),
         ("set watch 1", "the session has no prices of 1"),
         ("resume", "resume was refused: the engine is sleeping: nothing to resume"),
@@ -79,7 +78,7 @@ def test_a_mistake_is_one_sentence_that_says_what_to_do(
 def test_a_mistake_changes_nothing(desk: Rehearsal) -> None:
     before = desk.entries()
 
-    for line in ("buy", "postions", "set step_minutes 1", "run --task refill", "note"):
+    for line in ("buy", "postions", "set step_minutes 1", "note"):
         Console.at(desk).answer(line)
 
     assert desk.entries() == before
@@ -121,10 +120,10 @@ def test_help_explains_a_command(desk: Rehearsal, line: str) -> None:
 
 def test_what_was_set_holds_for_one_shell(desk: Rehearsal) -> None:
     console = Console.at(desk)
-    console.run("set debug on")
+    console.run("set watch 600036.SH")
 
-    assert "finished" in console.run("run --task diagnose_pending_orders")
-    assert "off" in run_line(desk, "set")
+    assert console.seat.watched == ("600036.SH",)
+    assert Console.at(desk).seat.watched == ()
 
 
 def test_a_session_that_nobody_runs_can_be_read_and_not_commanded(tmp_path: Path) -> None:

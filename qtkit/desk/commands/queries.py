@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from difflib import get_close_matches
 from pathlib import Path
 
 from qtkit.core.errors import ConfigError
 from qtkit.core.locks import is_locked
 from qtkit.core.paths import SessionFolder
 from qtkit.core.render import mark
+from qtkit.core.text import nearest
 from qtkit.desk import views
 from qtkit.desk.desk import Desk
 from qtkit.desk.picture import Picture
@@ -25,7 +25,6 @@ __all__ = [
     "cash",
     "fills",
     "liveconfig",
-    "nearest",
     "orders",
     "positions",
     "reasons",
@@ -45,21 +44,6 @@ def report_of(name: str, picture: Picture, *parts: Part) -> Report:
     return Report(name=name, heading=f"{name} · {views.as_of(picture)}", parts=parts)
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Return the hint that names what was probably meant.
-
-    Examples
-    --------
-    >>> nearest("600063.SH", ["600036.SH", "000651.SZ"])
-    "; did you mean '600036.SH'?"
-    """
-    names = list(known)
-    near = get_close_matches(word, names, n=1)
-    if near:
-        return f"; did you mean {near[0]!r}?"
-    return f"; there are: {', '.join(names)}" if names else "; there are none"
-
-
 # --- the day ---------------------------------------------------------------------------------
 
 
@@ -77,13 +61,13 @@ def schedule(desk: Desk, *, whole_day: bool = False, rows: int = 0) -> Report:
     Parameters
     ----------
     whole_day
-        Also what has run already.
+        Also what has run already; then all of it.
     rows
         Only the first so many; 0: all.
     """
     picture = Picture.of(desk.entries())
     found = views.schedule(picture, whole_day=whole_day)
-    shown = replace(found, rows=found.rows[:rows]) if rows else found
+    shown = replace(found, rows=found.rows[:rows]) if rows and not whole_day else found
     return report_of("schedule", picture, shown, *_left_out(found, shown, "more to come"))
 
 

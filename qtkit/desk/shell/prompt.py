@@ -24,21 +24,17 @@ __all__ = ["interact"]
 _GREETING = "`help` lists the commands, Tab completes, `bye` leaves."
 
 
-def interact(
-    desk: Desk, *, by: str = "operator", debug: bool = False, history: Path | None = None
-) -> None:
+def interact(desk: Desk, *, by: str = "operator", history: Path | None = None) -> None:
     """Let an operator work on a session until they leave; the session goes on.
 
     Parameters
     ----------
     by
         The operator's name, as the journal has it.
-    debug
-        Let tasks be run by hand.
     history
         Where lines are kept for another time; None: beside the sessions.
     """
-    console = Console.at(desk, by=by, debug=debug)
+    console = Console.at(desk, by=by)
     click.echo(_GREETING)
     kept = history or OutputRoot(desk.folder.path.parents[1]).shell_history
     for line in _lines(console.seat, kept):

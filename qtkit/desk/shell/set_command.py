@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from qtkit.core.errors import ConfigError
-from qtkit.desk.commands.queries import nearest, report_of, watch
+from qtkit.core.text import nearest
+from qtkit.desk.commands.queries import report_of, watch
 from qtkit.desk.picture import Picture
 from qtkit.desk.report import Report
 from qtkit.desk.shell.context import Seat
@@ -37,16 +38,9 @@ def set_for_the_shell(seat: Seat, key: str, values: Sequence[str]) -> Report:
     picture = Picture.of(seat.desk.entries())
     view = facts(
         "set",
-        ("debug", "on" if seat.debug else "off"),
         ("watch", ", ".join(seat.watched or picture.opening.symbols)),
     )
     return report_of("set", picture, view, "Everything else is fixed when a session starts.")
-
-
-def _debug(seat: Seat, values: Sequence[str]) -> None:
-    if list(values) not in (["on"], ["off"]):
-        raise ConfigError(f"debug is on or off, was {' '.join(values) or 'nothing'}")
-    seat.debug = list(values) == ["on"]
 
 
 def _watch(seat: Seat, values: Sequence[str]) -> None:
@@ -58,7 +52,7 @@ def _watch(seat: Seat, values: Sequence[str]) -> None:
     seat.watched = symbols
 
 
-SETTABLE: Mapping[str, Callable[[Seat, Sequence[str]], None]] = {"debug": _debug, "watch": _watch}
+SETTABLE: Mapping[str, Callable[[Seat, Sequence[str]], None]] = {"watch": _watch}
 
 
 def _why_not(seat: Seat, key: str) -> str:

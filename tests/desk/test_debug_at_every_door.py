@@ -1,0 +1,81 @@
+"""A task by hand is refused to a session that was not started for it, at whichever door."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from qtkit.core.errors import ConfigError
+from qtkit.desk import commands
+from qtkit.desk.rehearsal import Rehearsal
+from qtkit.desk.shell import run_line
+from qtkit.model import events as ev
+from qtkit.sessions.control.server import CommandServer
+from tests.desk.hand_made_day import rehearsal
+
+TASK = "diagnose_pending_orders"
+
+
+def by_python(desk: Rehearsal) -> None:
+    desk.command("run_task", task=TASK)
+
+
+def by_the_desk(desk: Rehearsal) -> None:
+    commands.run(desk, TASK)
+
+
+def by_the_shell(desk: Rehearsal) -> None:
+    run_line(desk, f"run --task {TASK}")
+
+
+def by_the_socket(desk: Rehearsal) -> None:
+    """Ask as a client does, and let the engine turn once what was asked for has come."""
+    path = desk.folder.path / "door"
+    server = CommandServer(path, desk._engine.inbox.put)
+    server.start()
+    try:
+        with socket.socket(socket.AF_UNIX) as line:
+            line.connect(str(path))
+            line.sendall(
+                json.dumps({"verb": "run_task", "arguments": {"task": TASK}}).encode() + b"\n"
+            )
+            desk._engine.signal.wait(10)
+            desk._turn()
+            reply = json.loads(line.recv(65_536))
+    finally:
+        server.close()
+    if not reply["ok"]:
+        raise ConfigError(reply["refused"])
+
+
+DOORS: dict[str, Callable[[Rehearsal], None]] = {
+    "python": by_python,
+    "desk": by_the_desk,
+    "shell": by_the_shell,
+    "socket": by_the_socket,
+}
+
+
+@pytest.fixture(params=[False, True], ids=["plain", "debug"])
+def desk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Rehearsal]:
+    with rehearsal(tmp_path, debug=request.param) as desk:
+        yield desk
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_the_engine_decides_and_not_the_door(desk: Rehearsal, door: str) -> None:
+    started_for_it = desk.entries()[0].event.settings["debug"]
+    refusals = 0
+    try:
+        DOORS[door](desk)
+    except ConfigError:
+        refusals = 1
+    events = [entry.event for entry in desk.entries()]
+
+    assert refusals == (0 if started_for_it else 1)
+    assert sum(isinstance(event, ev.CommandRefused) for event in events) == refusals
+    assert any(isinstance(event, ev.PendingDiagnosed) for event in events) is started_for_it
