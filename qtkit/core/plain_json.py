@@ -98,7 +98,7 @@ def _object(value: dict[object, object], room: _Room) -> dict[str, Any]:
     for key, part in value.items():
         if type(key) is not str or not (key.isascii() or is_writable(key)):
             raise _Odd(f"has the key {shown(key)}; expected text that can be written")
-        if part is None or (type(part) is str and part.isascii()):
+        if part is None or type(part) is bool or (type(part) is str and part.isascii()):
             found[key] = part
             continue
         try:

@@ -15,6 +15,9 @@ from dataclasses import dataclass
 from html import escape
 from unicodedata import combining, east_asian_width
 
+from msgspec import to_builtins
+
+from qtkit.core.facts import Proof
 from qtkit.core.verdict import Status, Verdict
 
 __all__ = [
@@ -33,6 +36,7 @@ __all__ = [
     "markdown_text",
     "mimebundle",
     "one_line",
+    "proof_lines",
     "text_report",
     "text_table",
     "verdict_counts",
@@ -343,7 +347,9 @@ def verdict_json(verdict: Verdict) -> dict[str, object]:
         "status": str(verdict.status),
         "summary": verdict.summary,
         "fix": verdict.fix,
-        "lines": list(verdict.lines),
+        "facts": to_builtins(verdict.facts),
+        "findings": to_builtins(verdict.findings),
+        "proof": to_builtins(verdict.proof),
         "known_defect": verdict.known_defect,
     }
 
@@ -368,6 +374,19 @@ def line_numbers(lines: Sequence[int]) -> str:
     return shown if len(runs) <= _SHOWN_LINES else f"{shown} … ({len(lines)} lines)"
 
 
+def proof_lines(proof: Proof) -> str:
+    """Return what a verdict rests on, for people: its lines, else the range and the number.
+
+    Examples
+    --------
+    >>> proof_lines(Proof(lines=(3, 4), count=2)), proof_lines(Proof(span=(1, 90), count=12))
+    ('3-4', '12 in 1-90')
+    """
+    if proof.span is None:
+        return line_numbers(proof.lines)
+    return f"{proof.count} in {proof.span[0]}-{proof.span[1]}"
+
+
 def _finding(verdict: Verdict) -> str:
     """Return the sentence, with the known defect of a foreign engine named."""
     if not verdict.known_defect:
@@ -378,7 +397,7 @@ def _finding(verdict: Verdict) -> str:
 def verdict_rows(verdicts: Iterable[Verdict]) -> tuple[tuple[object, ...], ...]:
     """Return one row per verdict: rule, status, finding, next step, journal lines."""
     return tuple(
-        (v.rule, mark(v.status), _finding(v), v.fix, line_numbers(v.lines)) for v in verdicts
+        (v.rule, mark(v.status), _finding(v), v.fix, proof_lines(v.proof)) for v in verdicts
     )
 
 

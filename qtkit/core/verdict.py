@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from enum import StrEnum
+
+from msgspec import Struct, structs
+
+from qtkit.core.facts import NO_PROOF, Fact, Finding, Proof, Value, proof_of
 
 __all__ = [
     "ALLOWING",
@@ -44,8 +47,7 @@ ALLOWING = frozenset({Status.PASS, Status.WARN})
 """Verdicts on which money may move."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Verdict(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One judgement about one rule.
 
     Attributes
@@ -58,8 +60,12 @@ class Verdict:
         One sentence with the numbers and their units.
     fix
         What the operator does next; empty when nothing is needed.
-    lines
-        Journal line numbers that prove it.
+    facts
+        The numbers that it rests on, as its check declares them.
+    findings
+        The first things that are not as they should be.
+    proof
+        Journal lines of what the sentence counts.
     known_defect
         Name of a defect that the authors of a foreign engine know about; the status stays `fail`.
     """
@@ -68,7 +74,9 @@ class Verdict:
     status: Status
     summary: str
     fix: str = ""
-    lines: tuple[int, ...] = ()
+    facts: tuple[Fact, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    proof: Proof = NO_PROOF
     known_defect: str = ""
 
     @property
@@ -76,19 +84,34 @@ class Verdict:
         """Whether money may move on this verdict."""
         return self.status in ALLOWING
 
+    @property
+    def lines(self) -> tuple[int, ...]:
+        """Journal line numbers that prove it."""
+        return self.proof.lines
+
+    @property
+    def values(self) -> dict[str, Value]:
+        """The facts by their names, as they are written down."""
+        return {fact.name: fact.value for fact in self.facts}
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of its findings, each once."""
+        return tuple(dict.fromkeys(finding.kind for finding in self.findings))
+
     def named(self, rule: str) -> Verdict:
         """Return the same judgement under a rule id."""
-        return replace(self, rule=rule)
+        return structs.replace(self, rule=rule)
 
 
 def ok(summary: str, *, lines: Sequence[int] = ()) -> Verdict:
     """Return a verdict that was judged and holds."""
-    return Verdict(status=Status.PASS, summary=summary, lines=tuple(lines))
+    return Verdict(status=Status.PASS, summary=summary, proof=proof_of(lines))
 
 
 def warn(summary: str, *, fix: str, lines: Sequence[int] = ()) -> Verdict:
     """Return a verdict that holds, and that somebody should look at."""
-    return Verdict(status=Status.WARN, summary=summary, fix=fix, lines=tuple(lines))
+    return Verdict(status=Status.WARN, summary=summary, fix=fix, proof=proof_of(lines))
 
 
 def pending(summary: str, *, fix: str = "") -> Verdict:
@@ -103,12 +126,12 @@ def skip(reason: str) -> Verdict:
 
 def fail(summary: str, *, fix: str, lines: Sequence[int] = ()) -> Verdict:
     """Return a verdict that was judged and does not hold."""
-    return Verdict(status=Status.FAIL, summary=summary, fix=fix, lines=tuple(lines))
+    return Verdict(status=Status.FAIL, summary=summary, fix=fix, proof=proof_of(lines))
 
 
 def error(summary: str, *, fix: str, lines: Sequence[int] = ()) -> Verdict:
     """Return a verdict that could not be judged; it never lets money move."""
-    return Verdict(status=Status.ERROR, summary=summary, fix=fix, lines=tuple(lines))
+    return Verdict(status=Status.ERROR, summary=summary, fix=fix, proof=proof_of(lines))
 
 
 def conclude(verdicts: Iterable[Verdict]) -> Conclusion:

@@ -12,11 +12,13 @@ from qtkit.core.errors import ConfigError
 from qtkit.core.paths import OutputRoot, SessionFolder
 from qtkit.model.events import Entry
 from qtkit.reports.artifacts import rebuild
+from qtkit.runtime.build import build
+from qtkit.runtime.configuration.reader import settings_of
+from qtkit.runtime.metadata import write_identity
+from qtkit.runtime.run import Run
 from qtkit.runtime.session_status import write_status
 from qtkit.runtime.settings import SessionSettings
-from qtkit.runtime.simulation import SimulatedRun, SimulationPlan, simulate_session
-from qtkit.sessions.asked import settings_of
-from qtkit.sessions.identity import metadata_of, write_identity
+from qtkit.runtime.spec import SessionSpec
 from qtkit.sessions.session import Done
 from qtkit.trading.engine.command_queue import Answer, Command
 from qtkit.trading.strategy.loader import load_spec
@@ -34,8 +36,9 @@ class Rehearsal:
         Wired and not started.
     """
 
-    def __init__(self, run: SimulatedRun) -> None:
-        self._run, self._engine, self._clock = run, run.engine, run.clock
+    def __init__(self, run: Run) -> None:
+        self._run, self._engine = run, run.engine
+        self._clock = run.manual_clock
         self._open = True
         run.begin()
         self._wake = self._engine.turn()
@@ -73,29 +76,29 @@ class Rehearsal:
         file = None if isinstance(source, StrategySpec) else Path(source)
         spec = source if isinstance(source, StrategySpec) else load_spec(Path(source))
         asked = settings_of(settings)
-        plan = SimulationPlan(spec=spec, settings=asked, day=day, days=days, start=start)
+        wanted = SessionSpec(
+            strategy=spec,
+            settings=asked,
+            source=file,
+            account=account,
+            day=day,
+            days=days,
+            start=start,
+        )
         outputs = root if isinstance(root, OutputRoot) else OutputRoot(Path(root))
-        return cls.planned(plan, root=outputs, account=account, file=file)
+        return cls.planned(wanted, root=outputs)
 
     @classmethod
     def planned(
         cls,
-        plan: SimulationPlan,
+        spec: SessionSpec,
         *,
         root: OutputRoot,
-        account: str | None = None,
-        file: Path | None = None,
     ) -> Self:
-        """Return a session of a plan that has just started; raises as `of`.
-
-        Parameters
-        ----------
-        file
-            The strategy's file, if it has one.
-        """
-        run = simulate_session(plan, root, account)
+        """Return a session that is asked for and has just started; raises as `of`."""
+        run = build(spec, root)
         try:
-            write_identity(run.folder, _identity(run, file), _config(run, file))
+            write_identity(run, by_hand=True)
             return cls(run)
         except BaseException:
             run.close()
@@ -148,7 +151,7 @@ class Rehearsal:
                 f"time does not go back: it is {self.now.isoformat()}, asked for was "
                 f"{until.isoformat()}"
             )
-        end = self._run.until
+        end = self._run.plan.until or until
         while self._wake is not None and self._wake <= until and self._wake < end:
             self._clock.set(self._wake)
             self._turn()
@@ -191,27 +194,3 @@ class Rehearsal:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def _identity(run: SimulatedRun, file: Path | None) -> dict[str, Any]:
-    return metadata_of(
-        run.folder,
-        mode=run.plan.settings.mode,
-        account=run.account.name,
-        settings=run.settings,
-        bars=run.data.bars,
-        strategy=file,
-    )
-
-
-def _config(run: SimulatedRun, file: Path | None) -> dict[str, Any]:
-    return {
-        "format": 1,
-        "strategy": run.plan.spec.name,
-        "strategy_file": file.name if file else None,
-        "day": str(run.plan.day),
-        "days": run.plan.days,
-        "asked_settings": run.plan.settings.model_dump(mode="json", exclude_unset=True),
-        "settings": run.settings,
-        "by_hand": True,
-    }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal
 
 __all__ = [
@@ -18,6 +17,7 @@ CENT = Decimal("0.01")
 LARGEST_AMOUNT = 10**15  # of money or shares: beyond it arithmetic on 28 digits is no longer exact
 _LARGEST_EXPONENT = 15  # looked at first: arithmetic itself may overflow
 _MOST_PLACES = 18  # behind the point
+_ONE = Decimal(1)
 
 
 def is_amount(number: object) -> bool:
@@ -32,7 +32,12 @@ def is_amount(number: object) -> bool:
         return False
     if number.adjusted() > _LARGEST_EXPONENT or abs(number) > LARGEST_AMOUNT:
         return False
-    return int(number.as_tuple().exponent) >= -_MOST_PLACES
+    # cents and whole shares are what is booked most: no need to take them apart
+    return (
+        number.same_quantum(CENT)
+        or number.same_quantum(_ONE)
+        or int(number.as_tuple().exponent) >= -_MOST_PLACES
+    )
 
 
 def decimal_of(number: float) -> Decimal:
@@ -48,9 +53,10 @@ def decimal_of(number: float) -> Decimal:
     >>> decimal_of(37.3)
     Decimal('37.3')
     """
-    if not math.isfinite(number):
+    exact = Decimal(repr(float(number)))
+    if not exact.is_finite():
         raise ValueError(f"money and quantities are finite, was {number!r}")
-    return Decimal(repr(float(number)))
+    return exact
 
 
 def round_half_up(amount: Decimal, step: Decimal = CENT) -> Decimal:
@@ -72,6 +78,8 @@ def round_to_tick(price: Decimal, tick: Decimal, *, up: bool) -> Decimal:
     >>> round_to_tick(Decimal("37.318"), Decimal("0.01"), up=False)
     Decimal('37.31')
     """
+    if not price % tick:
+        return price.quantize(tick)
     rounding = ROUND_CEILING if up else ROUND_FLOOR
     steps = (price / tick).to_integral_value(rounding=rounding)
     return (steps * tick).quantize(tick)

@@ -12,6 +12,7 @@ from typing import Any
 from qtkit.ledger.ledger import Ledger
 from qtkit.model import events as ev
 from qtkit.model.events import Entry, JsonObject
+from qtkit.model.orders import OrderOrigin
 
 __all__ = ["Decided", "Standing", "Step", "Wish"]
 
@@ -184,7 +185,7 @@ class Decided:
         """Note what a step asked for, and what became of it."""
         event = entry.event
         if isinstance(event, ev.OrderRequested | ev.OrderRefused):
-            if event.source == _STRATEGY and self._step is not None:
+            if event.origin is OrderOrigin.STRATEGY and self._step is not None:
                 self._wish(entry, event, self._step)
             return
         wish = self._wishes.get(getattr(event, "order_id", ""))

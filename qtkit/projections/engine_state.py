@@ -11,6 +11,7 @@ from typing import Any
 from qtkit.core.verdict import Status
 from qtkit.ledger.ledger import Ledger
 from qtkit.model import events as ev
+from qtkit.model.orders import OrderOrigin
 from qtkit.model.status import EngineStatus, check_move
 
 __all__ = ["EngineState"]
@@ -29,6 +30,7 @@ class EngineState:
     kill_reasons: set[tuple[str, str]] = field(default_factory=set)  # by, why; while it is on
     connected: bool = False
     next_order: int = 1
+    polls: int = 0  # deliveries of the feed so far
     turnover: Decimal = Decimal(0)  # value of today's orders that left, account currency
     order_values: dict[str, Decimal] = field(default_factory=dict)  # of them, by order id
     turnover_before: dict[str, str] = field(default_factory=dict)  # date -> of an earlier session
@@ -58,17 +60,15 @@ class EngineState:
         """Take one journal entry into account."""
         event = entry.event
         self.ledger.apply(event)
-        if isinstance(event, ev.PositionAdjusted):
-            self.adjustments[entry.seq] = event
         handler = _HANDLERS.get(type(event))
         if handler is not None:
-            handler(self, event, entry.at)
+            handler(self, event, entry)
 
 
-_Handler = Callable[[EngineState, Any, datetime], None]
+_Handler = Callable[[EngineState, Any, ev.Entry], None]
 
 
-def _session_started(state: EngineState, event: ev.SessionStarted, _: datetime) -> None:
+def _session_started(state: EngineState, event: ev.SessionStarted, _: ev.Entry) -> None:
     state.ledger = Ledger.opened(event.opening, known_fills=event.known_fills)
     state.predecessor = event.predecessor
     state.killed, state.next_order = event.killed, event.next_order
@@ -77,23 +77,25 @@ def _session_started(state: EngineState, event: ev.SessionStarted, _: datetime) 
     state.sizes_before = event.inherited.get("order_sizes", {})
     state.turnover_before = event.inherited.get("turnover", {})
     state.sizes_now = event.settings.get("order_sizes", {})
-    state.tags = {o.order_id: o.tag for o in event.opening.open_orders if o.source == "strategy"}
+    state.tags = {
+        o.order_id: o.tag for o in event.opening.open_orders if o.origin is OrderOrigin.STRATEGY
+    }
 
 
-def _status_changed(state: EngineState, event: ev.StatusChanged, _: datetime) -> None:
+def _status_changed(state: EngineState, event: ev.StatusChanged, _: ev.Entry) -> None:
     check_move(event.before, event.because, event.after)
     state.status = EngineStatus(event.after)
 
 
-def _clock_stepped(state: EngineState, event: ev.ClockStepped, _: datetime) -> None:
+def _clock_stepped(state: EngineState, event: ev.ClockStepped, _: ev.Entry) -> None:
     state.clock_apart = event.apart
 
 
-def _session_resumed(state: EngineState, _event: ev.SessionResumed, _: datetime) -> None:
+def _session_resumed(state: EngineState, _event: ev.SessionResumed, _: ev.Entry) -> None:
     state.clock_apart = Decimal(0)  # a new process has looked at the clock anew
 
 
-def _day_started(state: EngineState, event: ev.DayStarted, _: datetime) -> None:
+def _day_started(state: EngineState, event: ev.DayStarted, _: ev.Entry) -> None:
     state.today, state.day_open = event.trading_date, event.open
     state.decided, state.failures = set(), {}
     state.snapshots = {}
@@ -101,14 +103,14 @@ def _day_started(state: EngineState, event: ev.DayStarted, _: datetime) -> None:
     state.turnover, state.order_values = Decimal(earlier), {}
 
 
-def _schedule_built(state: EngineState, event: ev.ScheduleBuilt, _: datetime) -> None:
+def _schedule_built(state: EngineState, event: ev.ScheduleBuilt, _: ev.Entry) -> None:
     # what a worker took over from the day before is still to have its outcome
     state.plan |= {task.task_id: task for task in event.tasks}
     if event.trading_date is not None:
         state.scheduled.add(event.trading_date)
 
 
-def _task_queued(state: EngineState, event: ev.TaskQueued, _: datetime) -> None:
+def _task_queued(state: EngineState, event: ev.TaskQueued, _: ev.Entry) -> None:
     state.queued.add(event.task_id)
     if event.task_id not in state.plan:  # asked for by hand: it needs an outcome as well
         state.plan[event.task_id] = ev.PlannedTask(
@@ -117,75 +119,75 @@ def _task_queued(state: EngineState, event: ev.TaskQueued, _: datetime) -> None:
 
 
 def _task_settled(
-    state: EngineState, event: ev.TaskFinished | ev.TaskSkipped | ev.TaskCancelled, _: datetime
+    state: EngineState, event: ev.TaskFinished | ev.TaskSkipped | ev.TaskCancelled, _: ev.Entry
 ) -> None:
     state.plan.pop(event.task_id, None)
     state.queued.discard(event.task_id)
 
 
-def _task_failed(state: EngineState, event: ev.TaskFailed, _: datetime) -> None:
+def _task_failed(state: EngineState, event: ev.TaskFailed, _: ev.Entry) -> None:
     state.failures[event.task_id] = event.attempt
     if event.dead_letter:
         state.plan.pop(event.task_id, None)
         state.queued.discard(event.task_id)
 
 
-def _day_closed(state: EngineState, event: ev.DayClosed, _: datetime) -> None:
+def _day_closed(state: EngineState, event: ev.DayClosed, _: ev.Entry) -> None:
     if event.trading_date is not None and not event.early:
         state.closed.add(event.trading_date)
 
 
-def _order_requested(state: EngineState, event: ev.OrderRequested, _: datetime) -> None:
+def _order_requested(state: EngineState, event: ev.OrderRequested, _: ev.Entry) -> None:
     state.next_order += 1
-    price = event.limit_price or (event.quote.close if event.quote else None)
+    price = event.limit_price or (event.quote.last if event.quote else None)
     value = abs(event.quantity) * price if price else event.reserved_cash
     state.turnover, state.order_values[event.order_id] = state.turnover + value, value
-    if event.source == "strategy":
+    if event.origin is OrderOrigin.STRATEGY:
         state.tags[event.order_id] = event.tag
 
 
-def _order_doubted(state: EngineState, event: ev.OrderDoubted, at: datetime) -> None:
-    state.doubted_at[event.order_id] = at
+def _order_doubted(state: EngineState, event: ev.OrderDoubted, entry: ev.Entry) -> None:
+    state.doubted_at[event.order_id] = entry.at
 
 
-def _order_known(state: EngineState, event: ev.OrderAccepted, _: datetime) -> None:
+def _order_known(state: EngineState, event: ev.OrderAccepted, _: ev.Entry) -> None:
     state.doubted_at.pop(event.order_id, None)
 
 
-def _order_gone(state: EngineState, event: ev.OrderRejected | ev.OrderLost, _: datetime) -> None:
+def _order_gone(state: EngineState, event: ev.OrderRejected | ev.OrderLost, _: ev.Entry) -> None:
     state.doubted_at.pop(event.order_id, None)
     state.turnover -= state.order_values.pop(event.order_id, Decimal(0))
 
 
-def _order_filled(state: EngineState, event: ev.OrderFilled, _: datetime) -> None:
+def _order_filled(state: EngineState, event: ev.OrderFilled, _: ev.Entry) -> None:
     state.doubted_at.pop(event.order_id, None)
     state.fills_since_saved.append(event)
 
 
-def _fill_unmatched(state: EngineState, event: ev.FillUnmatched, _: datetime) -> None:
+def _fill_unmatched(state: EngineState, event: ev.FillUnmatched, _: ev.Entry) -> None:
     state.fills_unmatched += 1
     state.unmatched.add((event.order_id, event.fill_id))
 
 
-def _reconciled(state: EngineState, event: ev.AccountReconciled, _: datetime) -> None:
+def _reconciled(state: EngineState, event: ev.AccountReconciled, _: ev.Entry) -> None:
     state.fills_unmatched = 0
     state.reconciled_ok = all(v.allows or v.status is Status.SKIP for v in event.verdicts)
 
 
-def _snapshot_taken(state: EngineState, event: ev.SnapshotTaken, _: datetime) -> None:
+def _snapshot_taken(state: EngineState, event: ev.SnapshotTaken, _: ev.Entry) -> None:
     state.snapshots[event.step] = event
 
 
-def _gate_judged(state: EngineState, event: ev.GateJudged, _: datetime) -> None:
+def _gate_judged(state: EngineState, event: ev.GateJudged, _: ev.Entry) -> None:
     state.gate_open = event.open
 
 
-def _strategy_saved(state: EngineState, event: ev.StrategySaved, _: datetime) -> None:
+def _strategy_saved(state: EngineState, event: ev.StrategySaved, _: ev.Entry) -> None:
     state.strategy_state = event.state
     state.fills_since_saved = []
 
 
-def _kill_switch_set(state: EngineState, event: ev.KillSwitchSet, _: datetime) -> None:
+def _kill_switch_set(state: EngineState, event: ev.KillSwitchSet, _: ev.Entry) -> None:
     state.killed = event.on
     if event.on:
         state.kill_reasons.add((event.by, event.why))
@@ -193,23 +195,31 @@ def _kill_switch_set(state: EngineState, event: ev.KillSwitchSet, _: datetime) -
         state.kill_reasons.clear()
 
 
-def _connected(state: EngineState, _event: ev.BrokerConnected, _: datetime) -> None:
+def _connected(state: EngineState, _event: ev.BrokerConnected, _: ev.Entry) -> None:
     state.connected = True
 
 
-def _disconnected(state: EngineState, _event: ev.BrokerDisconnected, _: datetime) -> None:
+def _disconnected(state: EngineState, _event: ev.BrokerDisconnected, _: ev.Entry) -> None:
     state.connected = False
 
 
-def _stop_requested(state: EngineState, event: ev.StopRequested, _: datetime) -> None:
+def _stop_requested(state: EngineState, event: ev.StopRequested, _: ev.Entry) -> None:
     state.stop = event
 
 
-def _session_ended(state: EngineState, _event: ev.SessionEnded, _: datetime) -> None:
+def _session_ended(state: EngineState, _event: ev.SessionEnded, _: ev.Entry) -> None:
     state.ended = True
 
 
-def _decided(state: EngineState, event: ev.DecisionTaken, _: datetime) -> None:
+def _prices_seen(state: EngineState, event: ev.PricesSeen, _: ev.Entry) -> None:
+    state.polls = event.poll
+
+
+def _position_adjusted(state: EngineState, event: ev.PositionAdjusted, entry: ev.Entry) -> None:
+    state.adjustments[entry.seq] = event
+
+
+def _decided(state: EngineState, event: ev.DecisionTaken, _: ev.Entry) -> None:
     state.decided.add(event.task_id)
 
 
@@ -243,4 +253,6 @@ _HANDLERS: dict[type, _Handler] = {
     ev.StopRequested: _stop_requested,
     ev.SessionEnded: _session_ended,
     ev.DecisionTaken: _decided,
+    ev.PricesSeen: _prices_seen,
+    ev.PositionAdjusted: _position_adjusted,
 }

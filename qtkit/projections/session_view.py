@@ -16,7 +16,7 @@ from qtkit.ledger.ledger import Ledger
 from qtkit.model import events as ev
 from qtkit.model.books import Book
 from qtkit.model.events import Entry
-from qtkit.model.orders import CARRIED_OVER
+from qtkit.model.orders import CARRIED_OVER, owner
 
 __all__ = ["Booking", "DayEnd", "Reconciliation", "Refusal", "Rejection", "SessionView"]
 
@@ -224,11 +224,11 @@ class SessionView:
             return event.why, event.by, ""
         asked = self.requested.get(event.order_id)
         if asked is not None:
-            return asked.because, asked.source, asked.tag
+            return asked.because, owner(asked.origin, asked.by), asked.tag
         carried = {o.order_id: o for o in self.opening.opening.open_orders}.get(event.order_id)
         if carried is None:
             return "", "", ""
-        return CARRIED_OVER, carried.source, carried.tag
+        return CARRIED_OVER, owner(carried.origin, carried.by), carried.tag
 
 
 def equity_of(book: Book, prices: Mapping[str, Decimal]) -> Decimal | None:

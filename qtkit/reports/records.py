@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from typing import Annotated, TypeVar
 
+from msgspec import convert, to_builtins
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from qtkit.core.errors import DataError
+from qtkit.core.facts import Kind
 from qtkit.core.render import json_text
 from qtkit.core.verdict import Conclusion, Status, Verdict, conclude
 
@@ -41,6 +43,36 @@ class Closed(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class RecordedFact(Closed):
+    """A fact as a check declared and measured it."""
+
+    name: str
+    value: int | float | str | dict[str, int | float | str]
+    kind: Kind
+    unit: str = ""
+    tolerance: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    across_days: bool = False
+    source: str = ""
+
+
+class RecordedFinding(Closed):
+    """One thing that a check found."""
+
+    kind: str
+    line: Annotated[int, Field(ge=0)] = 0
+    facts: JsonObject = {}
+    sentence: str = ""
+
+
+class RecordedProof(Closed):
+    """The journal lines that a verdict rests on."""
+
+    run: str = ""
+    lines: tuple[int, ...] = ()
+    count: Annotated[int, Field(ge=0)] = 0
+    span: tuple[int, int] | None = None
+
+
 class RecordedVerdict(Closed):
     """A verdict as a stage report showed it."""
 
@@ -48,25 +80,20 @@ class RecordedVerdict(Closed):
     status: Status
     summary: str
     fix: str = ""
-    lines: tuple[int, ...] = ()
+    facts: tuple[RecordedFact, ...] = ()
+    findings: tuple[RecordedFinding, ...] = ()
+    proof: RecordedProof = RecordedProof()
     known_defect: str = ""
 
     @classmethod
     def of(cls, verdict: Verdict) -> RecordedVerdict:
         """Return a verdict of the core as it is kept."""
-        return cls.model_validate({name: getattr(verdict, name) for name in cls.model_fields})
+        return cls.model_validate(to_builtins(verdict))
 
     @property
     def verdict(self) -> Verdict:
         """The same judgement as a value of the core."""
-        return Verdict(
-            rule=self.rule,
-            status=self.status,
-            summary=self.summary,
-            fix=self.fix,
-            lines=self.lines,
-            known_defect=self.known_defect,
-        )
+        return convert(self.model_dump(), Verdict)
 
 
 class JudgedJournal(Closed):

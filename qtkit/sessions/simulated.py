@@ -19,16 +19,13 @@ from qtkit.reports.artifacts import journal_digest, session_view, write_reports
 from qtkit.reports.metrics import metrics_json
 from qtkit.reports.session_report import summary_html, summary_text
 from qtkit.runtime.accounts import account_record, create_account, restart_account
-from qtkit.runtime.build import known_instruments, trading_days
+from qtkit.runtime.build import build
+from qtkit.runtime.configuration.reader import settings_of
+from qtkit.runtime.metadata import write_identity
+from qtkit.runtime.plan import exchange_of, first_start, known_instruments, trading_days
+from qtkit.runtime.run import Run
 from qtkit.runtime.settings import SessionSettings
-from qtkit.runtime.simulation import (
-    SimulatedRun,
-    SimulationPlan,
-    first_start,
-    simulate_session,
-)
-from qtkit.sessions.asked import settings_of
-from qtkit.sessions.identity import metadata_of, write_identity
+from qtkit.runtime.spec import SessionSpec
 from qtkit.trading.engine.command_queue import Command
 from qtkit.trading.engine.schedule import refuse_steps_that_never_come
 from qtkit.trading.engine.signals import stop_on_signals
@@ -161,38 +158,23 @@ def simulate(  # noqa: PLR0913 - one for each thing that can be asked for
     """
     found, file = _loaded(source, spec)
     outputs = _root(root)
-    plan = SimulationPlan(
-        spec=found,
-        settings=_paper(settings_of(settings)),
+    asked = SessionSpec(
+        strategy=found,
+        settings=settings_of(settings),
+        source=file,
+        account=account,
         day=_date(day),
         days=days,
         start=start,
         stop=stop,
         commands=commands,
     )
-    run = simulate_session(plan, outputs, account)
-    _identify(run, account, file)
-    return _lived(run)
+    with build(asked, outputs) as run:
+        write_identity(run)
+        return _lived(run)
 
 
-def _identify(run: SimulatedRun, account: str | None, file: Path | None) -> None:
-    """Write who the session is; nothing stays open if that does not work."""
-    metadata = metadata_of(
-        run.folder,
-        mode=run.plan.settings.mode,
-        account=run.account.name,
-        settings=run.settings,
-        bars=run.data.bars,
-        strategy=file,
-    )
-    try:
-        write_identity(run.folder, metadata, _config(run, account, file))
-    except BaseException:
-        run.close()
-        raise
-
-
-def _lived(run: SimulatedRun) -> SimulatedSession:
+def _lived(run: Run) -> SimulatedSession:
     """Run to the end; whatever happens, the folder tells how far it came."""
     with stop_on_signals(run.engine):
         try:
@@ -204,27 +186,6 @@ def _lived(run: SimulatedRun) -> SimulatedSession:
         return SimulatedSession(run.folder, write_reports(run.folder))
 
 
-def _config(run: SimulatedRun, account: str | None, file: Path | None) -> JsonObject:
-    """Return what was asked for, and the settings that came of it."""
-    plan = run.plan
-    return {
-        "format": 1,
-        "strategy": plan.spec.name,
-        "strategy_file": file.name if file else None,
-        "day": str(plan.day),
-        "days": plan.days,
-        "start": plan.start.isoformat() if plan.start else None,
-        "stop": plan.stop.isoformat() if plan.stop else None,
-        "account": account,
-        "asked_settings": plan.settings.model_dump(mode="json", exclude_unset=True),
-        "settings": run.settings,
-        "commands": [
-            {"at": at.isoformat(), "verb": c.verb, "arguments": c.arguments, "by": c.by}
-            for at, c in plan.commands
-        ],
-    }
-
-
 def _loaded(
     source: Path | str | StrategySpec, spec: StrategySpec | None
 ) -> tuple[StrategySpec, Path | None]:
@@ -232,15 +193,6 @@ def _loaded(
         return source, None
     path = Path(source)
     return spec or load_spec(path), path
-
-
-def _paper(settings: SessionSettings) -> SessionSettings:
-    if settings.mode != _MODE:
-        raise ConfigError(
-            f"settings: mode was {settings.mode!r}, and a simulated session is always {_MODE!r}; "
-            "leave it out"
-        )
-    return settings
 
 
 def _root(root: OutputRoot | Path | str) -> OutputRoot:
@@ -323,8 +275,7 @@ def prepare_account(
 
 
 def _has_steps(spec: StrategySpec, day: date, settings: SessionSettings) -> None:
-    overlay = Path(settings.calendar_overlay) if settings.calendar_overlay else None
-    calendar = exchange_calendar(spec.exchange, overlay)
+    calendar = exchange_of(spec, settings)
     refuse_steps_that_never_come(calendar, day, settings.engine(spec).timetable)
 
 

@@ -8,17 +8,17 @@ from difflib import get_close_matches
 
 from qtkit.core.errors import ConfigError
 from qtkit.core.paths import OutputRoot
-from qtkit.stages.grid import STAGE as GRID
-from qtkit.stages.phase_0 import STAGE as PHASE_0
-from qtkit.stages.phase_1 import STAGE as PHASE_1
-from qtkit.stages.phase_2 import STAGE as PHASE_2
-from qtkit.stages.phase_3 import STAGE as PHASE_3
-from qtkit.stages.phase_4a import STAGE as PHASE_4A
-from qtkit.stages.phase_4b import STAGE as PHASE_4B
-from qtkit.stages.phase_5a import STAGE as PHASE_5A
-from qtkit.stages.phase_5b import STAGE as PHASE_5B
-from qtkit.stages.phase_5c import STAGE as PHASE_5C
-from qtkit.stages.phase_35 import STAGE as PHASE_35
+from qtkit.stages.grid import grid
+from qtkit.stages.phase_0 import phase_0
+from qtkit.stages.phase_1 import phase_1
+from qtkit.stages.phase_2 import phase_2
+from qtkit.stages.phase_3 import phase_3
+from qtkit.stages.phase_4a import phase_4a
+from qtkit.stages.phase_4b import phase_4b
+from qtkit.stages.phase_5a import phase_5a
+from qtkit.stages.phase_5b import phase_5b
+from qtkit.stages.phase_5c import phase_5c
+from qtkit.stages.phase_35 import phase_35
 from qtkit.stages.report import StageReport
 from qtkit.stages.sources import evidence_of, newest_session, session_named
 from qtkit.stages.stage import Stage, judge
@@ -35,8 +35,8 @@ __all__ = [
 def all_stages() -> tuple[Stage, ...]:
     """Return every stage of the checklist."""
     return (
-        PHASE_0, PHASE_1, PHASE_2, PHASE_3, PHASE_35, PHASE_4A, PHASE_4B, PHASE_5A, PHASE_5B,
-        PHASE_5C, GRID,
+        phase_0, phase_1, phase_2, phase_3, phase_35, phase_4a, phase_4b, phase_5a, phase_5b,
+        phase_5c, grid,
     )  # fmt: skip
 
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_FLOOR, Decimal, InvalidOperation
 from operator import itemgetter
-from pathlib import Path
 
 from qtkit.core.errors import DataError
 from qtkit.core.verdict import Verdict, fail, ok, pending, skip
@@ -19,18 +18,14 @@ from qtkit.evidence import Capability, Evidence
 from qtkit.evidence.evidence import Recorded
 from qtkit.market.instruments import InstrumentTable
 from qtkit.model import events as ev
+from qtkit.model.orders import OrderOrigin
 from qtkit.stages.check import check
 from qtkit.stages.phrases import counted, not_yet, shown, so_far
-from qtkit.stages.report import StageReport
 from qtkit.stages.scenarios import NO_DATA, NOT_A_NUMBER, REFERENCE
-from qtkit.stages.sources import Source
-from qtkit.stages.stage import Stage, judge
+from qtkit.stages.stage import Stage
 
-__all__ = ["HEADLESS", "OPERATE", "STAGE", "VERIFIES", "grid"]
+__all__ = ["grid"]
 
-VERIFIES = "The example strategy does on its first day what its rule says, symbol by symbol."
-OPERATE = "Watch the first fills and the base that each grid takes from them."
-HEADLESS = "The reference day; a symbol without data; bars without numbers."
 
 _CENT = Decimal("0.01")
 _LOT = Decimal(100)
@@ -74,9 +69,6 @@ def _no_grid(evidence: Evidence) -> Verdict | None:
     if _parameters(evidence):
         return None
     return skip(f"the strategy {evidence.started.event.strategy!r} is not a grid")
-
-
-# --- G.1 -------------------------------------------------------------------------------------
 
 
 @check("G.1", "Each grid begins sensibly", needs={Capability.STRATEGY_STATE, Capability.FILLS})
@@ -167,7 +159,11 @@ def _expected_base(evidence: Evidence, symbol: str, parameters: _Parameters) -> 
             return _number(inherited)
     if parameters.base is not None:
         return parameters.base
-    ours = {r.event.order_id for r in origin.of(ev.OrderRequested) if r.event.source == "strategy"}
+    ours = {
+        r.event.order_id
+        for r in origin.of(ev.OrderRequested)
+        if r.event.origin is OrderOrigin.STRATEGY
+    }
     fills = (f.event for f in origin.of(ev.OrderFilled) if f.event.symbol == symbol)
     first = next((f for f in fills if f.order_id in ours), None)
     return _to_the_cent(first.price) if first else None
@@ -178,16 +174,13 @@ def _to_the_cent(price: Decimal) -> Decimal:
     return ((price / _CENT + Decimal("0.5")) // 1) * _CENT
 
 
-# --- G.2 -------------------------------------------------------------------------------------
-
-
 @check("G.2", "One line at most", needs={Capability.STRATEGY_STATE, Capability.ORDERS})
 def one_line_per_step_at_most(evidence: Evidence) -> Verdict:
     """The first day does what the rule says: initial buys, then one line per step at most."""
     objection = _no_grid(evidence)
     if objection:
         return objection
-    orders = [r for r in evidence.of(ev.OrderRequested) if r.event.source == "strategy"]
+    orders = [r for r in evidence.of(ev.OrderRequested) if r.event.origin is OrderOrigin.STRATEGY]
     wrong = [*_crowded(orders), *_while_open(evidence)]
     parameters = _parameters(evidence)
     states = {symbol: list(_states(evidence, symbol)) for symbol in parameters}
@@ -226,12 +219,12 @@ def _while_open(evidence: Evidence) -> Iterator[tuple[int, str]]:
     working = {order.order_id: order.symbol for order in opening}
     left = {order.order_id: order.quantity - order.filled for order in opening}
     kinds = (
-        ev.OrderRequested, ev.OrderRejected, ev.OrderCancelled, ev.OrderLost, ev.OrderFilled,
+        ev.OrderRequested, ev.OrderRejected, ev.OrderCancelled, ev.OrderLost, ev.OrderFilled
     )  # fmt: skip
     for entry in origin.merged(*kinds):
         event = entry.event
         if isinstance(event, ev.OrderRequested):
-            judged = event.source == "strategy" and evidence.window.holds(entry.seq)
+            judged = event.origin is OrderOrigin.STRATEGY and evidence.window.holds(entry.seq)
             if judged and event.symbol in working.values():
                 before = next(o for o, symbol in working.items() if symbol == event.symbol)
                 yield entry.seq, f"{event.order_id} while {before} of {event.symbol} was open"
@@ -252,7 +245,7 @@ def _off_the_rule(
 ) -> Iterator[tuple[int, str]]:
     """Yield how one order differs from what the rule makes of base and price."""
     event, line = request.event, request.seq
-    price = event.quote.close if event.quote else None
+    price = event.quote.last if event.quote else None
     if parameters is None or price is None:
         yield line, f"{event.order_id} is of {event.symbol}, without parameters or without a price"
         return
@@ -312,9 +305,6 @@ def _idle_at_first(evidence: Evidence) -> Iterator[tuple[int, str]]:
             yield first.seq, f"{price.symbol} had a price of {price.close} and was never bought"
 
 
-# --- G.3 -------------------------------------------------------------------------------------
-
-
 @check("G.3", "Only sound prices", needs={Capability.STATES})
 def only_sound_prices_are_decided_on(evidence: Evidence) -> Verdict:
     """No NaN or non-positive price reached a decision; a symbol without data stands aside."""
@@ -363,7 +353,10 @@ def _from_aside(evidence: Evidence) -> Iterator[tuple[int, str]]:
     }
     for request in evidence.of(ev.OrderRequested):
         event = request.event
-        if event.source == "strategy" and (event.trading_date, event.step, event.symbol) in aside:
+        if (
+            event.origin is OrderOrigin.STRATEGY
+            and (event.trading_date, event.step, event.symbol) in aside
+        ):
             yield request.seq, f"{event.order_id} of {event.symbol}, which stood aside"
 
 
@@ -383,9 +376,6 @@ def _without_effect(evidence: Evidence) -> Iterator[tuple[int, str]]:
     others = {p.symbol for p in decisions[0].event.prices} - traded
     for symbol in others:
         yield decisions[0].seq, f"{symbol} has data and did not go on"
-
-
-# --- G.4 -------------------------------------------------------------------------------------
 
 
 @check("G.4", "Only its own tables", needs={Capability.SCHEDULE})
@@ -425,12 +415,12 @@ def only_its_own_tables_are_refilled(evidence: Evidence) -> Verdict:
     )
 
 
-STAGE = Stage(
+grid = Stage(
     id="Grid",
     title="the example strategy",
-    verifies=VERIFIES,
-    operate=OPERATE,
-    headless=HEADLESS,
+    verifies="The example strategy does on its first day what its rule says, symbol by symbol.",
+    operate="Watch the first fills and the base that each grid takes from them.",
+    headless="The reference day; a symbol without data; bars without numbers.",
     scenarios=(REFERENCE, NO_DATA, NOT_A_NUMBER),
     checks=(
         each_grid_begins_sensibly,
@@ -439,8 +429,3 @@ STAGE = Stage(
         only_its_own_tables_are_refilled,
     ),
 )
-
-
-def grid(source: Source, *, day: date | None = None, root: Path | None = None) -> StageReport:
-    """Judge a source by the grid stage: the example strategy `live_grid_multi`."""
-    return judge(STAGE, source, day=day, root=root)

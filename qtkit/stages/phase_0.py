@@ -5,10 +5,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
-from pathlib import Path
 
 from qtkit.core.calendars import Segment
 from qtkit.core.verdict import Verdict, fail, ok, pending
@@ -29,25 +28,14 @@ from qtkit.stages.phrases import (
     shown,
     so_far,
 )
-from qtkit.stages.report import StageReport
 from qtkit.stages.scenarios import REFERENCE
-from qtkit.stages.sources import Source
-from qtkit.stages.stage import Stage, judge
+from qtkit.stages.stage import Stage
 
-__all__ = ["HEADLESS", "OPERATE", "STAGE", "VERIFIES", "phase_0"]
+__all__ = ["phase_0"]
 
-VERIFIES = (
-    "The trader starts, moves through its states as the table says, and journal and log can retell "
-    "startup, schedule and key tasks."
-)
-OPERATE = "Start a session; watch the status and the first tasks."
-HEADLESS = "The reference day on a simulated clock."
 
 _LOST_LOG_LINES = 5  # how many lines of the log a power cut may take with it
 _PULSE_SECONDS = 60.0
-
-
-# --- 0.1 -------------------------------------------------------------------------------------
 
 
 @check("0.1", "The startup story", needs={Capability.STATES, Capability.SCHEDULE})
@@ -119,9 +107,6 @@ def _nothing_came_due(evidence: Evidence) -> bool:
     )
 
 
-# --- 0.2 -------------------------------------------------------------------------------------
-
-
 @check("0.2", "The transition table", needs={Capability.STATES})
 def status_moves_by_the_table(evidence: Evidence) -> Verdict:
     """Every status change is a row of the transition table, and begins where the last one ended."""
@@ -145,9 +130,6 @@ def status_moves_by_the_table(evidence: Evidence) -> Verdict:
             lines=[line for line, _ in wrong],
         )
     return ok(f"all {counted(len(changes), 'status change')} are rows of the table")
-
-
-# --- 0.3 -------------------------------------------------------------------------------------
 
 
 @check("0.3", "Status and calendar", needs={Capability.STATES})
@@ -207,10 +189,7 @@ def _mispaused(
     if span.left_by != "resume":
         return
     inside = any(s.holds(span.until) for s in segments)
-    left = next(
-        (c for c in evidence.session.of(ev.StatusChanged) if c.seq > span.line),
-        None,
-    )
+    left = next((c for c in evidence.session.of(ev.StatusChanged) if c.seq > span.line), None)
     expected = "running" if inside else "sleeping"
     if left is not None and left.event.after != expected:
         when = at_exchange(evidence, span.until)
@@ -246,9 +225,6 @@ def _segments_around(evidence: Evidence, since: datetime, until: datetime) -> li
         found += calendar.segments(day)
         day += timedelta(days=1)
     return found
-
-
-# --- 0.4 -------------------------------------------------------------------------------------
 
 
 @check("0.4", "Nothing is stuck", needs={Capability.SCHEDULE})
@@ -337,9 +313,6 @@ def _traded(evidence: Evidence, since: datetime, until: datetime) -> bool:
     return any(s.overlap(since, until) > 0 for s in _segments_around(evidence, since, until))
 
 
-# --- 0.5 -------------------------------------------------------------------------------------
-
-
 @check("0.5", "The journal is whole", needs={Capability.JOURNAL})
 def journal_is_whole(evidence: Evidence) -> Verdict:
     """The journal is whole: numbers without holes, chain unbroken, times never backwards."""
@@ -384,9 +357,6 @@ def _odd_lines(evidence: Evidence) -> Iterator[tuple[int, str]]:
         yield evidence.whole.entries, "the file ends in half a line"
 
 
-# --- 0.6 -------------------------------------------------------------------------------------
-
-
 @check("0.6", "sys.log tells the same story", needs={Capability.SYS_LOG})
 def log_tells_the_same_story(evidence: Evidence) -> Verdict:
     """sys.log has one line for the schedule, each status change, queued task and outcome."""
@@ -429,12 +399,15 @@ def _first_difference(
     return None
 
 
-STAGE = Stage(
+phase_0 = Stage(
     id="0",
     title="baseline, state machine, observability",
-    verifies=VERIFIES,
-    operate=OPERATE,
-    headless=HEADLESS,
+    verifies=(
+        "The trader starts, moves through its states as the table says, and journal and log can "
+        "retell startup, schedule and key tasks."
+    ),
+    operate="Start a session; watch the status and the first tasks.",
+    headless="The reference day on a simulated clock.",
     scenarios=(REFERENCE,),
     checks=(
         startup_story_is_complete,
@@ -445,8 +418,3 @@ STAGE = Stage(
         log_tells_the_same_story,
     ),
 )
-
-
-def phase_0(source: Source, *, day: date | None = None, root: Path | None = None) -> StageReport:
-    """Judge a source by phase 0: baseline, state machine, observability."""
-    return judge(STAGE, source, day=day, root=root)

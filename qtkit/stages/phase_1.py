@@ -26,19 +26,11 @@ from qtkit.stages.phrases import (
     shown,
     stop_command,
 )
-from qtkit.stages.report import StageReport
 from qtkit.stages.scenarios import STOPS
-from qtkit.stages.sources import Source
-from qtkit.stages.stage import Stage, judge
+from qtkit.stages.stage import Stage
 
-__all__ = ["HEADLESS", "OPERATE", "STAGE", "VERIFIES", "phase_1"]
+__all__ = ["phase_1"]
 
-VERIFIES = "A normal stop releases everything, at any moment of the day."
-OPERATE = "Stop from the shell; never kill the process. Then judge the finished session."
-HEADLESS = (
-    "Stopped before the open, in mid-session with an order open, at lunch and after the close; "
-    "stopped twice; ended by Ctrl-C and by SIGTERM."
-)
 
 _NOT_A_PERSON = {
     "signal": STOP_REASONS,
@@ -63,9 +55,6 @@ def _unended(evidence: Evidence) -> Verdict | None:
         fix=_CRASHED,
         lines=[evidence.whole.entries],
     )
-
-
-# --- 1.1 -------------------------------------------------------------------------------------
 
 
 @check("1.1", "Ended by a stop", needs={Capability.STATES})
@@ -143,9 +132,6 @@ def _time(text: object) -> datetime | None:
         return None
 
 
-# --- 1.2 -------------------------------------------------------------------------------------
-
-
 @check("1.2", "Everything was let go", needs={Capability.STATES})
 def everything_was_let_go(evidence: Evidence) -> Verdict:
     """No thread of the toolkit is alive within budget after the stop, and no file is left open."""
@@ -179,9 +165,6 @@ def everything_was_let_go(evidence: Evidence) -> Verdict:
     )
 
 
-# --- 1.3 -------------------------------------------------------------------------------------
-
-
 @check("1.3", "The last line", needs={Capability.JOURNAL})
 def the_end_is_the_last_line(evidence: Evidence) -> Verdict:
     """The journal's last line is the end of the session; logs end on a complete line; lock free."""
@@ -209,9 +192,6 @@ def the_end_is_the_last_line(evidence: Evidence) -> Verdict:
 
 def _logs(folder: Any) -> tuple[Path, ...]:  # noqa: ANN401 - a SessionFolder
     return folder.sys_log, folder.trade_log, folder.risk_log
-
-
-# --- 1.4 -------------------------------------------------------------------------------------
 
 
 @check("1.4", "No order left unknown", needs={Capability.ORDERS})
@@ -262,9 +242,6 @@ def _only_at_the_broker(evidence: Evidence) -> Iterator[str]:
 
 def _break_point(evidence: Evidence) -> dict[str, Any] | None:
     return evidence.json_file(evidence.folder.break_point) if evidence.folder else None
-
-
-# --- 1.5 -------------------------------------------------------------------------------------
 
 
 @check("1.5", "The break point restores", needs={Capability.FILES, Capability.BOOKS})
@@ -355,9 +332,6 @@ def _wrong_successor(evidence: Evidence, point: dict[str, Any]) -> Iterator[str]
         yield "the session after the restart names no predecessor"
 
 
-# --- 1.6 -------------------------------------------------------------------------------------
-
-
 @check("1.6", "The books are closed", needs={Capability.BOOKS, Capability.SCHEDULE})
 def a_stop_closes_the_books(evidence: Evidence) -> Verdict:
     """A stop mid-session closes the books early, once; the day's own closing stays due."""
@@ -426,12 +400,15 @@ def _own_closing(evidence: Evidence, day: date | None) -> Iterator[str]:
                 yield f"{story.task_id} counts as done, and the stop came before it"
 
 
-STAGE = Stage(
+phase_1 = Stage(
     id="1",
     title="standardised exit",
-    verifies=VERIFIES,
-    operate=OPERATE,
-    headless=HEADLESS,
+    verifies="A normal stop releases everything, at any moment of the day.",
+    operate="Stop from the shell; never kill the process. Then judge the finished session.",
+    headless=(
+        "Stopped before the open, in mid-session with an order open, at lunch and after the close; "
+        "stopped twice; ended by Ctrl-C and by SIGTERM."
+    ),
     scenarios=STOPS,
     checks=(
         session_ended_by_a_stop,
@@ -443,8 +420,3 @@ STAGE = Stage(
     ),
     of_the_end=True,
 )
-
-
-def phase_1(source: Source, *, day: date | None = None, root: Path | None = None) -> StageReport:
-    """Judge a source by phase 1: standardised exit."""
-    return judge(STAGE, source, day=day, root=root)

@@ -6,9 +6,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
-from pathlib import Path
 
 from qtkit.core.calendars import Segment
 from qtkit.core.verdict import Verdict, fail, ok, pending
@@ -30,22 +29,11 @@ from qtkit.stages.phrases import (
     shown,
     so_far,
 )
-from qtkit.stages.report import StageReport
 from qtkit.stages.scenarios import AFTER_HOLIDAY, CLOSED_DAY, LATE_STARTS, REFERENCE, RERUN
-from qtkit.stages.sources import Source
-from qtkit.stages.stage import Stage, judge
+from qtkit.stages.stage import Stage
 
-__all__ = ["HEADLESS", "OPERATE", "STAGE", "VERIFIES", "phase_3"]
+__all__ = ["phase_3"]
 
-VERIFIES = (
-    "The same configuration gives the same schedule, and a start in mid-day does what the "
-    "catch-up table says."
-)
-OPERATE = "Start a session late, at a time of your choice; compare what is kept with the table."
-HEADLESS = (
-    "The reference day and a re-run of its inputs; starts at the day's boundaries to the second, "
-    "inside each segment, at lunch and after the close; a closed day and the day after a holiday."
-)
 
 _MARKET = frozenset({"open_market", "acquire_live_price", "run_strategy", "close_market"})
 _STEP = "run_strategy"
@@ -57,9 +45,6 @@ _SHAPES_A_SCHEDULE = (
     "refill",
 )
 _SCHEDULE = "wait until the day's schedule is built"
-
-
-# --- 3.1 -------------------------------------------------------------------------------------
 
 
 @check("3.1", "The schedule is reproducible", needs={Capability.SCHEDULE}, scenarios=True)
@@ -101,9 +86,6 @@ def _parted(
             yield first, name, f"{day}: {first} and {name} have one digest for different rows"
 
 
-# --- 3.2 -------------------------------------------------------------------------------------
-
-
 @check("3.2", "A re-run is the same", needs={Capability.JOURNAL}, scenarios=True)
 def a_rerun_gives_the_same_journal(evidence: Evidence) -> Verdict:
     """A re-run of the recorded inputs gives the same journal, else the first difference shows."""
@@ -130,15 +112,7 @@ def a_rerun_gives_the_same_journal(evidence: Evidence) -> Verdict:
     return ok(shown(told))
 
 
-# --- 3.3 -------------------------------------------------------------------------------------
-
-
-@check(
-    "3.3",
-    "Late starts obey the table",
-    needs={Capability.SCHEDULE},
-    scenarios=True,
-)
+@check("3.3", "Late starts obey the table", needs={Capability.SCHEDULE}, scenarios=True)
 def late_starts_obey_the_table(evidence: Evidence) -> Verdict:
     """After a late start the tasks kept are those of the catch-up table."""
     late = 0
@@ -204,9 +178,6 @@ def _fits(
     if wanted == "run":
         return found == "run" and story.fate in {"finished", "failed", "cancelled"}
     return found == wanted
-
-
-# --- 3.4 -------------------------------------------------------------------------------------
 
 
 @check("3.4", "No decision is late", needs={Capability.SCHEDULE})
@@ -282,9 +253,6 @@ def _lost_steps(evidence: Evidence, story: TaskStory) -> Iterator[tuple[int, str
             yield outcome.seq, f"{story.task_id} was skipped as missed {late:.0f} s after its time"
     if outcome is None and not evidence.running:
         yield story.plan[1] if story.plan else 0, f"{story.task_id} vanished"
-
-
-# --- 3.5 -------------------------------------------------------------------------------------
 
 
 @check("3.5", "The calendar is followed", needs={Capability.SCHEDULE})
@@ -396,12 +364,19 @@ def _housekeeping(
             yield built.seq, f"{task} comes before the close"
 
 
-STAGE = Stage(
+phase_3 = Stage(
     id="3",
     title="schedule and catch-up",
-    verifies=VERIFIES,
-    operate=OPERATE,
-    headless=HEADLESS,
+    verifies=(
+        "The same configuration gives the same schedule, and a start in mid-day does what the "
+        "catch-up table says."
+    ),
+    operate="Start a session late, at a time of your choice; compare what is kept with the table.",
+    headless=(
+        "The reference day and a re-run of its inputs; starts at the day's boundaries to the "
+        "second, inside each segment, at lunch and after the close; a closed day and the day after"
+        " a holiday."
+    ),
     scenarios=(REFERENCE, RERUN, *LATE_STARTS, CLOSED_DAY, AFTER_HOLIDAY),
     checks=(
         the_schedule_is_reproducible,
@@ -411,8 +386,3 @@ STAGE = Stage(
         the_calendar_is_followed,
     ),
 )
-
-
-def phase_3(source: Source, *, day: date | None = None, root: Path | None = None) -> StageReport:
-    """Judge a source by phase 3: schedule and catch-up."""
-    return judge(STAGE, source, day=day, root=root)

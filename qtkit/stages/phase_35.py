@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import date
 from decimal import Decimal
 from functools import lru_cache
-from pathlib import Path
 
 from qtkit.core.errors import DataError
 from qtkit.core.verdict import Status, Verdict, fail, ok, pending, warn
@@ -19,7 +17,6 @@ from qtkit.market.trading_minutes import date_of_bar
 from qtkit.model import events as ev
 from qtkit.stages.check import check
 from qtkit.stages.phrases import counted, not_yet, show_command, shown, so_far
-from qtkit.stages.report import StageReport
 from qtkit.stages.scenarios import (
     CANCEL_RACE,
     CUT_AT_FILL,
@@ -32,17 +29,10 @@ from qtkit.stages.scenarios import (
     TIMEOUTS,
     TWO_DAYS,
 )
-from qtkit.stages.sources import Source
-from qtkit.stages.stage import Stage, judge
+from qtkit.stages.stage import Stage
 
-__all__ = ["HEADLESS", "OPERATE", "STAGE", "VERIFIES", "phase_35"]
+__all__ = ["phase_35"]
 
-VERIFIES = "After a trade cash, positions and orders match, and nothing is deducted twice."
-OPERATE = "After at least one simulated trade: `reconcile`."
-HEADLESS = (
-    "The reference day and two days in a row; partial fills; repeated and reordered fills; "
-    "rejections; a cancel that races a fill; time-outs; the power cut at an order and at a fill."
-)
 
 _TRADE = "trade once, then `reconcile`"
 _BREAK = "see runbooks/reconcile-break.md: find the line from which on the two differ"
@@ -84,9 +74,6 @@ def _found(findings: Sequence[Finding], what: str, fix: str) -> Verdict:
 def _journal_around(evidence: Evidence, findings: Sequence[Finding]) -> str:
     """Return how to read the journal around findings."""
     return f"read {show_command(evidence, lines=sorted({f.line for f in findings}))}"
-
-
-# --- 3.5.1, 3.5.2 ----------------------------------------------------------------------------
 
 
 @check("3.5.1", "Cash adds up", needs={Capability.BOOKS, Capability.FILLS})
@@ -152,9 +139,6 @@ def positions_add_up(evidence: Evidence) -> Verdict:
         f"{counted(tally.booked, 'fill')} make the recorded positions in each of "
         f"{counted(len(tally.readings), 'book')}{so_far(evidence)}: {told}"
     )
-
-
-# --- 3.5.3, 3.5.4 ----------------------------------------------------------------------------
 
 
 @check("3.5.3", "Orders add up", needs={Capability.ORDERS, Capability.FILLS})
@@ -225,9 +209,6 @@ def _to_be_repeated(evidence: Evidence) -> bool:
     return any(fault.kind == "repeat" for fault in faults)
 
 
-# --- 3.5.5, 3.5.6 ----------------------------------------------------------------------------
-
-
 @check("3.5.5", "Nothing is half booked", needs={Capability.BOOKS, Capability.FILLS})
 def nothing_is_half_booked(evidence: Evidence) -> Verdict:
     """Nothing is half booked: one fill is one event that moves cash, position and order."""
@@ -290,9 +271,6 @@ def reservations_hold(evidence: Evidence) -> Verdict:
         f"{counted(number, 'order')} never asked for more than was free{so_far(evidence)}; "
         f"{tally.reserved:.2f} are reserved with {len(evidence.orders.open)} open at the end"
     )
-
-
-# --- 3.5.7, 3.5.8 ----------------------------------------------------------------------------
 
 
 @check("3.5.7", "Our book is the broker's", needs={Capability.BOOKS})
@@ -409,12 +387,16 @@ def _wrong_settlement(evidence: Evidence, fill: Recorded[ev.OrderFilled]) -> Ite
         )
 
 
-STAGE = Stage(
+phase_35 = Stage(
     id="3.5",
     title="recording and payment agree",
-    verifies=VERIFIES,
-    operate=OPERATE,
-    headless=HEADLESS,
+    verifies="After a trade cash, positions and orders match, and nothing is deducted twice.",
+    operate="After at least one simulated trade: `reconcile`.",
+    headless=(
+        "The reference day and two days in a row; partial fills; repeated and reordered fills; "
+        "rejections; a cancel that races a fill; time-outs; the power cut at an order and at a "
+        "fill."
+    ),
     scenarios=(
         REFERENCE,
         TWO_DAYS,
@@ -438,8 +420,3 @@ STAGE = Stage(
         settlement_follows_the_rule,
     ),
 )
-
-
-def phase_35(source: Source, *, day: date | None = None, root: Path | None = None) -> StageReport:
-    """Judge a source by phase 3.5: recording and payment agree."""
-    return judge(STAGE, source, day=day, root=root)

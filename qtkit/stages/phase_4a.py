@@ -6,16 +6,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
-from pathlib import Path
 
 from qtkit.core.verdict import Verdict, fail, ok, pending, warn
 from qtkit.evidence import Capability, Evidence
 from qtkit.model import events as ev
 from qtkit.stages.check import check
 from qtkit.stages.phrases import compare_command, counted, not_yet, shown, so_far, story_command
-from qtkit.stages.report import StageReport
 from qtkit.stages.scenarios import (
     CANCEL_RACE,
     EARLY_FILLS,
@@ -24,23 +22,13 @@ from qtkit.stages.scenarios import (
     REFERENCE,
     TIMEOUTS,
 )
-from qtkit.stages.sources import Source
-from qtkit.stages.stage import Stage, judge
+from qtkit.stages.stage import Stage
 
-__all__ = ["HEADLESS", "OPERATE", "STAGE", "VERIFIES", "phase_4a"]
+__all__ = ["phase_4a"]
 
-VERIFIES = "Fills are consumed through `poll_fills` and nothing else; a simulated day is stable."
-OPERATE = "Let the session trade for a day; look at its fills."
-HEADLESS = (
-    "The reference day; the first orders' fills told once, repeated, and in another order; "
-    "time-outs; a cancel that races a fill."
-)
 
 _TRADE = "wait for the first fill"
 _P99 = 0.99
-
-
-# --- 4-A.1 -----------------------------------------------------------------------------------
 
 
 @check("4-A.1", "Fills come through poll_fills", needs={Capability.FILLS})
@@ -65,8 +53,8 @@ def fills_come_through_the_poll(evidence: Evidence) -> Verdict:
 
 def _wrong_origin(evidence: Evidence, fill: ev.OrderFilled) -> Iterator[str]:
     name = fill.fill_id or "a fill without id"
-    if fill.source != "poll_fills":
-        yield f"{name} came through {fill.source!r}"
+    if fill.channel != "poll_fills":
+        yield f"{name} came through {fill.channel!r}"
     if not fill.fill_id or not fill.broker_order_id or not fill.venue:
         yield f"{name} lacks the broker's order id, its own id or the venue"
     account = evidence.tally.orders.get(fill.order_id)
@@ -76,9 +64,6 @@ def _wrong_origin(evidence: Evidence, fill: ev.OrderFilled) -> Iterator[str]:
     delivered = evidence.facts.delivered_fills
     if delivered is not None and fill.fill_id not in delivered:
         yield f"{name} was never told by the broker"
-
-
-# --- 4-A.2 -----------------------------------------------------------------------------------
 
 
 @check("4-A.2", "Each order has an outcome", needs={Capability.ORDERS})
@@ -118,9 +103,6 @@ def _too_long(evidence: Evidence, order_id: str) -> bool:
     since = next(r.at for r in evidence.of(ev.OrderRequested) if r.seq == asked)
     waited = (until - since).total_seconds()
     return waited > evidence.number("max_wait_seconds") + evidence.number("doubt_grace_seconds")
-
-
-# --- 4-A.3 -----------------------------------------------------------------------------------
 
 
 @check("4-A.3", "No fill without an order", needs={Capability.FILLS})
@@ -170,9 +152,6 @@ def _without_order(evidence: Evidence) -> Iterator[tuple[int, str]]:
                 yield entry.seq, f"{event.fill_id} of {event.order_id} is booked {told}"
         if isinstance(event, ev.OrderFilled) and event.late == "lost":
             ended.discard(event.order_id)
-
-
-# --- 4-A.4, 4-A.5 ----------------------------------------------------------------------------
 
 
 @check(
@@ -249,9 +228,6 @@ def _delay(evidence: Evidence, booked: datetime, fill: ev.OrderFilled) -> float:
     return (booked - since).total_seconds()
 
 
-# --- 4-A.6 -----------------------------------------------------------------------------------
-
-
 @check("4-A.6", "Repeats change nothing", needs={Capability.FILLS}, scenarios=True)
 def repeats_and_order_change_nothing(evidence: Evidence) -> Verdict:
     """Repeated and reordered polls lead to the same book."""
@@ -296,12 +272,15 @@ def _sequence(run: Evidence) -> list[str]:
     return [f.event.fill_id for f in run.of(ev.OrderFilled)]
 
 
-STAGE = Stage(
+phase_4a = Stage(
     id="4-A",
     title="the way fills come back",
-    verifies=VERIFIES,
-    operate=OPERATE,
-    headless=HEADLESS,
+    verifies="Fills are consumed through `poll_fills` and nothing else; a simulated day is stable.",
+    operate="Let the session trade for a day; look at its fills.",
+    headless=(
+        "The reference day; the first orders' fills told once, repeated, and in another order; "
+        "time-outs; a cancel that races a fill."
+    ),
     scenarios=(
         REFERENCE,
         EARLY_FILLS,
@@ -319,8 +298,3 @@ STAGE = Stage(
         repeats_and_order_change_nothing,
     ),
 )
-
-
-def phase_4a(source: Source, *, day: date | None = None, root: Path | None = None) -> StageReport:
-    """Judge a source by phase 4-A: the way fills come back."""
-    return judge(STAGE, source, day=day, root=root)

@@ -4,19 +4,17 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterator
-from datetime import date
-from pathlib import Path
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
-from qtkit.core.verdict import Verdict, fail, ok, pending
+from qtkit.core.facts import Finding, budget, count, counts, finding, ratio, table
+from qtkit.core.verdict import Status, pending
 from qtkit.evidence import Capability, Evidence
 from qtkit.model import events as ev
 from qtkit.model.skip_reasons import GLOSSARY
-from qtkit.stages.check import check
+from qtkit.stages.check import Outcome, check, judged, looked_at, runs_judged
 from qtkit.stages.phase_5_scenarios import GATE_CURED, SLOW_PREPARATION, STALE
-from qtkit.stages.phrases import counted, not_yet, show_command, shown, so_far
-from qtkit.stages.report import StageReport
+from qtkit.stages.phrases import not_yet, show_command
 from qtkit.stages.scenarios import (
     BUSY_FEED,
     CLOSED_DAY,
@@ -27,138 +25,180 @@ from qtkit.stages.scenarios import (
     SKIPS,
     SLOW_STRATEGY,
 )
-from qtkit.stages.skip_counts import skip_counts, table_in_words, tasks_in_session
-from qtkit.stages.sources import Source
-from qtkit.stages.stage import Stage, judge
+from qtkit.stages.skip_counts import by_task_and_reason, skip_counts, tasks_in_session
+from qtkit.stages.stage import Stage
 
-__all__ = ["HEADLESS", "OPERATE", "STAGE", "VERIFIES", "phase_4b"]
+__all__ = ["phase_4b"]
 
-VERIFIES = "Every `skip_reason=` can be sorted and understood by a person."
-OPERATE = "`grep skip_reason= sys.log`, and look each reason up in the glossary."
-HEADLESS = (
-    "The reference day; a day with a pause, the kill switch, a silent feed, a lost broker and a "
-    "cancelled task; a slow strategy; a busy feed; slow and stale preparations; a gate that is "
-    "shut; a start at the end of a segment; two power cuts."
-)
 
 _STEP = "run_strategy"
 _SCHEDULE = "wait until the day's schedule is built"
 _AT_SEGMENT_END = next(s for s in LATE_STARTS if s.name == "start_113000")
 
+_NONE = {"none": "none of {tasks:task} was skipped"}
 
-def _nothing_skipped(evidence: Evidence) -> Verdict | None:
+
+def _nothing_skipped(evidence: Evidence) -> Outcome | None:
     """Return the verdict where there is no skip to look at."""
     if evidence.of(ev.TaskSkipped):
         return None
     if evidence.tasks and not evidence.running:
-        return ok(f"none of {counted(len(evidence.tasks), 'task')} was skipped")
+        proof = looked_at(evidence, len(evidence.tasks))
+        return judged(case="none", proof=proof, tasks=evidence.tasks, skips=0)
     return not_yet(evidence, "there is no skipped task", fix=_SCHEDULE)
 
 
-# --- 4-B.1, 4-B.2 ----------------------------------------------------------------------------
+_GAPS = {
+    "empty": "{task} lacks {fields}",
+    "twice": "{task} is skipped twice",
+    "no_column": "{task} is in no column",
+}
 
 
-@check("4-B.1", "The table of skips", needs={Capability.SCHEDULE})
-def the_table_of_skips_is_complete(evidence: Evidence) -> Verdict:
+@check(
+    "4-B.1",
+    "The table of skips",
+    needs={Capability.SCHEDULE},
+    facts=(*counts("tasks skips"), table("by_task", "skips")),
+    holds="{skips} skips{so_far}, by task and reason: {by_task}",
+    cases=_NONE,
+    fails="{found:gap} in the table of {skips} skips: {findings}",
+    finds=_GAPS,
+    fix="read {entries}",
+)
+def the_table_of_skips_is_complete(evidence: Evidence) -> Outcome:
     """The table of reasons by tasks is complete, and all fields are filled."""
+    skips, tasks = evidence.of(ev.TaskSkipped), evidence.tasks
+    wrong = list(_gaps(evidence))
     nothing = _nothing_skipped(evidence)
-    left = [s for s in evidence.tasks.values() if not s.outcomes]
-    skips = evidence.of(ev.TaskSkipped)
-    wrong = [(s.seq, fault) for s in skips for fault in _empty_fields(s.event)]
-    ids = Counter(s.event.task_id for s in skips)
-    wrong += [
-        (s.seq, f"{s.event.task_id} is skipped twice") for s in skips if ids[s.event.task_id] > 1
-    ]
-    if left and not evidence.running:
-        wrong += [(s.plan[1] if s.plan else 0, f"{s.task_id} is in no column") for s in left]
-    if wrong:
-        return fail(
-            f"{len(wrong)} gaps in the table of {len(skips)} skips: {shown(s for _, s in wrong)}",
-            fix=f"read {show_command(evidence, 'task_skipped')}",
-            lines=sorted({line for line, _ in wrong if line}),
-        )
-    if nothing is not None:
+    if nothing is not None and not wrong:
         return nothing
-    counts = Counter((s.event.task, s.event.skip_reason) for s in skips)
-    return ok(f"{len(skips)} skips{so_far(evidence)}, by task and reason: {table_in_words(counts)}")
+    counted_skips = Counter((s.event.task, s.event.skip_reason) for s in skips)
+    by_task = by_task_and_reason(counted_skips)
+    return judged(wrong, proof=skips, tasks=tasks, skips=skips, by_task=by_task)
 
 
-def _empty_fields(skip: ev.TaskSkipped) -> Iterator[str]:
-    name = skip.task_id or "a skip without id"
+def _gaps(evidence: Evidence) -> Iterator[Finding]:
+    """Yield what the table of skips lacks."""
+    skips = evidence.of(ev.TaskSkipped)
+    ids = Counter(s.event.task_id for s in skips)
+    for s in skips:
+        name = s.event.task_id or "a skip without id"
+        if fields := _empty_fields(s.event):
+            yield finding("empty", s.seq, task=name, fields=fields)
+        if ids[s.event.task_id] > 1:
+            yield finding("twice", s.seq, task=name)
+    if not evidence.running:
+        for story in evidence.tasks.values():
+            if not story.outcomes:
+                yield finding("no_column", story.line, task=story.task_id)
+
+
+def _empty_fields(skip: ev.TaskSkipped) -> list[str]:
     empty = [f for f in ("task_id", "task", "skip_reason", "detail") if not getattr(skip, f)]
     if skip.trading_date is None:
         empty.append("trading_date")
     if skip.task == _STEP and skip.step is None:
         empty.append("step")
-    if empty:
-        yield f"{name} lacks {', '.join(empty)}"
+    return empty
 
 
-@check("4-B.2", "The glossary explains", needs={Capability.SCHEDULE})
-def the_glossary_explains_each_reason(evidence: Evidence) -> Verdict:
+@check(
+    "4-B.2",
+    "The glossary explains",
+    needs={Capability.SCHEDULE},
+    facts=(*counts("tasks skips"), table("reasons", "skips")),
+    holds="{reasons:reason}{so_far}, each explained: {reasons}",
+    cases=_NONE,
+    fails="{found} of {reasons:reason}: {findings}",
+    finds={
+        "unknown": "{reason!r} is not in the glossary",
+        "no_advice": "{reason!r} has no meaning or no advice",
+        "not_here": "{reason!r} is said not to exist in this version",
+    },
+    fix="write the reason into the glossary: qtkit/model/skip_reasons.py",
+)
+def the_glossary_explains_each_reason(evidence: Evidence) -> Outcome:
     """Each reason stands in the glossary with its meaning and what to do."""
     nothing = _nothing_skipped(evidence)
     if nothing is not None:
         return nothing
-    lines: defaultdict[str, list[int]] = defaultdict(list)
-    for skip in evidence.of(ev.TaskSkipped):
-        lines[skip.event.skip_reason].append(skip.seq)
-    wrong = {reason: fault for reason in lines if (fault := _unexplained(reason))}
-    if wrong:
-        return fail(
-            f"{len(wrong)} of {counted(len(lines), 'reason')}: {shown(wrong.values())}",
-            fix="write the reason into the glossary: qtkit/model/skip_reasons.py",
-            lines=sorted(line for reason in wrong for line in lines[reason][:20]),
-        )
-    told = ", ".join(sorted(lines))
-    return ok(f"{counted(len(lines), 'reason')}{so_far(evidence)}, each explained: {told}")
+    skips = evidence.of(ev.TaskSkipped)
+    reasons = Counter(s.event.skip_reason for s in skips)
+    first = {s.event.skip_reason: s.seq for s in reversed(skips)}
+    wrong = [finding(kind, first[r], reason=r) for r in sorted(reasons) if (kind := _faulty(r))]
+    return judged(
+        wrong,
+        proof=skips,
+        lines=[s.seq for s in skips if _faulty(s.event.skip_reason)],
+        tasks=evidence.tasks,
+        skips=skips,
+        reasons=dict(sorted(reasons.items())),
+    )
 
 
-def _unexplained(reason: str) -> str:
+def _faulty(reason: str) -> str:
     """Return what the glossary fails to say about a reason; "" if nothing."""
     entry = GLOSSARY.get(reason)
     if entry is None:
-        return f"{reason!r} is not in the glossary"
+        return "unknown"
     if not entry.meaning.strip() or not entry.what_to_do.strip():
-        return f"{reason!r} has no meaning or no advice"
-    return "" if entry.exists else f"{reason!r} is said not to exist in this version"
+        return "no_advice"
+    return "" if entry.exists else "not_here"
 
 
-# --- 4-B.3 -----------------------------------------------------------------------------------
-
-
-@check("4-B.3", "grep counts the same", needs={Capability.SYS_LOG, Capability.SCHEDULE})
-def the_log_counts_the_same_skips(evidence: Evidence) -> Verdict:
+@check(
+    "4-B.3",
+    "grep counts the same",
+    needs={Capability.SYS_LOG, Capability.SCHEDULE},
+    facts=counts("log_lines skips"),
+    holds="sys.log has {log_lines:line} with skip_reason=, the journal {skips} skips",
+    waits="the log is being written: {findings}",
+    fails="the log and the journal count differently: {findings}",
+    finds={
+        "no_log": "there is no sys.log",
+        "differ": "{reason} {journal} times in the journal, {log} in the log",
+        "missing": "{missing} skips before a crash are missing in the log",
+    },
+)
+def the_log_counts_the_same_skips(evidence: Evidence) -> Outcome:
     """`grep skip_reason= sys.log` counts the same as the journal, reason by reason."""
     skips = evidence.of(ev.TaskSkipped)
     if not skips and not evidence.tasks:
         return not_yet(evidence, "there is no scheduled task", fix=_SCHEDULE)
     if evidence.log is None:
-        return fail("there is no sys.log", fix="look at the folder: disk full, or rights missing?")
-    journal = _by_life(evidence)
-    log = [Counter(reason for _, reason in life) for life in evidence.log.skips]
-    if len(log) == len(journal):
-        # what a power cut took from one of the two is lost for the comparison of that life only
-        pairs = zip(journal[-1:], log[-1:], strict=True) if len(log) > 1 else [(journal[0], log[0])]
-        wrong = [f for one, two in pairs for f in _differences(one, two)]
-        wrong += [
-            f for one, two in zip(journal[:-1], log[:-1], strict=True) for f in _gross(one, two)
-        ]
-    else:
-        wrong = list(_differences(sum(journal, Counter()), sum(log, Counter())))
-    if wrong and evidence.running:
-        return pending(f"the log is being written: {shown(wrong)}", fix="judge again")
-    if wrong:
-        return fail(
-            f"the log and the journal count differently: {shown(wrong)}",
-            fix="hold the lines of sys.log that have skip_reason= against "
-            f"{show_command(evidence, 'task_skipped')}",
-            lines=[s.seq for s in skips][:20],
-        )
-    total = sum(map(len, evidence.log.skips))
-    return ok(
-        f"sys.log has {counted(total, 'line')} with skip_reason=, the journal {len(skips)} skips"
+        fix = "look at the folder: disk full, or rights missing?"
+        return judged([finding("no_log")], fix=fix, skips=skips)
+    wrong = list(
+        _log_differences(evidence, [Counter(r for _, r in life) for life in evidence.log.skips])
     )
+    fix = (
+        "hold the lines of sys.log that have skip_reason= against "
+        f"{show_command(evidence, 'task_skipped')}"
+    )
+    total = sum(map(len, evidence.log.skips))
+    return judged(
+        wrong,
+        proof=skips,
+        lines=[s.seq for s in skips],
+        waiting=evidence.running,
+        fix=fix if wrong and not evidence.running else "",
+        log_lines=total,
+        skips=skips,
+    )
+
+
+def _log_differences(evidence: Evidence, log: Sequence[Counter[str]]) -> Iterator[Finding]:
+    """Yield where the log counts otherwise than the journal, one life of the engine at a time."""
+    journal = _by_life(evidence)
+    if len(log) != len(journal):
+        yield from _differences(sum(journal, Counter()), sum(log, Counter()))
+        return
+    # what a power cut took from one of the two is lost for the comparison of that life only
+    yield from _differences(journal[-1], log[-1])
+    for one, two in zip(journal[:-1], log[:-1], strict=True):
+        if (missing := (one - two).total()) > 1:
+            yield finding("missing", missing=missing)
 
 
 def _by_life(evidence: Evidence) -> list[Counter[str]]:
@@ -172,41 +212,35 @@ def _by_life(evidence: Evidence) -> list[Counter[str]]:
     return lives
 
 
-def _differences(journal: Counter[str], log: Counter[str]) -> Iterator[str]:
+def _differences(journal: Counter[str], log: Counter[str]) -> Iterator[Finding]:
     for reason in sorted(journal.keys() | log.keys()):
         if journal[reason] != log[reason]:
-            yield f"{reason} {journal[reason]} times in the journal, {log[reason]} in the log"
+            yield finding("differ", reason=reason, journal=journal[reason], log=log[reason])
 
 
-def _gross(journal: Counter[str], log: Counter[str]) -> Iterator[str]:
-    """Yield what more than the one line that a power cut may take from the log is missing."""
-    missing = journal - log
-    if missing.total() > 1:
-        yield f"{missing.total()} skips before a crash are missing in the log"
-
-
-# --- 4-B.4, 4-B.5 ----------------------------------------------------------------------------
-
-
-@check("4-B.4", "Each reason on purpose", needs={Capability.SCHEDULE}, scenarios=True)
-def each_reason_can_be_produced(evidence: Evidence) -> Verdict:
+@check(
+    "4-B.4",
+    "Each reason on purpose",
+    needs={Capability.SCHEDULE},
+    scenarios=True,
+    facts=(count("reasons"), table("produced")),
+    holds="all {reasons} reasons were produced: {produced}",
+    fails="{found} of {reasons} reasons were not produced: {findings}",
+    finds={"not_produced": "{reason}"},
+    fix="a reason that cannot happen does not exist: mend the scenario, or say so in the glossary",
+)
+def each_reason_can_be_produced(evidence: Evidence) -> Outcome:
     """Each reason that a simulated session can have can be produced on purpose."""
     where: dict[str, str] = {}
     for name, run in evidence.runs.items():
         for skip in run.of(ev.TaskSkipped):
-            where.setdefault(skip.event.skip_reason, name)
-    exist = [reason for reason, e in GLOSSARY.items() if e.exists and e.simulated]
-    missing = [reason for reason in exist if reason not in where]
+            where.setdefault(skip.event.skip_reason, f"in {name}")
     if not where:
         return pending("no run skipped anything", fix="run the scenarios")
-    if missing:
-        return fail(
-            f"{len(missing)} of {len(exist)} reasons were not produced: {', '.join(missing)}",
-            fix="a reason that cannot happen does not exist: mend the scenario, or say so in the "
-            "glossary",
-        )
-    told = ", ".join(f"{reason} in {where[reason]}" for reason in exist)
-    return ok(f"all {len(exist)} reasons were produced: {told}")
+    exist = [reason for reason, e in GLOSSARY.items() if e.exists and e.simulated]
+    missing = (finding("not_produced", reason=reason) for reason in exist if reason not in where)
+    produced = {reason: where[reason] for reason in exist if reason in where}
+    return judged(missing, proof=runs_judged(evidence), reasons=exist, produced=produced)
 
 
 @check(
@@ -214,31 +248,50 @@ def each_reason_can_be_produced(evidence: Evidence) -> Verdict:
     "The share of skipped steps",
     needs={Capability.SCHEDULE},
     applies_to=(REFERENCE.name,),
+    facts=(
+        *counts("skipped steps"),
+        ratio("share", tolerance=0.02),
+        table("by_task", "skips"),
+        budget("skip_share_limit", ""),
+    ),
+    holds="{skipped} of {steps:step} skipped ({share}, allowed {skip_share_limit:.0%}): {by_task}"
+    "{so_far}",
+    fails="{skipped} of {steps:step} skipped ({share}, allowed {skip_share_limit:.0%}): {by_task}",
+    finds={"above": "{skipped} of {steps} steps"},
+    fix="look each reason up in the glossary",
 )
-def the_share_of_skipped_steps_is_small(evidence: Evidence) -> Verdict:
+def the_share_of_skipped_steps_is_small(evidence: Evidence) -> Outcome:
     """The share of strategy steps skipped is within limits."""
     limit = evidence.number("skip_share_limit")
     steps = [story for story in tasks_in_session(evidence) if story.task == _STEP]
     if not steps:
         return not_yet(evidence, "there is no strategy step of its own", fix=_SCHEDULE)
-    counts = skip_counts(steps)
-    skipped = counts.total()
-    told = (
-        f"{skipped} of {counted(len(steps), 'step')} skipped ({skipped / len(steps):.1%}, allowed "
-        f"{limit:.0%}): {table_in_words(counts)}"
+    counted_skips = skip_counts(steps)
+    skipped = counted_skips.total()
+    above = skipped > limit * len(steps)
+    lines = [s.outcome.seq for s in steps if s.skipped is not None and s.outcome]
+    return judged(
+        [finding("above", skipped=skipped, steps=len(steps))] * above,
+        status=Status.PENDING if evidence.running else Status.PASS,
+        proof=lines or looked_at(evidence, len(steps)),
+        lines=lines,
+        skipped=skipped,
+        steps=steps,
+        share=skipped / len(steps),
+        by_task=by_task_and_reason(counted_skips),
     )
-    if skipped > limit * len(steps):
-        lines = [s.outcome.seq for s in steps if s.skipped is not None and s.outcome]
-        return fail(told, fix="look each reason up in the glossary", lines=lines[:50])
-    return pending(f"{told} so far") if evidence.running else ok(told)
 
 
-STAGE = Stage(
+phase_4b = Stage(
     id="4-B",
     title="skips by cause",
-    verifies=VERIFIES,
-    operate=OPERATE,
-    headless=HEADLESS,
+    verifies="Every `skip_reason=` can be sorted and understood by a person.",
+    operate="`grep skip_reason= sys.log`, and look each reason up in the glossary.",
+    headless=(
+        "The reference day; a day with a pause, the kill switch, a silent feed, a lost broker and "
+        "a cancelled task; a slow strategy; a busy feed; slow and stale preparations; a gate that "
+        "is shut; a start at the end of a segment; two power cuts."
+    ),
     scenarios=(
         REFERENCE,
         SKIPS,
@@ -260,8 +313,3 @@ STAGE = Stage(
         the_share_of_skipped_steps_is_small,
     ),
 )
-
-
-def phase_4b(source: Source, *, day: date | None = None, root: Path | None = None) -> StageReport:
-    """Judge a source by phase 4-B: skips by cause."""
-    return judge(STAGE, source, day=day, root=root)

@@ -11,7 +11,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from itertools import pairwise
-from pathlib import Path
 
 from qtkit.core.errors import DataError
 from qtkit.core.verdict import Verdict, fail, ok, pending, skip
@@ -21,25 +20,11 @@ from qtkit.model import events as ev
 from qtkit.stages.check import check
 from qtkit.stages.phase_5_scenarios import SLOW_PREPARATION, SPLIT, SPLIT_LEADS, STALE
 from qtkit.stages.phrases import counted, not_yet, show_command, shown, so_far
-from qtkit.stages.report import StageReport
 from qtkit.stages.scenarios import REFERENCE
-from qtkit.stages.sources import Source
-from qtkit.stages.stage import Stage, judge
+from qtkit.stages.stage import Stage
 
-__all__ = ["HEADLESS", "OPERATE", "STAGE", "VERIFIES", "phase_5a"]
+__all__ = ["phase_5a"]
 
-VERIFIES = (
-    "With `split_strategy_prepare` on, each step is prepared ahead, by a task of its own that "
-    "stands in schedule and log, and run from its own snapshot."
-)
-OPERATE = (
-    "A session with the split off is the baseline; then one with it on, with "
-    "`prepare_lead_seconds` and `strategy_snapshot_max_age_seconds`."
-)
-HEADLESS = (
-    "The reference day with the split off and on; days with each lead of 0, 5, 60 and 300 seconds "
-    "and each offset of 0 and 1 minutes; a slow preparation; a stale snapshot."
-)
 
 _STEP = "run_strategy"
 _SNAPSHOT_REASONS = frozenset({"snapshot_missing", "snapshot_stale"})
@@ -68,9 +53,6 @@ def _own_steps(evidence: Evidence) -> list[Recorded[ev.DecisionTaken]]:
 def _fix(evidence: Evidence) -> str:
     """Return what to look at."""
     return f"look at the step's `prepare_strategy` task: {show_command(evidence, 'snapshot_taken')}"
-
-
-# --- 5-A.1 -----------------------------------------------------------------------------------
 
 
 @check("5-A.1", "The baseline", needs={Capability.SNAPSHOTS}, scenarios=True)
@@ -108,9 +90,6 @@ def _is_undisturbed(run: Evidence) -> bool:
         life.broker_faults or life.feed_faults or life.site_faults or life.power_cuts
         or life.commands or life.start_at or life.stop_at or life.strategy != "reference"
     )  # fmt: skip
-
-
-# --- 5-A.2 -----------------------------------------------------------------------------------
 
 
 @check("5-A.2", "A snapshot for each step", needs={Capability.SNAPSHOTS, Capability.SCHEDULE})
@@ -197,9 +176,6 @@ def _unscheduled(evidence: Evidence) -> Iterator[tuple[int, str]]:
                 yield built.seq, f"step {row.step} is prepared after its time"
 
 
-# --- 5-A.3 -----------------------------------------------------------------------------------
-
-
 @check("5-A.3", "The same decisions", needs={Capability.SNAPSHOTS, Capability.ORDERS},
        scenarios=True)  # fmt: skip
 def splitting_changes_no_decision(evidence: Evidence) -> Verdict:
@@ -238,13 +214,10 @@ def _decisions(evidence: Evidence) -> dict[tuple[str, int], _Decision]:
             wants[key].append((order.event.symbol, order.event.quantity, order.event.tag))
     return {
         (key := (str(d.event.trading_date), d.event.step)): (
-            d.event.prices, d.event.aside, d.event.intents, d.event.state_digest, tuple(wants[key]),
+            d.event.prices, d.event.aside, d.event.intents, d.event.state_digest, tuple(wants[key])
         )
         for d in evidence.of(ev.DecisionTaken)
     }  # fmt: skip
-
-
-# --- 5-A.4 -----------------------------------------------------------------------------------
 
 
 @check("5-A.4", "Nothing stale is used", needs={Capability.SNAPSHOTS, Capability.SCHEDULE})
@@ -314,9 +287,6 @@ def _unfounded(
         yield f"{name}: {age:g} s old and {limit:g} s allowed, told as {event.detail!r}"
 
 
-# --- 5-A.5 -----------------------------------------------------------------------------------
-
-
 @check("5-A.5", "No combination loses a step", needs={Capability.SNAPSHOTS, Capability.SCHEDULE},
        scenarios=True)  # fmt: skip
 def no_lead_and_offset_lose_a_step(evidence: Evidence) -> Verdict:
@@ -342,9 +312,6 @@ def no_lead_and_offset_lose_a_step(evidence: Evidence) -> Verdict:
         return pending("there are no combinations to compare", fix="run the scenarios")
     told = ", ".join(f"{lead:g} s/{offset:g} min" for lead, offset in sorted(combinations))
     return ok(f"all {steps} steps of {len(combinations)} combinations were decided: {told}")
-
-
-# --- 5-A.6 -----------------------------------------------------------------------------------
 
 
 @check("5-A.6", "Snapshots are on disk", needs={Capability.SNAPSHOTS, Capability.FILES})
@@ -394,12 +361,21 @@ def _on_disk(evidence: Evidence, taken: Recorded[ev.SnapshotTaken]) -> Iterator[
         yield taken.seq, f"{path.name} differs from the journal in {', '.join(differ)}"
 
 
-STAGE = Stage(
+phase_5a = Stage(
     id="5-A",
     title="strategy snapshots",
-    verifies=VERIFIES,
-    operate=OPERATE,
-    headless=HEADLESS,
+    verifies=(
+        "With `split_strategy_prepare` on, each step is prepared ahead, by a task of its own that "
+        "stands in schedule and log, and run from its own snapshot."
+    ),
+    operate=(
+        "A session with the split off is the baseline; then one with it on, with "
+        "`prepare_lead_seconds` and `strategy_snapshot_max_age_seconds`."
+    ),
+    headless=(
+        "The reference day with the split off and on; days with each lead of 0, 5, 60 and 300 "
+        "seconds and each offset of 0 and 1 minutes; a slow preparation; a stale snapshot."
+    ),
     scenarios=(SPLIT, REFERENCE, *SPLIT_LEADS, SLOW_PREPARATION, STALE),
     checks=(
         the_baseline_decides_every_step,
@@ -410,8 +386,3 @@ STAGE = Stage(
         snapshots_read_back_equal,
     ),
 )
-
-
-def phase_5a(source: Source, *, day: date | None = None, root: Path | None = None) -> StageReport:
-    """Judge a source by phase 5-A: strategy snapshots."""
-    return judge(STAGE, source, day=day, root=root)

@@ -8,12 +8,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import date
 from itertools import pairwise
-from pathlib import Path
 
 from qtkit.core.verdict import Status, Verdict, fail, ok, pending, skip
 from qtkit.evidence import Capability, Evidence
 from qtkit.evidence.evidence import Recorded
 from qtkit.model import events as ev
+from qtkit.model.orders import owner
 from qtkit.stages.check import check
 from qtkit.stages.gate_triggers import unasked, unjudged
 from qtkit.stages.phase_5_scenarios import (
@@ -25,28 +25,17 @@ from qtkit.stages.phase_5_scenarios import (
     GATE_WARNED,
 )
 from qtkit.stages.phrases import counted, not_yet, show_command, shown, so_far
-from qtkit.stages.report import StageReport
 from qtkit.stages.scenarios import CUT_AT_STEP, REFERENCE
-from qtkit.stages.sources import Source
-from qtkit.stages.stage import Stage, judge
+from qtkit.stages.stage import Stage
 
-__all__ = ["GATE_RULES", "HEADLESS", "OPERATE", "STAGE", "VERIFIES", "phase_5b"]
+__all__ = ["GATE_RULES", "phase_5b"]
 
-VERIFIES = (
-    "`warn` only warns; `block` keeps strategy steps out when something serious is wrong, and "
-    "never on a healthy day."
-)
-OPERATE = "Set `startup_gate_mode`; judge it on demand with `gate`, and read all its verdicts."
-HEADLESS = (
-    "The reference day in each mode; a fault under `warn` and under `block`; a fault cured at "
-    "noon; a lost broker; a power cut."
-)
 
 GATE_RULES = frozenset(
     f"gate.{name}"
     for name in (
         "strategy", "data", "calendar", "account", "cash", "positions", "open_orders", "fills",
-        "clock", "artifacts", "kill_switch", "last_reconciliation", "order_sizes",
+        "clock", "artifacts", "kill_switch", "last_reconciliation", "order_sizes"
     )
 )  # fmt: skip
 """What a gate has to look at, every time."""
@@ -90,9 +79,6 @@ def _fix(evidence: Evidence) -> str:
     )
 
 
-# --- 5-B.1 -----------------------------------------------------------------------------------
-
-
 @check("5-B.1", "Healthy days are alike", needs={Capability.GATE, Capability.ORDERS},
        scenarios=True)  # fmt: skip
 def the_modes_decide_alike_on_a_healthy_day(evidence: Evidence) -> Verdict:
@@ -130,13 +116,10 @@ def _decisions(evidence: Evidence) -> dict[str, tuple[object, ...]]:
     return {
         d.event.task_id: (
             d.event.prices, d.event.aside, d.event.intents,
-            *wants[d.event.trading_date, d.event.step],
+            *wants[d.event.trading_date, d.event.step]
         )
         for d in evidence.of(ev.DecisionTaken)
     }  # fmt: skip
-
-
-# --- 5-B.2 -----------------------------------------------------------------------------------
 
 
 @check(
@@ -187,9 +170,6 @@ def _with_the_gate(evidence: Evidence) -> Iterator[tuple[Recorded[ev.DecisionTak
             shut = not entry.event.open
         elif evidence.day in {None, entry.event.trading_date}:
             yield entry, shut
-
-
-# --- 5-B.3 -----------------------------------------------------------------------------------
 
 
 @check(
@@ -246,7 +226,8 @@ def _not_steps(evidence: Evidence) -> Iterator[tuple[int, str]]:
     for refused in evidence.of(ev.OrderRefused):
         rules = [v.rule for v in refused.event.verdicts if v.rule.startswith("gate")]
         if rules:
-            yield refused.seq, f"an order by {refused.event.source} was refused by {rules[0]}"
+            by = owner(refused.event.origin, refused.event.by)
+            yield refused.seq, f"an order by {by} was refused by {rules[0]}"
     for refused_command in evidence.of(ev.CommandRefused):
         if "gate" in refused_command.event.reason:
             told = f"the command {refused_command.event.command} was refused because of the gate"
@@ -270,9 +251,6 @@ def _what_went_on(evidence: Evidence) -> str:
             while_shut[kinds[type(entry.event)]] += 1
     went_on = ", ".join(counted(while_shut[noun], noun) for noun in kinds.values())
     return f"{counted(out, 'step')} kept out{so_far(evidence)}; while it was shut: {went_on}"
-
-
-# --- 5-B.4 -----------------------------------------------------------------------------------
 
 
 @check("5-B.4", "Judged when it should be", needs={Capability.GATE, Capability.SCHEDULE})
@@ -314,9 +292,6 @@ def _incomplete(judged: Recorded[ev.GateJudged]) -> Iterator[tuple[int, str]]:
     mute = [v.rule for v in event.verdicts if v.status in _SHUT and not (v.summary and v.fix)]
     if mute:
         yield judged.seq, f"{event.occasion}: {', '.join(mute)} failed without a sentence or a fix"
-
-
-# --- 5-B.5 -----------------------------------------------------------------------------------
 
 
 @check("5-B.5", "A cured fault opens the gate", needs={Capability.GATE, Capability.SCHEDULE})
@@ -363,12 +338,18 @@ def _still_kept_out(evidence: Evidence, opened: int) -> Iterator[tuple[int, str]
             yield skipped.seq, f"{skipped.event.task_id} was kept out by a gate that had opened"
 
 
-STAGE = Stage(
+phase_5b = Stage(
     id="5-B",
     title="the gate",
-    verifies=VERIFIES,
-    operate=OPERATE,
-    headless=HEADLESS,
+    verifies=(
+        "`warn` only warns; `block` keeps strategy steps out when something serious is wrong, and "
+        "never on a healthy day."
+    ),
+    operate="Set `startup_gate_mode`; judge it on demand with `gate`, and read all its verdicts.",
+    headless=(
+        "The reference day in each mode; a fault under `warn` and under `block`; a fault cured at "
+        "noon; a lost broker; a power cut."
+    ),
     scenarios=(
         REFERENCE,
         GATE_OFF,
@@ -387,8 +368,3 @@ STAGE = Stage(
         a_cured_fault_opens_the_gate,
     ),
 )
-
-
-def phase_5b(source: Source, *, day: date | None = None, root: Path | None = None) -> StageReport:
-    """Judge a source by phase 5-B: the gate."""
-    return judge(STAGE, source, day=day, root=root)

@@ -8,9 +8,8 @@ import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
-from pathlib import Path
 
 from qtkit.core.errors import DataError
 from qtkit.core.verdict import Verdict, fail, ok, pending
@@ -25,34 +24,16 @@ from qtkit.stages.reconciliation_checks import (
     mornings_begin_with_the_evening_before,
     reconciliations_are_on_disk,
 )
-from qtkit.stages.report import StageReport
 from qtkit.stages.retention_checks import logs_are_removed_by_operators_alone, removed_on
 from qtkit.stages.scenarios import CUT_AT_ORDER, REFERENCE, REJECTIONS, STOPS, TIMEOUTS, TWO_DAYS
-from qtkit.stages.sources import Source
-from qtkit.stages.stage import Stage, judge
+from qtkit.stages.stage import Stage
 
-__all__ = ["HEADLESS", "OPERATE", "STAGE", "VERIFIES", "phase_5c"]
+__all__ = ["phase_5c"]
 
-VERIFIES = (
-    "Orders map to the broker's both ways, refusals and rejections are told apart and listable, "
-    "logs are kept until an operator removes them, and the books close, agree and open again."
-)
-OPERATE = (
-    "Trade a day; compare `orders`, `diagnose` and `reconcile` with the broker's own screens; "
-    "`qtkit rotatelogs --days 30 --dry-run`; compare the next morning's opening book."
-)
-HEADLESS = (
-    "The reference day; a Friday and the Monday after it; a rejection by the counter, and "
-    "time-outs; refusals by risk rules; a broker whose list of orders is wrong; a stop that keeps "
-    "its orders; a power cut."
-)
 
 _KEEPING = next(s for s in STOPS if s.name == "stop_keeping_orders")
 _AGAIN = "judge again"
 _NUMBER = re.compile(r"(\d+)$")
-
-
-# --- 5-C.1 -----------------------------------------------------------------------------------
 
 
 @check(
@@ -117,9 +98,6 @@ def _mapped(evidence: Evidence) -> Iterator[tuple[int, str, str, str]]:
         yield 0, order.order_id, order.broker_order_id, "-"
 
 
-# --- 5-C.2 -----------------------------------------------------------------------------------
-
-
 @check(
     "5-C.2",
     "Rejections say why",
@@ -166,9 +144,6 @@ def _unexplained(
             line,
             f"{event.order_id} was rejected, and has the broker id {account.broker_order_id}",
         )
-
-
-# --- 5-C.3 -----------------------------------------------------------------------------------
 
 
 @check(
@@ -222,7 +197,7 @@ def _skipped_numbers(evidence: Evidence) -> Iterator[tuple[int, str]]:
     expected = evidence.started.event.next_order
     for entry in evidence.session.of(ev.OrderRequested):
         found = _NUMBER.search(entry.event.order_id)
-        if found is None or evidence.started.event.format != 1:
+        if found is None:
             return
         if int(found[1]) < expected:
             return  # not numbered as ours are: check 3.5.3 looks for ids used twice
@@ -266,9 +241,6 @@ def _key_of(refused: Recorded[ev.OrderRefused]) -> tuple[datetime, str, str, str
     )
 
 
-# --- 5-C.4 -----------------------------------------------------------------------------------
-
-
 @check("5-C.4", "The four artifacts", needs={Capability.FILES})
 def the_four_artifacts_are_there(evidence: Evidence) -> Verdict:
     """`sys_log`, `trade_log`, `risk_log` and `break_point` are there and can be written."""
@@ -294,9 +266,6 @@ def the_four_artifacts_are_there(evidence: Evidence) -> Verdict:
     if not ended:
         return pending("3 of 4 are there; break_point comes with the stop", fix="stop the session")
     return ok(f"all 4 are there and can be written: {', '.join(artifacts)}")
-
-
-# --- 5-C.6 -----------------------------------------------------------------------------------
 
 
 _PLANTED = {
@@ -375,7 +344,7 @@ def _finding(event: ev.PendingDiagnosed) -> str:
 
 _LIFE = (
     ev.SessionStarted, ev.OrderRequested, ev.OrderFilled, ev.OrderRejected, ev.OrderCancelled,
-    ev.OrderLost, ev.PendingDiagnosed,
+    ev.OrderLost, ev.PendingDiagnosed
 )  # fmt: skip
 
 
@@ -400,15 +369,23 @@ def _pending_at(evidence: Evidence) -> dict[int, int]:
     return found
 
 
-# --- 5-C.7, 5-C.8 ----------------------------------------------------------------------------
-
-
-STAGE = Stage(
+phase_5c = Stage(
     id="5-C",
     title="mapping, logs, diagnosis, reconciliation",
-    verifies=VERIFIES,
-    operate=OPERATE,
-    headless=HEADLESS,
+    verifies=(
+        "Orders map to the broker's both ways, refusals and rejections are told apart and "
+        "listable, logs are kept until an operator removes them, and the books close, agree and "
+        "open again."
+    ),
+    operate=(
+        "Trade a day; compare `orders`, `diagnose` and `reconcile` with the broker's own screens; "
+        "`qtkit rotatelogs --days 30 --dry-run`; compare the next morning's opening book."
+    ),
+    headless=(
+        "The reference day; a Friday and the Monday after it; a rejection by the counter, and "
+        "time-outs; refusals by risk rules; a broker whose list of orders is wrong; a stop that "
+        "keeps its orders; a power cut."
+    ),
     scenarios=(
         REFERENCE,
         TWO_DAYS,
@@ -430,8 +407,3 @@ STAGE = Stage(
         mornings_begin_with_the_evening_before,
     ),
 )
-
-
-def phase_5c(source: Source, *, day: date | None = None, root: Path | None = None) -> StageReport:
-    """Judge a source by phase 5-C: mapping, logs, diagnosis, reconciliation."""
-    return judge(STAGE, source, day=day, root=root)

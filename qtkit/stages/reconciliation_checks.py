@@ -26,9 +26,6 @@ _GOOD = frozenset({Status.PASS, Status.WARN, Status.SKIP})
 _HALF_CENT = Decimal("0.005")
 
 
-# --- 5-C.7 -----------------------------------------------------------------------------------
-
-
 @check("5-C.7", "Reconciliations are on disk", needs={Capability.BOOKS, Capability.FILES})
 def reconciliations_are_on_disk(evidence: Evidence) -> Verdict:
     """Each post-close reconciliation is on disk as JSON, with all its fields."""
@@ -105,10 +102,10 @@ def _compared(
         "our positions": (_held(ours), _held(_side(told["positions"], "ours"))),
         "the broker's positions": (_held(theirs), _held(_side(told["positions"], "broker"))),
         "our open orders": (
-            [o.order_id for o in event.ours.open_orders], told["open_orders"]["ours"],
+            [o.order_id for o in event.ours.open_orders], told["open_orders"]["ours"]
         ),
         "the broker's open orders": (
-            list(event.broker_open_orders), told["open_orders"]["broker"],
+            list(event.broker_open_orders), told["open_orders"]["broker"]
         ),
         "the tolerance": (event.cash_tolerance, Decimal(told["tolerance"])),
     }  # fmt: skip
@@ -133,9 +130,6 @@ def _closed_unreconciled(evidence: Evidence) -> Iterator[tuple[int, str]]:
             last = None
         elif evidence.window.holds(entry.seq) and (last is None or last.cash != event.book.cash):
             yield entry.seq, f"{event.trading_date} was closed without a reconciliation of its book"
-
-
-# --- 5-C.8 -----------------------------------------------------------------------------------
 
 
 @check("5-C.8", "Mornings begin with the evening before", needs={Capability.BOOKS})

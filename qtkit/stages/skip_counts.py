@@ -10,7 +10,7 @@ from qtkit.evidence import Evidence
 from qtkit.evidence.tasks import TaskStory
 from qtkit.model.events import TaskSkipped
 
-__all__ = ["skip_counts", "skip_table", "table_in_words", "tasks_in_session"]
+__all__ = ["by_task_and_reason", "skip_counts", "skip_table", "tasks_in_session"]
 
 _CHOSEN = frozenset({"already_done"})  # not a loss: it had run
 
@@ -32,18 +32,15 @@ def skip_counts(stories: Iterable[TaskStory]) -> Counter[tuple[str, str]]:
     )
 
 
-def table_in_words(counts: Counter[tuple[str, str]]) -> str:
-    """Return the table in one line.
+def by_task_and_reason(counts: Counter[tuple[str, str]]) -> dict[str, int]:
+    """Return the counts by names that people read.
 
     Examples
     --------
-    >>> table_in_words(Counter({("run_strategy", "paused"): 2, ("refill", "missed"): 1}))
-    'refill: missed 1; run_strategy: paused 2'
+    >>> by_task_and_reason(Counter({("run_strategy", "paused"): 2, ("refill", "missed"): 1}))
+    {'refill: missed': 1, 'run_strategy: paused': 2}
     """
-    tasks: dict[str, list[str]] = {}
-    for (task, reason), number in sorted(counts.items()):
-        tasks.setdefault(task, []).append(f"{reason} {number}")
-    return "; ".join(f"{task}: {', '.join(reasons)}" for task, reasons in tasks.items()) or "none"
+    return {f"{task}: {reason}": number for (task, reason), number in sorted(counts.items())}
 
 
 def skip_table(evidence: Evidence) -> Table:

@@ -7,7 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
-from qtkit.core.verdict import Status, Verdict, ok
+from msgspec import structs
+
+from qtkit.core.facts import count
+from qtkit.core.verdict import Status, Verdict
 from qtkit.evidence import Capability, Evidence, Scenario, Target
 from qtkit.stages.check import Check
 from qtkit.stages.report import JudgedJournal, StageReport
@@ -15,6 +18,7 @@ from qtkit.stages.sources import Source, evidence_of, is_target, name_of, scenar
 
 __all__ = ["Stage", "judge", "judge_runs"]
 
+_RUNS = count("runs", across_days=True)
 _WORST_FIRST = (
     Status.ERROR,
     Status.FAIL,
@@ -60,6 +64,12 @@ class Stage:
     def label(self) -> str:
         """As people say it."""
         return f"Phase {self.id}" if self.id[0].isdigit() else self.id
+
+    def __call__(
+        self, source: Source, *, day: date | None = None, root: Path | None = None
+    ) -> StageReport:
+        """Judge a source by this stage; see `judge`."""
+        return judge(self, source, day=day, root=root)
 
     def report(
         self,
@@ -145,18 +155,15 @@ def _over_runs(check: Check, runs: Mapping[str, Evidence]) -> Verdict:
 
 def _combined(judged: Mapping[str, Verdict]) -> Verdict:
     """Return the worst verdict; where there was nothing to judge in one run, another may tell."""
-    worst = min(judged.items(), key=lambda row: _WORST_FIRST.index(row[1].status))
-    name, verdict = worst
+    name, verdict = min(judged.items(), key=lambda row: _WORST_FIRST.index(row[1].status))
     same = sum(v.status is verdict.status for v in judged.values())
-    if verdict.status is Status.PASS:
-        return _passed(judged, same)
-    where = f"run {name}" if same == 1 else f"run {name} and {same - 1} more"
-    return replace(verdict, summary=f"{where}: {verdict.summary}") if len(judged) > 1 else verdict
-
-
-def _passed(judged: Mapping[str, Verdict], passed: int) -> Verdict:
-    """Return the first passing verdict, with the number of runs that it holds for."""
-    first = next(v for v in judged.values() if v.status is Status.PASS)
-    if passed == 1:
-        return first
-    return ok(f"{first.summary} · holds in {passed} runs", lines=first.lines).named(first.rule)
+    proof = structs.replace(verdict.proof, run=name)
+    facts = (*verdict.facts, _RUNS.fact(same))
+    passed = verdict.status is Status.PASS
+    summary = verdict.summary
+    if passed and same > 1:
+        summary = f"{summary} · holds in {same} runs"
+    elif not passed and len(judged) > 1:
+        where = f"run {name}" if same == 1 else f"run {name} and {same - 1} more"
+        summary = f"{where}: {summary}"
+    return structs.replace(verdict, summary=summary, proof=proof, facts=facts)

@@ -6,12 +6,19 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from itertools import pairwise
 
+from qtkit.core.facts import Finding, finding
 from qtkit.evidence import Evidence
 from qtkit.evidence.tasks import OUTCOMES, TaskStory
 from qtkit.model import events as ev
 from qtkit.model.events import Entry
 
-__all__ = ["at_work", "hidden_overruns", "overlaps"]
+__all__ = ["OVERLAPS", "at_work", "hidden_overruns", "overlaps"]
+
+OVERLAPS = {
+    "overlap": "{task} started while {other} was at work",
+    "hidden_overrun": "{task} came due while {other} was at work, and ran later",
+    "called_missed": "{task} is missed, {other} was at work",
+}
 
 
 def at_work(evidence: Evidence, kind: str) -> list[TaskStory]:
@@ -24,7 +31,7 @@ def _start_line(story: TaskStory) -> int:
     return story.started.seq if story.started else 0
 
 
-def overlaps(evidence: Evidence, kind: str) -> Iterator[tuple[int, str]]:
+def overlaps(evidence: Evidence, kind: str) -> Iterator[Finding]:
     """Yield each start that came before what had started earlier was over."""
     moves: list[Entry] = [
         e for e in evidence.session.merged(ev.TaskStarted, *OUTCOMES) if e.event.task == kind
@@ -34,13 +41,13 @@ def overlaps(evidence: Evidence, kind: str) -> Iterator[tuple[int, str]]:
         task_id = entry.event.task_id
         if isinstance(entry.event, ev.TaskStarted):
             if working and working != task_id and evidence.window.holds(entry.seq):
-                yield entry.seq, f"{task_id} started while {working} was at work"
+                yield finding("overlap", entry.seq, task=task_id, other=working)
             working = task_id
         elif task_id == working:
             working = ""
 
 
-def hidden_overruns(evidence: Evidence, kind: str) -> Iterator[tuple[int, str]]:
+def hidden_overruns(evidence: Evidence, kind: str) -> Iterator[Finding]:
     """Yield each task that came due while the one before was at work, and ran all the same."""
     stories = at_work(evidence, kind)
     for before, after in pairwise(at_work(evidence.session, kind)):
@@ -50,16 +57,14 @@ def hidden_overruns(evidence: Evidence, kind: str) -> Iterator[tuple[int, str]]:
             continue
         over = before.outcome
         if over is not None and before.started.at < after.due < over.at:
-            yield (
-                after.started.seq,
-                f"{after.task_id} came due while {before.task_id} was at work, and ran later",
-            )
+            line = after.started.seq
+            yield finding("hidden_overrun", line, task=after.task_id, other=before.task_id)
     yield from _misnamed_overruns(evidence, kind, stories)
 
 
 def _misnamed_overruns(
     evidence: Evidence, kind: str, at_work: list[TaskStory]
-) -> Iterator[tuple[int, str]]:
+) -> Iterator[Finding]:
     """Yield each task that an earlier one of its kind held up, and that says it was missed."""
     times = [(s.started.at, s.outcome.at, s.task_id) for s in at_work if s.started and s.outcome]
     starts = [began for began, _, _ in times]
@@ -71,4 +76,5 @@ def _misnamed_overruns(
         if story.at_start or place < 0 or any(d.holds(due) for d in evidence.downtimes):
             continue
         if due < times[place][1]:
-            yield story.lines[-1], f"{story.task_id} is missed, {times[place][2]} was at work"
+            line, other = story.lines[-1], times[place][2]
+            yield finding("called_missed", line, task=story.task_id, other=other)

@@ -170,7 +170,7 @@ def test_a_verdict_reads_back_from_its_json() -> None:
 
     assert shown == {
         "rule": "3.5.1", "status": "fail", "summary": "cash differs", "fix": "reconcile",
-        "lines": [3], "known_defect": "",
+        "facts": [], "findings": [], "proof": {"lines": [3], "count": 1}, "known_defect": "",
     }  # fmt: skip
 
 

@@ -40,9 +40,9 @@ def by_the_socket(desk: Rehearsal) -> None:
     try:
         with socket.socket(socket.AF_UNIX) as line:
             line.connect(str(path))
-            line.sendall(
-                json.dumps({"verb": "run_task", "arguments": {"task": TASK}}).encode() + b"\n"
-            )
+            request = {"verb": "run_task", "arguments": {"task": TASK}}
+            desk._engine.signal.clear()
+            line.sendall(json.dumps(request).encode() + b"\n")
             desk._engine.signal.wait(10)
             desk._turn()
             reply = json.loads(line.recv(65_536))

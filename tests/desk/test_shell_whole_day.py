@@ -127,7 +127,7 @@ def test_a_manual_order_is_in_the_journal_under_the_operators_name(tmp_path: Pat
         run_line(desk, f'buy {SYMBOL} 100 --because "by feel"', by="anna")
         orders = [e.event for e in desk.entries() if isinstance(e.event, ev.OrderRequested)]
 
-    assert [(o.source, o.because) for o in orders] == [
+    assert [(o.by or o.origin, o.because) for o in orders] == [
         ("strategy", "the script says so"),
         ("anna", "by feel"),
     ]

@@ -19,7 +19,7 @@ from qtkit.desk.views.timeline import timeline
 from qtkit.desk.vitals import Vitals
 from qtkit.model import events as ev
 from qtkit.model.events import Entry, Event
-from qtkit.model.orders import OrderType
+from qtkit.model.orders import OrderOrigin, OrderType
 
 GRID = Path(__file__).parents[2] / "examples" / "live_grid_multi.py"
 HALF_PAST_NINE = datetime(2026, 3, 4, 1, 30, tzinfo=UTC)
@@ -56,13 +56,13 @@ def _health(entries: list[Entry], *, later: int = 0, alive: bool = True) -> dict
 def test_a_feed_is_fresh_then_silent_and_failing_until_it_delivers(morning: list[Entry]) -> None:
     assert _health(morning)["feed"].startswith("… silent")
 
-    fed = _then(morning, ev.PricesSeen(bars=3, last=()))
+    fed = _then(morning, ev.PricesSeen(poll=1, bars=3, last=()))
     assert _health(fed, later=300)["feed"].startswith("✓ fresh · 3 bars at 09:30:01, 5 min 0 s ago")
     assert _health(fed, later=301)["feed"].startswith("✗ silent")
 
     broken = _then(fed, ev.FeedFailed(error="no route"))
     assert _health(broken)["feed"] == "✗ failing · the feed failed: no route"
-    mended = _then(broken, ev.PricesSeen(bars=0, last=()))
+    mended = _then(broken, ev.PricesSeen(poll=1, bars=0, last=()))
     assert _health(mended)["feed"].startswith("✓ fresh · 3 bars at 09:30:01, 2 s ago")
 
 
@@ -133,7 +133,8 @@ def _refused(rule: str) -> ev.OrderRefused:
         quantity=Decimal(100),
         price=None,
         because="by hand",
-        source="anna",
+        origin=OrderOrigin.OPERATOR,
+        by="anna",
         verdicts=(fail("no", fix="wait").named(rule),),
     )
 
@@ -160,7 +161,8 @@ def test_a_limit_that_is_nearly_used_warns_and_one_that_is_used_up_fails(
             limit_price=Decimal(50),
             reserved_cash=Decimal(0),
             because="by hand",
-            source="anna",
+            origin=OrderOrigin.OPERATOR,
+            by="anna",
             tag="",
             quote=None,
             venue="SZ",

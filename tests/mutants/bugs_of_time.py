@@ -172,15 +172,15 @@ BUGS_OF_TIME: tuple[Bug, ...] = (
     planted(
         "lunch makes prices stale",
         "qtkit/trading/engine/bar_history.py",
-        "return sum(max(0, min(end, until) - max(start, since)) for start, end in segments)",
-        "return until - since",
+        "traded = traded + np.maximum(np.minimum(end, until) - np.maximum(start, since), 0)",
+        "return np.asarray(until - since)",
         engine_test("tasks", "test_at_one_oclock_nothing_is_stale_yet"),
     ),
     planted(
         "yesterday's close is a price of today",
         "qtkit/trading/engine/bar_history.py",
-        "if (end := history.last_end(symbol)) > opened",
-        "if (end := history.last_end(symbol)) > 0",
+        "(end > segments[0][0])",
+        "(end > 0)",
         engine_test("history", "test_a_price_is_fresh_by_trading_time"),
     ),
     planted(

@@ -14,6 +14,7 @@ from qtkit.core.errors import ConfigError, DataError
 from qtkit.core.verdict import Status, Verdict
 from qtkit.model import events as ev
 from qtkit.model.books import Book
+from qtkit.model.orders import OrderOrigin
 from qtkit.reports.parity import compare_decisions
 from qtkit.reports.parity_report import KINDS, DecisionComparison
 from qtkit.runtime.backtest import BacktestResult, backtest
@@ -144,7 +145,7 @@ def test_an_order_that_a_risk_rule_stops_on_one_side_is_refused() -> None:
             quantity=Decimal(500),
             price=Decimal("37.20"),
             because="by the rule",
-            source="strategy",
+            origin=OrderOrigin.STRATEGY,
             verdicts=(stopped,),
             step=1,
         ),
@@ -269,7 +270,7 @@ def test_an_order_on_one_side_only_because_the_session_had_stopped_says_so() -> 
 
 def test_an_operators_order_is_no_decision() -> None:
     session = asking_at_two(healthy_day())
-    session.edit(ev.OrderRequested, {"source": "eve"}, order_id="q4")
+    session.edit(ev.OrderRequested, {"origin": "operator", "by": "eve"}, order_id="q4")
 
     assert compared(session).conclusion == "equal"
 

@@ -14,7 +14,7 @@ from qtkit.core.errors import DataError
 from qtkit.evidence.sys_log import value_in
 from qtkit.model import events as ev
 from qtkit.model.books import Book, OpenOrder
-from qtkit.model.orders import OrderStatus, OrderType
+from qtkit.model.orders import OrderOrigin, OrderStatus, OrderType
 from qtkit.projections.session_view import SessionView
 from qtkit.reports.metrics import metrics_json, report_json
 from qtkit.reports.session_report import run_report, summary_html, summary_text
@@ -188,7 +188,8 @@ def test_a_market_order_without_a_price_is_refused_with_none() -> None:
         quantity=Decimal(-100),
         price=None,
         because="by hand",
-        source="ann",
+        origin=OrderOrigin.OPERATOR,
+        by="ann",
         verdicts=(),
     )
     told = SessionView.of(entries_of([(at("09:00"), opening()), (at("10:00"), refusal)]))

@@ -75,7 +75,7 @@ def stage_payload() -> Callable[..., dict[str, Any]]:
     ) -> dict[str, Any]:
         verdict = {
             "rule": rule, "status": status, "summary": summary,
-            "fix": "", "lines": [3, 4], "known_defect": "",
+            "fix": "", "proof": {"lines": [3, 4], "count": 2}, "known_defect": "",
         }  # fmt: skip
         return {
             "format": 1, "type": "stage_report", "stage": rule.partition(".")[0], "title": "tasks",

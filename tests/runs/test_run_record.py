@@ -379,7 +379,7 @@ def test_reports_are_gathered_from_the_outputs_of_a_notebook(
 
     assert gathered.unreadable == ()
     assert [s.stage for s in gathered.stages] == ["2"]
-    assert gathered.stages[0].verdicts[0].lines == (3, 4)
+    assert gathered.stages[0].verdicts[0].proof.lines == (3, 4)
     (shown,) = gathered.sessions
     assert (shown.session_id, shown.folder, shown.journal_digest) == ("s1", "f", "j")
     assert shown.details == {"mode": "paper"}

@@ -23,8 +23,8 @@ from qtkit.model import events as ev
 from qtkit.model.intents import Intent
 from qtkit.reports.run_facts import record_facts
 from qtkit.runs.notebook_outputs import gather
+from qtkit.runtime.configuration.reader import settings_of
 from qtkit.runtime.settings import SessionSettings
-from qtkit.sessions.asked import settings_of
 from qtkit.sessions.simulated import SimulatedSession, prepare_account, session_of, simulate
 from qtkit.trading.engine.command_queue import Command
 from qtkit.trading.strategy.loader import load_spec

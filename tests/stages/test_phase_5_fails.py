@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from qtkit.core.paths import SessionFolder
 from qtkit.core.verdict import Status, fail
 from qtkit.evidence import Evidence
 from qtkit.model import events as ev
+from qtkit.model.orders import OrderOrigin
 from qtkit.stages.phase_5_scenarios import GATE_BLOCKING, GATE_OFF, SPLIT
 from qtkit.stages.scenarios import REFERENCE
 from tests.stages.parts import (
@@ -274,7 +276,8 @@ REFUSED_BY_THE_GATE = ev.OrderRefused(
     quantity=Decimal(-100),
     price=None,
     because="by hand",
-    source="me",
+    origin=OrderOrigin.OPERATOR,
+    by="me",
     verdicts=(fail("the gate is shut", fix="wait").named("gate.cash"),),
 )
 NO = ev.CommandRefused(command="cancel", reason="the gate is shut", by="me")
@@ -306,7 +309,7 @@ GATE: list[tuple[str, Callable[[], Story], str, Plant]] = [
      lambda s: with_verdicts(s, 2, open=True)),
     ("5-B.4", warned_day, "failed without a sentence or a fix",
      lambda s: with_verdicts(s, 2, verdicts=tuple(
-         replace(v, fix="") for v in verdicts(s, 2)))),
+         structs.replace(v, fix="") for v in verdicts(s, 2)))),
     ("5-B.4", gated_day, "the day was prepared and the gate not judged",
      lambda s: s.drop(ev.GateJudged, 1)),
     ("5-B.4", gated_day, "a judgement is called day, due was start",

@@ -81,10 +81,11 @@ def test_json_has_every_verdict() -> None:
         "source": "s<1>",
         "conclusion": "blocked",
         "verdicts": [
-            {"rule": "2.1", "status": "pass", "summary": "104 tasks", "fix": "", "lines": [],
-             "known_defect": ""},
+            {"rule": "2.1", "status": "pass", "summary": "104 tasks", "fix": "", "facts": [],
+             "findings": [], "proof": {}, "known_defect": ""},
             {"rule": "2.2", "status": "fail", "summary": "6 vanished <b>", "fix": "look",
-             "lines": [7, 8, 9], "known_defect": ""},
+             "facts": [], "findings": [], "proof": {"lines": [7, 8, 9], "count": 3},
+             "known_defect": ""},
         ],
         "journals": [],
     }  # fmt: skip

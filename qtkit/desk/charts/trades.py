@@ -77,7 +77,7 @@ def _trades(evidence: Evidence) -> list[_Trade]:
                 symbol=fill.symbol,
                 quantity=fill.quantity,
                 price=fill.price,
-                quote=order.quote.close if order and order.quote else None,
+                quote=order.quote.last if order and order.quote else None,
                 tag=order.tag if order else "",
             )
         )

@@ -9,7 +9,7 @@ from qtkit.desk.table_view import Column, View
 from qtkit.desk.views.standing import story
 from qtkit.ledger.orders import OrderState
 from qtkit.model.events import Entry
-from qtkit.model.orders import OrderStatus
+from qtkit.model.orders import OrderStatus, owner
 
 __all__ = ["fills", "order_story", "orders", "refusals", "unmatched_fills"]
 
@@ -69,7 +69,7 @@ def _order_row(picture: Picture, order: OrderState) -> tuple[object, ...]:
         abs(order.filled),
         str(order.status),
         order.broker_order_id,
-        order.source,
+        owner(order.origin, order.by),
         _order_reason(picture, order),
     )
 
@@ -96,7 +96,7 @@ def refusals(picture: Picture) -> View:
             abs(entry.event.quantity),
             entry.event.symbol,
             entry.event.price,
-            entry.event.source,
+            owner(entry.event.origin, entry.event.by),
             "; ".join(f"{v.rule}: {v.summary}" for v in entry.event.verdicts),
         )
         for entry in picture.refusals

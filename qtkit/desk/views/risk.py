@@ -105,7 +105,7 @@ def _windows(risk: Mapping[str, Any]) -> str:
 
 
 def _value(order: ev.OrderRequested) -> Decimal:
-    price = order.limit_price or (order.quote.close if order.quote else None)
+    price = order.limit_price or (order.quote.last if order.quote else None)
     return _ZERO if price is None else abs(order.quantity) * price
 
 

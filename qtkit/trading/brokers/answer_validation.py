@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from decimal import Decimal
 from functools import cache
 from typing import TypeVar
 
 import msgspec
+from msgspec.structs import astuple
 
 from qtkit.core.errors import BrokerError, ConfigError
 from qtkit.core.text import sentence_of, shown
@@ -98,16 +100,29 @@ def name_of(broker: object) -> str:
 
 
 def _item(item: object) -> NewsItem:
+    kind = _NEWS.get(type(item), BrokerAccept)
     try:
-        match item:
-            case BrokerFill():
-                return _copied(item, BrokerFill, "poll_fills")
-            case BrokerOrderEnd():
-                return _copied(item, BrokerOrderEnd, "poll_fills")
-            case _:
-                return _copied(item, BrokerAccept, "poll_fills")
+        return _copied(item, kind, "poll_fills")
     except BrokerError as problem:
         return Unusable(str(problem))
+
+
+def _is_sound(answer: msgspec.Struct) -> bool:
+    """Whether every field of a frozen answer is plainly what it should be: no copy is needed."""
+    kind, values = type(answer), astuple(answer)
+    if tuple(map(type, values)) != _PLAIN.get(kind):
+        return False
+    if kind is Ack:
+        return values[0] in _ANSWERS and "".join(values).isascii()
+    return values[8].tzinfo is UTC and "".join((*values[:4], values[9])).isascii()
+
+
+_NEWS: dict[type, type[BrokerEvent]] = {kind: kind for kind in (BrokerFill, BrokerOrderEnd)}
+_PLAIN: dict[type, tuple[type, ...]] = {
+    Ack: (str,) * 4,
+    BrokerFill: (*(str,) * 4, *(Decimal,) * 4, datetime, str),
+}
+_ANSWERS = frozenset({"accepted", "refused", "later"})
 
 
 @cache
@@ -119,6 +134,8 @@ def _copied(answer: object, kind: type[_Kind], call: str) -> _Kind:
     """Return a copy of an answer in which every field has the type that it should have."""
     if not isinstance(answer, kind):
         raise _broken(call, shown(answer), kind.__name__)
+    if type(answer) is kind and _is_sound(answer):
+        return answer
     try:
         copy: _Kind = _decoder(kind).decode(_encoder.encode(answer))
     except _NO_COPY as problem:

@@ -7,11 +7,12 @@ from decimal import Decimal
 import msgspec
 
 from qtkit.core.errors import ConfigError
-from qtkit.model.money import CENT, round_half_up
+from qtkit.model.money import round_half_up
 
 __all__ = ["FeeSchedule"]
 
 _ZERO = Decimal(0)
+_NO_DUTY = Decimal("0.00")
 
 
 class FeeSchedule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -68,7 +69,7 @@ class FeeSchedule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         >>> FeeSchedule().stamp_duty(Decimal("12345.00"), Decimal("0.0005"))
         Decimal('6.17')
         """
-        return round_half_up(rate * notional) if rate else _ZERO.quantize(CENT)
+        return round_half_up(rate * notional) if rate else _NO_DUTY
 
     def reserve(self, quantity: Decimal, price: Decimal) -> Decimal:
         """Return the cash that a new buy of `quantity` at up to `price` may need, fees included.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
+from operator import attrgetter
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -87,6 +88,7 @@ class PermitBroker:
         self._kill_file = kill_file
         self._spent: set[str] = set()
         self._foresight = broker if isinstance(broker, ScheduledBroker) else None
+        self._confirming = broker if isinstance(broker, ConfirmingBroker) else None
 
     @property
     def name(self) -> str:
@@ -100,8 +102,8 @@ class PermitBroker:
 
     def confirm(self) -> None:
         """Tell a broker that wants to know that its news are in a journal, on disk."""
-        if isinstance(self._broker, ConfirmingBroker):
-            self._broker.confirm()
+        if self._confirming is not None:
+            self._confirming.confirm()
 
     def adjust(self, adjustment_id: str, symbol: str, quantity: Decimal, cash: Decimal) -> None:
         """Tell an adjustment to a broker that books them; any other knows of it by itself."""
@@ -200,13 +202,16 @@ def _demand(order: Order, permit: Permit) -> None:
         )
 
 
-def _judged(what: Order | Permit) -> tuple[object, ...]:
-    """Return all that a permit is for."""
-    return what.order_id, what.symbol, what.quantity, what.order_type, what.limit_price
+_JUDGED = (
+    "order_id", "symbol", "quantity", "order_type", "limit_price",
+    "stop_price", "time_in_force", "expires",
+)  # fmt: skip
+_judged: Callable[[Order | Permit], tuple[object, ...]] = attrgetter(*_JUDGED)
+"""Return all that a permit is for."""
 
 
 def _differences(order: Order, permit: Permit) -> Iterator[str]:
-    for part in ("order_id", "symbol", "quantity", "order_type", "limit_price"):
+    for part in _JUDGED:
         sent, judged = getattr(order, part), getattr(permit, part)
         if sent != judged:
             yield f"{part} is {sent}, the permit says {judged}"

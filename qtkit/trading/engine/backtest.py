@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
+from itertools import compress
 from typing import NoReturn
 
 import numpy as np
@@ -24,7 +25,13 @@ from qtkit.model.bars import BAR_NANOS, nanos, time_of
 from qtkit.model.intents import Intent
 from qtkit.model.money import decimal_of
 from qtkit.model.status import EngineStatus
-from qtkit.trading.engine.bar_history import EngineView, History, Series, last_price
+from qtkit.trading.engine.bar_history import (
+    EngineView,
+    History,
+    Series,
+    is_usable,
+    last_price,
+)
 from qtkit.trading.engine.broker_session import BrokerSession
 from qtkit.trading.engine.context import EngineContext
 from qtkit.trading.engine.end_of_day import EndOfDay
@@ -32,7 +39,7 @@ from qtkit.trading.engine.execution_reports import ExecutionReports
 from qtkit.trading.engine.order_entry import OrderEntry
 from qtkit.trading.engine.schedule import step_nanos
 from qtkit.trading.engine.snapshots import Snapshots
-from qtkit.trading.engine.strategy_runner import StrategyRunner, state_digest
+from qtkit.trading.engine.strategy_runner import StrategyRunner, state_digest, withheld
 from qtkit.trading.strategy.guard import fail, guarded
 
 __all__ = ["Backtest"]
@@ -132,7 +139,7 @@ class Backtest:
     def _show_until(self, at: int) -> None:
         """Show every bar that has ended: the last step comes before the day's last bars."""
         for series in self._context.history.series.values():
-            series.size = int(np.searchsorted(series.end, at, "right"))
+            series.size = int(series.end.searchsorted(at, "right"))
 
     def _last_prices(self) -> dict[str, Decimal]:
         held = self._context.state.ledger.positions
@@ -148,22 +155,21 @@ class Backtest:
         """
         context = self._context
         dues = step_nanos(segment, close, context.settings.timetable)
-        usable = self._usable(dues)
-        shown = _sizes(context.history, dues)
+        ended = _ended(context.history, dues)
+        usable = self._usable(dues, ended)
+        shown = _sizes(ended)
         moments = self._moments(segment, dues)
         preparations = _in_time(dues, moments, self._preparations(segment, dues, moments, usable))
         view, decide = context.view, self._guard.strategy.decide
-        tick = view.tick
         self._ahead.move(int(moments[0]), day, frozenset(), context.state.ledger)
         self._wake = self._next_news()
-        for k, due in enumerate(dues.tolist()):
-            basis = next(preparations)
+        for k, (due, basis) in enumerate(zip(dues.tolist(), preparations, strict=True)):
             for series, sizes in shown:
                 series.size = sizes[k]
             if due >= self._wake:
                 self._wake = self._news_until(due, self._wake)
             if usable is None:
-                tick(due)
+                view.moment = due
             elif usable[k]:
                 view.move(due, day, usable[k], context.state.ledger)
             else:
@@ -211,14 +217,14 @@ class Backtest:
         start = nanos(segment.start)
         poll = self._context.settings.timetable.price_poll_minutes * BAR_NANOS
         known = start + np.maximum((moments - 1 - start) // poll, 0) * poll
-        shown, view = _sizes(self._before, known), self._ahead
-        tick, prepare = view.tick, self._guard.strategy.prepare
+        shown, view = _sizes(_ended(self._before, known)), self._ahead
+        prepare = self._guard.strategy.prepare
         for k, moment in enumerate(moments.tolist()):
             if moment >= self._wake:
                 self._wake = self._news_until(moment, self._wake)
             for series, sizes in shown:
                 series.size = sizes[k]
-            tick(moment)
+            view.moment = moment
             if usable is not None and not usable[k]:
                 yield None
                 continue
@@ -228,37 +234,33 @@ class Backtest:
                 self._fail("prepare", int(dues[k]), error)
             yield made
 
-    def _usable(self, dues: NDArray[np.int64]) -> list[frozenset[str]] | None:
+    def _usable(
+        self, dues: NDArray[np.int64], ended: Sequence[tuple[Series, NDArray[np.int64]]]
+    ) -> list[frozenset[str]] | None:
         """Return each step's symbols with a fresh price; None where all have one at each step."""
         context = self._context
-        names = list(context.history.series)
-        fresh = np.array([self._fresh(name, dues) for name in names])
         context.view.move(int(dues[0]), context.state.today or date.min, None, context.state.ledger)
-        if fresh.all():
+        fresh = [self._fresh(series, dues, counts) for series, counts in ended]
+        if all(column.all() for column in fresh):
             return None
-        return [
-            frozenset(name for name, ok in zip(names, column, strict=True) if ok)
-            for column in fresh.T
-        ]
+        symbols = tuple(context.history.series)
+        return [frozenset(compress(symbols, row)) for row in zip(*fresh, strict=True)]
 
-    def _fresh(self, symbol: str, dues: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Whether a symbol's newest bar at each step is of today, fresh and positive."""
+    def _fresh(
+        self, series: Series, dues: NDArray[np.int64], ended: NDArray[np.int64]
+    ) -> NDArray[np.bool_]:
+        """Whether a symbol's newest bar at each step is usable."""
         context = self._context
-        series = context.history.series[symbol]
         if not series.end.size:
             return np.zeros(dues.size, bool)
-        last = np.searchsorted(series.end, dues, "right") - 1
-        ends = series.end[np.maximum(last, 0)]
-        age = sum(
-            np.maximum(0, np.minimum(end, dues) - np.maximum(start, ends))
-            for start, end in context.segments
+        newest = np.maximum(ended - 1, 0)
+        return is_usable(
+            np.where(ended > 0, series.end[newest], 0),
+            series.columns["close"][newest],
+            dues,
+            context.segments,
+            context.settings.max_price_age_seconds,
         )
-        close = series.columns["close"][np.maximum(last, 0)]
-        limit = context.settings.max_price_age_seconds * 1e9
-        good: NDArray[np.bool_] = (
-            (last >= 0) & (ends > context.segments[0][0]) & (age <= limit) & (close > 0)
-        )
-        return good
 
     def _place(
         self, intents: tuple[Intent, ...], due: int, step: int, usable: frozenset[str] | None
@@ -271,21 +273,23 @@ class Backtest:
         found = state_digest(context.strategy.state())
         if found != self._saved:
             raise StrategyError("decide changed what state() returns; move the state in on_fill")
-        wanted = dict.fromkeys(i.symbol for i in intents if i.symbol in context.history.series)
+        symbols = dict.fromkeys(i.symbol for i in intents if i.symbol in context.history.series)
+        wanted = tuple(i for i in intents if not i.withheld)
         context.record(
             ev.DecisionTaken(
                 task_id=f"step-{step}",
                 step=step,
-                due=time_of(due).astimezone(UTC),
+                due=self._clock.now(),
                 prices=tuple(
-                    last_price(context.history, s) for s in wanted if usable is None or s in usable
+                    last_price(context.history, s) for s in symbols if usable is None or s in usable
                 ),
                 aside=(),
-                intents=len(intents),
+                intents=len(wanted),
+                withheld=withheld(intents),
                 state_digest=found,
             )
         )
-        self._orders.place(intents, source="strategy", step=step)
+        self._orders.place(wanted, step=step)
 
     # --- news --------------------------------------------------------------------------------
 
@@ -336,9 +340,12 @@ def _overlapping(
         yield ready.popleft()
 
 
-def _sizes(history: History, ends: NDArray[np.int64]) -> list[tuple[Series, list[int]]]:
+def _ended(history: History, moments: NDArray[np.int64]) -> list[tuple[Series, NDArray[np.int64]]]:
     """Return how many bars of each symbol have ended at each moment."""
     return [
-        (series, np.searchsorted(series.end, ends, "right").tolist())
-        for series in history.series.values()
+        (series, series.end.searchsorted(moments, "right")) for series in history.series.values()
     ]
+
+
+def _sizes(ended: Sequence[tuple[Series, NDArray[np.int64]]]) -> list[tuple[Series, list[int]]]:
+    return [(series, counts.tolist()) for series, counts in ended]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import compress
 from typing import TypeVar
 
 import numpy as np
@@ -19,6 +20,7 @@ __all__ = [
     "EngineView",
     "History",
     "Series",
+    "is_usable",
     "last_price",
     "sound_bars",
     "trading_nanos",
@@ -144,32 +146,29 @@ class History:
 class EngineView:
     """What a strategy may look at; see `qtkit.trading.strategy.protocol.View`."""
 
-    __slots__ = ("_history", "_ledger", "_now", "_usable", "symbols", "trading_date")
+    __slots__ = ("_history", "_ledger", "_usable", "moment", "symbols", "trading_date")
 
     def __init__(self, symbols: Sequence[str], history: History, ledger: Ledger) -> None:
         self.symbols = symbols
         self.trading_date = date.min
         self._history, self._ledger = history, ledger
-        self._now: datetime | int = 0
+        # nanoseconds where the backtest's loop sets it: made a time when somebody asks
+        self.moment: datetime | int = 0
         self._usable: frozenset[str] | None = frozenset()
 
     def move(
         self, now: datetime | int, day: date, usable: frozenset[str] | None, ledger: Ledger
     ) -> None:
         """Show another moment; `usable` are the symbols with a fresh price, None for all."""
-        self._now, self.trading_date, self._usable = now, day, usable
+        self.moment, self.trading_date, self._usable = now, day, usable
         self._ledger = ledger
-
-    def tick(self, now: int) -> None:
-        """Show the next moment of the same day, in nanoseconds: the backtest's inner loop."""
-        self._now = now
 
     @property
     def now(self) -> datetime:
         """The moment that is shown, UTC."""
-        if isinstance(self._now, int):
-            self._now = time_of(self._now)
-        return self._now
+        if isinstance(self.moment, int):
+            self.moment = time_of(self.moment)
+        return self.moment
 
     def price(self, symbol: str) -> float:
         """Return the last finished close of today, NaN when there is none or it is stale."""
@@ -279,17 +278,50 @@ def usable_symbols(
     The age counts trading seconds, so that nothing is stale yet at 13:00; yesterday's close is no
     price of today.
     """
-    moment = nanos(now)
-    opened = segments[0][0] if segments else moment
-    return frozenset(
-        symbol
-        for symbol in history.series
-        if (end := history.last_end(symbol)) > opened
-        and history.last_close(symbol) > 0
-        and trading_nanos(segments, end, moment) <= max_age_seconds * 1e9
+    symbols = tuple(history.series)
+    ends = np.array([history.last_end(symbol) for symbol in symbols], np.int64)
+    closes = np.array([history.last_close(symbol) for symbol in symbols], np.float64)
+    usable = is_usable(ends, closes, nanos(now), segments, max_age_seconds)
+    return frozenset(compress(symbols, usable))
+
+
+def is_usable(
+    end: NDArray[np.int64],
+    close: NDArray[np.float64],
+    moment: NDArray[np.int64] | int,
+    segments: Sequence[tuple[int, int]],
+    max_age_seconds: float,
+) -> NDArray[np.bool_]:
+    """Whether bars are of today, fresh and positive: of many symbols, or at many moments.
+
+    Parameters
+    ----------
+    end, close
+        Shape ``(N,)``, the newest bars: their end, nanoseconds, 0 where there is none, and their
+        close, account currency per share.
+    moment
+        When they are looked at, nanoseconds; one for all of them, or shape ``(N,)``.
+    segments
+        Today's, nanoseconds; without any, no bar is of today.
+    max_age_seconds
+        Trading seconds.
+    """
+    if not segments:
+        return np.zeros(end.shape, bool)
+    age = trading_nanos(segments, end, moment)
+    usable: NDArray[np.bool_] = (
+        (end > segments[0][0]) & (close > 0) & (age <= max_age_seconds * 1e9)
     )
+    return usable
 
 
-def trading_nanos(segments: Sequence[tuple[int, int]], since: int, until: int) -> int:
-    """Return the trading time between two moments of a day, nanoseconds."""
-    return sum(max(0, min(end, until) - max(start, since)) for start, end in segments)
+def trading_nanos(
+    segments: Sequence[tuple[int, int]],
+    since: NDArray[np.int64] | int,
+    until: NDArray[np.int64] | int,
+) -> NDArray[np.int64]:
+    """Return the trading time between moments of a day, nanoseconds."""
+    traded = np.zeros((), np.int64)
+    for start, end in segments:
+        traded = traded + np.maximum(np.minimum(end, until) - np.maximum(start, since), 0)
+    return traded

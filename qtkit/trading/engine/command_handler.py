@@ -14,7 +14,7 @@ from qtkit.ledger.adjustment import Adjustment, demand_bookable
 from qtkit.model import events as ev
 from qtkit.model.instruments import Instrument
 from qtkit.model.intents import Intent
-from qtkit.model.orders import OrderType
+from qtkit.model.orders import OrderOrigin, OrderType
 from qtkit.model.status import EngineStatus
 from qtkit.trading.engine.broker_session import BrokerSession
 from qtkit.trading.engine.command_outcomes import why_nothing_came
@@ -135,7 +135,7 @@ class CommandHandler:
     def _stop(self, given: _Arguments, by: str) -> None:
         context, reason = self._context, given["reason"]
         if context.state.stop is None:
-            context.record(ev.StopRequested(trading_date=context.state.today, by=by, reason=reason))
+            context.record(ev.StopRequested(by=by, reason=reason))
             context.log.say("stop_requested", reason=reason, by=by)
 
     def _lift(self, given: _Arguments, by: str) -> None:
@@ -147,7 +147,7 @@ class CommandHandler:
 
     def _set_kill_switch(self, why: str, by: str, *, on: bool) -> None:
         context, why = self._context, why.strip()
-        context.record(ev.KillSwitchSet(trading_date=context.state.today, on=on, by=by, why=why))
+        context.record(ev.KillSwitchSet(on=on, by=by, why=why))
         context.log.say("kill_switch_set", on=on, by=by, why=why)
 
     def _order(self, given: _Arguments, by: str, side: int) -> None:
@@ -159,7 +159,7 @@ class CommandHandler:
             order_type=OrderType.MARKET if limit is None else OrderType.LIMIT,
             limit_price=limit,
         )
-        self._orders.place([intent], source=by)
+        self._orders.place([intent], origin=OrderOrigin.OPERATOR, by=by)
 
     def _cancel(self, given: _Arguments, by: str) -> None:
         order_id = given["order_id"]
@@ -190,7 +190,6 @@ class CommandHandler:
         demand_bookable(wanted, context.state.ledger, self._rules_of(wanted.symbol))
         context.record(
             ev.PositionAdjusted(
-                trading_date=context.state.today,
                 symbol=wanted.symbol,
                 quantity=wanted.quantity,
                 cash=wanted.cash,

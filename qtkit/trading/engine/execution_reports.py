@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
 from qtkit.core.errors import (
@@ -15,6 +15,7 @@ from qtkit.core.errors import (
 )
 from qtkit.market.trading_minutes import date_of_bar
 from qtkit.model import events as ev
+from qtkit.model.bars import nanos
 from qtkit.model.money import is_amount
 from qtkit.model.orders import OrderMove, OrderStatus
 from qtkit.trading.brokers.answer_validation import NewsItem, Unusable
@@ -32,6 +33,7 @@ from qtkit.trading.strategy.protocol import Fill, JsonObject
 
 __all__ = ["ExecutionReports"]
 
+FILL_CHANNEL = "poll_fills"  # the only way that executions come in
 _ZERO = Decimal(0)
 
 
@@ -67,6 +69,8 @@ class ExecutionReports:
 
     def _fresh(self, news: Sequence[NewsItem]) -> Sequence[NewsItem]:
         """Return an answer without the fills that were booked before it; those are counted."""
+        if not any(isinstance(item, BrokerFill) and self._is_booked(item) for item in news):
+            return news
         fresh, known = list[NewsItem](), list[BrokerFill]()
         for item in news:
             if isinstance(item, BrokerFill) and self._is_booked(item):
@@ -135,6 +139,7 @@ class ExecutionReports:
                 executed_at=fill.executed_at,
                 settles=settles,
                 venue=fill.venue,
+                channel=FILL_CHANNEL,
                 late=str(order.status) if ended and order is not None else "",
             )
         )
@@ -175,13 +180,10 @@ class ExecutionReports:
         context.log.say("fill_unmatched", fill_id=fill.fill_id, reason=why)
 
     def _unbookable(self, fill: BrokerFill) -> str:
-        numbers = {"price": fill.price, "commission": fill.commission, "tax": fill.tax}
-        odd = [f"{name} {n}" for name, n in numbers.items() if not n.is_finite() or n < 0]
-        if odd or not fill.price:
-            return f"the broker reports {', '.join(odd) or 'a price of 0'}"
-        if not all(map(is_amount, (fill.quantity, *numbers.values()))):
-            told = f"{fill.quantity} shares at {fill.price}"
-            return f"the broker reports what no book takes: {told}"
+        price, commission, tax = fill.price, fill.commission, fill.tax
+        amounts = all(map(is_amount, (fill.quantity, price, commission, tax)))
+        if not (amounts and price > 0 and commission >= 0 and tax >= 0):
+            return _odd_numbers(fill)
         return self._context.state.ledger.unbookable(fill.order_id, fill.symbol, fill.quantity)
 
     def _settles(self, fill: BrokerFill) -> date | None:
@@ -190,10 +192,18 @@ class ExecutionReports:
         instrument = context.instrument_today(fill.symbol)
         wait = instrument.settle_days if instrument and fill.quantity > 0 else 0
         try:
-            day = date_of_bar(context.calendar, fill.executed_at)  # it is known when its bar ends
+            day = self._date_of(fill.executed_at)
             return context.calendar.session_after(day, wait) if wait else day
         except (DataError, OverflowError):
             return None
+
+    def _date_of(self, executed_at: datetime) -> date:
+        """Return the trading date of an execution: it is known when its bar ends."""
+        context, at = self._context, nanos(executed_at)
+        for start, end in context.segments:
+            if start < at <= end and context.state.today is not None:
+                return context.state.today
+        return date_of_bar(context.calendar, executed_at)
 
     def move_strategy(self) -> None:
         """Hand the strategy its fills that are not in its saved state, and save what it makes.
@@ -243,3 +253,12 @@ class ExecutionReports:
             context.trouble("state", problem)
             return context.state.strategy_state
         return saved
+
+
+def _odd_numbers(fill: BrokerFill) -> str:
+    """Return which numbers of a fill cannot be booked."""
+    numbers = {"price": fill.price, "commission": fill.commission, "tax": fill.tax}
+    odd = [f"{name} {n}" for name, n in numbers.items() if not n.is_finite() or n < 0]
+    if odd or not fill.price:
+        return f"the broker reports {', '.join(odd) or 'a price of 0'}"
+    return f"the broker reports what no book takes: {fill.quantity} shares at {fill.price}"

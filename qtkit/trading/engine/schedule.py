@@ -155,7 +155,8 @@ def step_nanos(segment: Segment, close: datetime, table: Timetable) -> NDArray[n
     start, end = nanos(segment.start), nanos(segment.end)
     dues = np.arange(min(start + gap, end), end + 1, gap, dtype=np.int64)
     last = nanos(close) - table.close_offset_minutes * _MINUTE_NANOS
-    return np.unique(np.minimum(dues, last))
+    # steps past the last moment are due at it, all of them together once
+    return np.minimum(dues[: int(dues.searchsorted(last)) + 1], last)
 
 
 def refuse_steps_that_never_come(calendar: Calendar, day: date, table: Timetable) -> None:

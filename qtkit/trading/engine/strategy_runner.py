@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import marshal
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, cast
@@ -15,6 +15,7 @@ from qtkit.core.text import error_text
 from qtkit.market.feeds.protocol import Delivery, LeftOut
 from qtkit.model import events as ev
 from qtkit.model.bars import BarBatch, Bars, nanos
+from qtkit.model.intents import Intent
 from qtkit.trading.engine.bar_history import last_price, sound_bars, trading_nanos
 from qtkit.trading.engine.context import EngineContext
 from qtkit.trading.engine.order_entry import OrderEntry
@@ -22,7 +23,7 @@ from qtkit.trading.engine.price_poll import finished, left_out_event
 from qtkit.trading.engine.snapshots import Snapshot, Snapshots
 from qtkit.trading.engine.task_skip import TaskSkip
 
-__all__ = ["StrategyRunner", "state_digest"]
+__all__ = ["StrategyRunner", "state_digest", "withheld"]
 
 
 # version 2 writes values alone; later ones also tell which objects are shared
@@ -61,6 +62,15 @@ def _canonical_digest(state: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def withheld(intents: Iterable[Intent]) -> tuple[ev.Withheld, ...]:
+    """Return what a strategy wanted and did not ask for, as an event carries it."""
+    return tuple(
+        ev.Withheld(symbol=i.symbol, quantity=i.quantity, because=i.because, reason=i.withheld)
+        for i in intents
+        if i.withheld
+    )
+
+
 class StrategyRunner:
     """Takes in prices, and runs strategy steps on them."""
 
@@ -84,7 +94,8 @@ class StrategyRunner:
             self._heard = context.clock.now()
         fresh = [s for s in context.strategy_symbols if len(good.get(s, ()))]
         last = tuple(last_price(context.history, symbol) for symbol in fresh)
-        context.record(ev.PricesSeen(bars=kept, last=last, refused=total - kept))
+        poll = context.state.polls + 1
+        context.record(ev.PricesSeen(poll=poll, bars=kept, last=last, refused=total - kept))
         self._tell([*left_out, *notes])
         if answer.problem:
             context.record(ev.BarsRefused(bars=answer.refused, problem=answer.problem))
@@ -145,7 +156,7 @@ class StrategyRunner:
         if context.look():
             return None
         heard = self._heard or now
-        silent = trading_nanos(context.segments, nanos(heard), nanos(now)) / 1e9
+        silent = int(trading_nanos(context.segments, nanos(heard), nanos(now))) / 1e9
         if silent > settings.feed_silent_seconds:
             return TaskSkip("feed_silent", f"no bar for {silent:.0f} s of trading")
         return TaskSkip("no_fresh_price", "no symbol has a usable price of today")
@@ -174,6 +185,7 @@ class StrategyRunner:
         after = state_digest(context.strategy.state())
         if after != before:
             raise StrategyError("decide changed what state() returns; move the state in on_fill")
+        wanted = tuple(i for i in intents if not i.withheld)
         seen = {s: context.view.price(s) > 0 for s in context.strategy_symbols}
         context.record(
             ev.DecisionTaken(
@@ -182,10 +194,11 @@ class StrategyRunner:
                 due=task.due,
                 prices=tuple(last_price(context.history, s) for s, fresh in seen.items() if fresh),
                 aside=tuple(s for s, fresh in seen.items() if not fresh),
-                intents=len(intents),
+                intents=len(wanted),
+                withheld=withheld(intents),
                 state_digest=after,
                 snapshot=snapshot.digest,
                 gate_warned=context.settings.gate_mode == "warn" and not context.state.gate_open,
             )
         )
-        self._orders.place(intents, source="strategy", step=step)
+        self._orders.place(wanted, step=step)

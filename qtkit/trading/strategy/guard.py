@@ -5,6 +5,7 @@ from __future__ import annotations
 import dis
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from decimal import Decimal
 from itertools import islice
 from typing import Any, NoReturn
@@ -14,7 +15,7 @@ from qtkit.core.plain_json import plain_object
 from qtkit.core.signals import Interrupted
 from qtkit.core.text import error_text, is_writable, shown, writable
 from qtkit.model.intents import Intent
-from qtkit.model.orders import OrderType
+from qtkit.model.orders import OrderType, Routing, TimeInForce
 from qtkit.trading.strategy.protocol import (
     Fill,
     JsonObject,
@@ -37,7 +38,12 @@ _KINDS: dict[str, type | tuple[type, ...]] = {
     "because": str,
     "order_type": OrderType,
     "limit_price": (Decimal, type(None)),
+    "stop_price": (Decimal, type(None)),
+    "time_in_force": TimeInForce,
+    "expires": (datetime, type(None)),
+    "routing": (Routing, type(None)),
     "tag": str,
+    "withheld": str,
 }
 _RAISE = dis.opmap["RAISE_VARARGS"]
 
@@ -78,16 +84,21 @@ class Guarded:
 
     def on_fill(self, fill: Fill, view: View) -> None:
         """Pass on."""
-        with strategy_code("on_fill"):
+        try:
             self.strategy.on_fill(fill, view)
+        except BaseException as error:  # noqa: BLE001 - a strategy may raise whatever there is
+            fail("on_fill", error)
 
     def state(self) -> JsonObject:
         """Return the state as it will come back from the journal: a JSON object."""
-        with strategy_code("state"):
+        try:
             state = self.strategy.state()
             # asked for before and after each decision, and mostly the same: not walked again
-            if type(state) is dict and state == self._plain:
-                return self._plain
+            is_known = type(state) is dict and state == self._plain
+        except BaseException as error:  # noqa: BLE001 - a strategy may raise whatever there is
+            fail("state", error)
+        if is_known:
+            return self._plain
         try:
             self._plain = plain_object(state, "state()")
         except ValueError as problem:
@@ -177,6 +188,8 @@ def _demand(intent: object) -> None:
     """Refuse what is no intent, and an intent whose numbers are no decimals."""
     if not isinstance(intent, Intent):
         raise StrategyError(f"decide returns Intent values, was {shown(intent)}")
+    if _is_plain(intent):
+        return
     for name, kind in _KINDS.items():
         found = getattr(intent, name)
         if not isinstance(found, kind):
@@ -194,6 +207,24 @@ def _demand(intent: object) -> None:
                 f"decide returned an intent whose {name} is {shown(found)}; expected text that can "
                 "be written"
             )
+
+
+def _is_plain(intent: Intent) -> bool:
+    """Whether every part is exactly of its kind, finite and ASCII: what most intents are."""
+    limit = intent.limit_price
+    return (
+        type(intent.quantity) is Decimal
+        and intent.quantity.is_finite()
+        and (limit is None or (type(limit) is Decimal and limit.is_finite()))
+        and type(intent.order_type) is OrderType
+        and _is_ascii(intent.symbol)
+        and _is_ascii(intent.because)
+        and _is_ascii(intent.tag)
+    )
+
+
+def _is_ascii(text: object) -> bool:
+    return type(text) is str and text.isascii()
 
 
 @contextmanager

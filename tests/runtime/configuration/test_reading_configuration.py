@@ -16,8 +16,8 @@ from qtkit.runtime.configuration.keys import SECTIONS, all_keys
 from qtkit.runtime.configuration.models import Configuration
 from qtkit.runtime.configuration.reader import (
     as_arguments,
-    check_settings,
     read_configuration,
+    settings_of,
 )
 from qtkit.runtime.configuration.tables import configuration_json, configuration_table
 from qtkit.runtime.settings import SessionSettings
@@ -232,7 +232,7 @@ def test_a_long_value_is_cut_short_in_a_sentence(tmp_path: Path) -> None:
 
 def test_settings_by_their_own_names_are_checked_the_same_way() -> None:
     with pytest.raises(ConfigError) as caught:
-        check_settings({"sed": 1, "step_minutes": 0, "risk": {"max_order_valeu": 3}})
+        settings_of({"sed": 1, "step_minutes": 0, "risk": {"max_order_valeu": 3}})
 
     assert str(caught.value) == (
         "settings: step_minutes was 0; expected a whole number, at least 1, at most 1,440, "
@@ -246,7 +246,7 @@ def test_settings_that_do_not_go_together_are_told() -> None:
     asked = {"prepare_lead_seconds": 300}
 
     with pytest.raises(ConfigError, match=r"must be at least prepare_lead_seconds \(300\)"):
-        check_settings(asked)
+        settings_of(asked)
 
 
 NUMBERS = {
@@ -406,7 +406,7 @@ def test_no_mistake_shows_a_secret(tmp_path: Path, text: str) -> None:
 @pytest.mark.parametrize("asked", [{"token": [WORD]}, {"token": WORD, "kind": "csv"}])
 def test_no_mistake_of_settings_shows_a_secret(asked: dict[str, object]) -> None:
     with pytest.raises(ConfigError) as caught:
-        check_settings({"feed": asked})
+        settings_of({"feed": asked})
 
     assert WORD not in str(caught.value)
     assert caught.value.__cause__ is None

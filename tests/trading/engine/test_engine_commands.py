@@ -99,8 +99,7 @@ def test_orders_by_hand_name_who_asked() -> None:
         ],
     ).run("09:40")
     told = [
-        (o.symbol, o.quantity, o.limit_price, o.source, o.because)
-        for o in bench.of(ev.OrderRequested)
+        (o.symbol, o.quantity, o.limit_price, o.by, o.because) for o in bench.of(ev.OrderRequested)
     ]
     assert told == [
         (STEEL, Decimal(200), None, "eve", "a hunch"),

@@ -222,7 +222,7 @@ def test_a_view_shows_prices_of_usable_symbols_only() -> None:
 
 def test_a_views_moment_may_be_given_in_nanoseconds() -> None:
     view = seen(minutes("09:31", 3))
-    view.tick(nanos(at("09:40")))
+    view.moment = nanos(at("09:40"))
     assert view.now == at("09:40")
     assert view.now is view.now
 

@@ -69,7 +69,9 @@ class SimAccount:
         self.cash -= fill.quantity * fill.price + fill.commission + fill.tax
         before = self.holdings.get(fill.symbol)
         held = _ZERO if before is None else before.quantity
-        lots = () if before is None else tuple(x for x in before.lots if x.settles > today)
+        lots = before.lots if before is not None else ()
+        if lots:
+            lots = tuple(lot for lot in lots if lot.settles > today)
         if fill.quantity > 0 and settles > today:
             lots = _with_lot(lots, fill.quantity, settles)
         self._hold(Holding(symbol=fill.symbol, quantity=held + fill.quantity, lots=lots))
@@ -123,8 +125,7 @@ class SimAccount:
         self._kept_news = len(self.news)
         self._kept_confirmed = self.confirmed
         self._new_opening = None
-        self._dirty_orders.clear()
-        self._dirty_holdings.clear()
+        self._dirty_orders, self._dirty_holdings = {}, {}
         return change
 
     def _hold(self, holding: Holding) -> None:

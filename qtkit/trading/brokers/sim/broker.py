@@ -234,12 +234,12 @@ class SimBroker:
         """
         if self._quiet or not self._connected:
             return None
-        now = self._clock.now()
         if self._delivery.waits(self._account.news):
+            now = self._clock.now()
             return self._reachable_from(now, now)
         due = self._floor.next_at()
         at = None if due is None else time_of(due)
-        return self._next_scripted(at, now) if self._is_scripted else at
+        return self._next_scripted(at, self._clock.now()) if self._is_scripted else at
 
     def account(self) -> AccountReport:
         """Return cash, positions and open orders as the broker sees them, in order of arrival."""

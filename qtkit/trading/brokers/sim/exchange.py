@@ -124,17 +124,23 @@ class SimExchange:
     @property
     def reserved_cash(self) -> Decimal:
         """Cash set aside for working buys, account currency."""
+        if not self._places:
+            return _ZERO
         return sum((p.row.reserved for p in self._places.values()), start=_ZERO)
 
     def promised(self, symbol: str) -> Decimal:
         """Return the shares that working sells of a symbol stand for."""
+        if not self._places:
+            return _ZERO
         working = (p.row.working for p in self._places.values() if p.row.order.symbol == symbol)
         return -sum((q for q in working if q < 0), start=_ZERO)
 
     def next_at(self) -> int | None:
         """Return the time of the next step, nanoseconds since 1970 UTC; None if none is due."""
+        if not self._places:
+            return None
         self._look_for_new_bars()
-        return min((p.at for p in self._places.values()), default=None)
+        return min([place.at for place in self._places.values()])
 
     def put(self, row: OrderRow) -> None:
         """Take a new order in."""
@@ -145,7 +151,9 @@ class SimExchange:
         """Take every step that is due at `now`, nanoseconds since 1970 UTC."""
         self._look_for_new_bars()
         while self._places:
-            place = min(self._places.values(), key=_turn)
+            place = next(iter(self._places.values()))
+            if len(self._places) > 1:
+                place = min(self._places.values(), key=_turn)
             if place.at > now:
                 return
             self._take(place)

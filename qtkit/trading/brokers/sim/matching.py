@@ -42,8 +42,8 @@ def match(
     the edge of the band from open to close to those who would need the other side of it.
     """
     order, side = row.order, row.order.quantity
-    low, high = float(bars.low[index]), float(bars.high[index])
-    open_, volume = float(bars.open[index]), float(bars.volume[index])
+    low, high = bars.low.item(index), bars.high.item(index)
+    open_, volume = bars.open.item(index), bars.volume.item(index)
     if not (volume > 0 and low > 0 and high > 0 and open_ > 0) or _locked(side, low, high, terms):
         return None
     if order.order_type is OrderType.MARKET:
@@ -84,7 +84,7 @@ def offered(wanted: Decimal, volume: float, lot: Decimal, participation: Decimal
     >>> offered(Decimal(1000), 2560.0, Decimal(100), Decimal("0.10"))
     Decimal('200')
     """
-    allowed = participation * decimal_of(volume)
+    allowed = participation * (Decimal(int(volume)) if volume.is_integer() else decimal_of(volume))
     return wanted if wanted <= allowed else allowed // lot * lot
 
 
@@ -103,11 +103,14 @@ def market_price(
         if start > order.reserve_price:
             return None
         price = round_to_tick(start + slip, tick, up=True)
-        if price > (top := min(decimal_of(high), order.reserve_price)):
+        # most bars open on the tick, and an order without slippage gets just that
+        is_open = price == start and open_ <= high
+        if not is_open and price > (top := min(decimal_of(high), order.reserve_price)):
             price = round_to_tick(top, tick, up=False)
         return price if band is None else min(price, band.high)
     price = round_to_tick(start - slip, tick, up=False)
-    if price < (bottom := decimal_of(low)):
+    is_open = price == start and open_ >= low
+    if not is_open and price < (bottom := decimal_of(low)):
         price = round_to_tick(bottom, tick, up=True)
     return price if band is None else max(price, band.low)
 

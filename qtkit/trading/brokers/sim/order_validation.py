@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
 from msgspec.structs import replace
 
 from qtkit.model.bars import nanos
-from qtkit.model.orders import OrderType
+from qtkit.model.orders import OrderType, TimeInForce
 from qtkit.trading.brokers.protocol import Order
 from qtkit.trading.brokers.sim.account import SimAccount
 from qtkit.trading.brokers.sim.contract_terms import DatedTerms, Terms
@@ -30,41 +30,57 @@ __all__ = [
 Refusal = tuple[str, str]
 """Reason code and one sentence."""
 
+Refusals = Sequence[Refusal]
+
+_KINDS = frozenset({OrderType.MARKET, OrderType.LIMIT})
 _ZERO, _ONE = Decimal(0), Decimal(1)
 
 
-def day_refusals(order: Order, today: date, *, closed: bool, past_close: bool) -> Iterator[Refusal]:
+def day_refusals(order: Order, today: date, *, closed: bool, past_close: bool) -> Refusals:
     """Refuse an order of another day, of a closed day, and one that comes after the close."""
     if order.trading_date != today:
-        yield (
-            "wrong_trading_date",
-            f"the order is for {order.trading_date}, the trading date is {today}",
-        )
-    elif closed:
-        yield "market_closed", f"{today} is no trading day"
-    elif past_close:
-        yield "market_closed", f"the last bar of {today} has ended"
+        where = f"the order is for {order.trading_date}, the trading date is {today}"
+        return (("wrong_trading_date", where),)
+    if closed:
+        return (("market_closed", f"{today} is no trading day"),)
+    if past_close:
+        return (("market_closed", f"the last bar of {today} has ended"),)
+    return ()
 
 
-def contract_refusals(order: Order, terms: Terms) -> Iterator[Refusal]:
+def contract_refusals(order: Order, terms: Terms) -> Refusals:
     """Refuse what breaks the contract: quantity, lot, tick, band.
 
     Buys are whole lots. Sells are whole shares (whole lots where a lot is less than a share), so
     that an odd rest can always be sold.
     """
     quantity, instrument = order.quantity, terms.instrument
+    if order.order_type not in _KINDS or order.time_in_force is not TimeInForce.DAY:
+        return tuple(_kind_refusals(order))
     if not quantity.is_finite() or not quantity:
-        yield "bad_quantity", f"quantity must be a number other than zero, was {quantity}"
-        return
+        return (("bad_quantity", f"quantity must be a number other than zero, was {quantity}"),)
+    refusals = list[Refusal]()
     step = instrument.lot if quantity > 0 else min(instrument.lot, _ONE)
     if quantity % step:
-        yield "lot", f"quantity must be a multiple of {step} shares, was {quantity}"
+        refusals.append(("lot", f"quantity must be a multiple of {step} shares, was {quantity}"))
     if quantity > 0 and not (order.reserve_price.is_finite() and order.reserve_price > 0):
-        yield "bad_price", f"a buy reserves cash at a price above 0, was {order.reserve_price}"
+        why = f"a buy reserves cash at a price above 0, was {order.reserve_price}"
+        refusals.append(("bad_price", why))
     if order.order_type is OrderType.LIMIT:
-        yield from _limit_refusals(order.limit_price, terms)
+        refusals += _limit_refusals(order.limit_price, terms)
     elif order.limit_price is not None:
-        yield "bad_price", f"a market order has no limit price, was {order.limit_price}"
+        refusals.append(
+            ("bad_price", f"a market order has no limit price, was {order.limit_price}")
+        )
+    return refusals
+
+
+def _kind_refusals(order: Order) -> Iterator[Refusal]:
+    """Refuse what this broker does not know: it takes market and limit orders of the day."""
+    if order.order_type not in _KINDS:
+        yield "order_type", f"this broker takes market and limit orders, was {order.order_type}"
+    if order.time_in_force is not TimeInForce.DAY:
+        yield "time_in_force", f"this broker takes day orders, was {order.time_in_force}"
 
 
 def _limit_refusals(price: Decimal | None, terms: Terms) -> Iterator[Refusal]:
@@ -82,19 +98,17 @@ def _limit_refusals(price: Decimal | None, terms: Terms) -> Iterator[Refusal]:
         )
 
 
-def cash_refusals(needed: Decimal, free: Decimal) -> Iterator[Refusal]:
+def cash_refusals(needed: Decimal, free: Decimal) -> Refusals:
     """Refuse a buy that the free cash does not cover."""
-    if needed > free:
-        yield "cash", f"the order may need {needed}, free are {free}"
+    return (("cash", f"the order may need {needed}, free are {free}"),) if needed > free else ()
 
 
-def share_refusals(wanted: Decimal, sellable: Decimal, held: Decimal) -> Iterator[Refusal]:
+def share_refusals(wanted: Decimal, sellable: Decimal, held: Decimal) -> Refusals:
     """Refuse a sell of shares that are not there, not settled, or promised to another order."""
-    if wanted > sellable:
-        yield (
-            "shares",
-            f"{wanted} to sell, sellable are {sellable} of {held} (rest unsettled or promised)",
-        )
+    if wanted <= sellable:
+        return ()
+    why = f"{wanted} to sell, sellable are {sellable} of {held} (rest unsettled or promised)"
+    return (("shares", why),)
 
 
 class OrderValidation:
@@ -130,7 +144,7 @@ class OrderValidation:
     def judged(self, order: Order, now: datetime) -> OrderRow:
         """Return a new order's row: accepted with cash set aside, or refused with the reason."""
         number = len(self._account.orders) + 1
-        refusals = self._refusals(order, now)
+        refusals = list(self._refusals(order, now))
         scripted = self._faults.on(Reject, order.order_id) if self._is_scripted else None
         if scripted is not None and scripted.after is None:
             refusals.append((scripted.code, scripted.reason))
@@ -173,30 +187,29 @@ class OrderValidation:
             )
         return row
 
-    def _refusals(self, order: Order, now: datetime) -> list[Refusal]:
-        """Return everything that the counter has against an order."""
+    def _refusals(self, order: Order, now: datetime) -> Refusals:
+        """Return what there is against an order: its day, its contract, then the account."""
         today = self._terms.today(now)
         close = self._terms.close(today)
-        found = list(
-            day_refusals(
-                order, today, closed=close is None, past_close=close is not None and now >= close
-            )
+        refusals = day_refusals(
+            order, today, closed=close is None, past_close=close is not None and now >= close
         )
-        if found:
-            return found
+        if refusals:
+            return refusals
         try:
             terms = self._terms.of(order.symbol, today)
         except LookupError:
-            return [("unknown_instrument", f"{order.symbol} is not known on {today}")]
-        found = list(contract_refusals(order, terms))
-        if found:
-            return found
+            return (("unknown_instrument", f"{order.symbol} is not known on {today}"),)
+        return contract_refusals(order, terms) or self._account_refusals(order, today)
+
+    def _account_refusals(self, order: Order, today: date) -> Refusals:
+        """Return what the account has against an order: cash, or shares."""
         if order.quantity > _ZERO:
             free = self._account.cash - self._floor.reserved_cash
-            return list(cash_refusals(self._needed(order), free))
+            return cash_refusals(self._needed(order), free)
         holding = self._account.holdings.get(order.symbol)
         settled, held = (
             (_ZERO, _ZERO) if holding is None else (holding.settled(today), holding.quantity)
         )
         sellable = settled - self._floor.promised(order.symbol)
-        return list(share_refusals(-order.quantity, sellable, held))
+        return share_refusals(-order.quantity, sellable, held)
