@@ -177,6 +177,6 @@ def _tell(folder: SessionFolder) -> None:
 def _shell() -> Callable[[SessionFolder], None]:
     """Return what opens the operator's shell on this process's own session."""
     from qtkit.desk.shell import interact
-    from qtkit.sessions.session import Session
+    from qtkit.sessions.remote import RemoteSession
 
-    return lambda folder: interact(Session(folder))
+    return lambda folder: interact(RemoteSession(folder))

@@ -43,21 +43,20 @@ def shell(  # noqa: PLR0913 - one for each option
     Exit codes: 0 done, 2 wrong request, 3 data missing or beyond the calendar, 4 the strategy
     raised.
     """
-    from qtkit.desk.rehearsal import Rehearsal
     from qtkit.desk.shell import Console, interact
-    from qtkit.sessions.simulated import session_of
+    from qtkit.sessions.local import LocalSession
 
-    with Rehearsal.of(
+    with LocalSession.of(
         strategy, day=day, days=days, root=root, account=account, settings={"debug": debug}
-    ) as desk:
-        click.echo(desk.folder.path)
-        console = Console.at(desk, by=by)
+    ) as session:
+        click.echo(session.folder.path)
+        console = Console.at(session, by=by)
         try:
             if not lines:
-                interact(desk, by=by)
+                interact(session, by=by)
             for line in lines:
                 if text := console.run(line):
                     click.echo(text)
         finally:
-            desk.stop(by=by)
-    ctx.exit(session_of(desk.folder).exit_code)
+            session.stop(by=by)
+    ctx.exit(session.exit_code)

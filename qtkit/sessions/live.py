@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 from qtkit.core.calendars import exchange_calendar
 from qtkit.core.clock import wall_time
 from qtkit.core.paths import OutputRoot, SessionFolder, has_lines
-from qtkit.projections.session_view import SessionView
+from qtkit.evidence.recorded import RecordedSession
 from qtkit.reports.artifacts import write_reports
 from qtkit.runtime.build import build
 from qtkit.runtime.configuration.reader import settings_of
@@ -29,28 +28,7 @@ from qtkit.trading.engine.thread import EngineThread
 from qtkit.trading.strategy.loader import load_spec
 from qtkit.trading.strategy.protocol import StrategySpec
 
-__all__ = ["LiveEnd", "market_date", "run_live"]
-
-
-@dataclass(frozen=True, slots=True)
-class LiveEnd:
-    """How a live session ended.
-
-    Attributes
-    ----------
-    folder
-        Everything it left.
-    told
-        What its journal adds up to.
-    """
-
-    folder: SessionFolder
-    told: SessionView
-
-    @property
-    def exit_code(self) -> int:
-        """What the shell sees: 130 stopped by a signal, 4 the strategy raised, else 0."""
-        return self.told.exit_code
+__all__ = ["market_date", "run_live"]
 
 
 def market_date(spec: StrategySpec, settings: SessionSettings) -> date:
@@ -67,7 +45,7 @@ def run_live(
     settings: Mapping[str, Any] | SessionSettings | None = None,
     ready: Callable[[SessionFolder], None] = lambda _: None,
     meanwhile: Callable[[SessionFolder], None] = lambda _: None,
-) -> LiveEnd:
+) -> RecordedSession:
     """Trade in real time until somebody stops it; Ctrl-C and SIGTERM stop it in order.
 
     Parameters
@@ -113,7 +91,7 @@ def run_live(
             run.close()
             if has_lines(run.folder):
                 write_status(run.folder)
-        return LiveEnd(run.folder, write_reports(run.folder))
+        return RecordedSession(run.folder, write_reports(run.folder))
 
 
 def _serve(

@@ -14,9 +14,9 @@ from qtkit.core.locks import is_locked
 from qtkit.core.paths import OutputRoot, SessionFolder
 from qtkit.journal import read_journal
 from qtkit.model.events import JsonObject, SessionEnded
+from qtkit.runtime.registry import sessions_by_start
 from qtkit.runtime.settings import SessionSettings
 from qtkit.runtime.spec import SIMULATED
-from qtkit.stages import sessions_by_start
 from qtkit.trading.strategy.loader import source_digest
 
 __all__ = ["cut_off_account"]

@@ -11,40 +11,40 @@ import pytest
 
 from qtkit.core.errors import ConfigError
 from qtkit.desk import commands
-from qtkit.desk.rehearsal import Rehearsal
 from qtkit.desk.shell import run_line
 from qtkit.model import events as ev
 from qtkit.sessions.control.server import CommandServer
+from qtkit.sessions.local import LocalSession
 from tests.desk.hand_made_day import rehearsal
 
 TASK = "diagnose_pending_orders"
 
 
-def by_python(desk: Rehearsal) -> None:
+def by_python(desk: LocalSession) -> None:
     desk.command("run_task", task=TASK)
 
 
-def by_the_desk(desk: Rehearsal) -> None:
+def by_the_desk(desk: LocalSession) -> None:
     commands.run(desk, TASK)
 
 
-def by_the_shell(desk: Rehearsal) -> None:
+def by_the_shell(desk: LocalSession) -> None:
     run_line(desk, f"run --task {TASK}")
 
 
-def by_the_socket(desk: Rehearsal) -> None:
+def by_the_socket(desk: LocalSession) -> None:
     """Ask as a client does, and let the engine turn once what was asked for has come."""
     path = desk.folder.path / "door"
-    server = CommandServer(path, desk._engine.inbox.put)
+    server = CommandServer(path, desk._running.engine.inbox.put)
     server.start()
     try:
         with socket.socket(socket.AF_UNIX) as line:
             line.connect(str(path))
             request = {"verb": "run_task", "arguments": {"task": TASK}}
-            desk._engine.signal.clear()
+            desk._running.engine.signal.clear()
             line.sendall(json.dumps(request).encode() + b"\n")
-            desk._engine.signal.wait(10)
-            desk._turn()
+            desk._running.engine.signal.wait(10)
+            desk._turn(desk._running)
             reply = json.loads(line.recv(65_536))
     finally:
         server.close()
@@ -52,7 +52,7 @@ def by_the_socket(desk: Rehearsal) -> None:
         raise ConfigError(reply["refused"])
 
 
-DOORS: dict[str, Callable[[Rehearsal], None]] = {
+DOORS: dict[str, Callable[[LocalSession], None]] = {
     "python": by_python,
     "desk": by_the_desk,
     "shell": by_the_shell,
@@ -61,13 +61,13 @@ DOORS: dict[str, Callable[[Rehearsal], None]] = {
 
 
 @pytest.fixture(params=[False, True], ids=["plain", "debug"])
-def desk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Rehearsal]:
+def desk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[LocalSession]:
     with rehearsal(tmp_path, debug=request.param) as desk:
         yield desk
 
 
 @pytest.mark.parametrize("door", DOORS)
-def test_the_engine_decides_and_not_the_door(desk: Rehearsal, door: str) -> None:
+def test_the_engine_decides_and_not_the_door(desk: LocalSession, door: str) -> None:
     started_for_it = desk.entries()[0].event.settings["debug"]
     refusals = 0
     try:

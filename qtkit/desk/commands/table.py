@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from qtkit.desk.commands import actions, maintenance, queries
 from qtkit.desk.commands.adjustment import adjust
-from qtkit.desk.desk import Desk
 from qtkit.desk.report import Report
+from qtkit.evidence.session import OperableSession, Session
 from qtkit.trading.engine.commands import COMMANDS, Argument, ArgumentKind
 
 __all__ = ["DESK_COMMANDS", "DeskCommand", "Parameter"]
@@ -83,10 +83,10 @@ class DeskCommand:
         """What stands on a button."""
         return self.word.capitalize()
 
-    def run(self, desk: Desk, by: str, **values: Any) -> Report:  # noqa: ANN401
+    def run(self, session: Session, by: str, **values: Any) -> Report:  # noqa: ANN401
         """Carry it out."""
         signed = {"by": by} if self.verb else {}
-        report: Report = self.act(desk, **values, **signed)
+        report: Report = self.act(session, **values, **signed)
         return report
 
 
@@ -154,10 +154,10 @@ def _order(verb: str) -> tuple[Parameter, ...]:
     )
 
 
-def _one_task(desk: Desk, task_id: str, *, cancel: bool, by: str) -> Report:
+def _one_task(session: OperableSession, task_id: str, *, cancel: bool, by: str) -> Report:
     if cancel:
-        return actions.cancel_task(desk, task_id, by=by)
-    return queries.task(desk, task_id)
+        return actions.cancel_task(session, task_id, by=by)
+    return queries.task(session, task_id)
 
 
 _ALL = (

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 
 from qtkit.core.errors import ConfigError
 from qtkit.desk.commands.table import DESK_COMMANDS, DeskCommand
-from qtkit.desk.desk import Desk
 from qtkit.desk.event_text import sentence
 from qtkit.desk.panels.book import newest
 from qtkit.desk.panels.panel import Panel, command_button
@@ -14,6 +13,7 @@ from qtkit.desk.panels.widgets import Button, Element, Field, Kit, Tick
 from qtkit.desk.report import Report
 from qtkit.desk.table_view import facts
 from qtkit.desk.views.snapshots import snapshots
+from qtkit.evidence.session import OperableSession
 from qtkit.model.events import Entry
 
 __all__ = ["OperationsPanel"]
@@ -28,19 +28,19 @@ class OperationsPanel(Panel):
 
     def subject(self) -> Sequence[Report]:
         """Return what came of each operation last."""
-        picture = self.watch.picture
+        view = self.watch.view
         last = facts(
             "operations",
-            ("gate", self._told(picture.gate)),
-            ("reconciliation", self._told(picture.reconciliation)),
-            ("diagnosis", self._told(picture.diagnosis)),
+            ("gate", self._told(view.judgements.gate)),
+            ("reconciliation", self._told(view.judgements.reconciliation)),
+            ("diagnosis", self._told(view.judgements.diagnosis)),
         )
         return (self.dated(last),)
 
     def _told(self, entry: Entry | None) -> str:
         if entry is None:
             return "none yet"
-        at = self.watch.picture.local(entry.at)
+        at = self.watch.view.local(entry.at)
         return f"{sentence(entry.event)} ({at:%H:%M:%S}, journal line {entry.seq})"
 
     def controls(self, kit: Kit) -> Sequence[Element]:
@@ -61,20 +61,20 @@ class OperationsPanel(Panel):
 
     def adjust(self) -> None:
         """Let be asked only where somebody answers."""
-        is_there = self.watch.has_session and not self.watch.picture.state.ended
+        is_there = self.watch.has_session and not self.watch.view.state.ended
         for name in _ASKING:
             self.part(name, Button).enable(on=is_there)
 
     def _asks(self, command: DeskCommand) -> Callable[[], None]:
         def ask() -> None:
             by = self.watch.by
-            self.ask(command.word, lambda desk: command.run(desk, by))
+            self.ask(command.word, lambda session: command.run(session, by))
 
         return ask
 
     def _snapshots(self) -> None:
         watch = self.watch
-        found = snapshots(watch.picture, tuple(watch.entries), watch.folder)
+        found = snapshots(watch.view, watch.folder)
         report = self.section("snapshots, the newest first", *newest(found))
         self.fetch("snapshots", lambda: report, aside=False)
 
@@ -85,7 +85,7 @@ class OperationsPanel(Panel):
         days, really = int(typed), sure.value
         sure.set(on=False)
 
-        def work(desk: Desk) -> Report:
-            return DESK_COMMANDS["rotatelogs"].run(desk, "", days=days, really=really)
+        def work(session: OperableSession) -> Report:
+            return DESK_COMMANDS["rotatelogs"].run(session, "", days=days, really=really)
 
         self.ask("rotatelogs", work)

@@ -14,10 +14,9 @@ from qtkit.core.render import Table, text_table
 from qtkit.core.text import nearest
 from qtkit.desk import commands
 from qtkit.desk.commands.table import DESK_COMMANDS, DeskCommand, Parameter
-from qtkit.desk.desk import Movable
-from qtkit.desk.picture import Picture
 from qtkit.desk.shell.context import JSON, Seat, Shown
 from qtkit.desk.shell.set_command import set_for_the_shell
+from qtkit.sessions.local import LocalSession
 from qtkit.trading.engine.commands import ArgumentKind
 
 __all__ = ["ALIASES", "OFFERS", "WORDS", "usage"]
@@ -95,7 +94,7 @@ def _from_table(command: DeskCommand) -> click.Command:
             values["symbols"] = values["symbols"] or seat.watched
         defaults = {p.name: p.default for p in command.parameters}
         given = {name: defaults[name] if v is None else v for name, v in values.items()}
-        return command.run(seat.desk, seat.by, **given)
+        return command.run(seat.session, seat.by, **given)
 
     return click.Command(
         command.word,
@@ -122,15 +121,15 @@ def set_(seat: Seat, key: str, values: tuple[str, ...]) -> Shown:
 @click.pass_obj
 def advance(seat: Seat, time: str) -> Shown:
     """Live on to TIME (HH:MM, the exchange's); simulated sessions only."""
-    if not isinstance(seat.desk, Movable):
+    if not isinstance(seat.session, LocalSession):
         raise ConfigError("the time of this session moves by itself; only a simulated one waits")
-    seat.desk.advance(_local_time(seat, time))
-    return commands.status(seat.desk)
+    seat.session.advance(_local_time(seat, time))
+    return commands.status(seat.session)
 
 
 def _local_time(seat: Seat, text: str) -> datetime:
     """Return a time of the session's date, or one with a date of its own."""
-    now = Picture.of(seat.desk.entries()).now
+    now = seat.session.view.now
     for shape in ("%H:%M", "%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"):
         try:
             found = datetime.strptime(text, shape).replace(tzinfo=now.tzinfo)
@@ -187,12 +186,12 @@ def _option_usage(option: click.Option) -> str:
 def bye(seat: Seat) -> Shown:
     """Leave the shell; the session goes on."""
     seat.left = True
-    state = Picture.of(seat.desk.entries()).state
+    state = seat.session.view.state
     if state.ended:
         return "The session has ended."
     if state.stop is not None:
         return "The session is stopping."
-    if isinstance(seat.desk, Movable):
+    if isinstance(seat.session, LocalSession):
         return "The simulated session ends where its shell ends."
     return "The session goes on; `stop` would end it."
 

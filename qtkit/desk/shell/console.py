@@ -10,9 +10,9 @@ import click
 from qtkit.core.errors import ConfigError, QtkitError
 from qtkit.core.render import json_text
 from qtkit.core.text import nearest
-from qtkit.desk.desk import Desk
 from qtkit.desk.shell.commands import ALIASES, WORDS, usage
 from qtkit.desk.shell.context import JSON, Seat, Shown
+from qtkit.evidence.session import OperableSession
 
 __all__ = ["Console", "run_line"]
 
@@ -33,7 +33,7 @@ class Console:
     seat: Seat
 
     @classmethod
-    def at(cls, desk: Desk, *, by: str = "operator") -> Console:
+    def at(cls, session: OperableSession, *, by: str = "operator") -> Console:
         """Return a console.
 
         Parameters
@@ -41,7 +41,7 @@ class Console:
         by
             The operator's name, as the journal has it.
         """
-        return cls(Seat(desk=desk, by=by))
+        return cls(Seat(session=session, by=by))
 
     @property
     def left(self) -> bool:
@@ -75,9 +75,9 @@ class Console:
             return f"a file could not be read or written: {problem}"
 
 
-def run_line(desk: Desk, line: str, *, by: str = "operator") -> str:
+def run_line(session: OperableSession, line: str, *, by: str = "operator") -> str:
     """Carry one line out on a session and return its answer; raises as `Console.run`."""
-    return Console.at(desk, by=by).run(line)
+    return Console.at(session, by=by).run(line)
 
 
 def _split(line: str) -> tuple[str, list[str]]:
