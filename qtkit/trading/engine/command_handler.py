@@ -63,8 +63,8 @@ class CommandHandler:
             "sell": lambda given, by: self._order(given, by, -1),
             "cancel": self._cancel,
             "cancel_task": self._cancel_task,
-            "run_task": lambda given, _: self._run_task(given["task"]),
-            "refill": lambda _, __: self._run_task("refill"),
+            "run_task": lambda given, by: self._run_task(given["task"], by),
+            "refill": lambda _, by: self._run_task("refill", by),
             "gate": lambda _, __: _nothing(self._gate.judge("demand")),
             "diagnose": lambda _, __: _nothing(diagnose_pending_orders(self._context)),
             "reconcile": lambda _, __: _nothing(self._end_of_day.reconcile()),
@@ -174,10 +174,10 @@ class CommandHandler:
                 f"{given['task_id']!r} is no task that is still to run; see `schedule`"
             )
 
-    def _run_task(self, name: str) -> None:
+    def _run_task(self, name: str, by: str) -> None:
         if reason := why_not_by_hand(self._context, name):
             raise ConfigError(f"{name} does not run now: {reason}")
-        if not self._tasks.run_by_hand(name):
+        if not self._tasks.run_by_hand(name, by):
             raise ConfigError(f"there is no task {name!r}{nearest(name, PRIORITY)}")
 
     def _adjust(self, given: _Arguments, by: str) -> None:
