@@ -28,7 +28,6 @@ from qtkit.trading.brokers.protocol import (
 from qtkit.trading.engine.broker_session import BrokerSession
 from qtkit.trading.engine.context import EngineContext
 from qtkit.trading.engine.order_outcomes import acknowledge, reject
-from qtkit.trading.engine.strategy_runner import state_digest
 from qtkit.trading.strategy.protocol import Fill, JsonObject
 
 __all__ = ["ExecutionReports"]
@@ -244,7 +243,6 @@ class ExecutionReports:
         context = self._context
         try:
             saved = context.strategy.state()
-            state_digest(saved)
         except StrategyError as problem:
             if own:
                 raise
