@@ -11,13 +11,13 @@ from qtkit.model.money import decimal_of, round_to_tick
 from qtkit.model.orders import OrderType
 from qtkit.trading.strategy.protocol import Fill, JsonObject, Prepared, View
 
-__all__ = ["Programmed", "Rule", "Sight"]
+__all__ = ["ProgramRule", "Programmed", "Sight"]
 
 _MINUTES_A_DAY = 1440
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class ProgramRule:
     """One sentence of a program: in these minutes, if prices moved so, trade that much.
 
     Attributes
@@ -120,9 +120,15 @@ class Programmed:
     ----------
     rules
         Asked in their order at each step.
+
+    Examples
+    --------
+    >>> rule = ProgramRule(symbol="SPY", every=30, look=10, shares=100, ticks=-2)
+    >>> Programmed([rule]).state()
+    {'fills': 0, 'shares': '0'}
     """
 
-    def __init__(self, rules: Sequence[Rule]) -> None:
+    def __init__(self, rules: Sequence[ProgramRule]) -> None:
         self._rules = tuple(rules)
         self._fills, self._shares = 0, Decimal(0)
         self.sights = list[Sight]()  # for tests: no part of its state

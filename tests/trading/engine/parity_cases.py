@@ -21,7 +21,7 @@ from qtkit.model.money import decimal_of
 from qtkit.runtime.backtest import run_backtest
 from qtkit.runtime.market_data import MarketData
 from qtkit.runtime.settings import SessionSettings
-from qtkit.testing.programs import Programmed, Rule, Sight
+from qtkit.testing.programs import Programmed, ProgramRule, Sight
 from qtkit.trading.strategy.protocol import Fill, StrategySpec
 from tests.trading.engine.engine_bench import Setup, on_the_bench
 
@@ -62,7 +62,7 @@ class Case:
 
     exchange: Exchange
     days: int
-    rules: tuple[Rule, ...]
+    rules: tuple[ProgramRule, ...]
     settings: Mapping[str, Any]
     seed: int
     volume: int
@@ -100,7 +100,7 @@ ALWAYS = Exchange(
 )
 
 
-def rules(exchange: Exchange) -> st.SearchStrategy[Rule]:
+def rules(exchange: Exchange) -> st.SearchStrategy[ProgramRule]:
     """Return rules for an exchange: market and limit orders, trades and targets, odd lots too."""
     lots = st.integers(1, 8).map(lambda n: n * exchange.lot * 10)
     trades = st.one_of(lots, lots.map(int.__neg__), st.integers(-150, 150))
@@ -115,8 +115,8 @@ def rules(exchange: Exchange) -> st.SearchStrategy[Rule]:
         "alone": st.booleans(),
     }
     return st.one_of(
-        st.builds(Rule, shares=trades, **common),
-        st.builds(Rule, shares=targets, is_target=st.just(value=True), **common),
+        st.builds(ProgramRule, shares=trades, **common),
+        st.builds(ProgramRule, shares=targets, is_target=st.just(value=True), **common),
     )
 
 
@@ -177,7 +177,7 @@ def cases(draw: st.DrawFn) -> Case:
     exchange = draw(st.sampled_from((SHANGHAI, SHANGHAI, NEW_YORK, ALWAYS)))
     return Case(
         exchange=exchange,
-        days=draw(st.sampled_from((1, 1, 2, 3)[: len(exchange.days) + 1])),
+        days=draw(st.sampled_from((1, 1, 1, 2, 3)[: len(exchange.days) + 2])),
         rules=tuple(draw(st.lists(rules(exchange), min_size=1, max_size=4))),
         settings=draw(wanted_settings()),
         seed=draw(st.integers(0, 2**16)),
