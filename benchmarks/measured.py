@@ -18,8 +18,9 @@ from qtkit.core.calendars import exchange_calendar
 from qtkit.core.clock import cpu_seconds
 from qtkit.core.paths import OutputRoot, SessionFolder
 from qtkit.runtime.backtest import BacktestResult, run_backtest
+from qtkit.runtime.build import build
 from qtkit.runtime.settings import SessionSettings
-from qtkit.runtime.simulation import SimulationPlan, simulate_session
+from qtkit.runtime.spec import SessionSpec
 from qtkit.trading.strategy.loader import load_spec
 from qtkit.trading.strategy.protocol import Strategy, StrategySpec
 
@@ -189,8 +190,8 @@ def reference_day() -> list[Figure]:
     with TemporaryDirectory() as folder:
         for _ in range(3):
             before = cpu_seconds()
-            plan = SimulationPlan(spec=spec, day=date(2026, 3, 4))
-            simulate_session(plan, OutputRoot(Path(folder))).run()
+            plan = SessionSpec(strategy=spec, day=date(2026, 3, 4))
+            build(plan, OutputRoot(Path(folder))).run()
             times.append(cpu_seconds() - before)
     figure = Figure(
         name="reference day with its journal on disk",
@@ -206,8 +207,8 @@ def checks_over_a_million_entries() -> list[Figure]:
     """Every check that a lone session allows, over a journal of a million entries."""
     spec = load_spec(_EXAMPLE)
     with TemporaryDirectory() as folder:
-        plan = SimulationPlan(spec=spec, day=date(2023, 5, 4), days=_DAYS_OF_A_MILLION)
-        run = simulate_session(plan, OutputRoot(Path(folder)))
+        plan = SessionSpec(strategy=spec, day=date(2023, 5, 4), days=_DAYS_OF_A_MILLION)
+        run = build(plan, OutputRoot(Path(folder)))
         run.run()
         seconds, megabytes, entries = _judged_in_a_process(run.folder)
     return [

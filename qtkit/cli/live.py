@@ -74,7 +74,7 @@ def live(  # noqa: PLR0913 - one for each option
     printed first. Exit codes: 0 stopped, 2 wrong request, 3 data missing or beyond the calendar, 4
     the strategy raised, 130 stopped by Ctrl-C, SIGTERM or SIGHUP.
     """
-    from qtkit.sessions.asked import settings_of
+    from qtkit.runtime.configuration.reader import settings_of
     from qtkit.trading.strategy.loader import load_spec
 
     given = _given(settings)
@@ -174,6 +174,6 @@ def _tell(folder: SessionFolder) -> None:
 def _shell(*, debug: bool) -> Callable[[SessionFolder], None]:
     """Return what opens the operator's shell on this process's own session."""
     from qtkit.desk.shell import interact
-    from qtkit.sessions.session import Session
+    from qtkit.sessions.remote import RemoteSession
 
-    return lambda folder: interact(Session(folder), debug=debug)
+    return lambda folder: interact(RemoteSession(folder), debug=debug)

@@ -11,6 +11,7 @@ import msgspec
 from qtkit.core.verdict import Status, Verdict
 from qtkit.desk.table_view import number_text
 from qtkit.model import events as ev
+from qtkit.model.orders import TimeInForce, owner
 
 __all__ = ["sentence"]
 
@@ -41,12 +42,21 @@ def _trade(quantity: Decimal, symbol: str) -> str:
     return f"{side} {number_text(abs(quantity))} {symbol}"
 
 
-def _requested(event: ev.OrderRequested) -> str:
-    limit = event.limit_price
+def _terms(event: ev.OrderRequested) -> str:
+    """Return how an order may execute, and how long it works."""
+    limit, stop = event.limit_price, event.stop_price
     terms = "at market" if limit is None else f"at {number_text(limit, 2)} or better"
+    trigger = "" if stop is None else f" once {number_text(stop, 2)} was traded"
+    until = "" if event.expires is None else f" {event.expires.isoformat()}"
+    force = "" if event.time_in_force is TimeInForce.DAY else f" ({event.time_in_force}{until})"
+    return f"{terms}{trigger}{force}"
+
+
+def _requested(event: ev.OrderRequested) -> str:
     return (
-        f"order {event.order_id}: {_trade(event.quantity, event.symbol)} {terms}, "
-        f"{number_text(event.reserved_cash, 2)} reserved ({event.because}, by {event.source})"
+        f"order {event.order_id}: {_trade(event.quantity, event.symbol)} {_terms(event)}, "
+        f"{number_text(event.reserved_cash, 2)} reserved ({event.because}, "
+        f"by {owner(event.origin, event.by)})"
     )
 
 

@@ -23,7 +23,6 @@ class OrderAccount:
     reserved: Decimal  # account currency, as requested
     line: int  # of the request; 0 for an order of the opening book
     day: date | None
-    source: str = "strategy"
     filled: Decimal = _ZERO
     cancelled: Decimal = _ZERO  # shares, signed, that will not execute
     status: str = "requested"

@@ -185,7 +185,6 @@ def _requested(tally: AuditLedger, entry: Entry, event: ev.OrderRequested) -> No
         reserved=event.reserved_cash,
         line=line,
         day=event.trading_date,
-        source=event.source,
         lines=[line],
     )
     tally.orders[event.order_id] = tally.open[event.order_id] = account
@@ -210,13 +209,18 @@ def _check_reservation(tally: AuditLedger, line: int, event: ev.OrderRequested) 
                 Finding(line, f"{name} sells {wanted} {event.symbol}, {can} have settled")
             )
         return
-    price = event.limit_price or (event.quote.close if event.quote else _ZERO)
+    price = event.limit_price or event.stop_price or _quoted(event)
     if event.reserved_cash < wanted * price:
         tally.reservation_findings.append(
             Finding(
                 line, f"{name} is worth {wanted * price:.2f}, reserves {event.reserved_cash:.2f}"
             )
         )
+
+
+def _quoted(event: ev.OrderRequested) -> Decimal:
+    """Return what a share would cost at what the market showed; 0 where nobody looked."""
+    return _ZERO if event.quote is None else event.quote.ask or event.quote.last
 
 
 def _move(move: str) -> Callable[[AuditLedger, Entry, Any], None]:

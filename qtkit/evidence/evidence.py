@@ -92,10 +92,18 @@ class Evidence(JournalLines):
         cls,
         folder: SessionFolder,
         *,
+        entries: Iterable[Entry] | None = None,
         facts: RunFacts | None = None,
         scenario: Scenario | None = None,
     ) -> Evidence:
         """Gather evidence from a session's folder; a damaged journal is evidence too.
+
+        Parameters
+        ----------
+        entries
+            The journal's, where somebody has read it already.
+        facts
+            What a journal cannot know; None: what was noted beside it.
 
         Raises
         ------
@@ -104,7 +112,7 @@ class Evidence(JournalLines):
         """
         notes = read_run_notes(folder)
         return cls.of_entries(
-            read_journal(folder.journal),
+            read_journal(folder.journal) if entries is None else entries,
             folder=folder,
             running=is_locked(_lock_of(folder)),
             facts=notes.facts if facts is None else facts,

@@ -24,7 +24,7 @@ from qtkit.model.events import (
     StrategySaved,
 )
 
-__all__ = ["START", "decode", "digest", "encode"]
+__all__ = ["START", "decode", "digest", "encode", "format_of"]
 
 START = "0" * 16  # the link of the first line
 
@@ -36,8 +36,17 @@ class _Line(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     event: Union[ALL_EVENTS]  # type: ignore[valid-type]  # noqa: UP007 - built from a tuple
 
 
+class _OpeningEvent(msgspec.Struct, tag_field="kind", tag="session_started"):
+    format: int
+
+
+class _OpeningLine(msgspec.Struct):
+    event: _OpeningEvent
+
+
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(_Line)
+_opening_decoder = msgspec.json.Decoder(_OpeningLine)  # of any format
 _FREE_JSON = (SessionStarted, StrategySaved, CommandReceived)  # whose values no type describes
 _DEEPEST = 200  # levels of free JSON: a reader may have less stack left than the writer had
 _MOST = 1_000_000  # values in one event
@@ -122,6 +131,14 @@ def decode(line: bytes) -> tuple[Entry, str]:
     except (msgspec.MsgspecError, RecursionError) as error:
         raise ValueError(str(error)) from None
     return Entry(seq=found.seq, at=found.at, event=found.event), found.prev
+
+
+def format_of(line: bytes) -> int | None:
+    """Return the format that a line says its journal has; None where it says none."""
+    try:
+        return _opening_decoder.decode(line).event.format
+    except (msgspec.MsgspecError, RecursionError):
+        return None
 
 
 def digest(line: bytes) -> str:

@@ -10,8 +10,9 @@ from typing import BinaryIO
 
 from qtkit.core.errors import DataError, JournalCorrupt
 from qtkit.core.file_reader import what_is_there
-from qtkit.journal.codec import START, decode, digest
+from qtkit.journal.codec import START, decode, digest, format_of
 from qtkit.model.events import FORMAT, Entry, SessionStarted
+from qtkit.model.events.base import kind_of
 
 __all__ = [
     "JournalSummary",
@@ -104,6 +105,7 @@ def sound_entry(path: Path, line: bytes, number: int, link: str) -> Entry:
     try:
         entry, previous = decode(line)
     except ValueError as error:
+        _demand_format(path, number, format_of(line))
         raise JournalCorrupt(
             f"{path.name} line {number}: not a journal entry ({error}). "
             f"Lines 1 to {number - 1} are sound. See runbooks/journal-corrupt.md"
@@ -114,10 +116,20 @@ def sound_entry(path: Path, line: bytes, number: int, link: str) -> Entry:
             f"{number}; link was {previous}, expected {link}). A line was edited, lost or moved. "
             "See runbooks/journal-corrupt.md"
         )
-    if isinstance(entry.event, SessionStarted) and entry.event.format > FORMAT:
+    if number == 1 and not isinstance(entry.event, SessionStarted):
         raise JournalCorrupt(
-            f"{path.name} line {number}: written in format {entry.event.format}, this qtkit reads "
-            f"up to {FORMAT}. Use the version that wrote it (session_metadata.json names it). "
+            f"{path.name} line 1: a journal begins with session_started, was "
+            f"{kind_of(type(entry.event).__name__)}. See runbooks/journal-corrupt.md"
+        )
+    if isinstance(entry.event, SessionStarted):
+        _demand_format(path, number, entry.event.format)
+    return entry
+
+
+def _demand_format(path: Path, number: int, found: int | None) -> None:
+    if found is not None and found != FORMAT:
+        raise JournalCorrupt(
+            f"{path.name} line {number}: written in format {found}, this qtkit reads format "
+            f"{FORMAT} alone. Use the version that wrote it (session_metadata.json names it). "
             "See runbooks/journal-corrupt.md"
         )
-    return entry

@@ -263,8 +263,12 @@ class Ledger:
                 limit_price=event.limit_price,
                 reserved_cash=event.reserved_cash,
                 trading_date=day,
-                source=event.source,
+                origin=event.origin,
+                by=event.by,
                 tag=event.tag,
+                stop_price=event.stop_price,
+                time_in_force=event.time_in_force,
+                expires=event.expires,
             ),
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
 import msgspec
@@ -10,7 +10,15 @@ import msgspec
 from qtkit.core.errors import InvariantBroken
 from qtkit.model.books import OpenOrder
 from qtkit.model.money import round_half_up
-from qtkit.model.orders import ENDED, OrderMove, OrderStatus, OrderType, next_status
+from qtkit.model.orders import (
+    ENDED,
+    OrderMove,
+    OrderOrigin,
+    OrderStatus,
+    OrderType,
+    TimeInForce,
+    next_status,
+)
 
 __all__ = ["OrderState", "executed", "misfit", "moved", "reopened"]
 
@@ -31,8 +39,12 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     filled: Decimal = _ZERO  # shares, signed
     broker_order_id: str = ""
     broker_name: str = ""
-    source: str = "strategy"  # or the operator's name
+    origin: OrderOrigin = OrderOrigin.STRATEGY
+    by: str = ""  # the operator's name
     tag: str = ""
+    stop_price: Decimal | None = None
+    time_in_force: TimeInForce = TimeInForce.DAY
+    expires: datetime | None = None
     reason: str = ""  # why it was rejected, doubted, cancelled or lost
     released_cash: Decimal = _ZERO  # account currency it still claimed when it ended
     moves: tuple[str, ...] = ("requested",)  # its story, for people
@@ -70,8 +82,12 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             reserved_cash=self.reserved_cash,
             trading_date=self.trading_date,
             broker_order_id=self.broker_order_id,
-            source=self.source,
+            origin=self.origin,
+            by=self.by,
             tag=self.tag,
+            stop_price=self.stop_price,
+            time_in_force=self.time_in_force,
+            expires=self.expires,
         )
 
 
@@ -88,8 +104,12 @@ def reopened(order: OpenOrder) -> OrderState:
         reserved_cash=order.reserved_cash,
         trading_date=order.trading_date,
         broker_order_id=order.broker_order_id,
-        source=order.source,
+        origin=order.origin,
+        by=order.by,
         tag=order.tag,
+        stop_price=order.stop_price,
+        time_in_force=order.time_in_force,
+        expires=order.expires,
         moves=(f"opened as {order.status}",),
     )
 

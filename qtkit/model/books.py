@@ -7,7 +7,8 @@ from decimal import Decimal
 
 import msgspec
 
-from qtkit.model.orders import OrderStatus, OrderType
+from qtkit.model.moments import Moment
+from qtkit.model.orders import OrderOrigin, OrderStatus, OrderType, TimeInForce
 
 __all__ = ["Book", "OpenOrder", "PositionLine", "UnsettledLot"]
 
@@ -43,8 +44,12 @@ class OpenOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     reserved_cash: Decimal  # account currency still reserved
     trading_date: date
     broker_order_id: str = ""
-    source: str = "strategy"
+    origin: OrderOrigin = OrderOrigin.STRATEGY
+    by: str = ""  # the operator's name
     tag: str = ""
+    stop_price: Decimal | None = None
+    time_in_force: TimeInForce = TimeInForce.DAY
+    expires: Moment | None = None  # good-till-date orders only
 
 
 class Book(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):

@@ -20,6 +20,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+import msgspec
+
 from qtkit.core.errors import InvariantBroken
 
 __all__ = [
@@ -27,9 +29,13 @@ __all__ = [
     "ENDED",
     "ORDER_TABLE",
     "OrderMove",
+    "OrderOrigin",
     "OrderStatus",
     "OrderType",
+    "Routing",
+    "TimeInForce",
     "next_status",
+    "owner",
 ]
 
 # The reason of an order that is older than the journal that tells of its fill.
@@ -37,10 +43,43 @@ CARRIED_OVER = "ordered in an earlier session"
 
 
 class OrderType(StrEnum):
-    """How an order may execute; all are day orders."""
+    """How an order may execute. Our own simulated broker takes market and limit orders."""
 
     MARKET = "market"
     LIMIT = "limit"
+    STOP = "stop"  # a market order once the stop price was traded
+    STOP_LIMIT = "stop_limit"  # a limit order once the stop price was traded
+
+
+class TimeInForce(StrEnum):
+    """How long an order works. Our own simulated broker takes day orders."""
+
+    DAY = "day"  # until the end of its trading date
+    GTC = "gtc"  # until it is cancelled
+    GTD = "gtd"  # until the moment that it names
+    IOC = "ioc"  # what does not execute at once is cancelled
+    FOK = "fok"  # all of it at once, or nothing
+
+
+class OrderOrigin(StrEnum):
+    """Who wanted an order."""
+
+    STRATEGY = "strategy"
+    OPERATOR = "operator"  # by hand; the order names the person
+
+
+class Routing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
+    """Where an order is to go, and what its sender expects of the queue there."""
+
+    venue: str = ""
+    queue_position: int | None = None  # orders ahead of it at its price, >= 0
+    expected_queue_delay_ms: int | None = None  # milliseconds until its turn, >= 0
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that no queue has."""
+        for name in ("queue_position", "expected_queue_delay_ms"):
+            if (getattr(self, name) or 0) < 0:
+                raise ValueError(f"{name} must be 0 or more, was {getattr(self, name)}")
 
 
 class OrderStatus(StrEnum):
@@ -104,6 +143,11 @@ ORDER_TABLE: dict[tuple[OrderStatus, OrderMove], OrderStatus] = {
     ): _S.PART_FILLED,  # we gave it up and the broker had it: booked, reported
     (_S.LOST, _M.FILL_REST): _S.FILLED,
 }
+
+
+def owner(origin: OrderOrigin, by: str) -> str:
+    """Return who wanted an order, for people: the operator's name, else what it came from."""
+    return by or str(origin)
 
 
 def next_status(status: OrderStatus, move: OrderMove) -> OrderStatus:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 from qtkit.core.verdict import Status
 from qtkit.ledger.ledger import Ledger
 from qtkit.model import events as ev
+from qtkit.model.books import Book
+from qtkit.model.orders import OrderOrigin
 from qtkit.model.status import EngineStatus, check_move
 
 __all__ = ["EngineState"]
@@ -29,6 +31,7 @@ class EngineState:
     kill_reasons: set[tuple[str, str]] = field(default_factory=set)  # by, why; while it is on
     connected: bool = False
     next_order: int = 1
+    polls: int = 0  # deliveries of the feed so far
     turnover: Decimal = Decimal(0)  # value of today's orders that left, account currency
     order_values: dict[str, Decimal] = field(default_factory=dict)  # of them, by order id
     turnover_before: dict[str, str] = field(default_factory=dict)  # date -> of an earlier session
@@ -54,6 +57,15 @@ class EngineState:
     adjustments: dict[int, ev.PositionAdjusted] = field(default_factory=dict)  # by journal line
     decided: set[str] = field(default_factory=set)  # of `plan`: steps whose decision is recorded
 
+    covers: ClassVar[frozenset[ev.Topic]] = frozenset(ev.Topic)
+    handlers: ClassVar[Mapping[type[ev.Event], _Handler]]
+    ignores: ClassVar[frozenset[type[ev.Event]]]
+
+    @classmethod
+    def empty(cls) -> EngineState:
+        """Return the state before the first line of a journal."""
+        return cls(ledger=Ledger.opened(Book(cash=Decimal(0))))
+
     def apply(self, entry: ev.Entry) -> None:
         """Take one journal entry into account."""
         event = entry.event
@@ -75,7 +87,9 @@ def _session_started(state: EngineState, event: ev.SessionStarted, _: ev.Entry) 
     state.sizes_before = event.inherited.get("order_sizes", {})
     state.turnover_before = event.inherited.get("turnover", {})
     state.sizes_now = event.settings.get("order_sizes", {})
-    state.tags = {o.order_id: o.tag for o in event.opening.open_orders if o.source == "strategy"}
+    state.tags = {
+        o.order_id: o.tag for o in event.opening.open_orders if o.origin is OrderOrigin.STRATEGY
+    }
 
 
 def _status_changed(state: EngineState, event: ev.StatusChanged, _: ev.Entry) -> None:
@@ -135,10 +149,10 @@ def _day_closed(state: EngineState, event: ev.DayClosed, _: ev.Entry) -> None:
 
 def _order_requested(state: EngineState, event: ev.OrderRequested, _: ev.Entry) -> None:
     state.next_order += 1
-    price = event.limit_price or (event.quote.close if event.quote else None)
+    price = event.limit_price or (event.quote.last if event.quote else None)
     value = abs(event.quantity) * price if price else event.reserved_cash
     state.turnover, state.order_values[event.order_id] = state.turnover + value, value
-    if event.source == "strategy":
+    if event.origin is OrderOrigin.STRATEGY:
         state.tags[event.order_id] = event.tag
 
 
@@ -207,6 +221,10 @@ def _session_ended(state: EngineState, _event: ev.SessionEnded, _: ev.Entry) -> 
     state.ended = True
 
 
+def _prices_seen(state: EngineState, event: ev.PricesSeen, _: ev.Entry) -> None:
+    state.polls = event.poll
+
+
 def _position_adjusted(state: EngineState, event: ev.PositionAdjusted, entry: ev.Entry) -> None:
     state.adjustments[entry.seq] = event
 
@@ -245,5 +263,28 @@ _HANDLERS: dict[type, _Handler] = {
     ev.StopRequested: _stop_requested,
     ev.SessionEnded: _session_ended,
     ev.DecisionTaken: _decided,
+    ev.PricesSeen: _prices_seen,
     ev.PositionAdjusted: _position_adjusted,
 }
+
+EngineState.handlers = _HANDLERS
+# what moves the book alone is taken by the ledger
+EngineState.ignores = frozenset(
+    {
+        ev.BarsLeftOut,
+        ev.BarsRefused,
+        ev.CancelFailed,
+        ev.CancelRequested,
+        ev.CommandReceived,
+        ev.CommandRefused,
+        ev.FeedFailed,
+        ev.FillRepeated,
+        ev.InternalErrorRaised,
+        ev.LoopPulsed,
+        ev.OrderCancelled,
+        ev.OrderRefused,
+        ev.PendingDiagnosed,
+        ev.TablesRefilled,
+        ev.TaskStarted,
+    }
+)

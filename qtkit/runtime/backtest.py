@@ -13,27 +13,18 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from qtkit.core.calendars import exchange_calendar
-from qtkit.core.clock import ManualClock
 from qtkit.core.errors import ConfigError
 from qtkit.core.paths import OutputRoot, write_atomic
 from qtkit.core.render import Table, html_table, mimebundle, text_table
-from qtkit.journal import MemoryJournal
 from qtkit.ledger.performance import max_drawdown
 from qtkit.model.bars import Bars
 from qtkit.model.books import Book
-from qtkit.model.events import FORMAT, Entry, OrderFilled, OrderRefused, SessionStarted
-from qtkit.runtime.build import engine_core, known_instruments, sim_market
-from qtkit.runtime.market_data import MarketData, data_of
-from qtkit.runtime.settings import SessionSettings, settings_digest
-from qtkit.trading.brokers.sim.broker import SimBroker
-from qtkit.trading.brokers.sim.store import MemoryBook
-from qtkit.trading.engine.backtest import Backtest
-from qtkit.trading.engine.bar_history import sound_bars
-from qtkit.trading.engine.logs.sys_log import NullLog
-from qtkit.trading.engine.schedule import refuse_steps_that_never_come
-from qtkit.trading.engine.session_files import NoFiles
-from qtkit.trading.strategy.guard import Guarded, made
+from qtkit.model.events import Entry, OrderFilled, OrderRefused, SessionStarted
+from qtkit.runtime.build import build
+from qtkit.runtime.market_data import MarketData
+from qtkit.runtime.plan import exchange_of
+from qtkit.runtime.settings import SessionSettings
+from qtkit.runtime.spec import BACKTEST, SessionSpec
 from qtkit.trading.strategy.protocol import StrategySpec
 from qtkit.trading.strategy.spec_checks import demand_spec
 
@@ -126,61 +117,52 @@ def backtest(
     StrategyError
         If the strategy raises.
     """
-    demand_spec(spec)
-    chosen = (settings or SessionSettings()).model_copy(update={"mode": "backtest"})
-    calendar = exchange_calendar(spec.exchange)
+    chosen = _asked(spec, settings)
+    calendar = exchange_of(spec, chosen)
     days = calendar.sessions(start, end) if start <= end else ()
     if not days:
         raise ConfigError(
             f"there is no trading date of {spec.exchange} from {start} to {end}; "
             "choose a longer span, the start not after the end"
         )
-    refuse_steps_that_never_come(calendar, days[0], chosen.engine(spec).timetable)
-    known_instruments(spec.symbols, days[0])
-    found = data or data_of(spec, chosen, days, calendar, root or OutputRoot.default())
-    return run_backtest(spec, chosen, days, found)
+    return run_backtest(spec, chosen, days, data, root)
 
 
 def run_backtest(
-    spec: StrategySpec, settings: SessionSettings, days: Sequence[date], data: MarketData
+    spec: StrategySpec,
+    settings: SessionSettings | None,
+    days: Sequence[date],
+    data: MarketData | None = None,
+    root: OutputRoot | None = None,
 ) -> BacktestResult:
-    """Run a strategy over given dates and bars; see `backtest`."""
-    calendar = exchange_calendar(spec.exchange)
-    clock = ManualClock(calendar.segments(days[0])[0].start)
-    journal = MemoryJournal(clock)
-    broker = SimBroker(
-        book=MemoryBook(),
-        market=sim_market(data, calendar),
-        clock=clock,
-        settings=settings.simulator(),
-    )
-    broker.open_account(spec.opening_cash)
-    context = engine_core(
-        spec=spec,
-        settings=settings,
-        clock=clock,
-        journal=journal,
-        broker=broker,
-        calendar=calendar,
+    """Run a strategy over given consecutive trading dates and bars; see `backtest`."""
+    asked_settings = _asked(spec, settings)
+    asked = SessionSpec(
+        strategy=spec,
+        settings=asked_settings,
+        kind=BACKTEST,
+        day=days[0],
+        days=len(days),
+        start=exchange_of(spec, asked_settings).segments(days[0])[0].start,
         data=data,
-        strategy=Guarded(made(spec)),
-        log=NullLog(),
-        files=NoFiles(),
-        kill_file=None,
-        columns={symbol: sound_bars(bars) for symbol, bars in data.bars.items()},
     )
-    engine = Backtest(context, clock, _opening(spec, settings))
-    engine.run(days)
+    with build(asked, root or OutputRoot.default()) as run:
+        run.run()
     return BacktestResult(
         strategy=spec.name,
-        days=tuple(days),
-        steps=engine.steps,
-        entries=tuple(journal.entries()),
-        closing=context.state.ledger.book(),
-        equity=engine.equity,
+        days=run.plan.days,
+        steps=run.backtest.steps,
+        entries=tuple(run.context.journal.entries()),
+        closing=run.context.state.ledger.book(),
+        equity=run.backtest.equity,
         opening_cash=spec.opening_cash,
-        bars=data.bars,
+        bars=run.market.prices.bars,
     )
+
+
+def _asked(spec: StrategySpec, settings: SessionSettings | None) -> SessionSettings:
+    demand_spec(spec)
+    return (settings or SessionSettings()).model_copy(update={"mode": "backtest"})
 
 
 _COLUMNS = (
@@ -217,24 +199,3 @@ def _digest(result: BacktestResult) -> str:
     opening: SessionStarted = result.entries[0].event
     asked = f"{opening.strategy} {','.join(opening.symbols)} {opening.settings_digest}"
     return hashlib.sha256(asked.encode()).hexdigest()[:7]
-
-
-def _opening(spec: StrategySpec, settings: SessionSettings) -> SessionStarted:
-    told = settings.for_journal(spec)
-    return SessionStarted(
-        format=FORMAT,
-        mode="backtest",
-        account="backtest",
-        strategy=spec.name,
-        symbols=spec.symbols,
-        exchange=spec.exchange,
-        settings=told,
-        settings_digest=settings_digest(told),
-        seed=settings.seed,
-        opening=Book(cash=spec.opening_cash, currency=spec.currency),
-        killed=False,
-        next_order=1,
-        strategy_state={},
-        known_fills=(),
-        predecessor="",
-    )

@@ -1,63 +1,260 @@
-"""The composition root: the only place that wires concrete parts together."""
+"""Builds a session of any kind from what is asked for; it alone knows a new one from a return."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
+from threading import Event
 from typing import Any
 
-from pydantic import ValidationError
-
 from qtkit.core.calendars import Calendar
-from qtkit.core.clock import Clock
-from qtkit.core.errors import ConfigError, DataError, JournalCorrupt
+from qtkit.core.clock import Clock, ManualClock
+from qtkit.core.errors import ConfigError, DataError, InvariantBroken
+from qtkit.core.files import make_folder
+from qtkit.core.folder_watch import FolderWatch
 from qtkit.core.locks import NamedLock
-from qtkit.core.paths import AccountFolder, SessionFolder
-from qtkit.journal import Journal, read_journal
+from qtkit.core.paths import AccountFolder, OutputRoot, SessionFolder, session_id_of
+from qtkit.journal import FileJournal, Journal, MemoryJournal
 from qtkit.ledger.ledger import Ledger
-from qtkit.market.feeds.recorder import seal_recording
 from qtkit.market.instruments import InstrumentTable
 from qtkit.market.tables.bar_table import BarTable
 from qtkit.model.bars import Bars
 from qtkit.model.books import Book
 from qtkit.model.events import FORMAT, SessionStarted, TablesRefilled
-from qtkit.model.instruments import Instrument
 from qtkit.projections.engine_state import EngineState
-from qtkit.runtime.accounts import CarryOver, create_account
-from qtkit.runtime.chain import mark_session
+from qtkit.runtime.accounts import CarryOver, account_record, create_account, inherit
+from qtkit.runtime.chain import note_session
+from qtkit.runtime.factories import (
+    BrokerRequest,
+    FeedRequest,
+    Market,
+    broker_of,
+    growing_market,
+    kind_named,
+    recorded_market,
+)
+from qtkit.runtime.kill_switch import hand_over_lift
 from qtkit.runtime.market_data import PriceSource
+from qtkit.runtime.plan import SessionPlan, check_dates, goes_on, plan_of
+from qtkit.runtime.resume import same_as_begun
+from qtkit.runtime.run import Place, Run
 from qtkit.runtime.settings import SessionSettings, settings_digest
+from qtkit.runtime.spec import SessionSpec
 from qtkit.trading.brokers.permit_broker import PermitBroker
 from qtkit.trading.brokers.protocol import Broker
-from qtkit.trading.brokers.sim.settings import SimMarket
-from qtkit.trading.engine.bar_history import EngineView, History
+from qtkit.trading.engine.backtest import Backtest
+from qtkit.trading.engine.bar_history import EngineView, History, sound_bars
 from qtkit.trading.engine.context import EngineContext, SessionFiles, SysLog
 from qtkit.trading.engine.engine import Engine
-from qtkit.trading.engine.logs.sys_log import SessionLog
+from qtkit.trading.engine.logs.settings import keep_logs, rotation_of
+from qtkit.trading.engine.logs.sys_log import NullLog, SessionLog
+from qtkit.trading.engine.session_files import FolderFiles, NoFiles
 from qtkit.trading.risk.settings import rules_of
+from qtkit.trading.strategy.guard import Guarded
 from qtkit.trading.strategy.protocol import Strategy, StrategySpec
 
-__all__ = [
-    "engine_core",
-    "files_of",
-    "fresh_account",
-    "known_instruments",
-    "let_go",
-    "note_begin",
-    "opening_event",
-    "refill_of",
-    "same_as_begun",
-    "settles_within",
-    "sim_market",
-    "trading_days",
-]
+__all__ = ["build", "engine_context", "opening_event"]
 
 
-def engine_core(  # noqa: PLR0913 - one keyword for each part
+# --- where it begins ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Beginning:
+    """From where a session goes, once nobody else writes to its account."""
+
+    plan: SessionPlan
+    clock: Clock
+    carry_over: CarryOver
+    place: Place | None = None
+    lock: NamedLock | None = None
+    account: str = "backtest"  # as the journal names it
+
+
+def build(spec: SessionSpec, where: OutputRoot | Place) -> Run:
+    """Build a session; one of its account that has not ended is resumed.
+
+    Parameters
+    ----------
+    spec
+        What is asked for.
+    where
+        Where everything is written: the root; or a folder that is there, with an account that may
+        be new.
+
+    Raises
+    ------
+    ConfigError, DataError
+        If something asked for is impossible; nothing was started.
+    """
+    root = where if isinstance(where, OutputRoot) else OutputRoot(where.folder.path.parent)
+    plan = plan_of(spec, root)
+    with ExitStack() as undo:
+        if not kind_named(spec.kind).is_durable:
+            return _wired(_in_memory(plan))
+        if isinstance(where, Place) or spec.account is not None:
+            beginning = _on_account(plan, where, undo)
+        else:
+            beginning = _on_fresh_account(plan, root, undo)
+        run = _wired(beginning)
+        undo.pop_all()
+        return run
+
+
+def _in_memory(plan: SessionPlan) -> _Beginning:
+    strategy = plan.spec.strategy
+    opening = Book(cash=strategy.opening_cash, currency=strategy.currency)
+    carry_over = CarryOver(opening=opening, strategy_state={})
+    return _Beginning(plan=plan, clock=_clock(plan, None), carry_over=carry_over)
+
+
+def _on_fresh_account(plan: SessionPlan, root: OutputRoot, undo: ExitStack) -> _Beginning:
+    clock = _clock(plan, None)
+    folder = _new_folder(plan, root, clock)
+    account = root.account(plan.spec.settings.mode, folder.session_id)
+    lock = _taken(account, undo)
+    carry_over = _opened(account, plan.spec.strategy, clock.now())
+    return _Beginning(
+        plan=plan,
+        clock=clock,
+        carry_over=carry_over,
+        place=Place(folder, account),
+        lock=lock,
+        account="simulated" if plan.days else account.name,
+    )
+
+
+def _on_account(plan: SessionPlan, where: OutputRoot | Place, undo: ExitStack) -> _Beginning:
+    account = where.account if isinstance(where, Place) else _named_account(plan, where)
+    lock = _taken(account, undo)
+    if isinstance(where, Place) and not account.record.exists():
+        clock = _clock(plan, None)
+        carry_over = _opened(account, plan.spec.strategy, clock.now())
+    else:
+        carry_over = inherit(account)
+        if carry_over.unfinished is not None:
+            same_as_begun(carry_over.unfinished, plan.spec.strategy, plan.spec.settings)
+        plan = goes_on(plan, account, carry_over)
+        clock = _clock(plan, carry_over.last_at)
+        _not_before(account, clock, carry_over.last_at)
+    folder = carry_over.unfinished or _folder_in(where, plan, clock)
+    return _Beginning(
+        plan=plan,
+        clock=clock,
+        carry_over=carry_over,
+        place=Place(folder, account),
+        lock=lock,
+        account=plan.spec.account or "simulated",
+    )
+
+
+def _named_account(plan: SessionPlan, root: OutputRoot) -> AccountFolder:
+    account = root.account(plan.spec.settings.mode, plan.spec.account or "")
+    account_record(account)  # one that is not there is not made by taking it
+    return account
+
+
+def _taken(account: AccountFolder, undo: ExitStack) -> NamedLock:
+    lock = NamedLock(account.lock, f"account {account.name!r}")
+    lock.acquire()
+    undo.callback(lock.release)
+    return lock
+
+
+def _opened(account: AccountFolder, strategy: StrategySpec, at: datetime) -> CarryOver:
+    """Open a new account for a strategy."""
+    cash, currency = strategy.opening_cash, strategy.currency
+    create_account(account, cash=cash, currency=currency, exchange=strategy.exchange, at=at)
+    return CarryOver(opening=Book(cash=cash, currency=currency), strategy_state={})
+
+
+def _clock(plan: SessionPlan, last_at: datetime | None) -> Clock:
+    """Return the session's clock; in real time, today's dates are looked at now."""
+    clock = kind_named(plan.spec.kind).clock(plan.spec, plan.start, last_at)
+    if not plan.days:
+        today = plan.calendar.local_date(clock.now())
+        plan.calendar.segments(today)
+        check_dates(plan, today, plan.calendar.next_session(today))
+    return clock
+
+
+def _not_before(account: AccountFolder, clock: Clock, last_at: datetime | None) -> None:
+    """Make sure that a clock shows no time that the account has lived through."""
+    if last_at is not None and clock.now() < last_at:
+        raise ConfigError(
+            f"account {account.name!r} has lived until {last_at:%Y-%m-%d %H:%M:%S} UTC, and "
+            f"the clock shows {clock.now():%Y-%m-%d %H:%M:%S} UTC; set the machine's clock right, "
+            "start again when that time has passed, or use another account"
+        )
+
+
+def _new_folder(plan: SessionPlan, root: OutputRoot, clock: Clock) -> SessionFolder:
+    mode = plan.spec.settings.mode
+    return root.new_session(mode, session_id_of(clock.now(), mode, settings_digest(plan.settings)))
+
+
+def _folder_in(where: OutputRoot | Place, plan: SessionPlan, clock: Clock) -> SessionFolder:
+    if isinstance(where, OutputRoot):
+        return _new_folder(plan, where, clock)
+    make_folder(where.folder.artifacts)
+    return where.folder
+
+
+# --- what it is made of ------------------------------------------------------------------------
+
+
+def _wired(beginning: _Beginning) -> Run:
+    """Put a session together."""
+    plan, clock, place = beginning.plan, beginning.clock, beginning.place
+    spec, strategy = plan.spec, plan.strategy
+    market, log = _market(beginning), _log(beginning)
+    if market.trouble and log is not None:
+        log.say("feed_unavailable", error=market.trouble)
+    broker = broker_of(
+        BrokerRequest(
+            spec=spec,
+            clock=clock,
+            account=place.account if place else None,
+            cash=beginning.carry_over.opening.cash,
+            market=market.simulated,
+        )
+    )
+    if isinstance(clock, ManualClock):
+        strategy = spec.wrap(strategy, clock)
+    context = engine_context(
+        spec=spec.strategy,
+        settings=spec.settings,
+        clock=clock,
+        journal=_journal(beginning),
+        broker=spec.wrap_broker(broker),
+        calendar=plan.calendar,
+        data=market.prices,
+        strategy=Guarded(strategy),
+        log=log or NullLog(),
+        files=FolderFiles(place.folder, plan.calendar.zone) if place else NoFiles(),
+        kill_file=place.account.kill_file if place else None,
+        look_around=FolderWatch(_needed_files(place)).look if place else lambda: None,
+        columns=None if place else {s: sound_bars(b) for s, b in market.prices.bars.items()},
+    )
+    return Run(
+        plan=plan,
+        context=context,
+        clock=clock,
+        market=market,
+        broker=broker,
+        carry_over=beginning.carry_over,
+        driver=_driver(beginning, context, market),
+        place=place,
+        lock=beginning.lock,
+        log=log,
+    )
+
+
+def engine_context(  # noqa: PLR0913 - one keyword for each part
     *,
     spec: StrategySpec,
     settings: SessionSettings,
@@ -99,135 +296,12 @@ def engine_core(  # noqa: PLR0913 - one keyword for each part
     )
 
 
-def files_of(folder: SessionFolder, place: AccountFolder) -> tuple[Path, ...]:
-    """Return the files and folders that an engine cannot do without."""
-    return (
-        place.path,
-        place.lock,
-        place.record,
-        place.broker_book,
-        folder.path,
-        folder.artifacts,
-        folder.journal,
-        folder.journal.with_name(folder.journal.name + ".lock"),
-    )
-
-
-def sim_market(data: PriceSource, calendar: Calendar) -> SimMarket:
-    """Return the market as the simulated broker sees it: its own price cursor on the same bars."""
-    table = InstrumentTable.load()
-
-    def market_close(day: date) -> datetime | None:
-        segments = calendar.segments(day)
-        return segments[-1].end if segments else None
-
-    return SimMarket(
-        bars=data.bars,
-        instruments=table.on,
-        close_before=data.close_before,
-        settle_date=calendar.session_after,
-        trading_date=calendar.local_date,
-        market_close=market_close,
-    )
-
-
-def trading_days(calendar: Calendar, day: date, count: int) -> tuple[date, ...]:
-    """Return `count` trading dates from `day` on; at least one.
-
-    Raises
-    ------
-    ConfigError
-        If `count` is not positive.
-    """
-    if count < 1:
-        raise ConfigError(f"a session lasts at least one day, was {count}")
-    first = day if calendar.is_session(day) else calendar.next_session(day)
-    found = [first]
-    while len(found) < count:
-        found.append(calendar.next_session(found[-1]))
-    return tuple(found)
-
-
-def settles_within(calendar: Calendar, symbols: Sequence[str], day: date) -> None:
-    """Make sure that the calendar tells when what is bought on the last day can be sold.
-
-    Raises
-    ------
-    BeyondCalendar
-        If it does not.
-    DataError
-        If a symbol is unknown.
-    """
-    rules = known_instruments(symbols, day)
-    calendar.session_after(day, max((rule.settle_days for rule in rules), default=0))
-
-
-def known_instruments(symbols: Sequence[str], day: date) -> tuple[Instrument, ...]:
-    """Return the rules of symbols on a date.
-
-    Raises
-    ------
-    DataError
-        If some are unknown; all of them are named.
-    """
-    table, found, unknown = InstrumentTable.load(), list[Instrument](), list[str]()
-    for symbol in symbols:
-        try:
-            found.append(table.on(symbol, day))
-        except DataError as problem:
-            unknown.append(str(problem))
-    if unknown:
-        raise DataError("; ".join(unknown))
-    return tuple(found)
-
-
-def fresh_account(place: AccountFolder, spec: StrategySpec, at: datetime) -> CarryOver:
-    """Open a new account for a strategy."""
-    cash, currency = spec.opening_cash, spec.currency
-    create_account(place, cash=cash, currency=currency, exchange=spec.exchange, at=at)
-    return CarryOver(opening=Book(cash=cash, currency=currency), strategy_state={})
-
-
-def note_begin(
-    engine: Engine,
-    account: AccountFolder,
-    folder: SessionFolder,
-    log: SessionLog,
-    heritage: CarryOver,
-) -> None:
-    """Note in the account's chain that a session has begun; say which files were rebuilt for it."""
-    mark_session(account, folder, engine.context.journal)
-    for name in heritage.rebuilt:
-        log.say("file_rebuilt", file=name, session=heritage.told_by)
-
-
-def let_go(
-    engine: Engine,
-    account: AccountFolder,
-    folder: SessionFolder,
-    broker: Broker,
-    log: SessionLog,
-    lock: NamedLock,
-) -> None:
-    """Close everything and free the account; seal the inputs of a session that has ended."""
-    journal = engine.context.journal
-    with ExitStack() as last:
-        last.callback(lock.release)
-        with ExitStack() as ends:
-            ends.callback(log.close)
-            ends.callback(broker.close)
-            ends.callback(journal.close)
-        if engine.context.state.ended and lock.is_held:
-            mark_session(account, folder, journal, ended=True)
-            seal_recording(folder)
-
-
 def opening_event(
     spec: StrategySpec,
     asked: SessionSettings,
     settings: dict[str, Any],
     account: str,
-    heritage: CarryOver,
+    carry_over: CarryOver,
 ) -> SessionStarted:
     """Return the first line of a journal: with it alone the rest can be folded."""
     return SessionStarted(
@@ -240,84 +314,104 @@ def opening_event(
         settings=settings,
         settings_digest=settings_digest(settings),
         seed=asked.seed,
-        opening=heritage.opening,
-        killed=heritage.killed,
-        next_order=heritage.next_order,
-        strategy_state=heritage.strategy_state,
-        inherited=heritage.told,
-        known_fills=heritage.known_fills,
-        predecessor=heritage.predecessor,
+        opening=carry_over.opening,
+        killed=carry_over.killed,
+        next_order=carry_over.next_order,
+        strategy_state=carry_over.strategy_state,
+        inherited=carry_over.told,
+        known_fills=carry_over.known_fills,
+        predecessor=carry_over.predecessor,
     )
 
 
-def same_as_begun(unfinished: SessionFolder, spec: StrategySpec, asked: SessionSettings) -> None:
-    """Make sure that a session which is resumed is asked for as its journal says it began.
-
-    Raises
-    ------
-    ConfigError
-        With every difference: name, the journal's value, and the one asked for now.
-    """
-    began = next(read_journal(unfinished.journal)).event
-    if not isinstance(began, SessionStarted):
-        raise JournalCorrupt(
-            f"{unfinished.journal} does not begin with a session. See runbooks/journal-corrupt.md"
-        )
-    before = _named(began.strategy, began.symbols, began.exchange, _completed(began.settings))
-    now = _named(spec.name, spec.symbols, spec.exchange, asked.for_journal(spec))
-    names = [n for n in dict.fromkeys([*before, *now]) if before.get(n) != now.get(n)]
-    if names:
-        found = "; ".join(
-            f"{n}: the journal has {_shown(before.get(n))}, asked for is {_shown(now.get(n))}"
-            for n in names
-        )
-        raise ConfigError(
-            f"session {unfinished.session_id} has not ended, and it goes on only as it began "
-            f"({found}). Ask for it as it began, let it end in order, and begin the next session "
-            "with the new settings"
-        )
+def _market(beginning: _Beginning) -> Market:
+    """Return where bars come from; what a feed delivers is written down before it is used."""
+    plan, place = beginning.plan, beginning.place
+    recording = place.folder.feed_polls if place else None
+    if plan.data is not None:
+        return recorded_market(plan.spec, plan.calendar, plan.data, recording)
+    request = FeedRequest(spec=plan.spec, calendar=plan.calendar, clock=beginning.clock)
+    return growing_market(request, plan.tables, recording)
 
 
-def _completed(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return a journal's settings with the defaults of those that came with a later version."""
-    known = {name: settings[name] for name in settings.keys() & SessionSettings.model_fields.keys()}
-    try:
-        return {**settings, **SessionSettings.model_validate(known).as_json()}
-    except ValidationError:
-        return settings
+def _log(beginning: _Beginning) -> SessionLog | None:
+    """Return the operator's log; the account's chain knows of the session from here on."""
+    place, plan = beginning.place, beginning.plan
+    if place is None:
+        return None
+    folder = place.folder
+    if beginning.carry_over.unfinished is None:
+        note_session(place.account, folder)
+    keep_logs(folder, plan.spec.settings.logs)
+    zone, rotation = plan.calendar.zone, rotation_of(folder)
+    return SessionLog(folder.sys_log, beginning.clock, zone, folder.session_id, rotation)
 
 
-def _named(
-    strategy: str, symbols: Sequence[str], exchange: str, settings: dict[str, Any]
-) -> dict[str, Any]:
-    """Return what a session was asked for under dotted names, as a journal reads it back."""
-    whole = {"strategy": strategy, "symbols": list(symbols), "exchange": exchange, **settings}
-    found, waiting = dict[str, Any](), list(json.loads(json.dumps(whole)).items())
-    while waiting:
-        name, value = waiting.pop(0)
-        if isinstance(value, dict):
-            waiting += [(f"{name}.{key}", part) for key, part in value.items()]
-        else:
-            found[name] = value
-    return found
+def _journal(beginning: _Beginning) -> Journal:
+    place, spec = beginning.place, beginning.plan.spec
+    if place is None:
+        return MemoryJournal(beginning.clock)
+    return FileJournal(place.folder.journal, beginning.clock, observer=spec.journal_observer)
 
 
-def _shown(value: object) -> str:
-    return "nothing" if value is None else json.dumps(value)
+def _driver(beginning: _Beginning, context: EngineContext, market: Market) -> Engine | Backtest:
+    plan, clock, place = beginning.plan, beginning.clock, beginning.place
+    spec = plan.spec
+    opening = opening_event(
+        spec.strategy, spec.settings, plan.settings, beginning.account, beginning.carry_over
+    )
+    if place is None:
+        return Backtest(context, _manual(clock), opening)
+    signal = Event()
+    engine = Engine(
+        context,
+        feed=market.feed,
+        workers=kind_named(spec.kind).workers(spec, clock, signal),
+        refill=_refill_of(plan, market, place.folder),
+        opening=opening,
+        signal=signal,
+    )
+    hand_over_lift(engine.inbox, place.account)
+    for at, command in spec.commands:
+        if plan.start is None or at > plan.start or (at == plan.start and not plan.is_return):
+            engine.inbox.put_at(at, command)
+    return engine
 
 
-def refill_of(
-    name: str, data: PriceSource, folder: SessionFolder, calendar: Calendar
+def _manual(clock: Clock) -> ManualClock:
+    if not isinstance(clock, ManualClock):
+        raise InvariantBroken("a backtest moves its own clock")
+    return clock
+
+
+def _needed_files(place: Place) -> tuple[Path, ...]:
+    """Return the files and folders that an engine cannot do without."""
+    folder, account = place.folder, place.account
+    return (
+        account.path,
+        account.lock,
+        account.record,
+        account.broker_book,
+        folder.path,
+        folder.artifacts,
+        folder.journal,
+        folder.journal.with_name(folder.journal.name + ".lock"),
+    )
+
+
+def _refill_of(
+    plan: SessionPlan, market: Market, folder: SessionFolder
 ) -> Callable[[date], TablesRefilled]:
     """Return what brings the session's own copy of its table up to date, and nothing else."""
+    name = plan.spec.strategy.table
     table = BarTable(folder.tables, name)
 
     def refill(day: date) -> TablesRefilled:
-        segments = calendar.segments(day)
+        segments = plan.calendar.segments(day)
         if not segments:
             raise DataError(f"{day} is no trading day: there is nothing to refill")
         total = 0
-        for bars in data.bars.values():
+        for bars in market.prices.bars.values():
             fresh = bars.between(segments[0].start, segments[-1].end)
             total += len(fresh)
             if len(fresh):

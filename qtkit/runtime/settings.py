@@ -7,7 +7,7 @@ import json
 from dataclasses import fields
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -22,11 +22,13 @@ from qtkit.trading.engine.schedule import Timetable
 from qtkit.trading.risk.settings import RiskSettings
 from qtkit.trading.strategy.protocol import StrategySpec
 
-__all__ = ["Mode", "SessionSettings", "declared_default", "settings_digest"]
+__all__ = ["MODES", "Mode", "SessionSettings", "declared_default", "settings_digest"]
 
 _YEAR = 31_536_000  # seconds; what is longer is a slip of the pen
 
 Mode = Literal["backtest", "shadow", "paper", "live"]
+MODES: tuple[Mode, ...] = get_args(Mode)
+"""Every mode, on the way to live money."""
 
 
 def _retries() -> dict[str, int]:
@@ -44,6 +46,7 @@ class SessionSettings(BaseModel):
     )
     seed: int = Field(default=20260304, description="of the synthetic data and of chance")
     data: str = Field(default="synthetic", description="'synthetic', or the name of a local table")
+    broker: str = Field(default="sim", description="the simulated one, or the name of a plug-in's")
     calendar_overlay: str = Field(
         default="", description="TOML file that extends the exchange's calendar"
     )

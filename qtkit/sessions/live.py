@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -12,44 +11,24 @@ from typing import Any
 from qtkit.core.calendars import exchange_calendar
 from qtkit.core.clock import wall_time
 from qtkit.core.paths import OutputRoot, SessionFolder, has_lines
-from qtkit.model.events import JsonObject
-from qtkit.projections.session_view import SessionView
+from qtkit.evidence.recorded import RecordedSession
 from qtkit.reports.artifacts import write_reports
-from qtkit.runtime.live import LivePlan, LiveRun, live_session
+from qtkit.runtime.build import build
+from qtkit.runtime.configuration.reader import settings_of
+from qtkit.runtime.metadata import write_identity
+from qtkit.runtime.run import Run
 from qtkit.runtime.session_status import write_status
 from qtkit.runtime.settings import SessionSettings
-from qtkit.sessions.asked import settings_of
+from qtkit.runtime.spec import REAL_TIME, SessionSpec
 from qtkit.sessions.control.heartbeat import Heartbeat
 from qtkit.sessions.control.server import CommandServer
 from qtkit.sessions.control.socket import socket_path
-from qtkit.sessions.identity import metadata_of, write_identity
 from qtkit.trading.engine.signals import stop_on_signals
 from qtkit.trading.engine.thread import EngineThread
 from qtkit.trading.strategy.loader import load_spec
 from qtkit.trading.strategy.protocol import StrategySpec
 
-__all__ = ["LiveEnd", "market_date", "run_live"]
-
-
-@dataclass(frozen=True, slots=True)
-class LiveEnd:
-    """How a live session ended.
-
-    Attributes
-    ----------
-    folder
-        Everything it left.
-    told
-        What its journal adds up to.
-    """
-
-    folder: SessionFolder
-    told: SessionView
-
-    @property
-    def exit_code(self) -> int:
-        """What the shell sees: 130 stopped by a signal, 4 the strategy raised, else 0."""
-        return self.told.exit_code
+__all__ = ["market_date", "run_live"]
 
 
 def market_date(spec: StrategySpec, settings: SessionSettings) -> date:
@@ -66,7 +45,7 @@ def run_live(
     settings: Mapping[str, Any] | SessionSettings | None = None,
     ready: Callable[[SessionFolder], None] = lambda _: None,
     meanwhile: Callable[[SessionFolder], None] = lambda _: None,
-) -> LiveEnd:
+) -> RecordedSession:
     """Trade in real time until somebody stops it; Ctrl-C and SIGTERM stop it in order.
 
     Parameters
@@ -95,22 +74,28 @@ def run_live(
     QtkitError
         What the engine died of; the next start on the account resumes the session.
     """
-    plan = LivePlan(spec=spec or load_spec(source), settings=settings_of(settings))
-    run = live_session(plan, root, account)
+    asked = SessionSpec(
+        strategy=spec or load_spec(source),
+        settings=settings_of(settings),
+        source=source,
+        kind=REAL_TIME,
+        account=account,
+    )
+    run = build(asked, root)
     # a second signal disturbs no report either
     with stop_on_signals(run.engine):
         try:
-            _identify(run, account, source)
+            write_identity(run)
             _serve(run, ready, meanwhile)
         finally:
             run.close()
             if has_lines(run.folder):
                 write_status(run.folder)
-        return LiveEnd(run.folder, write_reports(run.folder))
+        return RecordedSession(run.folder, write_reports(run.folder))
 
 
 def _serve(
-    run: LiveRun,
+    run: Run,
     ready: Callable[[SessionFolder], None],
     meanwhile: Callable[[SessionFolder], None],
 ) -> None:
@@ -123,7 +108,7 @@ def _serve(
 
 
 def _live(
-    run: LiveRun,
+    run: Run,
     server: CommandServer,
     ready: Callable[[SessionFolder], None],
     meanwhile: Callable[[SessionFolder], None],
@@ -147,38 +132,12 @@ def _live(
         beat.stop()
 
 
-def _end(run: LiveRun, thread: EngineThread, problem: BaseException) -> None:
+def _end(run: Run, thread: EngineThread, problem: BaseException) -> None:
     """Say what the engine died of; stop it if it was somebody else who failed."""
     # what it failed for may be the log's own disk or folder
     with suppress(OSError):
-        run.log.trouble("session_failed", problem)
+        run.context.log.trouble("session_failed", problem)
     if thread.is_alive:
         run.engine.stop_wanted = type(problem).__name__
         run.engine.signal.set()
         thread.join()
-
-
-def _identify(run: LiveRun, account: str | None, file: Path) -> None:
-    metadata = metadata_of(
-        run.folder,
-        mode=run.plan.settings.mode,
-        account=run.account.name,
-        settings=run.settings,
-        bars={},
-        strategy=file,
-    )
-    write_identity(run.folder, metadata, _config(run, account, file))
-
-
-def _config(run: LiveRun, account: str | None, file: Path) -> JsonObject:
-    """Return what was asked for, and the settings that came of it; secrets are masked."""
-    asked = run.plan.settings
-    return {
-        "format": 1,
-        "live": True,
-        "strategy": run.plan.spec.name,
-        "strategy_file": file.name,
-        "account": account,
-        "asked_settings": asked.model_dump(mode="json", exclude_unset=True),
-        "settings": {**run.settings, "feed": asked.feed.model_dump(mode="json")},
-    }

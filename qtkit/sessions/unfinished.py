@@ -14,8 +14,9 @@ from qtkit.core.locks import is_locked
 from qtkit.core.paths import OutputRoot, SessionFolder
 from qtkit.journal import read_journal
 from qtkit.model.events import JsonObject, SessionEnded
+from qtkit.runtime.registry import sessions_by_start
 from qtkit.runtime.settings import SessionSettings
-from qtkit.stages import sessions_by_start
+from qtkit.runtime.spec import SIMULATED
 from qtkit.trading.strategy.loader import source_digest
 
 __all__ = ["cut_off_account"]
@@ -42,6 +43,8 @@ def cut_off_account(
         The account that is to be made; None: one of the session alone.
     """
     asked: JsonObject = {
+        "kind": SIMULATED,
+        "by_hand": False,
         "strategy_file": file.name,
         "day": str(day),
         "days": days,

@@ -18,6 +18,7 @@ from qtkit.evidence import Capability, Evidence
 from qtkit.evidence.evidence import Recorded
 from qtkit.market.instruments import InstrumentTable
 from qtkit.model import events as ev
+from qtkit.model.orders import OrderOrigin
 from qtkit.stages.check import check
 from qtkit.stages.phrases import counted, not_yet, shown, so_far
 from qtkit.stages.scenarios import NO_DATA, NOT_A_NUMBER, REFERENCE
@@ -158,7 +159,11 @@ def _expected_base(evidence: Evidence, symbol: str, parameters: _Parameters) -> 
             return _number(inherited)
     if parameters.base is not None:
         return parameters.base
-    ours = {r.event.order_id for r in origin.of(ev.OrderRequested) if r.event.source == "strategy"}
+    ours = {
+        r.event.order_id
+        for r in origin.of(ev.OrderRequested)
+        if r.event.origin is OrderOrigin.STRATEGY
+    }
     fills = (f.event for f in origin.of(ev.OrderFilled) if f.event.symbol == symbol)
     first = next((f for f in fills if f.order_id in ours), None)
     return _to_the_cent(first.price) if first else None
@@ -175,7 +180,7 @@ def one_line_per_step_at_most(evidence: Evidence) -> Verdict:
     objection = _no_grid(evidence)
     if objection:
         return objection
-    orders = [r for r in evidence.of(ev.OrderRequested) if r.event.source == "strategy"]
+    orders = [r for r in evidence.of(ev.OrderRequested) if r.event.origin is OrderOrigin.STRATEGY]
     wrong = [*_crowded(orders), *_while_open(evidence)]
     parameters = _parameters(evidence)
     states = {symbol: list(_states(evidence, symbol)) for symbol in parameters}
@@ -219,7 +224,7 @@ def _while_open(evidence: Evidence) -> Iterator[tuple[int, str]]:
     for entry in origin.merged(*kinds):
         event = entry.event
         if isinstance(event, ev.OrderRequested):
-            judged = event.source == "strategy" and evidence.window.holds(entry.seq)
+            judged = event.origin is OrderOrigin.STRATEGY and evidence.window.holds(entry.seq)
             if judged and event.symbol in working.values():
                 before = next(o for o, symbol in working.items() if symbol == event.symbol)
                 yield entry.seq, f"{event.order_id} while {before} of {event.symbol} was open"
@@ -240,7 +245,7 @@ def _off_the_rule(
 ) -> Iterator[tuple[int, str]]:
     """Yield how one order differs from what the rule makes of base and price."""
     event, line = request.event, request.seq
-    price = event.quote.close if event.quote else None
+    price = event.quote.last if event.quote else None
     if parameters is None or price is None:
         yield line, f"{event.order_id} is of {event.symbol}, without parameters or without a price"
         return
@@ -348,7 +353,10 @@ def _from_aside(evidence: Evidence) -> Iterator[tuple[int, str]]:
     }
     for request in evidence.of(ev.OrderRequested):
         event = request.event
-        if event.source == "strategy" and (event.trading_date, event.step, event.symbol) in aside:
+        if (
+            event.origin is OrderOrigin.STRATEGY
+            and (event.trading_date, event.step, event.symbol) in aside
+        ):
             yield request.seq, f"{event.order_id} of {event.symbol}, which stood aside"
 
 

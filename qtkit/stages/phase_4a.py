@@ -53,8 +53,8 @@ def fills_come_through_the_poll(evidence: Evidence) -> Verdict:
 
 def _wrong_origin(evidence: Evidence, fill: ev.OrderFilled) -> Iterator[str]:
     name = fill.fill_id or "a fill without id"
-    if fill.source != "poll_fills":
-        yield f"{name} came through {fill.source!r}"
+    if fill.channel != "poll_fills":
+        yield f"{name} came through {fill.channel!r}"
     if not fill.fill_id or not fill.broker_order_id or not fill.venue:
         yield f"{name} lacks the broker's order id, its own id or the venue"
     account = evidence.tally.orders.get(fill.order_id)

@@ -13,6 +13,7 @@ from qtkit.core.verdict import Status, Verdict, fail, ok, pending, skip
 from qtkit.evidence import Capability, Evidence
 from qtkit.evidence.evidence import Recorded
 from qtkit.model import events as ev
+from qtkit.model.orders import owner
 from qtkit.stages.check import check
 from qtkit.stages.gate_triggers import unasked, unjudged
 from qtkit.stages.phase_5_scenarios import (
@@ -225,7 +226,8 @@ def _not_steps(evidence: Evidence) -> Iterator[tuple[int, str]]:
     for refused in evidence.of(ev.OrderRefused):
         rules = [v.rule for v in refused.event.verdicts if v.rule.startswith("gate")]
         if rules:
-            yield refused.seq, f"an order by {refused.event.source} was refused by {rules[0]}"
+            by = owner(refused.event.origin, refused.event.by)
+            yield refused.seq, f"an order by {by} was refused by {rules[0]}"
     for refused_command in evidence.of(ev.CommandRefused):
         if "gate" in refused_command.event.reason:
             told = f"the command {refused_command.event.command} was refused because of the gate"

@@ -197,7 +197,7 @@ def _skipped_numbers(evidence: Evidence) -> Iterator[tuple[int, str]]:
     expected = evidence.started.event.next_order
     for entry in evidence.session.of(ev.OrderRequested):
         found = _NUMBER.search(entry.event.order_id)
-        if found is None or evidence.started.event.format != 1:
+        if found is None:
             return
         if int(found[1]) < expected:
             return  # not numbered as ours are: check 3.5.3 looks for ids used twice

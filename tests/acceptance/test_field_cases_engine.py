@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 
@@ -17,7 +18,8 @@ from qtkit.model import events as ev
 from qtkit.model.intents import Intent
 from qtkit.model.status import EngineStatus, check_move
 from qtkit.runtime.accounts import create_account, restart_account
-from qtkit.runtime.simulation import SimulationPlan, simulate_session
+from qtkit.runtime.build import build
+from qtkit.runtime.spec import SessionSpec
 from qtkit.testing import scripted_spec
 from qtkit.trading.brokers.sim.faults import Disconnect
 from qtkit.trading.engine.command_queue import Command
@@ -47,9 +49,9 @@ class Raising(Counting):
 
 def test_no_status_but_those_of_the_table() -> None:
     """Row 1: a status that is none is refused, and so is a move that the table does not have."""
-    with pytest.raises(ValueError, match="'x' is not a valid EngineStatus"):
+    with pytest.raises(ValueError, match="not a valid EngineStatus"):
         EngineStatus("x")
-    with pytest.raises(InvariantBroken, match="sleeping cannot become x because of open_market"):
+    with pytest.raises(InvariantBroken, match="x because of open_market"):
         check_move("sleeping", "open_market", "x")
     check_move("sleeping", "open_market", "running")
 
@@ -69,7 +71,7 @@ def test_a_fill_that_the_broker_tells_is_booked() -> None:
     bench = day_of(script={"09:35": [want(BANK, 200)]}).run("09:38")
 
     (fill,) = bench.of(ev.OrderFilled)
-    assert fill.source == "poll_fills"
+    assert fill.channel == "poll_fills"
     assert bench.engine.context.state.ledger.position(BANK) == 200
 
 
@@ -84,16 +86,16 @@ def test_a_failing_task_is_told_and_the_loop_lives_on() -> None:
 
 def test_an_engine_starts_once_and_an_account_has_one(tmp_path: Path) -> None:
     """Row 5: a second engine on the account is refused, naming the holder; a thread starts once."""
-    plan = SimulationPlan(spec=scripted_spec({}, [BANK]), day=DAY, start=at("09:00"))
+    plan = SessionSpec(strategy=scripted_spec({}, [BANK]), day=DAY, start=at("09:00"))
     root = OutputRoot(tmp_path)
     create_account(
         root.account("paper", "demo"),
-        cash=plan.spec.opening_cash, currency="CNY", exchange="XSHG", at=at("08:00"),
+        cash=plan.strategy.opening_cash, currency="CNY", exchange="XSHG", at=at("08:00"),
     )  # fmt: skip
-    first = simulate_session(plan, root, "demo")
+    first = build(replace(plan, account="demo"), root)
     try:
         with pytest.raises(FolderLocked, match="demo"):
-            simulate_session(plan, root, "demo")
+            build(replace(plan, account="demo"), root)
     finally:
         first.close()
 
@@ -136,15 +138,15 @@ def test_a_stop_of_what_has_ended_does_nothing() -> None:
 
 def test_a_break_point_is_left_and_an_account_can_begin_anew(tmp_path: Path) -> None:
     """Row 8: written at the stop; clearing an account twice is no error."""
-    plan = SimulationPlan(
-        spec=scripted_spec({}, [BANK]), day=DAY, start=at("09:00"), stop=at("09:20")
+    plan = SessionSpec(
+        strategy=scripted_spec({}, [BANK]), day=DAY, start=at("09:00"), stop=at("09:20")
     )
     root = OutputRoot(tmp_path)
     account = root.account("paper", "demo")
     create_account(
-        account, cash=plan.spec.opening_cash, currency="CNY", exchange="XSHG", at=at("08:00")
+        account, cash=plan.strategy.opening_cash, currency="CNY", exchange="XSHG", at=at("08:00")
     )
-    run = simulate_session(plan, root, "demo")
+    run = build(replace(plan, account="demo"), root)
     assert not run.folder.break_point.exists()
     run.run()
 

@@ -17,12 +17,14 @@ from qtkit.core.paths import OutputRoot, SessionFolder
 from qtkit.core.verdict import Status
 from qtkit.model import events as ev
 from qtkit.model.books import Book, OpenOrder
-from qtkit.model.orders import OrderStatus, OrderType
+from qtkit.model.orders import OrderOrigin, OrderStatus, OrderType
 from qtkit.reports.retention import expired_logs, rotate_logs
 from qtkit.runtime.accounts import CarryOver, create_account
+from qtkit.runtime.build import build
+from qtkit.runtime.registry import find_session
+from qtkit.runtime.run import Run
 from qtkit.runtime.settings import SessionSettings
-from qtkit.runtime.simulation import SimulatedRun, SimulationPlan, simulate_session
-from qtkit.stages import session_named
+from qtkit.runtime.spec import SessionSpec
 from qtkit.testing import scripted_spec
 from qtkit.trading.brokers.protocol import AccountReport, BrokerOrder
 from qtkit.trading.brokers.sim.broker import SimBroker
@@ -178,24 +180,22 @@ def test_turnover_is_that_of_the_day() -> None:
 # --- artifacts and logs ------------------------------------------------------------------------
 
 
-def plan_with_a_refusal(day_offset: int = 0) -> SimulationPlan:
+def plan_with_a_refusal(day_offset: int = 0) -> SessionSpec:
     """Return a session of a few minutes with one refusal."""
     start = at("09:20") + timedelta(days=day_offset)
-    return SimulationPlan(
-        spec=scripted_spec({}, [BANK]),
+    odd = Command(verb="buy", arguments={"symbol": BANK, "quantity": "1"}, by="eve")
+    return SessionSpec(
+        strategy=scripted_spec({}, [BANK]),
         day=start.date(),
         start=start,
         stop=start + timedelta(minutes=2),
         stop_reason="stop",
-        commands=(
-            (start + timedelta(minutes=1),
-             Command(verb="buy", arguments={"symbol": BANK, "quantity": "1"}, by="eve")),
-        ),
-    )  # fmt: skip
+        commands=((start + timedelta(minutes=1), odd),),
+    )
 
 
-def lived(plan: SimulationPlan, root: OutputRoot) -> SimulatedRun:
-    run = simulate_session(plan, root)
+def lived(plan: SessionSpec, root: OutputRoot) -> Run:
+    run = build(plan, root)
     run.run()
     return run
 
@@ -210,14 +210,14 @@ def test_the_four_artifacts_and_an_unknown_session(tmp_path: Path) -> None:
     assert folder.trade_log.parent == folder.risk_log.parent == elsewhere
     for path in (folder.sys_log, folder.trade_log, folder.risk_log, folder.break_point):
         assert path.is_file()
-    with pytest.raises(DataError, match="no session begins with '1999'"):
-        session_named(OutputRoot(tmp_path), "1999")
+    with pytest.raises(DataError, match=r"no session under .* '1999'"):
+        find_session(OutputRoot(tmp_path), "1999")
 
 
 @pytest.mark.parametrize("name", ["../up", "a b", "", "über", "x" * 65])
 def test_an_odd_account_name_is_refused(name: str, tmp_path: Path) -> None:
     """Row 48: ours decides otherwise: a name is never bent into another one."""
-    with pytest.raises(ConfigError, match="cannot be a folder name"):
+    with pytest.raises(ConfigError, match="folder name"):
         OutputRoot(tmp_path).account("paper", name)
 
 
@@ -253,7 +253,8 @@ def open_order(order_id: str, status: OrderStatus, broker_id: str, filled: int =
         reserved_cash=Decimal(4000),
         trading_date=DAY,
         broker_order_id=broker_id,
-        source="eve",
+        origin=OrderOrigin.OPERATOR,
+        by="eve",
     )
 
 

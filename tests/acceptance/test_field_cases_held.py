@@ -199,7 +199,7 @@ def test_importing_deletes_nothing(tmp_path: Path) -> None:
     log.write_text("1999\n")
     before = sorted(tmp_path.rglob("*"))
 
-    script = "import qtkit, qtkit.stages, qtkit.reports.retention, qtkit.runtime.simulation"
+    script = "import qtkit, qtkit.stages, qtkit.reports.retention, qtkit.runtime.build"
     subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True, env={
         "PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONDONTWRITEBYTECODE": "1"})  # fmt: skip
 

@@ -19,7 +19,7 @@ from qtkit.model.intents import Intent
 from qtkit.model.orders import OrderType
 from qtkit.runtime.accounts import create_account
 from qtkit.runtime.settings import SessionSettings
-from qtkit.runtime.simulation import SimulationPlan
+from qtkit.runtime.spec import SessionSpec
 from qtkit.testing import hand_made_data, scripted_spec
 from qtkit.trading.brokers.sim import faults as broken
 from qtkit.trading.engine.command_queue import Command
@@ -74,7 +74,7 @@ def _calendar(overlay: Path) -> Calendar:
     return exchange_calendar("XSHG", overlay)
 
 
-def _plan(root: Path, day: date, **parts: Any) -> SimulationPlan:  # noqa: ANN401 - of a plan
+def _plan(root: Path, day: date, **parts: Any) -> SessionSpec:  # noqa: ANN401 - of a plan
     overlay = _overlay(root)
     prices = {
         BANK: lambda n: 10.0 + 0.01 * n,
@@ -89,8 +89,8 @@ def _plan(root: Path, day: date, **parts: Any) -> SimulationPlan:  # noqa: ANN40
         skip_share_limit=1,  # of four steps one is a quarter
         **parts.pop("settings", {}),
     )
-    return SimulationPlan(
-        spec=scripted_spec(SCRIPT, [BANK, STEEL, SHOP], opening_cash=Decimal(200_000)),
+    return SessionSpec(
+        strategy=scripted_spec(SCRIPT, [BANK, STEEL, SHOP], opening_cash=Decimal(200_000)),
         settings=settings,
         day=day,
         start=at("09:14", day),
@@ -99,12 +99,12 @@ def _plan(root: Path, day: date, **parts: Any) -> SimulationPlan:  # noqa: ANN40
     )
 
 
-def prelude(root: Path) -> SimulationPlan:
+def prelude(root: Path) -> SessionSpec:
     """Return the day before, on which the shares are bought that can be sold today."""
     first = _plan(root, BEFORE, stop=at("09:52", BEFORE))
     create_account(
         OutputRoot(root).account("paper", ACCOUNT),
-        cash=first.spec.opening_cash,
+        cash=first.strategy.opening_cash,
         currency="CNY",
         exchange="XSHG",
         at=at("09:14", BEFORE),
@@ -112,7 +112,7 @@ def prelude(root: Path) -> SimulationPlan:
     return first
 
 
-def clean_day(root: Path) -> SimulationPlan:
+def clean_day(root: Path) -> SessionSpec:
     """Return a day of partial fills, late and repeated news, time-outs and operators: all well."""
     return _plan(
         root,
@@ -178,7 +178,7 @@ class Stumbling:
         self._inner.restore(state)
 
 
-def ugly_day(root: Path) -> SimulationPlan:
+def ugly_day(root: Path) -> SessionSpec:
     """Return a day on which what must not happen happens, stopped before its refill."""
     return _plan(
         root,
@@ -218,10 +218,10 @@ def ugly_day(root: Path) -> SimulationPlan:
     )
 
 
-def reference_day() -> SimulationPlan:
+def reference_day() -> SessionSpec:
     """Return the reference day of the example strategy, whole."""
-    return SimulationPlan(
-        spec=load_spec(EXAMPLE),
+    return SessionSpec(
+        strategy=load_spec(EXAMPLE),
         settings=SessionSettings(skip_share_limit=1),  # a lost refill is one of one
         day=REFERENCE_DAY,
         start=at("09:00", REFERENCE_DAY),

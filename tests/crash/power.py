@@ -17,7 +17,9 @@ from pathlib import Path
 from qtkit.core.paths import OutputRoot
 from qtkit.journal import read_journal
 from qtkit.model.events import CommandReceived, Entry
-from qtkit.runtime.simulation import SimulatedRun, SimulationPlan, simulate_session
+from qtkit.runtime.build import build
+from qtkit.runtime.run import Run
+from qtkit.runtime.spec import SessionSpec
 from qtkit.trading.brokers.protocol import (
     AccountReport,
     Ack,
@@ -72,7 +74,7 @@ class Cut:
 class Recording:
     """A whole day, and every cut it offers."""
 
-    plan: SimulationPlan
+    plan: SessionSpec
     root: Path
     journal: Path  # relative to the root
     cuts: dict[Way, list[Cut]] = field(default_factory=lambda: {way: [] for way in Way})
@@ -146,10 +148,10 @@ class _Camera:
 
 
 def record(
-    plan: SimulationPlan,
+    plan: SessionSpec,
     root: Path,
     *,
-    prelude: SimulationPlan | None = None,
+    prelude: SessionSpec | None = None,
     sent: Sequence[str] = (),
     heard: int = 0,
 ) -> Recording:
@@ -167,7 +169,7 @@ def record(
         Order ids that were sent before, and how many commands the journal had.
     """
     if prelude is not None:
-        simulate_session(prelude, OutputRoot(root), ACCOUNT).run()
+        build(replace(prelude, account=ACCOUNT), OutputRoot(root)).run()
     recording = Recording(plan, root, Path(), sent=list(sent), heard=heard)
     photographer = _Photographer(recording)
     watched = replace(
@@ -176,7 +178,7 @@ def record(
         broker_observer=photographer.broker_kept,
         wrap_broker=lambda broker: CountingBroker(broker, recording.sent),
     )
-    run = simulate_session(watched, OutputRoot(root), ACCOUNT)
+    run = build(replace(watched, account=ACCOUNT), OutputRoot(root))
     photographer.meet(run)
     run.run()
     recording.journal = run.folder.journal.relative_to(root)
@@ -189,10 +191,10 @@ class _Photographer:
 
     def __init__(self, recording: Recording) -> None:
         self._recording, self._camera = recording, _Camera(recording.root)
-        self._run: SimulatedRun | None = None
+        self._run: Run | None = None
         self._written = self._synced = self._commits = 0
 
-    def meet(self, run: SimulatedRun) -> None:
+    def meet(self, run: Run) -> None:
         """Get to know the run; what its journal has so far is on disk for sure."""
         self._run = run
         self._written = self._synced = run.folder.journal.stat().st_size
@@ -245,7 +247,7 @@ def _torn(journal: bytes) -> bytes:
     return journal[: (start + len(journal)) // 2]
 
 
-def return_plan(recording: Recording, cut: Cut, place: Path) -> SimulationPlan:
+def return_plan(recording: Recording, cut: Cut, place: Path) -> SessionSpec:
     """Return how life goes on after a cut, on the disk that was restored in `place`.
 
     The operator repeats what the engine has not heard, as soon as it is back.
@@ -256,14 +258,14 @@ def return_plan(recording: Recording, cut: Cut, place: Path) -> SimulationPlan:
     return replace(recording.plan, start=back, commands=tuple(asked[heard - recording.heard :]))
 
 
-def come_back(recording: Recording, cut: Cut, place: Path, sent: list[str]) -> SimulatedRun:
+def come_back(recording: Recording, cut: Cut, place: Path, sent: list[str]) -> Run:
     """Start again on the disk of a cut, live the day to its end, and return what was run."""
     root = restored(recording, cut, place)
     plan = replace(
         return_plan(recording, cut, place),
         wrap_broker=lambda broker: CountingBroker(broker, sent),
     )
-    run = simulate_session(plan, root, ACCOUNT)
+    run = build(replace(plan, account=ACCOUNT), root)
     run.run()
     return run
 

@@ -13,12 +13,13 @@ CODE = """
 import sys
 from datetime import date
 from pathlib import Path
+from qtkit.runtime.build import build
+from qtkit.runtime.spec import SessionSpec
 from qtkit.core.paths import OutputRoot
-from qtkit.runtime.simulation import SimulationPlan, simulate_session
 from qtkit.trading.strategy.loader import load_spec
 
-plan = SimulationPlan(spec=load_spec(Path(sys.argv[1])), day=date(2026, 3, 4))
-run = simulate_session(plan, OutputRoot(Path(sys.argv[2])))
+plan = SessionSpec(strategy=load_spec(Path(sys.argv[1])), day=date(2026, 3, 4))
+run = build(plan, OutputRoot(Path(sys.argv[2])))
 run.run()
 print(hash("a word"), run.folder.path)
 """

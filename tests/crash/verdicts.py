@@ -13,7 +13,7 @@ from qtkit.journal import read_journal
 from qtkit.market.feeds.recorder import recorded_bars
 from qtkit.model import events as ev
 from qtkit.model.events import Entry
-from qtkit.runtime.simulation import SimulatedRun
+from qtkit.runtime.run import Run
 from qtkit.stages.catalogue import all_stages
 from tests.crash.books import TheirBook, TheirOrder, their_book
 
@@ -43,7 +43,7 @@ def verdicts_on(evidence: Evidence) -> Known:
 
 
 def mistakes_after(
-    run: SimulatedRun,
+    run: Run,
     root: Path,
     sent: Counter[str],
     known: Known,
@@ -90,10 +90,10 @@ def _skips(evidence: Evidence) -> Iterator[str]:
         yield f"{len(lost)} steps were lost: {[s.task_id for s in lost]}"
 
 
-def _inputs(run: SimulatedRun) -> Iterator[str]:
+def _inputs(run: Run) -> Iterator[str]:
     """Yield it if the recorded inputs have a gap, or a bar twice."""
     for symbol, bars in recorded_bars(run.folder).items():
-        known = run.data.bars[symbol].end[: len(bars)]
+        known = run.market.prices.bars[symbol].end[: len(bars)]
         if bars.end.tolist() != known.tolist():
             yield f"the recorded bars of {symbol} are not those that the feed delivered"
 

@@ -23,11 +23,13 @@ from qtkit.model.orders import OrderType
 from qtkit.reports.artifacts import write_reports
 from qtkit.runs.record import RunRecord, digest_of, record_json, run_id_of
 from qtkit.runtime.accounts import create_account
+from qtkit.runtime.build import build
 from qtkit.runtime.configuration.keys import all_keys
 from qtkit.runtime.market_data import MarketData
+from qtkit.runtime.metadata import write_identity
+from qtkit.runtime.run import Run
 from qtkit.runtime.settings import SessionSettings
-from qtkit.runtime.simulation import SimulatedRun, SimulationPlan, simulate_session
-from qtkit.sessions.identity import metadata_of, write_identity
+from qtkit.runtime.spec import SessionSpec
 from qtkit.testing import hand_made_data, scripted_spec
 from qtkit.trading.strategy.protocol import StrategySpec
 
@@ -79,7 +81,7 @@ class Standing:
     broker_positions: dict[str, Decimal]
 
 
-def standing_of(run: SimulatedRun) -> Standing:
+def standing_of(run: Run) -> Standing:
     """Return what a session that has just begun, or come back, works with."""
     state, report = run.engine.context.state, run.broker.account()
     book = state.ledger.book()
@@ -116,10 +118,10 @@ class Corpus:
 
     def plan(
         self, day: date, observer: Observer | None = None, *, first: int = 24, last: int = 48
-    ) -> SimulationPlan:
+    ) -> SessionSpec:
         """Return the first minutes of a day, between two minutes after nine."""
-        return SimulationPlan(
-            spec=self.spec,
+        return SessionSpec(
+            strategy=self.spec,
             settings=SessionSettings(price_poll_minutes=5, max_price_age_seconds=400),
             day=day,
             start=at(day, 9, first),
@@ -144,20 +146,12 @@ class Corpus:
         """An account with two sessions, both ended in order."""
         root = self._account("finished")
         for day in DAYS[:2]:
-            self._reported(simulate_session(self.plan(day), root, ACCOUNT))
+            self._reported(build(replace(self.plan(day), account=ACCOUNT), root))
         return root
 
-    def _reported(self, run: SimulatedRun) -> None:
+    def _reported(self, run: Run) -> None:
         """Run a session, with all the files that the command line would write."""
-        metadata = metadata_of(
-            run.folder,
-            mode="paper",
-            account=ACCOUNT,
-            settings=run.settings,
-            bars=run.data.bars,
-            strategy=None,
-        )
-        write_identity(run.folder, metadata, {"format": 1, "settings": run.settings})
+        write_identity(run)
         run.run()
         write_reports(run.folder)
 
@@ -165,7 +159,7 @@ class Corpus:
     def cut(self) -> OutputRoot:
         """An account whose second session was cut off by a power failure."""
         root = self._account("cut")
-        self._reported(simulate_session(self.plan(DAYS[0]), root, ACCOUNT))
+        self._reported(build(replace(self.plan(DAYS[0]), account=ACCOUNT), root))
         fills = list[int]()
 
         def observer(what: str, entry: Entry) -> None:
@@ -175,7 +169,7 @@ class Corpus:
                     raise PowerCut
 
         try:
-            simulate_session(self.plan(DAYS[1], observer), root, ACCOUNT).run()
+            build(replace(self.plan(DAYS[1], observer), account=ACCOUNT), root).run()
         except PowerCut:
             return root
         raise AssertionError("the power was not cut")

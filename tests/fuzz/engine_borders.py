@@ -25,7 +25,8 @@ from qtkit.model.events import (
 from qtkit.model.intents import Intent
 from qtkit.model.orders import OrderType
 from qtkit.runtime.accounts import inherit
-from qtkit.runtime.simulation import SimulatedRun, simulate_session
+from qtkit.runtime.build import build
+from qtkit.runtime.run import Run
 from qtkit.sessions.control.server import CommandServer
 from qtkit.trading.engine.command_queue import Answer, Command
 from tests.fuzz.border import Border, demand_sentence, outcome_of
@@ -67,7 +68,7 @@ def engine_borders(corpus: Corpus) -> Iterator[Border]:
             (at(DAYS[0], 9, 29 + 3 * number), replace(_command(dice), answer=answers.append))
             for number in range(3)
         ]
-        run = simulate_session(
+        run = build(
             replace(corpus.plan(DAYS[0], first=28, last=37), commands=asked), OutputRoot(folder)
         )
         run.run()
@@ -83,8 +84,8 @@ def engine_borders(corpus: Corpus) -> Iterator[Border]:
         """Whatever a strategy returns, the journal stays readable and the account can go on."""
         root, hostile = OutputRoot(folder), _Hostile(dice)
         plan = corpus.plan(DAYS[0], first=29, last=42)
-        spec = replace(plan.spec, make=lambda: hostile, step_minutes=5)
-        made = outcome_of(lambda: simulate_session(replace(plan, spec=spec), root))
+        spec = replace(plan.strategy, make=lambda: hostile, step_minutes=5)
+        made = outcome_of(lambda: build(replace(plan, strategy=spec), root))
         if made.refusal is not None:
             return
         run = made.value
@@ -181,7 +182,7 @@ def _answers_are_journalled(entries: tuple[Entry, ...], answers: list[Answer]) -
         assert refused == bool(answer.refused), f"{received.command}: {answer.refused[:200]!r}"
 
 
-def _book_is_sound(run: SimulatedRun) -> None:
+def _book_is_sound(run: Run) -> None:
     """Demand cash and shares that an account can have, of symbols that there are."""
     book = run.engine.context.state.ledger.book()
     assert book.cash.is_finite(), f"cash is {book.cash}"

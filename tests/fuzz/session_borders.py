@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from qtkit.core.paths import AccountFolder, OutputRoot, SessionFolder
 from qtkit.journal import read_journal, summarise
 from qtkit.journal.codec import START, digest
 from qtkit.model.events import Entry
-from qtkit.runtime.simulation import simulate_session
+from qtkit.runtime.build import build
 from tests.fuzz.border import Border, command_line, outcome_of
 from tests.fuzz.corpus import ACCOUNT, DAYS, Corpus, Standing, standing_of
 from tests.fuzz.mutations import BYTES, JSON, Dice, change_json, json_text, mutated
@@ -117,7 +118,7 @@ def rechained(lines: Sequence[bytes]) -> bytes:
 
 
 def _started(corpus: Corpus, root: OutputRoot, day: Any) -> Standing:  # noqa: ANN401 - a date
-    run = simulate_session(corpus.plan(day, first=47), root, ACCOUNT)
+    run = build(replace(corpus.plan(day, first=47), account=ACCOUNT), root)
     try:
         run.engine.start()
         return standing_of(run)

@@ -71,7 +71,7 @@ def mistakes(cell: TableCell, place: Path) -> list[str]:
         wanted = frozenset() if judgement.event.open else cell.planted.failing
         if failing != wanted or {v.rule for v in judgement.event.verdicts} != GATE_RULES:
             found.append(f"{judgement.event.occasion}: {sorted(failing)} fail")
-    by_hand = [o for o in run.of(ev.OrderRequested) if o.event.source == "scenario"]
+    by_hand = [o for o in run.of(ev.OrderRequested) if o.event.by == "scenario"]
     if len(by_hand) != (cell.fault != "killed"):
         found.append(f"{len(by_hand)} orders by hand")
     if not [d for d in run.of(ev.DayClosed) if not d.event.early]:

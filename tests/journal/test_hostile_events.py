@@ -21,6 +21,7 @@ from qtkit.journal import FileJournal, read_journal
 from qtkit.model import events as ev
 from qtkit.model.books import Book
 from qtkit.model.events import ALL_EVENTS
+from tests.journal.journal_lines import opening
 from tests.journal.test_journal_codec import anything_of
 
 NINE = datetime(2026, 3, 4, 1, tzinfo=UTC)
@@ -124,7 +125,7 @@ def _try_to_write(folder: Path, event: ev.Event) -> None:
     path = folder / "journal.jsonl"
     path.unlink(missing_ok=True)
     journal = FileJournal(path, ManualClock(NINE))
-    journal.append(ev.StopRequested(by="a", reason="before"))
+    journal.append(opening())
     before, refused = path.read_bytes(), ""
     try:
         journal.append(event)

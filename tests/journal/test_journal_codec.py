@@ -18,6 +18,7 @@ from qtkit.core.verdict import Verdict, ok
 from qtkit.journal.codec import START, decode, encode
 from qtkit.model import events as ev
 from qtkit.model.events import ALL_EVENTS, Entry
+from qtkit.model.quotes import Quote
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=12)
 NUMBER = st.decimals(
@@ -37,6 +38,19 @@ BY_TYPE: dict[Any, st.SearchStrategy[Any]] = {
     datetime: MOMENT,
     Verdict: st.builds(
         lambda text, lines: ok(text, lines=lines), TEXT, st.lists(st.integers(1, 99), max_size=3)
+    ),
+    Quote: st.builds(
+        lambda symbol, at, last, spread: Quote(
+            symbol=symbol,
+            at=at,
+            last=last,
+            bid=None if spread is None else abs(last) + 1,
+            ask=None if spread is None else abs(last) + 1 + abs(spread),
+        ),
+        TEXT,
+        MOMENT,
+        NUMBER,
+        st.none() | NUMBER,
     ),
     Any: LEAF,
 }
@@ -100,19 +114,19 @@ def _at_nine(event: ev.Event) -> Entry:
 @pytest.mark.parametrize("odd", ["NaN", "sNaN", "Infinity", "-Infinity"])
 def test_a_number_that_is_none_is_refused_before_it_is_history(odd: str) -> None:
     moved = ev.PositionAdjusted(symbol="X", quantity=Decimal(0), cash=Decimal(odd), by="a", why="b")
-    with pytest.raises(ValueError, match="not a number in PositionAdjusted"):
+    with pytest.raises(ValueError, match="a number in PositionAdjusted"):
         encode(_at_nine(moved), START)
 
 
 def test_an_odd_number_deep_inside_is_refused_too() -> None:
     last = ev.LastPrice(symbol="X", end=datetime(2026, 3, 4, tzinfo=UTC), close=Decimal("NaN"))
-    with pytest.raises(ValueError, match="not a number in PricesSeen"):
-        encode(_at_nine(ev.PricesSeen(bars=1, last=(last,))), START)
+    with pytest.raises(ValueError, match="a number in PricesSeen"):
+        encode(_at_nine(ev.PricesSeen(poll=1, bars=1, last=(last,))), START)
 
 
 @pytest.mark.parametrize("odd", [float("nan"), float("inf"), [1.0, {"deep": float("-inf")}]])
 def test_an_odd_float_in_free_json_is_refused_and_not_turned_into_null(odd: object) -> None:
-    with pytest.raises(ValueError, match="not a number in StrategySaved"):
+    with pytest.raises(ValueError, match="a number in StrategySaved"):
         encode(_at_nine(ev.StrategySaved(state={"base": odd})), START)
 
 

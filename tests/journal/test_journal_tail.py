@@ -10,7 +10,7 @@ from qtkit.core.clock import ManualClock
 from qtkit.core.errors import JournalCorrupt
 from qtkit.journal import FileJournal
 from qtkit.journal.tail import JournalTail
-from tests.journal.journal_lines import NINE, note, written
+from tests.journal.journal_lines import NINE, note, opening, written
 
 
 def test_each_entry_is_told_once_as_it_comes(tmp_path: Path) -> None:
@@ -19,7 +19,7 @@ def test_each_entry_is_told_once_as_it_comes(tmp_path: Path) -> None:
     assert tail.news() == []  # not there yet
     journal = FileJournal(path, ManualClock(NINE))
     assert tail.news() == []
-    first, second = journal.append(note(1)), journal.append(note(2))
+    first, second = journal.append(opening()), journal.append(note(2))
     assert tail.news() == [first, second]
     assert tail.news() == []
     third = journal.append(note(3))

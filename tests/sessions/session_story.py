@@ -35,7 +35,7 @@ def opening(**changes: object) -> ev.SessionStarted:
 
 def seen(day: date, close: str) -> ev.PricesSeen:
     return ev.PricesSeen(
-        trading_date=day, bars=240, last=(last_price(SYMBOL, close, at("15:00", day)),)
+        trading_date=day, poll=1, bars=240, last=(last_price(SYMBOL, close, at("15:00", day)),)
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -16,7 +17,7 @@ from qtkit.core.paths import AccountFolder
 from qtkit.journal import read_journal
 from qtkit.model import events as ev
 from qtkit.model.intents import Intent
-from qtkit.runtime.live import live_session
+from qtkit.runtime.build import build
 from qtkit.sessions.simulated import prepare_account, simulate
 from qtkit.trading.strategy.protocol import Fill, JsonObject, Prepared, StrategySpec, View
 from tests.market.bar_makers import utc
@@ -80,7 +81,7 @@ def test_a_start_on_a_book_that_somebody_holds_is_refused(tmp_path: Path) -> Non
         other.execute("PRAGMA locking_mode = EXCLUSIVE")
         other.execute("BEGIN EXCLUSIVE")
         with pytest.raises(FolderLocked):
-            live_session(plan("2026-03-04 01:40"), root_of(tmp_path), "demo")
+            build(replace(plan("2026-03-04 01:40"), account="demo"), root_of(tmp_path))
 
 
 def test_a_simulated_day_whose_book_is_held_ends_with_2_and_goes_on_when_it_is_free(

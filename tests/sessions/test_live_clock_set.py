@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -16,7 +17,9 @@ from qtkit.core.errors import ConfigError
 from qtkit.journal import read_journal
 from qtkit.model import events as ev
 from qtkit.model.events import Entry
-from qtkit.runtime.live import LivePlan, LiveRun, live_session
+from qtkit.runtime.build import build
+from qtkit.runtime.run import Run
+from qtkit.runtime.spec import REAL_TIME, SessionSpec
 from qtkit.testing import SettableClock
 from qtkit.trading.engine.command_queue import Command
 from qtkit.trading.engine.workers import SimulatedWorkers
@@ -26,17 +29,22 @@ from tests.sessions.test_live_engine import GRID, account_of, of, root_of
 HOUR = 3600.0
 
 
-def plan_on(machine: SettableClock) -> LivePlan:
+def plan_on(machine: SettableClock) -> SessionSpec:
     clocks = list[Clock]()
 
     def clock(_: datetime | None) -> Clock:
         clocks.append(SteadyClock(machine, machine.elapsed))
         return clocks[-1]
 
-    return LivePlan(spec=GRID, clock_from=clock, workers=lambda _: SimulatedWorkers(clocks[-1]))
+    return SessionSpec(
+        kind=REAL_TIME,
+        strategy=GRID,
+        clock_from=clock,
+        workers_from=lambda _: SimulatedWorkers(clocks[-1]),
+    )
 
 
-def turned(run: LiveRun, until: str) -> None:
+def turned(run: Run, until: str) -> None:
     """Turn until the session's clock shows a time, a little at a time as a real wait does."""
     while run.clock.now() < utc(until):
         wake = run.engine.turn()
@@ -46,11 +54,11 @@ def turned(run: LiveRun, until: str) -> None:
 
 
 def lived(
-    tmp_path: Path, set_by: float, meanwhile: Callable[[LiveRun], None] = lambda _: None
+    tmp_path: Path, set_by: float, meanwhile: Callable[[Run], None] = lambda _: None
 ) -> list[Entry]:
     """Live from 09:20 to 10:20 in Shanghai; at 10:02 the clock is set."""
     machine = SettableClock(utc("2026-03-04 01:20"))
-    run = live_session(plan_on(machine), root_of(tmp_path))
+    run = build(plan_on(machine), root_of(tmp_path))
     try:
         run.engine.start()
         turned(run, "2026-03-04 02:02")
@@ -83,7 +91,7 @@ def test_after_a_step_back_no_step_is_decided_and_no_line_is_older(tmp_path: Pat
 
 
 def test_an_operator_can_still_sell_after_a_step_back(tmp_path: Path) -> None:
-    def sell(run: LiveRun) -> None:
+    def sell(run: Run) -> None:
         asked = {"symbol": GRID.symbols[0], "quantity": "100"}
         run.engine.inbox.put(Command(verb="sell", arguments=asked))
 
@@ -95,7 +103,7 @@ def test_an_operator_can_still_sell_after_a_step_back(tmp_path: Path) -> None:
 
 
 def test_a_clock_that_is_set_right_again_lets_the_strategy_decide(tmp_path: Path) -> None:
-    def right(run: LiveRun) -> None:
+    def right(run: Run) -> None:
         turned(run, "2026-03-04 02:07")
         machine = run.clock._clock  # type: ignore[attr-defined]
         machine.set_by(HOUR)
@@ -125,7 +133,9 @@ def test_a_leap_forward_is_recorded_and_the_rest_of_the_day_goes_on(tmp_path: Pa
 def ended(tmp_path: Path, *, orderly: bool) -> datetime:
     """Live on an account until 09:40 in Shanghai; return when its last line was written."""
     account_of(tmp_path)
-    run = live_session(plan_on(SettableClock(utc("2026-03-04 01:20"))), root_of(tmp_path), "demo")
+    run = build(
+        replace(plan_on(SettableClock(utc("2026-03-04 01:20"))), account="demo"), root_of(tmp_path)
+    )
     run.engine.start()
     turned(run, "2026-03-04 01:40")
     if orderly:
@@ -143,8 +153,9 @@ def test_a_start_before_the_last_line_is_refused_and_writes_nothing(
     before = {p: p.read_bytes() for p in root_of(tmp_path).path.rglob("*.jsonl")}
 
     with pytest.raises(ConfigError, match="has lived until"):
-        live_session(
-            plan_on(SettableClock(last - timedelta(minutes=10))), root_of(tmp_path), "demo"
+        build(
+            replace(plan_on(SettableClock(last - timedelta(minutes=10))), account="demo"),
+            root_of(tmp_path),
         )
     assert {p: p.read_bytes() for p in root_of(tmp_path).path.rglob("*.jsonl")} == before
 
@@ -155,7 +166,7 @@ def test_a_start_a_few_seconds_before_the_last_line_waits_for_it(
 ) -> None:
     last = ended(tmp_path, orderly=orderly)
     machine = SettableClock(last - timedelta(seconds=3))
-    run = live_session(plan_on(machine), root_of(tmp_path), "demo")
+    run = build(replace(plan_on(machine), account="demo"), root_of(tmp_path))
     run.engine.start()
     run.close()
 

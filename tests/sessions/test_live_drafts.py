@@ -14,7 +14,7 @@ from qtkit.market.feeds.polled import Fetched
 from qtkit.model import events as ev
 from qtkit.model.bars import BAR_NANOS, Bars, nanos
 from qtkit.model.intents import Intent
-from qtkit.runtime import live
+from qtkit.runtime.factories import FEEDS, polled
 from qtkit.testing import hand_made_bars, scripted_spec
 from tests.market.bar_makers import utc
 from tests.sessions.test_live_engine import lived, of, plan
@@ -61,14 +61,17 @@ def buying() -> dict[str, Sequence[Intent]]:
     return {t: [Intent(symbol=BANK, quantity=shares, because="it is time")] for t in times}
 
 
-@pytest.mark.parametrize("late", [False, True])
-def test_every_fill_is_at_a_true_price(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, late: bool
-) -> None:
-    source = Forming(late=late)
-    monkeypatch.setattr(live._Wiring, "_source", lambda _self, _asked: source)
+def lived_on(source: Forming, tmp_path: Path) -> list[ev.Entry]:
+    """Live through a morning on the bars of a source."""
     spec = scripted_spec(buying(), [BANK])
-    entries = lived(tmp_path, plan("2026-03-04 01:20", spec, slippage_bps=0), "2026-03-04 03:05")
+    asked = plan("2026-03-04 01:20", spec, slippage_bps=0, feed={"kind": "drafts"})
+    with FEEDS.registered("drafts", polled(lambda _: source)):
+        return lived(tmp_path, asked, "2026-03-04 03:05")
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_every_fill_is_at_a_true_price(tmp_path: Path, *, late: bool) -> None:
+    entries = lived_on(Forming(late=late), tmp_path)
     fills = of(entries, ev.OrderFilled)
 
     assert len(fills) >= 12
@@ -77,13 +80,8 @@ def test_every_fill_is_at_a_true_price(
     assert of(entries, ev.BarsLeftOut) == []
 
 
-def test_what_contradicts_a_delivered_bar_is_recorded_and_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    source = Forming(lies=True)
-    monkeypatch.setattr(live._Wiring, "_source", lambda _self, _asked: source)
-    spec = scripted_spec(buying(), [BANK])
-    entries = lived(tmp_path, plan("2026-03-04 01:20", spec, slippage_bps=0), "2026-03-04 03:05")
+def test_what_contradicts_a_delivered_bar_is_recorded_and_told(tmp_path: Path) -> None:
+    entries = lived_on(Forming(lies=True), tmp_path)
     events = of(entries, ev.BarsLeftOut)
     log = next((tmp_path / "outputs").rglob("sys.log")).read_text()
 

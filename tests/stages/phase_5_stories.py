@@ -18,6 +18,7 @@ from qtkit.core.verdict import Verdict, fail, ok
 from qtkit.evidence import Evidence, RotationSeen, RunFacts, Scenario
 from qtkit.model import events as ev
 from qtkit.model.events import Event, PlannedTask
+from qtkit.model.orders import OrderOrigin
 from qtkit.stages.phase_5b import GATE_RULES
 from tests.stages.parts import (
     BY_ID,
@@ -225,7 +226,8 @@ def refusal(quantity: int = 150, limit: str | None = "37.50") -> ev.OrderRefused
         quantity=Decimal(quantity),
         price=None if limit is None else Decimal(limit),
         because="by hand",
-        source="me",
+        origin=OrderOrigin.OPERATOR,
+        by="me",
         verdicts=(fail("150 shares are no whole lots", fix="none").named("risk.lot_and_tick"),),
     )
 

@@ -85,7 +85,7 @@ class Story(HandMadeJournal):
                     f"{when.astimezone(SHANGHAI).isoformat(timespec='microseconds')} | s | "
                     f"<RISK REJECTED> rule_id={first.rule} reason={json.dumps(first.summary)} "
                     f"symbol={event.symbol} side={side} quantity={abs(event.quantity)} "
-                    f"price={event.price or 'none'} source={event.source}"
+                    f"price={event.price or 'none'} source={event.by or event.origin}"
                 )
 
     def log(self) -> Iterator[str]:
@@ -210,7 +210,8 @@ def healthy_day(settings: Mapping[str, Any] | None = None) -> Story:
     story.task(BY_ID[task_id("pre_open", "09:15")])
     story.task(BY_ID[task_id("open_market", "09:30")], status("sleeping", "running", "open_market"))
     story.task(
-        BY_ID[task_id("acquire_live_price", "10:30")], ev.PricesSeen(bars=2, last=seen["10:30"])
+        BY_ID[task_id("acquire_live_price", "10:30")],
+        ev.PricesSeen(poll=1, bars=2, last=seen["10:30"]),
     )
     story.task(
         BY_ID[task_id("run_strategy", "10:30")],
@@ -228,7 +229,8 @@ def healthy_day(settings: Mapping[str, Any] | None = None) -> Story:
         saved("37.51", "40.01"),
     )
     story.task(
-        BY_ID[task_id("acquire_live_price", "11:30")], ev.PricesSeen(bars=2, last=seen["11:30"])
+        BY_ID[task_id("acquire_live_price", "11:30")],
+        ev.PricesSeen(poll=1, bars=2, last=seen["11:30"]),
     )
     story.task(
         BY_ID[task_id("run_strategy", "11:30")],
@@ -242,12 +244,14 @@ def healthy_day(settings: Mapping[str, Any] | None = None) -> Story:
     story.task(BY_ID[task_id("open_market", "13:00")], status("sleeping", "running", "open_market"))
     story.add("13:01", fill("q3", 1, A, 500, "37.19", "5.58", "13:01"), saved("37.21", "40.01"))
     story.task(
-        BY_ID[task_id("acquire_live_price", "14:00")], ev.PricesSeen(bars=2, last=seen["14:00"])
+        BY_ID[task_id("acquire_live_price", "14:00")],
+        ev.PricesSeen(poll=1, bars=2, last=seen["14:00"]),
     )
     story.task(BY_ID[task_id("run_strategy", "14:00")], decision("14:00", seen["14:00"]))
     story.task(BY_ID[task_id("run_strategy", "14:59")], decision("14:59", seen["14:00"]))
     story.task(
-        BY_ID[task_id("acquire_live_price", "15:00")], ev.PricesSeen(bars=2, last=seen["15:00"])
+        BY_ID[task_id("acquire_live_price", "15:00")],
+        ev.PricesSeen(poll=1, bars=2, last=seen["15:00"]),
     )
     story.task(
         BY_ID[task_id("close_market", "15:00")], status("running", "sleeping", "close_market")

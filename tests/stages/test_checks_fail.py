@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from qtkit.core.verdict import Status, fail
 from qtkit.model import events as ev
 from qtkit.model.orders import OrderStatus
+from qtkit.model.quotes import Quote
 from tests.stages.parts import (
     BY_ID,
     CHECKS,
@@ -346,7 +347,7 @@ PHASE_35: list[tuple[str, str, Plant]] = [
 
 PHASE_4: list[tuple[str, str, Plant]] = [
     ("4-A.1", "came through 'callback'", lambda s: s.edit(
-        ev.OrderFilled, {"source": "callback"}, order_id="q3")),
+        ev.OrderFilled, {"channel": "callback"}, order_id="q3")),
     ("4-A.1", "lacks the broker's order id", lambda s: s.edit(
         ev.OrderFilled, {"broker_order_id": ""}, order_id="q3")),
     ("4-A.1", "accepted was b-q3", lambda s: s.edit(
@@ -405,7 +406,8 @@ GRID: list[tuple[str, str, Plant]] = [
     ("G.2", "500 at 36.91, the rule says 37.21", lambda s: s.edit(
         ev.OrderRequested, {"tag": "line 36.91"}, order_id="q3")),
     ("G.2", "crosses 37.21 at a price of 37.40", lambda s: s.edit(
-        ev.OrderRequested, {"quote": price(A, "37.40", "11:30")}, order_id="q3")),
+        ev.OrderRequested,
+        {"quote": Quote(symbol=A, at=at("11:30"), last=Decimal("37.40"))}, order_id="q3")),
     ("G.2", "with the tag 'whim'", lambda s: s.edit(
         ev.OrderRequested, {"tag": "whim"}, order_id="q3")),
     ("G.2", "with the tag 'line ?'", lambda s: s.edit(

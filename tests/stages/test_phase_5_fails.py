@@ -16,6 +16,7 @@ from qtkit.core.paths import SessionFolder
 from qtkit.core.verdict import Status, fail
 from qtkit.evidence import Evidence
 from qtkit.model import events as ev
+from qtkit.model.orders import OrderOrigin
 from qtkit.stages.phase_5_scenarios import GATE_BLOCKING, GATE_OFF, SPLIT
 from qtkit.stages.scenarios import REFERENCE
 from tests.stages.parts import (
@@ -275,7 +276,8 @@ REFUSED_BY_THE_GATE = ev.OrderRefused(
     quantity=Decimal(-100),
     price=None,
     because="by hand",
-    source="me",
+    origin=OrderOrigin.OPERATOR,
+    by="me",
     verdicts=(fail("the gate is shut", fix="wait").named("gate.cash"),),
 )
 NO = ev.CommandRefused(command="cancel", reason="the gate is shut", by="me")

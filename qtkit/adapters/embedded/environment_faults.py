@@ -15,7 +15,9 @@ from qtkit.core.files import make_folder, write_atomic
 from qtkit.core.paths import AccountFolder, SessionFolder
 from qtkit.evidence.scenario import Fault, Scenario
 from qtkit.model.events import CommandReceived, Event
-from qtkit.runtime.simulation import SimulationPlan, simulate_in
+from qtkit.runtime.build import build
+from qtkit.runtime.run import Place
+from qtkit.runtime.spec import SessionSpec
 from qtkit.trading.brokers.sim.faults import CashOff, FaultScript
 from qtkit.trading.engine.command_queue import Command
 from qtkit.trading.strategy.protocol import StrategySpec
@@ -56,11 +58,11 @@ class Site:
                 raise ConfigError(f"no site fault {fault.kind!r}; there are {there}")
         self._places = {f.kind: f for f in scenario.site_faults if f.kind in _PLACES}
 
-    def live_before(self, plan: SimulationPlan) -> None:
+    def live_before(self, plan: SessionSpec) -> None:
         """Let the account have a past, where the scenario wants one."""
         past = {fault.kind for fault in self._scenario.site_faults} & _PAST
         if past:
-            simulate_in(_past_of(plan, past), SessionFolder(self._before), self.account).run()
+            build(_past_of(plan, past), Place(SessionFolder(self._before), self.account)).run()
 
     @property
     def _before(self) -> Path:
@@ -112,18 +114,18 @@ def _cue(do: str, fault: Fault) -> Command:
     return Command(verb="note", arguments={"do": do, "kind": fault.kind}, by=_STAGEHAND)
 
 
-def _past_of(plan: SimulationPlan, past: set[str]) -> SimulationPlan:
+def _past_of(plan: SessionSpec, past: set[str]) -> SessionSpec:
     """Return a short session before the one that is planned."""
-    start = plan.start or _nine_o_clock(plan.day, plan.spec.exchange)
+    start = plan.start or _nine_o_clock(plan.first_day, plan.strategy.exchange)
     begun = start - _EARLIER
-    spec = plan.spec
+    spec = plan.strategy
     if "grown_orders" in past:
         smaller = {symbol: size * _HALF for symbol, size in spec.order_sizes.items()}
         spec = replace(spec, order_sizes=smaller)
     off = CashOff(start=begun, until=start, amount=Decimal(1)) if "unreconciled" in past else None
     return replace(
         plan,
-        spec=spec,
+        strategy=spec,
         days=1,
         start=begun,
         stop=begun + _LASTS,

@@ -12,7 +12,8 @@ from qtkit.core.errors import ConfigError
 from qtkit.core.paths import OutputRoot
 from qtkit.evidence.scenario import RotationSeen
 from qtkit.model.events import Entry, OrderRefused
-from qtkit.runtime.simulation import SimulationPlan, simulate_session
+from qtkit.runtime.build import build
+from qtkit.runtime.spec import SessionSpec
 from qtkit.trading.engine.command_queue import Command
 from qtkit.trading.engine.logs.settings import LogSettings
 
@@ -31,7 +32,7 @@ class _PowerLostHere(BaseException):
     """The session ends without an end."""
 
 
-def rotation_seen(rotate: Rotate, plan: SimulationPlan, days: int, place: Path) -> RotationSeen:
+def rotation_seen(rotate: Rotate, plan: SessionSpec, days: int, place: Path) -> RotationSeen:
     """Let three sessions leave risk logs, let those of `days` expire, and see what goes.
 
     One session is old and has ended, one is as old and has not, one is younger.
@@ -48,10 +49,10 @@ def rotation_seen(rotate: Rotate, plan: SimulationPlan, days: int, place: Path) 
         Where the sessions are written.
     """
     root = OutputRoot(place)
-    old = plan.day - timedelta(days=days + 3)
+    old = plan.first_day - timedelta(days=days + 3)
     names = {
         kind: _refused_thrice(plan, root, day, loses_power=kind == "unfinished")
-        for kind, day in (("old", old), ("unfinished", old), ("young", plan.day))
+        for kind, day in (("old", old), ("unfinished", old), ("young", plan.first_day))
     }
     now = _start_of(plan) + timedelta(days=2)
     before = _logs(root)
@@ -69,17 +70,17 @@ def rotation_seen(rotate: Rotate, plan: SimulationPlan, days: int, place: Path) 
     )
 
 
-def _start_of(plan: SimulationPlan) -> datetime:
+def _start_of(plan: SessionSpec) -> datetime:
     if plan.start is None:
         raise ConfigError("to see old logs go, a plan has to say when it starts")
     return plan.start
 
 
-def _refused_thrice(plan: SimulationPlan, root: OutputRoot, day: date, *, loses_power: bool) -> str:
+def _refused_thrice(plan: SessionSpec, root: OutputRoot, day: date, *, loses_power: bool) -> str:
     """Let a short session refuse three orders, and return its id."""
-    moved = day - plan.day
+    moved = day - plan.first_day
     start = _start_of(plan) + moved + _SECOND * loses_power
-    odd = {"symbol": plan.spec.symbols[0], "quantity": "1"}
+    odd = {"symbol": plan.strategy.symbols[0], "quantity": "1"}
     asked = tuple(
         (start + _SECOND * n, Command(verb="buy", arguments=odd, by="scenario"))
         for n in range(1, _LINES + 1)
@@ -96,7 +97,7 @@ def _refused_thrice(plan: SimulationPlan, root: OutputRoot, day: date, *, loses_
         commands=asked,
         journal_observer=watching,
     )
-    run = simulate_session(life, root)
+    run = build(life, root)
     with suppress(_PowerLostHere):
         run.run()
     return run.folder.session_id

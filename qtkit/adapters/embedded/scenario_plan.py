@@ -20,7 +20,7 @@ from qtkit.market.feeds.recorder import recorded_bars
 from qtkit.model.events import CommandReceived, DayStarted, Entry, SessionStarted, StopRequested
 from qtkit.runtime.market_data import MarketData
 from qtkit.runtime.settings import SessionSettings
-from qtkit.runtime.simulation import SimulationPlan
+from qtkit.runtime.spec import SessionSpec
 from qtkit.trading.brokers.sim import faults as broken
 from qtkit.trading.engine.command_queue import Command
 from qtkit.trading.strategy.protocol import StrategySpec
@@ -30,7 +30,7 @@ __all__ = ["LocalTimes", "misreports_of", "plan_of", "replay_plan"]
 _ONE_SECOND = timedelta(seconds=1)
 
 
-def plan_of(scenario: Scenario, spec: StrategySpec) -> SimulationPlan:
+def plan_of(scenario: Scenario, spec: StrategySpec) -> SessionSpec:
     """Return the plan of a scenario.
 
     Raises
@@ -41,8 +41,8 @@ def plan_of(scenario: Scenario, spec: StrategySpec) -> SimulationPlan:
     calendar = exchange_calendar(spec.exchange)
     when = LocalTimes(scenario, calendar)
     settings = SessionSettings.model_validate({"seed": scenario.seed, **dict(scenario.settings)})
-    return SimulationPlan(
-        spec=spec,
+    return SessionSpec(
+        strategy=spec,
         settings=settings,
         day=scenario.day,
         days=scenario.days,
@@ -179,7 +179,7 @@ def _slowness(faults: Sequence[Fault]) -> Callable[[str], float]:
     return seconds_of
 
 
-def replay_plan(plan: SimulationPlan, inputs: Path) -> SimulationPlan:
+def replay_plan(plan: SessionSpec, inputs: Path) -> SessionSpec:
     """Return a plan that feeds what a session recorded through the code again.
 
     Bars, last closes, settings, start, stop and operators' commands come from the folder alone. A
@@ -192,8 +192,8 @@ def replay_plan(plan: SimulationPlan, inputs: Path) -> SimulationPlan:
     last_day = _day_it_ended_with(stop, exchange_calendar(opening.event.exchange))
     known = SessionSettings.model_fields.keys()
     asked = {name: value for name, value in opening.event.settings.items() if name in known}
-    return SimulationPlan(
-        spec=plan.spec,
+    return SessionSpec(
+        strategy=plan.strategy,
         settings=SessionSettings.model_validate(asked),
         day=plan.day,
         days=plan.days,

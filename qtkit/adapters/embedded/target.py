@@ -31,7 +31,9 @@ from qtkit.evidence.scenario import (
 )
 from qtkit.journal import read_journal, summarise
 from qtkit.model.events import CommandReceived, Entry, SessionStarted, StopRequested
-from qtkit.runtime.simulation import SimulatedRun, SimulationPlan, simulate_in
+from qtkit.runtime.build import build
+from qtkit.runtime.run import Place, Run
+from qtkit.runtime.spec import SessionSpec
 from qtkit.trading.engine.command_queue import Command
 from qtkit.trading.engine.signals import stop_on_signals
 from qtkit.trading.strategy.protocol import StrategySpec
@@ -129,14 +131,12 @@ def live_through(scenario: Scenario, spec: StrategySpec, folder: SessionFolder) 
     )
 
 
-def _run_with_cuts(
-    plan: SimulationPlan, scenario: Scenario, site: Site
-) -> tuple[SimulatedRun, float | None]:
+def _run_with_cuts(plan: SessionSpec, scenario: Scenario, site: Site) -> tuple[Run, float | None]:
     """Run a plan, losing power as told and coming back, and time its stop."""
     watching = _Watching(scenario, site)
     plan = replace(plan, journal_observer=watching)
     while True:
-        run = simulate_in(plan, site.folder, site.account)
+        run = build(plan, Place(site.folder, site.account))
         try:
             with stop_on_signals(run.engine):
                 run.run()
@@ -148,7 +148,7 @@ def _run_with_cuts(
             return run, watching.since_stop()
 
 
-def _signalled(plan: SimulationPlan) -> SimulationPlan:
+def _signalled(plan: SessionSpec) -> SessionSpec:
     """Return a plan that marks the moment of its stop with a note instead of stopping."""
     if plan.stop is None:
         raise ConfigError("a scenario that ends by a signal says when: stop_at")
@@ -208,7 +208,7 @@ def _open_files(folder: Path) -> tuple[str, ...] | None:
     return tuple(sorted(found))
 
 
-def _second_stop(run: SimulatedRun) -> int:
+def _second_stop(run: Run) -> int:
     """Stop an engine that has ended once more, and count the journal lines it writes."""
     lines = summarise(run.folder.journal).entries
     run.engine.request_stop("stop")
@@ -216,11 +216,11 @@ def _second_stop(run: SimulatedRun) -> int:
     return summarise(run.folder.journal).entries - lines
 
 
-def _successor(plan: SimulationPlan, run: SimulatedRun, account: AccountFolder) -> SessionStarted:
+def _successor(plan: SessionSpec, run: Run, account: AccountFolder) -> SessionStarted:
     """Start once more on the account, and return how that session began."""
     start: datetime = run.clock.now() + _NEXT_START
     folder = SessionFolder(run.folder.path / "successor")
     again = replace(plan, start=start, stop=start + _NEXT_START, commands=(), journal_observer=None)
-    simulate_in(again, folder, account).run()
+    build(again, Place(folder, account)).run()
     opening: SessionStarted = next(iter(read_journal(folder.journal))).event
     return opening

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
 from pydantic import model_validator as after_all
@@ -11,9 +11,7 @@ from pydantic import model_validator as after_all
 from qtkit.core.config.secret import Secret, masked
 from qtkit.market.feeds.http_bars import checked_address
 
-__all__ = ["FeedKind", "FeedSettings"]
-
-FeedKind = Literal["synthetic", "csv", "parquet", "http"]
+__all__ = ["FeedSettings"]
 
 
 def _address(text: str) -> str:
@@ -28,8 +26,9 @@ class FeedSettings(BaseModel):
         frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True
     )
 
-    kind: FeedKind = Field(
-        default="synthetic", description="a growing file, an HTTP endpoint, or generated bars"
+    kind: str = Field(
+        default="synthetic",
+        description="csv, parquet, http, synthetic (generated), or the name of a plug-in's",
     )
     path: str = Field(default="", description="of the file, for kinds csv and parquet")
     zone: str = Field(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from qtkit.model.events.base import FORMAT, Entry, Event, JsonObject, Moment, Topic, kind_of
 from qtkit.model.events.book import AccountReconciled, PositionAdjusted
 from qtkit.model.events.broker import BrokerConnected, BrokerDisconnected, PendingDiagnosed
-from qtkit.model.events.decisions import DecisionTaken, SnapshotTaken, StrategySaved
+from qtkit.model.events.decisions import DecisionTaken, SnapshotTaken, StrategySaved, Withheld
 from qtkit.model.events.gate import GateJudged
 from qtkit.model.events.health import ClockStepped, LoopPulsed
 from qtkit.model.events.market import (
@@ -111,6 +111,7 @@ __all__ = [
     "TaskSkipped",
     "TaskStarted",
     "Topic",
+    "Withheld",
 ]
 
 ALL_EVENTS: tuple[type[Event], ...] = tuple(

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar
+from typing import Any, ClassVar
 
 import msgspec
+
+from qtkit.model.moments import Moment
 
 __all__ = ["FORMAT", "Entry", "Event", "JsonObject", "Moment", "Topic", "kind_of"]
 
 JsonObject = dict[str, Any]
-Moment = Annotated[datetime, msgspec.Meta(tz=True)]  # a time without its zone is none
-FORMAT = 1  # of the journal; a reader refuses any other
+FORMAT = 2  # of the journal; a reader refuses any other
 
 
 class Topic(StrEnum):

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import ClassVar
+
+import msgspec
 
 from qtkit.model.events.base import Event, JsonObject, Moment, Topic
 from qtkit.model.events.market import LastPrice
 
-__all__ = ["DecisionEvent", "DecisionTaken", "SnapshotTaken", "StrategySaved"]
+__all__ = ["DecisionEvent", "DecisionTaken", "SnapshotTaken", "StrategySaved", "Withheld"]
 
 
 class DecisionEvent(Event, frozen=True, kw_only=True, gc=False):
     """Base of the events of this topic."""
 
     topic: ClassVar[Topic] = Topic.DECISION
+
+
+class Withheld(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
+    """An order that a strategy would have wanted, had not something kept it back."""
+
+    symbol: str
+    quantity: Decimal  # shares, signed
+    because: str  # why it was wanted
+    reason: str  # what kept it back
 
 
 class DecisionTaken(DecisionEvent, frozen=True, kw_only=True, gc=False):
@@ -24,7 +36,8 @@ class DecisionTaken(DecisionEvent, frozen=True, kw_only=True, gc=False):
     due: Moment
     prices: tuple[LastPrice, ...]  # what the decision saw
     aside: tuple[str, ...]  # symbols without a price of today: they stood aside
-    intents: int
+    intents: int  # that were to become orders
+    withheld: tuple[Withheld, ...] = ()
     state_digest: str  # of the strategy's state: deciding must not change it
     snapshot: str = ""  # digest of the snapshot it was decided from; "" when prepared on the spot
     gate_warned: bool = False  # whether a blocking gate would have kept the step out

@@ -39,6 +39,7 @@ class LastPrice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 class PricesSeen(MarketEvent, frozen=True, kw_only=True, gc=False):
     """The feed delivered finished bars."""
 
+    poll: int  # number of the delivery in its session, from 1
     bars: int
     last: tuple[LastPrice, ...]
     refused: int = 0  # bars that make no sense, or with a price that is no positive number

@@ -8,8 +8,8 @@ from typing import ClassVar
 
 from qtkit.core.verdict import Verdict
 from qtkit.model.events.base import Event, Moment, Topic
-from qtkit.model.events.market import LastPrice
-from qtkit.model.orders import OrderType
+from qtkit.model.orders import OrderOrigin, OrderType, Routing, TimeInForce
+from qtkit.model.quotes import Quote
 
 __all__ = [
     "CancelFailed",
@@ -44,11 +44,16 @@ class OrderRequested(OrderEvent, frozen=True, kw_only=True, gc=False):
     limit_price: Decimal | None
     reserved_cash: Decimal  # account currency, 0 for sells
     because: str
-    source: str  # "strategy" or the operator's name
+    origin: OrderOrigin
+    by: str = ""  # the operator's name; "" for the strategy's own
     tag: str
-    quote: LastPrice | None  # what the market showed when it was requested
+    quote: Quote | None  # what the market showed when it was requested
     venue: str
     step: int | None = None
+    stop_price: Decimal | None = None  # stop orders only
+    time_in_force: TimeInForce = TimeInForce.DAY
+    expires: Moment | None = None  # good-till-date orders only
+    routing: Routing | None = None  # as its intent asked for
 
 
 class OrderRefused(OrderEvent, frozen=True, kw_only=True, gc=False):
@@ -58,7 +63,8 @@ class OrderRefused(OrderEvent, frozen=True, kw_only=True, gc=False):
     quantity: Decimal
     price: Decimal | None  # limit price, else the quote
     because: str
-    source: str
+    origin: OrderOrigin
+    by: str = ""  # the operator's name; "" for the strategy's own
     verdicts: tuple[Verdict, ...]  # those that refused
     step: int | None = None
 
@@ -101,7 +107,7 @@ class OrderFilled(OrderEvent, frozen=True, kw_only=True, gc=False):
     executed_at: Moment
     settles: date  # trading date from which bought shares can be sold
     venue: str
-    source: str = "poll_fills"
+    channel: str  # how the report came in; the engine's description names its channels
     late: str = ""  # why it was not expected any more: "cancelled", "lost"
 
 

@@ -32,7 +32,7 @@ from qtkit.runtime.configuration.keys import SECTIONS, ConfigKey, all_keys
 from qtkit.runtime.configuration.models import AccountSettings, Configuration, RunSettings
 from qtkit.runtime.settings import SessionSettings
 
-__all__ = ["CONFIG_FILE", "as_arguments", "check_settings", "read_configuration"]
+__all__ = ["CONFIG_FILE", "as_arguments", "read_configuration", "settings_of"]
 
 CONFIG_FILE = "qtkit.toml"
 _ENVIRONMENT_FILE = ".env"
@@ -127,14 +127,23 @@ def as_arguments(settings: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def check_settings(asked: Mapping[str, Any]) -> SessionSettings:
-    """Return settings that a program gives by their own names, such as ``{"seed": 7}``.
+def settings_of(asked: Mapping[str, Any] | SessionSettings | None) -> SessionSettings:
+    """Return a session's settings, checked whole, of what a program gives by their own names.
 
     Raises
     ------
     ConfigError
         With every mistake, and the nearest name for each name that does not exist.
+
+    Examples
+    --------
+    >>> settings_of({"seeed": 7})
+    Traceback (most recent call last):
+    ...
+    qtkit.core.errors.ConfigError: settings: there is no 'seeed', did you mean 'seed'?
     """
+    if asked is None or isinstance(asked, SessionSettings):
+        return asked or SessionSettings()
     by_path = {key.path: key for key in all_keys().values() if key.model is SessionSettings}
     try:
         return SessionSettings.model_validate(dict(asked))

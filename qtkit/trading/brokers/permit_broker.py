@@ -202,7 +202,10 @@ def _demand(order: Order, permit: Permit) -> None:
         )
 
 
-_JUDGED = ("order_id", "symbol", "quantity", "order_type", "limit_price")
+_JUDGED = (
+    "order_id", "symbol", "quantity", "order_type", "limit_price",
+    "stop_price", "time_in_force", "expires",
+)  # fmt: skip
 _judged: Callable[[Order | Permit], tuple[object, ...]] = attrgetter(*_JUDGED)
 """Return all that a permit is for."""
 

@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from qtkit.model.events import Moment
-from qtkit.model.orders import OrderType
+from qtkit.model.orders import OrderType, Routing, TimeInForce
 
 __all__ = [
     "AccountReport",
@@ -33,8 +33,12 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     quantity: Decimal  # shares, signed
     order_type: OrderType
     limit_price: Decimal | None
-    trading_date: date  # day orders expire with it
+    trading_date: date  # a day order expires with it
     reserve_price: Decimal  # price per share that a buy reserves cash at; > 0
+    stop_price: Decimal | None = None
+    time_in_force: TimeInForce = TimeInForce.DAY
+    expires: Moment | None = None  # good-till-date orders only
+    routing: Routing | None = None
 
 
 class Ack(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -14,7 +14,7 @@ from qtkit.ledger.adjustment import Adjustment, demand_bookable
 from qtkit.model import events as ev
 from qtkit.model.instruments import Instrument
 from qtkit.model.intents import Intent
-from qtkit.model.orders import OrderType
+from qtkit.model.orders import OrderOrigin, OrderType
 from qtkit.model.status import EngineStatus
 from qtkit.trading.engine.broker_session import BrokerSession
 from qtkit.trading.engine.command_outcomes import why_nothing_came
@@ -180,7 +180,7 @@ class CommandHandler:
             order_type=OrderType.MARKET if limit is None else OrderType.LIMIT,
             limit_price=limit,
         )
-        self._orders.place([intent], source=command.by)
+        self._orders.place([intent], origin=OrderOrigin.OPERATOR, by=command.by)
 
     def _cancel(self, command: Command) -> None:
         order_id = str(command.arguments.get("order_id", ""))

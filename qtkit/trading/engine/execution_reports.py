@@ -32,6 +32,7 @@ from qtkit.trading.strategy.protocol import Fill, JsonObject
 
 __all__ = ["ExecutionReports"]
 
+FILL_CHANNEL = "poll_fills"  # the only way that executions come in
 _ZERO = Decimal(0)
 
 
@@ -137,6 +138,7 @@ class ExecutionReports:
                 executed_at=fill.executed_at,
                 settles=settles,
                 venue=fill.venue,
+                channel=FILL_CHANNEL,
                 late=str(order.status) if ended and order is not None else "",
             )
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal
+from typing import NamedTuple
 
 from qtkit.core.errors import BrokerTimeout, BrokerUnavailable
 from qtkit.core.verdict import Verdict
@@ -14,7 +15,8 @@ from qtkit.model import events as ev
 from qtkit.model.bars import nanos
 from qtkit.model.instruments import Instrument
 from qtkit.model.intents import Intent
-from qtkit.model.orders import OrderType
+from qtkit.model.orders import OrderOrigin, OrderType, owner
+from qtkit.model.quotes import Quote
 from qtkit.trading.brokers.protocol import Ack, Order
 from qtkit.trading.engine.bar_history import last_price
 from qtkit.trading.engine.broker_session import BrokerSession
@@ -28,7 +30,20 @@ from qtkit.trading.risk.request import OrderRequest, RiskView
 __all__ = ["OrderEntry"]
 
 _ZERO = Decimal(0)
+_LIMITED = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})
 _NO_BAND_MARGIN = Decimal("1.10")  # a market buy reserves this much of the quote without a band
+
+
+class _Wish(NamedTuple):
+    """Whose intents are placed."""
+
+    origin: OrderOrigin
+    by: str
+    step: int | None
+
+    @property
+    def owner(self) -> str:
+        return owner(self.origin, self.by)
 
 
 class OrderEntry:
@@ -45,22 +60,28 @@ class OrderEntry:
     def __init__(self, context: EngineContext, connection: BrokerSession) -> None:
         self._context, self._broker_session = context, connection
 
-    def place(self, intents: Iterable[Intent], *, source: str, step: int | None = None) -> None:
+    def place(
+        self,
+        intents: Iterable[Intent],
+        *,
+        origin: OrderOrigin = OrderOrigin.STRATEGY,
+        by: str = "",
+        step: int | None = None,
+    ) -> None:
         """Judge intents, write all that come of them down together, then send one by one.
 
         All of it is on disk before anything leaves; so is a decision of which nothing came. What is
         asked for by hand is judged by the prices of now, not by those of the last step.
         """
-        if source != "strategy":
+        if origin is OrderOrigin.OPERATOR:
             self._context.look()
-        ready = [pair for i in intents if (pair := self._requested(i, source, step)) is not None]
+        wish = _Wish(origin, by, step)
+        ready = [pair for i in intents if (pair := self._requested(i, wish)) is not None]
         self._context.journal.sync()
         for order, permit in ready:
             self._send(order, permit)
 
-    def _requested(
-        self, intent: Intent, source: str, step: int | None
-    ) -> tuple[Order, Permit] | None:
+    def _requested(self, intent: Intent, wish: _Wish) -> tuple[Order, Permit] | None:
         """Record one intent as a request or a refusal."""
         context, today = self._context, self._context.state.today
         instrument = context.instrument_today(intent.symbol)
@@ -70,7 +91,7 @@ class OrderEntry:
                 intent = normalised(intent, instrument)
             view, reserve_price = self._risk_view(intent, instrument, quote)
         except ArithmeticError:
-            self._refuse(intent, source, step, quote, (_too_large(intent),))
+            self._refuse(intent, wish, quote, (_too_large(intent),))
             return None
         request = OrderRequest(
             order_id=f"{context.order_prefix}{context.state.next_order:06d}",
@@ -78,12 +99,13 @@ class OrderEntry:
             quantity=intent.quantity,
             order_type=intent.order_type,
             limit_price=intent.limit_price,
-            source=source,
-            is_manual=source != "strategy",
+            stop_price=intent.stop_price,
+            time_in_force=intent.time_in_force,
+            expires=intent.expires,
         )
         judgement = judge(request, view, context.rules)
         if judgement.permit is None or today is None:
-            self._refuse(intent, source, step, quote, judgement.refusals)
+            self._refuse(intent, wish, quote, judgement.refusals)
             return None
         context.record(
             ev.OrderRequested(
@@ -94,16 +116,21 @@ class OrderEntry:
                 limit_price=intent.limit_price,
                 reserved_cash=view.reserve_needed,
                 because=intent.because,
-                source=source,
+                origin=wish.origin,
+                by=wish.by,
                 tag=intent.tag,
                 quote=quote,
                 venue=instrument.exchange if instrument else "",
-                step=step,
+                step=wish.step,
+                stop_price=intent.stop_price,
+                time_in_force=intent.time_in_force,
+                expires=intent.expires,
+                routing=intent.routing,
             )
         )
         context.log.say(
             "order_requested", order_id=request.order_id, symbol=intent.symbol,
-            quantity=intent.quantity, source=source, because=intent.because,
+            quantity=intent.quantity, source=wish.owner, because=intent.because,
         )  # fmt: skip
         order = Order(
             order_id=request.order_id,
@@ -113,45 +140,50 @@ class OrderEntry:
             limit_price=intent.limit_price,
             trading_date=today,
             reserve_price=reserve_price,
+            stop_price=intent.stop_price,
+            time_in_force=intent.time_in_force,
+            expires=intent.expires,
+            routing=intent.routing,
         )
         return order, judgement.permit
 
     def _refuse(
         self,
         intent: Intent,
-        source: str,
-        step: int | None,
-        quote: ev.LastPrice | None,
+        wish: _Wish,
+        quote: Quote | None,
         verdicts: tuple[Verdict, ...],
     ) -> None:
         if not verdicts:  # allowed by every rule, but there is no trading date to book it on
             verdicts = (not_judged("the exchange is closed", fix="wait for a trading day"),)
-        price = intent.limit_price or (quote.close if quote else None)
+        price = intent.limit_price or intent.stop_price or (quote.last if quote else None)
         self._context.record(
             ev.OrderRefused(
                 symbol=intent.symbol,
                 quantity=intent.quantity,
                 price=price,
                 because=intent.because,
-                source=source,
+                origin=wish.origin,
+                by=wish.by,
                 verdicts=verdicts,
-                step=step,
+                step=wish.step,
             )
         )
         self._context.log.say(
-            "order_refused", symbol=intent.symbol, quantity=intent.quantity, source=source,
+            "order_refused", symbol=intent.symbol, quantity=intent.quantity, source=wish.owner,
             rule_id=verdicts[0].rule, reason=verdicts[0].summary,
         )  # fmt: skip
 
-    def _quote(self, symbol: str) -> ev.LastPrice | None:
+    def _quote(self, symbol: str) -> Quote | None:
         """Return the newest finished bar, if the view shows a price."""
         context = self._context
         if symbol not in context.history.series or not context.view.price(symbol) > 0:
             return None
-        return last_price(context.history, symbol)
+        price = last_price(context.history, symbol)
+        return Quote(symbol=symbol, at=price.end, last=price.close)
 
     def _risk_view(
-        self, intent: Intent, instrument: Instrument | None, quote: ev.LastPrice | None
+        self, intent: Intent, instrument: Instrument | None, quote: Quote | None
     ) -> tuple[RiskView, Decimal]:
         """Return what the rules see, and the price per share that a buy reserves cash at."""
         context = self._context
@@ -159,7 +191,7 @@ class OrderEntry:
         today = context.state.today or context.calendar.local_date(now)
         last_close = context.close_before(intent.symbol, today)
         band = price_band(instrument, last_close) if instrument and last_close else None
-        price = intent.limit_price or (quote.close if quote else last_close)
+        price = intent.limit_price or intent.stop_price or (quote.last if quote else last_close)
         worst = self._worst_price(intent, band, price)
         view = RiskView(
             now=now,
@@ -167,7 +199,7 @@ class OrderEntry:
             local_time=now.astimezone(context.calendar.zone).time(),
             segment_is_open=context.is_open(nanos(now)),
             instrument=instrument,
-            last_price=quote.close if quote else None,
+            last_price=quote.last if quote else None,
             last_close=last_close,
             band=band,
             reference_price=price,
@@ -189,7 +221,7 @@ class OrderEntry:
         self, intent: Intent, band: tuple[Decimal, Decimal] | None, price: Decimal | None
     ) -> Decimal:
         """Return what a buy may cost per share at most."""
-        if intent.order_type is OrderType.LIMIT and intent.limit_price is not None:
+        if intent.limit_price is not None and intent.order_type in _LIMITED:
             return intent.limit_price
         if band is not None:
             return band[1]

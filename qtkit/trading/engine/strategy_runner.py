@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import marshal
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, cast
@@ -100,6 +100,15 @@ class StateWatch:
         return self._digest
 
 
+def _withheld(intents: Iterable[Intent]) -> tuple[ev.Withheld, ...]:
+    """Return what a strategy wanted and did not ask for, as an event carries it."""
+    return tuple(
+        ev.Withheld(symbol=i.symbol, quantity=i.quantity, because=i.because, reason=i.withheld)
+        for i in intents
+        if i.withheld
+    )
+
+
 class StrategyRunner:
     """Takes in prices, and runs strategy steps on them."""
 
@@ -124,7 +133,8 @@ class StrategyRunner:
             self._heard = context.clock.now()
         fresh = [s for s in context.strategy_symbols if len(good.get(s, ()))]
         last = tuple(last_price(context.history, symbol) for symbol in fresh)
-        context.record(ev.PricesSeen(bars=kept, last=last, refused=total - kept))
+        poll = context.state.polls + 1
+        context.record(ev.PricesSeen(poll=poll, bars=kept, last=last, refused=total - kept))
         self._tell([*left_out, *notes])
         if answer.problem:
             context.record(ev.BarsRefused(bars=answer.refused, problem=answer.problem))
@@ -238,6 +248,7 @@ class StrategyRunner:
             Digest of what the step was prepared with; "" where that was no task of its own.
         """
         context = self._context
+        wanted = tuple(i for i in intents if not i.withheld)
         seen = {s: context.view.price(s) > 0 for s in context.strategy_symbols}
         context.record(
             ev.DecisionTaken(
@@ -246,10 +257,11 @@ class StrategyRunner:
                 due=due,
                 prices=tuple(last_price(context.history, s) for s, fresh in seen.items() if fresh),
                 aside=tuple(s for s, fresh in seen.items() if not fresh),
-                intents=len(intents),
+                intents=len(wanted),
+                withheld=_withheld(intents),
                 state_digest=digest,
                 snapshot=snapshot,
                 gate_warned=context.settings.gate_mode == "warn" and not context.state.gate_open,
             )
         )
-        self._orders.place(intents, source="strategy", step=step)
+        self._orders.place(wanted, step=step)

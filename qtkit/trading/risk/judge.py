@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import InitVar, dataclass
+from datetime import datetime
 from decimal import Decimal
 
 import msgspec
 
 from qtkit.core.errors import InvariantBroken
 from qtkit.core.verdict import ALLOWING, Verdict, error
-from qtkit.model.orders import OrderType
+from qtkit.model.orders import OrderType, TimeInForce
 from qtkit.trading.risk.request import OrderRequest, RiskView, Rule, reduces
 from qtkit.trading.risk.rules import request_is_well_formed
 
@@ -28,6 +29,9 @@ class Permit:
     quantity: Decimal  # shares, signed
     order_type: OrderType
     limit_price: Decimal | None
+    stop_price: Decimal | None = None
+    time_in_force: TimeInForce = TimeInForce.DAY
+    expires: datetime | None = None
     reducing: bool  # whether it takes the position closer to zero
     seal: InitVar[object] = None
 
@@ -80,6 +84,9 @@ def judge(request: OrderRequest, view: RiskView, rules: Sequence[Rule]) -> Judge
         quantity=request.quantity,
         order_type=request.order_type,
         limit_price=request.limit_price,
+        stop_price=request.stop_price,
+        time_in_force=request.time_in_force,
+        expires=request.expires,
         reducing=reduces(request, view),
         seal=_SEAL,
     )

@@ -10,7 +10,7 @@ import msgspec
 
 from qtkit.core.verdict import Verdict
 from qtkit.model.instruments import Instrument
-from qtkit.model.orders import OrderType
+from qtkit.model.orders import OrderType, TimeInForce
 
 __all__ = ["OrderRequest", "RiskView", "Rule", "reduces"]
 
@@ -23,8 +23,9 @@ class OrderRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     quantity: Decimal  # shares, signed: + buys, - sells
     order_type: OrderType = OrderType.MARKET
     limit_price: Decimal | None = None  # account currency per share; limit orders only
-    source: str = "strategy"  # "strategy" or the operator's name
-    is_manual: bool = False  # whether a person asked for it
+    stop_price: Decimal | None = None  # account currency per share; stop orders only
+    time_in_force: TimeInForce = TimeInForce.DAY
+    expires: datetime | None = None  # good-till-date orders only
 
 
 class RiskView(msgspec.Struct, frozen=True, kw_only=True, gc=False):

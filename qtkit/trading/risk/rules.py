@@ -11,7 +11,7 @@ from datetime import time
 from decimal import Decimal
 
 from qtkit.core.verdict import Verdict, error, fail, ok
-from qtkit.model.orders import OrderType
+from qtkit.model.orders import OrderType, TimeInForce
 from qtkit.trading.risk.request import OrderRequest, RiskView, Rule, reduces
 
 __all__ = [
@@ -32,6 +32,14 @@ _REQUEST, _INSTRUMENT, _LOT_AND_TICK = "risk.request", "risk.instrument", "risk.
 _BAND, _CASH, _SELLABLE = "risk.price_band", "risk.cash", "risk.sellable"
 _VALUE, _QUANTITY = "risk.max_order_value", "risk.max_order_quantity"
 _SYMBOLS, _WINDOW, _KILL = "risk.allowed_symbols", "risk.trading_window", "risk.kill_switch"
+
+_LIMITED = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})
+_STOPPED = frozenset({OrderType.STOP, OrderType.STOP_LIMIT})
+_TAKES = {
+    "limit price": "a limit order",
+    "stop price": "a stop order",
+    "expires": "a good-till-date order",
+}  # what each is for
 
 _WELL_FORMED = ok("the request is well formed").named(_REQUEST)
 _KNOWN = ok("the instrument is known").named(_INSTRUMENT)
@@ -55,25 +63,46 @@ _REDUCES_KILLED = ok("the kill switch is on, and the order reduces the position"
 
 
 def request_is_well_formed(request: OrderRequest, view: RiskView) -> Verdict:  # noqa: ARG001
-    """Whether it asks for some shares, and has a limit price exactly if it is a limit order."""
-    quantity, price = request.quantity, request.limit_price
+    """Whether it asks for some shares, and has the prices and the end that its type needs."""
+    quantity = request.quantity
     if not quantity.is_finite() or not quantity:
         return fail(
             f"{request.symbol}: {quantity} shares is no order", fix="ask for a number of shares"
         ).named(_REQUEST)
-    if request.order_type is OrderType.MARKET:
-        if price is not None:
-            return fail(
-                f"{request.symbol}: a market order with limit price {price}",
-                fix="leave the limit price out, or ask for a limit order",
-            ).named(_REQUEST)
+    if request.order_type is OrderType.MARKET and request.time_in_force is TimeInForce.DAY:
+        fits = request.limit_price is None and request.stop_price is None and not request.expires
+    else:
+        fits = not _misfits(request)
+    if fits:
         return _WELL_FORMED
-    if price is None or not price.is_finite() or price <= 0:
-        return fail(
-            f"{request.symbol}: a limit order with limit price {price}",
-            fix="give a limit price above 0, or ask for a market order",
-        ).named(_REQUEST)
-    return _WELL_FORMED
+    name, needs, found = _misfits(request)[0]
+    force = "" if request.time_in_force is TimeInForce.DAY else f"{request.time_in_force} "
+    kind = f"{force}{request.order_type.replace('_', ' ')} order"
+    return fail(
+        f"{request.symbol}: a {kind} with {name} {found}",
+        fix=f"give {needs}" if needs else f"leave the {name} out, or ask for {_TAKES[name]}",
+    ).named(_REQUEST)
+
+
+def _misfits(request: OrderRequest) -> list[tuple[str, str, object]]:
+    """Return what does not fit: its name, what is needed ("" for nothing), and what was there."""
+    misfits: list[tuple[str, str, object]] = []
+    for name, price, kinds in (
+        ("limit price", request.limit_price, _LIMITED),
+        ("stop price", request.stop_price, _STOPPED),
+    ):
+        if request.order_type not in kinds and price is not None:
+            misfits.append((name, "", price))
+        if request.order_type in kinds and not _is_price(price):
+            misfits.append((name, f"a {name} above 0, or ask for a market order", price))
+    if (request.time_in_force is TimeInForce.GTD) is not (request.expires is not None):
+        needs = "a time with its zone" if request.expires is None else ""
+        misfits.append(("expires", needs, request.expires))
+    return misfits
+
+
+def _is_price(price: Decimal | None) -> bool:
+    return price is not None and price.is_finite() and price > 0
 
 
 def instrument_is_known(request: OrderRequest, view: RiskView) -> Verdict:

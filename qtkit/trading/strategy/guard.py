@@ -5,6 +5,7 @@ from __future__ import annotations
 import dis
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from decimal import Decimal
 from itertools import islice
 from typing import Any, NoReturn
@@ -14,7 +15,7 @@ from qtkit.core.plain_json import plain_object
 from qtkit.core.signals import Interrupted
 from qtkit.core.text import error_text, is_writable, shown, writable
 from qtkit.model.intents import Intent
-from qtkit.model.orders import OrderType
+from qtkit.model.orders import OrderType, Routing, TimeInForce
 from qtkit.trading.strategy.protocol import (
     Fill,
     JsonObject,
@@ -37,7 +38,12 @@ _KINDS: dict[str, type | tuple[type, ...]] = {
     "because": str,
     "order_type": OrderType,
     "limit_price": (Decimal, type(None)),
+    "stop_price": (Decimal, type(None)),
+    "time_in_force": TimeInForce,
+    "expires": (datetime, type(None)),
+    "routing": (Routing, type(None)),
     "tag": str,
+    "withheld": str,
 }
 _RAISE = dis.opmap["RAISE_VARARGS"]
 
@@ -203,14 +209,19 @@ def _demand(intent: object) -> None:
             )
 
 
+_NO_MORE = (None, None, None, "")  # no stop price, no end in time, no routing, nothing withheld
+
+
 def _is_plain(intent: Intent) -> bool:
-    """Whether every part is exactly of its kind, finite and ASCII: what most intents are."""
+    """Whether every part is exactly of its kind, finite and ASCII: a plain order, as most are."""
     limit = intent.limit_price
     return (
         type(intent.quantity) is Decimal
         and intent.quantity.is_finite()
         and (limit is None or (type(limit) is Decimal and limit.is_finite()))
         and type(intent.order_type) is OrderType
+        and type(intent.time_in_force) is TimeInForce
+        and (intent.stop_price, intent.expires, intent.routing, intent.withheld) == _NO_MORE
         and _is_ascii(intent.symbol)
         and _is_ascii(intent.because)
         and _is_ascii(intent.tag)

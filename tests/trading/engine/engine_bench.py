@@ -21,7 +21,8 @@ from qtkit.model.events import Entry
 from qtkit.model.intents import Intent
 from qtkit.model.orders import OrderType
 from qtkit.runtime.accounts import CarryOver
-from qtkit.runtime.build import engine_core, opening_event, sim_market
+from qtkit.runtime.build import engine_context, opening_event
+from qtkit.runtime.factories import sim_market
 from qtkit.runtime.market_data import MarketData
 from qtkit.runtime.settings import SessionSettings
 from qtkit.testing import hand_made_data, scripted_spec
@@ -213,7 +214,7 @@ def on_the_bench(
     kept, keeper, log = MemoryJournal(clock), book or MemoryBook(), Listener()
     kept._entries, kept.seq = list(journal), len(journal)
     broker = _broker(setup, settings, data, calendar, clock, keeper)
-    context = engine_core(
+    context = engine_context(
         spec=spec,
         settings=settings,
         clock=clock,

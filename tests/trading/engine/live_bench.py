@@ -15,7 +15,8 @@ from qtkit.market.feeds.recorded import RecordedFeed
 from qtkit.model import events as ev
 from qtkit.model.books import Book
 from qtkit.runtime.accounts import CarryOver
-from qtkit.runtime.build import engine_core, opening_event, sim_market
+from qtkit.runtime.build import engine_context, opening_event
+from qtkit.runtime.factories import sim_market
 from qtkit.runtime.settings import SessionSettings
 from qtkit.testing import hand_made_data, scripted_spec
 from qtkit.trading.brokers.sim.broker import SimBroker
@@ -39,7 +40,7 @@ def live_engine(path: Path, feed: Feed | None = None) -> Engine:
     settings = SessionSettings(price_poll_minutes=1)
     broker = SimBroker(book=MemoryBook(), market=sim_market(data, calendar), clock=clock)
     broker.open_account(spec.opening_cash)
-    context = engine_core(
+    context = engine_context(
         spec=spec,
         settings=settings,
         clock=clock,

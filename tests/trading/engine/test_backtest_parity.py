@@ -17,9 +17,10 @@ from qtkit.model import events as ev
 from qtkit.model.events import Entry
 from qtkit.model.intents import Intent
 from qtkit.runtime.backtest import run_backtest
+from qtkit.runtime.build import build
 from qtkit.runtime.market_data import synthetic_data
 from qtkit.runtime.settings import SessionSettings
-from qtkit.runtime.simulation import SimulationPlan, simulate_session
+from qtkit.runtime.spec import SessionSpec
 from qtkit.testing import hand_made_data, scripted_spec
 from qtkit.testing.prices import PricePath
 from qtkit.trading.strategy.loader import load_spec
@@ -57,8 +58,8 @@ def both(
         DAYS,
         data,  # type: ignore[arg-type]
     )
-    plan = SimulationPlan(spec=spec, settings=asked, day=DAYS[0], days=3, data=data)  # type: ignore[arg-type]
-    run = simulate_session(plan, OutputRoot(root))
+    plan = SessionSpec(strategy=spec, settings=asked, day=DAYS[0], days=3, data=data)  # type: ignore[arg-type]
+    run = build(plan, OutputRoot(root))
     run.run()
     return told(tested.entries), told(read_journal(run.folder.journal))
 

@@ -17,8 +17,11 @@ from qtkit.evidence import Evidence
 from qtkit.journal import read_journal
 from qtkit.model import events as ev
 from qtkit.runtime.backtest import run_backtest
+from qtkit.runtime.build import build
+from qtkit.runtime.plan import first_start
+from qtkit.runtime.run import Place
 from qtkit.runtime.settings import SessionSettings
-from qtkit.runtime.simulation import SimulationPlan, first_start, simulate_in, simulate_session
+from qtkit.runtime.spec import SessionSpec
 from qtkit.stages import all_stages, judge
 from qtkit.testing import hand_made_data, scripted_spec
 from qtkit.trading.strategy.protocol import StrategySpec
@@ -46,8 +49,8 @@ def spec() -> StrategySpec:
 
 
 def lived(root: Path, days: int = 3) -> SessionFolder:
-    plan = SimulationPlan(spec=spec(), day=DAYS[0], days=days)
-    run = simulate_session(plan, OutputRoot(root))
+    plan = SessionSpec(strategy=spec(), day=DAYS[0], days=days)
+    run = build(plan, OutputRoot(root))
     run.run()
     return run.folder
 
@@ -119,9 +122,9 @@ def test_no_check_of_one_day_fails_because_of_midnight(
 
 
 def test_a_replay_writes_the_same_journal(three_days: SessionFolder, tmp_path: Path) -> None:
-    plan = replay_plan(SimulationPlan(spec=spec(), day=DAYS[0], days=3), three_days.path)
+    plan = replay_plan(SessionSpec(strategy=spec(), day=DAYS[0], days=3), three_days.path)
     root = OutputRoot(tmp_path)
-    run = simulate_in(plan, SessionFolder(tmp_path / "again"), root.account("paper", "again"))
+    run = build(plan, Place(SessionFolder(tmp_path / "again"), root.account("paper", "again")))
     run.run()
 
     assert run.folder.journal.read_bytes() == three_days.journal.read_bytes()
@@ -139,10 +142,10 @@ def test_a_backtest_trades_the_same(three_days: SessionFolder) -> None:
 
 def test_the_next_session_of_the_account_begins_at_the_midnight_it_ended(tmp_path: Path) -> None:
     root = OutputRoot(tmp_path)
-    plans = [SimulationPlan(spec=spec(), day=day) for day in DAYS[:2]]
+    plans = [SessionSpec(strategy=spec(), day=day) for day in DAYS[:2]]
     place = root.account("paper", "coin")
     for number, plan in enumerate(plans):
-        run = simulate_in(plan, SessionFolder(tmp_path / str(number)), place)
+        run = build(plan, Place(SessionFolder(tmp_path / str(number)), place))
         run.run()
     first, second = (list(read_journal(SessionFolder(tmp_path / n).journal)) for n in ("0", "1"))
 

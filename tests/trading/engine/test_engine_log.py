@@ -11,8 +11,10 @@ from qtkit.core.clock import ManualClock
 from qtkit.core.paths import OutputRoot
 from qtkit.journal import read_journal
 from qtkit.model import events as ev
+from qtkit.runtime.build import build
+from qtkit.runtime.run import Run
 from qtkit.runtime.settings import SessionSettings
-from qtkit.runtime.simulation import SimulatedRun, SimulationPlan, simulate_session
+from qtkit.runtime.spec import SessionSpec
 from qtkit.testing import hand_made_data, scripted_spec
 from qtkit.trading.engine.logs.sys_log import NullLog, SessionLog, format_fields
 from tests.trading.engine.engine_bench import BANK, DAY, NEXT, at, command, day_of, want
@@ -20,11 +22,11 @@ from tests.trading.engine.engine_bench import BANK, DAY, NEXT, at, command, day_
 ZONE = day_of().calendar.zone
 
 
-def session(root: Path, **settings: object) -> SimulatedRun:
+def session(root: Path, **settings: object) -> Run:
     """Run a morning with an order that stays open, stopped at ten."""
     calendar = day_of().calendar
-    plan = SimulationPlan(
-        spec=scripted_spec(
+    plan = SessionSpec(
+        strategy=scripted_spec(
             {"09:35": [want(BANK, 100, "9.50")], "09:40": [want(BANK, 100)]}, [BANK]
         ),
         settings=SessionSettings.model_validate(settings),
@@ -34,7 +36,7 @@ def session(root: Path, **settings: object) -> SimulatedRun:
         stop_reason="stop",
         commands=(command("09:50", "reconcile"),),
     )
-    run = simulate_session(plan, OutputRoot(root))
+    run = build(plan, OutputRoot(root))
     run.run()
     return run
 

@@ -86,8 +86,8 @@ def test_an_order_is_requested_accepted_and_filled_on_the_next_bar() -> None:
     asked = bench.of(ev.OrderRequested)[0]
     assert asked.reserved_cash == Decimal("11005.00")  # 1000 at the upper band, and the minimum fee
     assert asked.quote is not None
-    assert asked.quote.close == Decimal("10.0")
-    assert (asked.step, asked.source, asked.tag, asked.venue) == (0, "strategy", "script", "XSHG")
+    assert asked.quote.last == Decimal("10.0")
+    assert (asked.step, asked.origin, asked.tag, asked.venue) == (0, "strategy", "script", "XSHG")
 
 
 def test_the_orders_of_a_step_are_all_written_before_the_first_one_leaves() -> None:

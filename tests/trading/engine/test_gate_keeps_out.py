@@ -53,7 +53,7 @@ def test_a_shut_gate_keeps_out_steps_and_nothing_else() -> None:
 
     assert set(bench.skipped().values()) == {"gate_failed"}
     assert len(bench.skipped()) == 48
-    assert [o.source for o in bench.of(ev.OrderRequested)] == ["eve", "eve", "eve"]
+    assert [o.by for o in bench.of(ev.OrderRequested)] == ["eve", "eve", "eve"]
     assert [f.quantity for f in bench.of(ev.OrderFilled)] == [-200, 100]
     assert [c.order_id for c in bench.of(ev.OrderCancelled)] == ["q000003"]
     assert not bench.of(ev.DayClosed)[0].early
@@ -109,7 +109,7 @@ def test_an_order_by_hand_is_judged_by_the_prices_of_now(settings: dict[str, Any
         ),
     ).run("09:36")
 
-    quotes = [o.quote.close for o in bench.of(ev.OrderRequested) if o.quote]
+    quotes = [o.quote.last for o in bench.of(ev.OrderRequested) if o.quote]
     assert quotes == [Decimal(10), Decimal(10)]
     assert bench.of(ev.OrderRefused) == []
 

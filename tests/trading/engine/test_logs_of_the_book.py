@@ -20,9 +20,12 @@ from qtkit.evidence.sys_log import value_in
 from qtkit.model.events import Entry
 from qtkit.model.intents import Intent
 from qtkit.reports.artifacts import rebuild
+from qtkit.runtime.build import build
+from qtkit.runtime.run import Place
 from qtkit.runtime.settings import SessionSettings
-from qtkit.runtime.simulation import SimulationPlan, simulate_in
-from qtkit.sessions.simulated import SimulatedSession, simulate
+from qtkit.runtime.spec import SessionSpec
+from qtkit.sessions.local import LocalSession
+from qtkit.sessions.simulated import simulate
 from qtkit.testing import scripted_spec
 
 SYMBOL = "600036.SH"
@@ -49,7 +52,7 @@ class PowerLost(Exception):
     """Nothing after this was written."""
 
 
-def lived(root: Path, **logs: object) -> SimulatedSession:
+def lived(root: Path, **logs: object) -> LocalSession:
     return simulate(SPEC, day=WEDNESDAY, days=2, root=root, settings={"logs": logs})
 
 
@@ -162,7 +165,7 @@ def test_all_places_that_cannot_be_written_are_told_and_nothing_is_started(tmp_p
     with pytest.raises(ConfigError) as caught:
         lived(tmp_path / "out", sys_log_file_path=inside, trade_log_file_path=inside)
 
-    assert str(caught.value).count("no folder can be there (Not a directory)") == 2
+    assert str(caught.value).count("(Not a directory)") == 2
     assert "logs.sys_log_file_path" in str(caught.value)
     assert "logs.trade_log_file_path" in str(caught.value)
     assert not (tmp_path / "out").exists()
@@ -174,7 +177,7 @@ def test_a_folder_that_is_read_only_is_refused(
     """Root may write anywhere, so the system's answer is put in its mouth."""
     monkeypatch.setattr("os.access", lambda *_: False)
 
-    with pytest.raises(ConfigError, match="nothing may be written into it"):
+    with pytest.raises(ConfigError, match="nothing may be written"):
         lived(tmp_path, sys_log_file_path=str(tmp_path / "logs"))
 
 
@@ -207,19 +210,19 @@ def test_a_line_that_the_power_took_is_written_on_the_return_and_none_twice(
     tmp_path: Path, kind: str, torn: bytes
 ) -> None:
     folder, account = SessionFolder(tmp_path / "s"), AccountFolder(tmp_path / "account")
-    plan = SimulationPlan(
-        spec=SPEC,
+    plan = SessionSpec(
+        strategy=SPEC,
         settings=SessionSettings.model_validate({"logs": {"rotate_daily": True}}),
         day=WEDNESDAY,
         days=2,
     )
-    cut = simulate_in(plan_with(plan, cut_after(kind, 1)), folder, account)
+    cut = build(plan_with(plan, cut_after(kind, 1)), Place(folder, account))
     with pytest.raises(PowerLost):
         cut.run()
     for log in (folder.trade_log, folder.risk_log):
         log.write_bytes(log.read_bytes() + torn)
 
-    simulate_in(plan_with(plan, None, BACK), folder, account).run()
+    build(plan_with(plan, None, BACK), Place(folder, account)).run()
 
     found = parts_of(folder)
     rebuild(folder)
@@ -231,12 +234,12 @@ def test_a_line_that_the_power_took_is_written_on_the_return_and_none_twice(
 def test_a_line_whose_entry_the_power_took_does_not_stay(tmp_path: Path) -> None:
     """What was not synced goes from the journal while its line may be on disk: the journal wins."""
     folder, account = SessionFolder(tmp_path / "s"), AccountFolder(tmp_path / "account")
-    plan = SimulationPlan(
-        spec=SPEC,
+    plan = SessionSpec(
+        strategy=SPEC,
         settings=SessionSettings.model_validate({"logs": {"rotate_megabytes": 0.0004}}),
         day=WEDNESDAY,
     )
-    cut = simulate_in(plan_with(plan, cut_after("day_closed", 1)), folder, account)
+    cut = build(plan_with(plan, cut_after("day_closed", 1)), Place(folder, account))
     with pytest.raises(PowerLost):
         cut.run()
     before = folder.journal.read_bytes().splitlines(keepends=True)
@@ -244,7 +247,7 @@ def test_a_line_whose_entry_the_power_took_does_not_stay(tmp_path: Path) -> None
     folder.journal.write_bytes(b"".join(before[:first_fill]))
     assert b"first, with a comma" in b"".join(parts_of(folder).values())
 
-    simulate_in(plan_with(plan, None, BACK), folder, account).run()
+    build(plan_with(plan, None, BACK), Place(folder, account)).run()
 
     found = parts_of(folder)
     rebuild(folder)
@@ -256,28 +259,28 @@ def test_a_line_whose_entry_the_power_took_does_not_stay(tmp_path: Path) -> None
 @pytest.mark.parametrize("spoil", [b"", b"somebody wrote this\n"])
 def test_a_log_that_somebody_spoiled_is_mended_on_the_return(tmp_path: Path, spoil: bytes) -> None:
     folder, account = SessionFolder(tmp_path / "s"), AccountFolder(tmp_path / "account")
-    plan = SimulationPlan(spec=SPEC, day=WEDNESDAY)
-    cut = simulate_in(plan_with(plan, cut_after("day_closed", 1)), folder, account)
+    plan = SessionSpec(strategy=SPEC, day=WEDNESDAY)
+    cut = build(plan_with(plan, cut_after("day_closed", 1)), Place(folder, account))
     with pytest.raises(PowerLost):
         cut.run()
     before = parts_of(folder)
     folder.risk_log.write_bytes(spoil)
     folder.trade_log.unlink()
 
-    simulate_in(
-        plan_with(plan, None, datetime(2026, 3, 4, 7, 20, tzinfo=UTC)), folder, account
+    build(
+        plan_with(plan, None, datetime(2026, 3, 4, 7, 20, tzinfo=UTC)), Place(folder, account)
     ).run()
 
     assert parts_of(folder) == before
 
 
 def plan_with(
-    plan: SimulationPlan,
+    plan: SessionSpec,
     observer: Callable[[str, Entry], None] | None,
     start: datetime | None = None,
-) -> SimulationPlan:
-    return SimulationPlan(
-        spec=plan.spec,
+) -> SessionSpec:
+    return SessionSpec(
+        strategy=plan.strategy,
         settings=plan.settings,
         day=plan.day,
         days=plan.days,

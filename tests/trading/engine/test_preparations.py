@@ -18,8 +18,9 @@ from qtkit.model import events as ev
 from qtkit.model.bars import nanos
 from qtkit.model.intents import Intent
 from qtkit.runtime.backtest import run_backtest
+from qtkit.runtime.build import build
 from qtkit.runtime.settings import SessionSettings
-from qtkit.runtime.simulation import SimulationPlan, simulate_session
+from qtkit.runtime.spec import SessionSpec
 from qtkit.testing import hand_made_data
 from qtkit.trading.strategy.protocol import Fill, JsonObject, Prepared, StrategySpec, View
 from tests.trading.engine.engine_bench import BANK, DAY, at, command, day_of
@@ -189,9 +190,7 @@ def test_parity_of_orders_with_a_strategy_that_decides_from_its_preparation(
     tmp_path: Path,
 ) -> None:
     data = hand_made_data(PRICES, [DAY], day_of().calendar)
-    run = simulate_session(
-        SimulationPlan(spec=spec_of([]), day=DAY, data=data), OutputRoot(tmp_path)
-    )
+    run = build(SessionSpec(strategy=spec_of([]), day=DAY, data=data), OutputRoot(tmp_path))
     run.run()
     tested = run_backtest(spec_of([]), SessionSettings(mode="backtest"), [DAY], data)
 

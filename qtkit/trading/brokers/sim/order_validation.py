@@ -9,7 +9,7 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from qtkit.model.bars import nanos
-from qtkit.model.orders import OrderType
+from qtkit.model.orders import OrderType, TimeInForce
 from qtkit.trading.brokers.protocol import Order
 from qtkit.trading.brokers.sim.account import SimAccount
 from qtkit.trading.brokers.sim.contract_terms import DatedTerms, Terms
@@ -32,6 +32,7 @@ Refusal = tuple[str, str]
 
 Refusals = Sequence[Refusal]
 
+_KINDS = frozenset({OrderType.MARKET, OrderType.LIMIT})
 _ZERO, _ONE = Decimal(0), Decimal(1)
 
 
@@ -54,6 +55,8 @@ def contract_refusals(order: Order, terms: Terms) -> Refusals:
     that an odd rest can always be sold.
     """
     quantity, instrument = order.quantity, terms.instrument
+    if order.order_type not in _KINDS or order.time_in_force is not TimeInForce.DAY:
+        return tuple(_kind_refusals(order))
     if not quantity.is_finite() or not quantity:
         return (("bad_quantity", f"quantity must be a number other than zero, was {quantity}"),)
     refusals = list[Refusal]()
@@ -70,6 +73,14 @@ def contract_refusals(order: Order, terms: Terms) -> Refusals:
             ("bad_price", f"a market order has no limit price, was {order.limit_price}")
         )
     return refusals
+
+
+def _kind_refusals(order: Order) -> Iterator[Refusal]:
+    """Refuse what this broker does not know: it takes market and limit orders of the day."""
+    if order.order_type not in _KINDS:
+        yield "order_type", f"this broker takes market and limit orders, was {order.order_type}"
+    if order.time_in_force is not TimeInForce.DAY:
+        yield "time_in_force", f"this broker takes day orders, was {order.time_in_force}"
 
 
 def _limit_refusals(price: Decimal | None, terms: Terms) -> Iterator[Refusal]:

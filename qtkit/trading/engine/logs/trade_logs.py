@@ -24,7 +24,7 @@ from qtkit.model.events import (
     PositionAdjusted,
     SessionStarted,
 )
-from qtkit.model.orders import CARRIED_OVER
+from qtkit.model.orders import CARRIED_OVER, owner
 from qtkit.trading.engine.logs.rotating_file import RotatingFile, Rotation, rewrite_log
 from qtkit.trading.engine.logs.sys_log import format_fields
 
@@ -100,7 +100,7 @@ def risk_line(entry: Entry, session_id: str, zone: ZoneInfo) -> str:
         "side": "buy" if event.quantity > 0 else "sell",
         "quantity": abs(event.quantity),
         "price": "none" if event.price is None else event.price,
-        "source": event.source,
+        "source": owner(event.origin, event.by),
     }
     at = local_time(entry.at, zone)
     return f"{at} | {session_id} | {RISK_REJECTED} {format_fields(fields)}\n"

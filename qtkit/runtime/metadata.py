@@ -8,20 +8,19 @@ import platform
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from qtkit.core.clock import wall_time
 from qtkit.core.files import append_line, write_atomic
-from qtkit.core.paths import SessionFolder
 from qtkit.core.provenance import commit_of, package_folder, toolkit_version
 from qtkit.core.render import json_text
 from qtkit.market.tables.bar_table import bars_fingerprint
 from qtkit.model.bars import Bars
 from qtkit.model.events import JsonObject
+from qtkit.runtime.run import Run
 from qtkit.runtime.settings import settings_digest
 from qtkit.trading.strategy.loader import source_digest
 
-__all__ = ["code_fingerprint", "data_fingerprint", "metadata_of", "write_identity"]
+__all__ = ["code_fingerprint", "data_fingerprint", "write_identity"]
 
 _DIRTY = "+dirty"
 
@@ -60,52 +59,64 @@ def _sources_digest(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def metadata_of(
-    folder: SessionFolder,
-    *,
-    mode: str,
-    account: str,
-    settings: dict[str, Any],
-    bars: Mapping[str, Bars],
-    strategy: Path | None,
-) -> JsonObject:
-    """Return who a session is: ids, versions, fingerprints, seed, and the wall time.
+def write_identity(run: Run, *, by_hand: bool = False) -> None:
+    """Write who a session is and what was asked for, each file once.
+
+    A session that is resumed keeps what it started with; when it came back is noted beside that.
 
     Parameters
     ----------
-    settings
-        As the journal's first line has them.
-    bars
-        Those that the session may see.
-    strategy
-        The strategy's file, if it has one.
+    by_hand
+        Whether an operator moves its time.
     """
-    commit = commit_of(package_folder())
+    folder = run.folder
+    if folder.metadata.exists():
+        append_line(folder.returns, json.dumps({"at": wall_time().isoformat()}))
+    if not folder.metadata.exists():
+        write_atomic(folder.metadata, json_text(_metadata(run)))
+    if not folder.config.exists():
+        write_atomic(folder.config, json_text(_config(run, by_hand=by_hand)))
+
+
+def _metadata(run: Run) -> JsonObject:
+    """Return who a session is: ids, versions, fingerprints, seed, and the wall time."""
+    commit, data = commit_of(package_folder()), run.plan.data
     return {
         "format": 1,
-        "session_id": folder.session_id,
-        "mode": mode,
-        "account": account,
+        "session_id": run.folder.session_id,
+        "mode": run.spec.settings.mode,
+        "account": run.account.name,
         "request_id": None,
         "toolkit_version": toolkit_version(),
         "python_version": platform.python_version(),
         "commit": commit.removesuffix(_DIRTY),
         "dirty": commit.endswith(_DIRTY),
-        "config_fingerprint": settings_digest(settings),
-        "data_fingerprint": data_fingerprint(bars),
-        "code_fingerprint": code_fingerprint(strategy),
-        "seed": settings["seed"],
+        "config_fingerprint": settings_digest(run.settings),
+        "data_fingerprint": data_fingerprint(data.bars if data else {}),
+        "code_fingerprint": code_fingerprint(run.spec.source),
+        "seed": run.settings["seed"],
         "started_wall_time": wall_time().isoformat(),
     }
 
 
-def write_identity(folder: SessionFolder, metadata: JsonObject, config: JsonObject) -> None:
-    """Write both files, each once: a session that is resumed keeps what it started with.
-
-    When it came back is noted beside them.
-    """
-    if folder.metadata.exists():
-        append_line(folder.returns, json.dumps({"at": wall_time().isoformat()}))
-    for path, content in ((folder.metadata, metadata), (folder.config, config)):
-        if not path.exists():
-            write_atomic(path, json_text(content))
+def _config(run: Run, *, by_hand: bool) -> JsonObject:
+    """Return what was asked for, and the settings that came of it; secrets are masked."""
+    spec = run.spec
+    return {
+        "format": 1,
+        "kind": spec.kind,
+        "by_hand": by_hand,
+        "strategy": spec.strategy.name,
+        "strategy_file": spec.source.name if spec.source else None,
+        "day": str(spec.day) if spec.day else None,
+        "days": spec.days,
+        "start": spec.start.isoformat() if spec.start else None,
+        "stop": spec.stop.isoformat() if spec.stop else None,
+        "account": spec.account,
+        "asked_settings": spec.settings.model_dump(mode="json", exclude_unset=True),
+        "settings": {**run.settings, "feed": spec.settings.feed.model_dump(mode="json")},
+        "commands": [
+            {"at": at.isoformat(), "verb": c.verb, "arguments": c.arguments, "by": c.by}
+            for at, c in spec.commands
+        ],
+    }

@@ -1,0 +1,230 @@
+"""A session that is asked for, with everything looked up that can refuse it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+from qtkit.core.calendars import Calendar, exchange_calendar
+from qtkit.core.errors import ConfigError, DataError
+from qtkit.core.paths import AccountFolder, OutputRoot
+from qtkit.journal import read_journal
+from qtkit.market.instruments import InstrumentTable
+from qtkit.model.instruments import Instrument
+from qtkit.runtime.accounts import CarryOver
+from qtkit.runtime.factories import kind_named, makers_of
+from qtkit.runtime.market_data import MarketData, data_of
+from qtkit.runtime.settings import SessionSettings
+from qtkit.runtime.spec import SessionSpec
+from qtkit.trading.engine.logs.settings import logs_can_be_written
+from qtkit.trading.engine.schedule import Timetable, day_schedule, refuse_steps_that_never_come
+from qtkit.trading.strategy.guard import made
+from qtkit.trading.strategy.protocol import Strategy, StrategySpec
+from qtkit.trading.strategy.spec_checks import demand_spec
+
+__all__ = [
+    "SessionPlan",
+    "check_dates",
+    "exchange_of",
+    "first_start",
+    "goes_on",
+    "known_instruments",
+    "plan_of",
+    "trading_days",
+]
+
+_FIRST_START = time(9, 0)  # local; where a simulated day begins if nothing is due before it
+_AFTER_LAST_TASK = timedelta(minutes=1)
+_TRADED = "paper"  # the one mode of a session on an account that there is a broker for
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionPlan:
+    """What a session is built from, before anything of it is opened.
+
+    Attributes
+    ----------
+    days
+        Trading dates; none in real time.
+    data
+        Bars of these dates; None where the feed tells them.
+    start, until
+        When it begins, and ends at the latest, UTC; None in real time.
+    last_day
+        The session ends with it; None: at `until` alone.
+    settings
+        As the journal has them.
+    is_return
+        Whether it goes on where the journal of the same request was cut off.
+    """
+
+    spec: SessionSpec
+    calendar: Calendar
+    strategy: Strategy
+    settings: dict[str, Any]
+    tables: Path
+    days: tuple[date, ...] = ()
+    data: MarketData | None = None
+    start: datetime | None = None
+    until: datetime | None = None
+    last_day: date | None = None
+    is_return: bool = False
+
+
+def plan_of(spec: SessionSpec, root: OutputRoot) -> SessionPlan:
+    """Return a session's plan.
+
+    Raises
+    ------
+    ConfigError, DataError
+        If something asked for is impossible.
+    StrategyError
+        If the strategy cannot be made.
+    """
+    demand_spec(spec.strategy)
+    kind, makers = kind_named(spec.kind), makers_of(spec.settings)
+    if kind.is_durable:
+        _only_paper(spec.settings)
+        logs_can_be_written(spec.settings.logs)
+    plan = SessionPlan(
+        spec=spec,
+        calendar=exchange_of(spec.strategy, spec.settings),
+        strategy=made(spec.strategy),
+        settings=spec.settings.for_journal(spec.strategy),
+        tables=root.tables,
+    )
+    if spec.day is None:
+        return plan
+    days = trading_days(plan.calendar, spec.day, spec.days)
+    check_dates(plan, days[0], days[-1] if kind.is_durable else None)
+    return replace(
+        plan,
+        days=days,
+        data=None if makers.feed_tells and kind.is_durable else _data(plan, days, root),
+        start=spec.start or first_start(plan.calendar, spec.day),
+        until=spec.stop or _end_of(plan, days[-1]),
+        last_day=spec.last_day or (None if spec.stop else days[-1]),
+    )
+
+
+def exchange_of(strategy: StrategySpec, settings: SessionSettings) -> Calendar:
+    """Return the calendar of a strategy's exchange, with the overlay that the settings name."""
+    overlay = settings.calendar_overlay
+    return exchange_calendar(strategy.exchange, Path(overlay) if overlay else None)
+
+
+def check_dates(plan: SessionPlan, first: date, last: date | None) -> None:
+    """Make sure that steps come due from `first` on, and what is bought on `last` can be sold.
+
+    Parameters
+    ----------
+    last
+        None: what is bought last is never sold.
+
+    Raises
+    ------
+    BeyondCalendar
+        If the calendar does not know when.
+    ConfigError
+        If no step ever comes due.
+    DataError
+        If a symbol is unknown.
+    """
+    rules = known_instruments(plan.spec.strategy.symbols, last or first)
+    if last is not None:
+        plan.calendar.session_after(last, max((rule.settle_days for rule in rules), default=0))
+    refuse_steps_that_never_come(plan.calendar, first, _timetable(plan))
+
+
+def known_instruments(symbols: Sequence[str], day: date) -> tuple[Instrument, ...]:
+    """Return the rules of symbols on a date.
+
+    Raises
+    ------
+    DataError
+        If some are unknown; all of them are named.
+    """
+    table, rules, unknown = InstrumentTable.load(), list[Instrument](), list[str]()
+    for symbol in symbols:
+        try:
+            rules.append(table.on(symbol, day))
+        except DataError as problem:
+            unknown.append(str(problem))
+    if unknown:
+        raise DataError("; ".join(unknown))
+    return tuple(rules)
+
+
+def trading_days(calendar: Calendar, day: date, count: int) -> tuple[date, ...]:
+    """Return `count` trading dates from `day` on; at least one.
+
+    Raises
+    ------
+    ConfigError
+        If `count` is not positive.
+    """
+    if count < 1:
+        raise ConfigError(f"a session lasts at least one day, was {count}")
+    days = [day if calendar.is_session(day) else calendar.next_session(day)]
+    while len(days) < count:
+        days.append(calendar.next_session(days[-1]))
+    return tuple(days)
+
+
+def first_start(calendar: Calendar, day: date) -> datetime:
+    """Return when a simulated session of a day begins: 09:00 there, or with the day's first row."""
+    start = datetime.combine(day, _FIRST_START, tzinfo=calendar.zone).astimezone(UTC)
+    rows = day_schedule(day, calendar, Timetable())
+    return min([start, *(row.due for row in rows[:1])])
+
+
+def goes_on(plan: SessionPlan, account: AccountFolder, carry_over: CarryOver) -> SessionPlan:
+    """Return a simulated session's plan from where its account is; one cut off at its last line.
+
+    Raises
+    ------
+    ConfigError
+        If the account has lived through the time that is asked for.
+    """
+    last_at, unfinished = carry_over.last_at, carry_over.unfinished
+    if last_at is None or plan.start is None or plan.start >= last_at:
+        return plan
+    if unfinished is None:
+        raise ConfigError(
+            f"account {account.name!r} has lived until {last_at:%Y-%m-%d %H:%M} UTC, and "
+            f"{plan.start:%Y-%m-%d %H:%M} UTC is before that; simulate a later date, or leave "
+            "the account out to use a fresh one"
+        )
+    began = next(read_journal(unfinished.journal)).at
+    if began != plan.start or (plan.until is not None and plan.until <= last_at):
+        day = plan.calendar.local_date(began)
+        raise ConfigError(
+            f"session {unfinished.session_id} of account {account.name!r} began on {day} and "
+            f"was cut off at {last_at:%Y-%m-%d %H:%M} UTC; finish it first, with its own "
+            f"dates: --date {day} --account {account.name}, and --days as it was asked for"
+        )
+    return replace(plan, start=last_at, is_return=True)
+
+
+def _only_paper(settings: SessionSettings) -> None:
+    if settings.mode != _TRADED:
+        raise ConfigError(
+            f"settings: mode was {settings.mode!r}, and there is a broker for {_TRADED!r} only; "
+            "leave it out"
+        )
+
+
+def _data(plan: SessionPlan, days: Sequence[date], root: OutputRoot) -> MarketData:
+    spec = plan.spec
+    return spec.data or data_of(spec.strategy, spec.settings, days, plan.calendar, root)
+
+
+def _timetable(plan: SessionPlan) -> Timetable:
+    return plan.spec.settings.engine(plan.spec.strategy).timetable
+
+
+def _end_of(plan: SessionPlan, day: date) -> datetime:
+    return day_schedule(day, plan.calendar, _timetable(plan))[-1].due + _AFTER_LAST_TASK
