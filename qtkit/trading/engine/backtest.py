@@ -125,7 +125,10 @@ class Backtest:
         closes = {s: context.close_before(s, day) for s in context.strategy_symbols}
         context.record(
             ev.DayStarted(
-                trading_date=day, open=True, last_closes={s: c for s, c in closes.items() if c}
+                trading_date=day,
+                open=True,
+                last_closes={s: c for s, c in closes.items() if c},
+                instruments=context.rules_on(day),
             )
         )
         self._watch.keep()
