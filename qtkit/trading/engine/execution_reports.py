@@ -29,7 +29,6 @@ from qtkit.trading.engine.broker_session import BrokerSession
 from qtkit.trading.engine.context import EngineContext
 from qtkit.trading.engine.description import FILL_CHANNEL
 from qtkit.trading.engine.order_outcomes import acknowledge, reject
-from qtkit.trading.engine.strategy_runner import state_digest
 from qtkit.trading.strategy.protocol import Fill, JsonObject
 
 __all__ = ["ExecutionReports"]
@@ -255,7 +254,6 @@ class ExecutionReports:
         context = self._context
         try:
             saved = context.strategy.state()
-            state_digest(saved)
         except StrategyError as problem:
             if own:
                 raise
