@@ -16,7 +16,7 @@ from qtkit.journal.tail import JournalTail
 from qtkit.model.events import Entry, JsonObject
 from qtkit.projections.health import LifeSigns
 from qtkit.projections.session_view import SessionView
-from qtkit.runtime.session_status import is_written, session_status
+from qtkit.runtime.session_status import StatusFile, is_written
 from qtkit.trading.risk.kill_file import kill_file_is_there
 
 __all__ = ["RecordedSession"]
@@ -124,7 +124,7 @@ class RecordedSession:
         written = self.written_status()
         if written.get("terminal") or (written and self.is_alive):
             return written
-        return session_status(self.folder)
+        return StatusFile(self.folder).as_json()
 
     def written_status(self) -> JsonObject:
         """Return what `session_status.json` holds; ``{}`` where there is none.
