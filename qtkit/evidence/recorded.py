@@ -48,6 +48,7 @@ class RecordedSession:
         self._entries: list[Entry] | None = None
         self._view = view or SessionView()
         self._heartbeat: datetime | None = None
+        self._pid: int | None = None
         self._since_heartbeat: Callable[[], float] = stopwatch()
         self._was_alive = False
         self._since_lock: Callable[[], float] | None = None
@@ -156,6 +157,7 @@ class RecordedSession:
             now=max(view.last.at, beat) if beat else view.last.at,
             alive=self._was_alive,
             silent=self._was_alive and view.end is None and self._is_silent,
+            pid=self._pid,
             kill_file=kill_file_is_there(self._kill_file(view)),
         )
 
@@ -166,7 +168,8 @@ class RecordedSession:
     def _look_for_heartbeat(self) -> None:
         """Take the session's time from its heartbeat; without one the journal tells it."""
         with suppress(OSError, ValueError, KeyError, DataError):
-            beat = datetime.fromisoformat(self.written_status()["updated_at"])
+            status = self.written_status()
+            beat, self._pid = datetime.fromisoformat(status["updated_at"]), status.get("pid")
             if beat != self._heartbeat:
                 self._heartbeat, self._since_heartbeat = beat, stopwatch()
 
