@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 
 from qtkit.core.clock import stopwatch
 from qtkit.core.errors import ConfigError, DataError
 from qtkit.core.file_reader import read_object
-from qtkit.core.paths import OutputRoot, SessionFolder
+from qtkit.core.paths import SessionFolder
 from qtkit.evidence.evidence import Evidence
 from qtkit.journal.tail import JournalTail
 from qtkit.model.events import Entry, JsonObject
 from qtkit.projections.health import LifeSigns
 from qtkit.projections.session_view import SessionView
+from qtkit.runtime.registry import account_of
 from qtkit.runtime.session_status import StatusFile, is_written
 from qtkit.trading.risk.kill_file import kill_file_is_there
 
@@ -158,7 +160,7 @@ class RecordedSession:
             alive=self._was_alive,
             silent=self._was_alive and view.end is None and self._is_silent,
             pid=self._pid,
-            kill_file=kill_file_is_there(self._kill_file(view)),
+            kill_file=kill_file_is_there(self._kill_file),
         )
 
     @property
@@ -173,10 +175,10 @@ class RecordedSession:
             if beat != self._heartbeat:
                 self._heartbeat, self._since_heartbeat = beat, stopwatch()
 
-    def _kill_file(self, view: SessionView) -> Path | None:
-        opening, root = view.opening, OutputRoot(self.folder.path.parents[1])
+    @cached_property
+    def _kill_file(self) -> Path | None:
         try:
-            return root.account(opening.mode, opening.account).kill_file
+            return account_of(self.folder).kill_file
         except ConfigError:
             # an account of a foreign engine, which has no folder of ours
             return None

@@ -86,6 +86,13 @@ def test_a_word_of_no_session_is_refused_and_tells_which_there_are(
     assert two.words["id"] in str(found)
 
 
+def test_an_account_of_one_session_alone_is_killed_by_its_session(two: Two) -> None:
+    found = typed(two, "kill", two.other)
+
+    assert found.exit_code == 0
+    assert (two.root / "accounts" / "paper" / two.other / "KILL").is_file()
+
+
 def test_an_account_of_two_modes_needs_its_mode(two: Two) -> None:
     (two.root / "accounts" / "shadow" / "demo").mkdir(parents=True)
     try:
