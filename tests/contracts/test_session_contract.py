@@ -29,13 +29,10 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalSession]:
         yield session
 
 
-KINDS = {kind.__name__: kind for kind in (LocalSession, RecordedSession, RemoteSession)}
-
-
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=["local", "recorded", "remote"])
 def session(request: pytest.FixtureRequest, local: LocalSession) -> RecordedSession:
-    kind = KINDS[request.param]
-    return local if kind is LocalSession else kind(local.folder)
+    readers = {"recorded": RecordedSession, "remote": RemoteSession}
+    return readers[request.param](local.folder) if request.param in readers else local
 
 
 def test_it_is_a_session(session: RecordedSession) -> None:
