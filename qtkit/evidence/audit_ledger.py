@@ -56,7 +56,13 @@ class AuditLedger(AuditBook):
     handlers: ClassVar[Mapping[type[ev.Event], Callable[[AuditLedger, Entry, Any], None]]]
     # none of them moves cash, shares, an order or a reservation
     ignores: ClassVar[frozenset[type[ev.Event]]] = frozenset(
-        {ev.CancelFailed, ev.CancelRequested, ev.FillUnmatched, ev.OrderRefused}
+        {
+            ev.CancelFailed,
+            ev.CancelRequested,
+            ev.FillUnmatched,
+            ev.FillsReported,
+            ev.OrderRefused,
+        }
     )
 
     def __init__(self, day: date | None) -> None:

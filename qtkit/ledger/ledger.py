@@ -27,6 +27,7 @@ from qtkit.model.events import (
     DayStarted,
     Event,
     FillRepeated,
+    FillsReported,
     FillUnmatched,
     OrderAccepted,
     OrderCancelled,
@@ -405,6 +406,7 @@ class Ledger:
             CancelRequested,
             FillRepeated,
             FillUnmatched,
+            FillsReported,
             OrderRefused,
         }
     )
