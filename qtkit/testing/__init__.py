@@ -20,6 +20,7 @@ from qtkit.testing.events import (
 )
 from qtkit.testing.journals import HandMadeJournal, entries_of
 from qtkit.testing.prices import bars_of, hand_made_bars, hand_made_data
+from qtkit.testing.programs import Programmed, ProgramRule, Sight
 from qtkit.testing.sessions import hand_made_session, hand_made_spec, intent
 from qtkit.testing.strategies import ScriptedStrategy, scripted_spec
 
@@ -27,8 +28,11 @@ __all__ = [
     "DAY",
     "SHANGHAI",
     "HandMadeJournal",
+    "ProgramRule",
+    "Programmed",
     "ScriptedStrategy",
     "SettableClock",
+    "Sight",
     "account_reconciled",
     "at",
     "bars_of",

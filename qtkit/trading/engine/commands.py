@@ -198,7 +198,7 @@ class CommandHandler:
         name = str(command.arguments.get("task", ""))
         if reason := why_not_by_hand(self._context, name):
             raise ConfigError(f"{name} does not run now: {reason}")
-        if not self._tasks.run_by_hand(name):
+        if not self._tasks.run_by_hand(name, command.by):
             raise ConfigError(f"there is no task {name!r}; there are {', '.join(PRIORITY)}")
 
     def _adjust(self, command: Command) -> None:
