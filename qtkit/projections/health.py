@@ -107,5 +107,6 @@ class Health(TopicFold):
             ev.PendingDiagnosed,
             ev.InstrumentsListed,
             ev.TablesRefilled,
+            ev.TroubleMet,
         }
     )

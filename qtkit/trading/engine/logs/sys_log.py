@@ -64,8 +64,11 @@ def _bars_left_out(event: ev.BarsLeftOut) -> Fields:
 
 
 def _order_requested(event: ev.OrderRequested) -> Fields:
-    source = owner(event.origin, event.by)
-    return {**_of("order_id", "symbol", "quantity")(event), "source": source} | _of("because")(event)
+    return {
+        **_of("order_id", "symbol", "quantity")(event),
+        "source": owner(event.origin, event.by),
+        "because": event.because,
+    }
 
 
 def _order_refused(event: ev.OrderRefused) -> Fields:
@@ -153,6 +156,7 @@ _TABLE: Mapping[type[ev.Event], Callable[[Any], Fields]] = {
     ev.CommandReceived: _of("command", "by"),
     ev.CommandRefused: _of("command", "reason"),
 }
+_ERRORS = {"internal_error", "session_failed"}
 _VERBS = {ev.InternalErrorRaised: "internal_error", ev.FeedFailed: "feed_unavailable"}
 
 
@@ -172,9 +176,10 @@ def sys_line(entry: ev.Entry, session_id: str, zone: ZoneInfo) -> str:
     if found is None:
         return ""
     verb, fields = found
-    level = "ERROR" if entry.event.topic is ev.Topic.TROUBLE else "INFO"
+    level = "ERROR" if verb in _ERRORS else "INFO"
     at = entry.at.astimezone(zone).isoformat(timespec="microseconds")
-    return writable(f"{at} | {level} | {session_id} | {verb} {format_fields(fields)}".rstrip()) + "\n"
+    text = f"{at} | {level} | {session_id} | {verb} {format_fields(fields)}"
+    return writable(text.rstrip()) + "\n"
 
 
 def trace_text(error: BaseException) -> str:
