@@ -50,6 +50,7 @@ class EngineSettings:
     prepare_in_worker: bool
     prepare_lead_seconds: int  # a preparation sees nothing younger than this before its step
     snapshot_max_age_seconds: float
+    debug: bool  # whether operators may act outside the schedule
     on_stop: str  # what a stop does with open orders: cancel, keep
 
 

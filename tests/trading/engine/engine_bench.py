@@ -209,7 +209,7 @@ def on_the_bench(
         opening_cash=setup.cash,
     )
     spec = replace(script, currency=setup.currency)
-    settings = SessionSettings(**setup.settings)
+    settings = SessionSettings(**{"debug": True, **setup.settings})
     data = setup.data or hand_made_data(setup.prices, setup.days, calendar, volume=setup.volume)
     kept, keeper, log = MemoryJournal(clock), book or MemoryBook(), Listener()
     kept._entries, kept.seq = list(journal), len(journal)
