@@ -5,11 +5,13 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator
 from itertools import pairwise
+from operator import attrgetter
 
 from qtkit.core.facts import Finding, finding
 from qtkit.evidence import Evidence
 from qtkit.evidence.tasks import OUTCOMES, TaskStory
 from qtkit.model import events as ev
+from qtkit.model.engine import TaskRole
 from qtkit.model.events import Entry
 
 __all__ = ["OVERLAPS", "at_work", "hidden_overruns", "overlaps"]
@@ -21,9 +23,13 @@ OVERLAPS = {
 }
 
 
-def at_work(evidence: Evidence, kind: str) -> list[TaskStory]:
+def at_work(evidence: Evidence, kind: TaskRole) -> list[TaskStory]:
     """Return the tasks of a kind that were started, in the order of their start."""
-    found = [s for s in evidence.tasks.values() if s.task == kind and s.started is not None]
+    found = [
+        s
+        for s in evidence.tasks.values()
+        if evidence.engine.role_of(s.task) is kind and s.started is not None
+    ]
     return sorted(found, key=_start_line)
 
 
@@ -31,11 +37,16 @@ def _start_line(story: TaskStory) -> int:
     return story.started.seq if story.started else 0
 
 
-def overlaps(evidence: Evidence, kind: str) -> Iterator[Finding]:
+def overlaps(evidence: Evidence, kind: TaskRole) -> Iterator[Finding]:
     """Yield each start that came before what had started earlier was over."""
+    role_of = evidence.engine.role_of
     moves: list[Entry] = [
-        e for e in evidence.session.merged(ev.TaskStarted, *OUTCOMES) if e.event.task == kind
+        entry
+        for event in (ev.TaskStarted, *OUTCOMES)
+        for entry in evidence.session.lines.get(event, ())
+        if role_of(entry.event.task) is kind
     ]
+    moves.sort(key=attrgetter("seq"))
     working: str = ""
     for entry in moves:
         task_id = entry.event.task_id
@@ -47,10 +58,11 @@ def overlaps(evidence: Evidence, kind: str) -> Iterator[Finding]:
             working = ""
 
 
-def hidden_overruns(evidence: Evidence, kind: str) -> Iterator[Finding]:
+def hidden_overruns(evidence: Evidence, kind: TaskRole) -> Iterator[Finding]:
     """Yield each task that came due while the one before was at work, and ran all the same."""
     stories = at_work(evidence, kind)
-    for before, after in pairwise(at_work(evidence.session, kind)):
+    whole = evidence.session
+    for before, after in pairwise(stories if whole is evidence else at_work(whole, kind)):
         if after.task_id not in evidence.tasks:
             continue
         if before.started is None or after.started is None or after.due is None:
@@ -63,13 +75,17 @@ def hidden_overruns(evidence: Evidence, kind: str) -> Iterator[Finding]:
 
 
 def _misnamed_overruns(
-    evidence: Evidence, kind: str, at_work: list[TaskStory]
+    evidence: Evidence, kind: TaskRole, at_work: list[TaskStory]
 ) -> Iterator[Finding]:
     """Yield each task that an earlier one of its kind held up, and that says it was missed."""
     times = [(s.started.at, s.outcome.at, s.task_id) for s in at_work if s.started and s.outcome]
     starts = [began for began, _, _ in times]
     for story in evidence.tasks.values():
-        if story.task != kind or story.skipped is None or story.skipped.skip_reason != "missed":
+        if (
+            evidence.engine.role_of(story.task) is not kind
+            or story.skipped is None
+            or story.skipped.skip_reason != "missed"
+        ):
             continue
         due = story.skipped.due
         place = bisect_left(starts, due) - 1
