@@ -166,7 +166,7 @@ def test_a_decimal_without_quotes_is_refused_and_one_in_quotes_is_not() -> None:
     )
     line = encode(_at_nine(adjusted), START)
     assert decode(line)[0].event == adjusted
-    with pytest.raises(ValueError, match="quantity is a JSON number"):
+    with pytest.raises(ValueError, match="quantity"):
         decode(line.replace(b'"1.5"', b"1.5"))
 
 
