@@ -15,7 +15,7 @@ from qtkit.core.errors import DataError
 from qtkit.core.locks import in_turn
 from qtkit.core.paths import TableFolder, write_atomic
 from qtkit.core.text import closest
-from qtkit.market.bar_ordering import agreed, concatenated, differences, is_tidy, take, tidy
+from qtkit.market.bar_order import agreed, concatenated, differences, is_tidy, take, tidy
 from qtkit.market.tables.parquet import COLUMNS, decoded, encoded
 from qtkit.model.bars import Bars, nanos, time_of
 
