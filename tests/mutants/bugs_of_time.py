@@ -119,8 +119,8 @@ BUGS_OF_TIME: tuple[Bug, ...] = (
     planted(
         "the loop has no pulse, and only the checks look",
         "qtkit/trading/engine/engine.py",
-        "context.record(ev.LoopPulsed(trading_date=",
-        "str(ev.LoopPulsed(trading_date=",
+        "context.record(ev.LoopPulsed(",
+        "str(ev.LoopPulsed(",
         CHECKS,
     ),
     planted(
@@ -132,7 +132,7 @@ BUGS_OF_TIME: tuple[Bug, ...] = (
     ),
     planted(
         "a resume at lunch runs",
-        "qtkit/trading/engine/commands.py",
+        "qtkit/trading/engine/command_handler.py",
         "EngineStatus.RUNNING if inside else EngineStatus.SLEEPING",
         "EngineStatus.RUNNING",
         engine_test("commands", "test_a_pause_ends_where_the_calendar_says"),
@@ -146,8 +146,8 @@ BUGS_OF_TIME: tuple[Bug, ...] = (
     ),
     planted(
         "the log does not tell of queued tasks, and only the checks look",
-        "qtkit/trading/engine/task_queue.py",
-        '        context.log.say("task_queued", task=task.task, task_id=task.task_id)\n',
+        "qtkit/trading/engine/logs/sys_log.py",
+        '    ev.TaskQueued: _of("task", "task_id"),\n',
         "",
         CHECKS,
     ),
@@ -232,8 +232,8 @@ BUGS_OF_TIME: tuple[Bug, ...] = (
     planted(
         "a newer format is read all the same",
         "qtkit/journal/reader.py",
-        "entry.event.format > FORMAT:",
-        "entry.event.format > FORMAT + 1:",
+        "found is not None and found != FORMAT:",
+        "found is not None and found < FORMAT:",
         "tests/journal/test_journal_file.py::test_a_newer_format_is_refused",
     ),
     planted(
