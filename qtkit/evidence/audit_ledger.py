@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 from qtkit.evidence.audit_book import AuditBook, OrderAccount
-from qtkit.evidence.audit_reading import Reading, read_against
+from qtkit.evidence.audit_comparison import Reading, read_against
 from qtkit.evidence.journal_lines import JournalLines
 from qtkit.model import events as ev
 from qtkit.model.books import Book
