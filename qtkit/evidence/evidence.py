@@ -251,7 +251,7 @@ class Evidence(JournalLines):
     @cached_property
     def orders(self) -> Orders:
         """Which orders were requested, and which have come to an end."""
-        return Orders.of(self.tally, self.day, self._kept_orders())
+        return Orders.of(self.tally, self.day, self._kept_orders(), self.until)
 
     def _kept_orders(self) -> frozenset[str]:
         """Return the open orders that the break point keeps, where the policy says so."""
