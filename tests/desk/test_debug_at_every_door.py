@@ -12,8 +12,10 @@ import pytest
 from qtkit.core.errors import ConfigError
 from qtkit.desk import commands
 from qtkit.desk.shell import run_line
+from qtkit.journal import read_journal
 from qtkit.model import events as ev
 from qtkit.sessions.control.server import CommandServer
+from qtkit.sessions.control.socket import socket_path
 from qtkit.sessions.local import LocalSession
 from tests.desk.hand_made_day import rehearsal
 
@@ -34,7 +36,7 @@ def by_the_shell(desk: LocalSession) -> None:
 
 def by_the_socket(desk: LocalSession) -> None:
     """Ask as a client does, and let the engine turn once what was asked for has come."""
-    path = desk.folder.path / "door"
+    path = socket_path(desk.folder)
     server = CommandServer(path, desk._running.engine.inbox.put)
     server.start()
     try:
@@ -74,7 +76,7 @@ def test_the_engine_decides_and_not_the_door(desk: LocalSession, door: str) -> N
         DOORS[door](desk)
     except ConfigError:
         refusals = 1
-    events = [entry.event for entry in desk.entries()]
+    events = [entry.event for entry in read_journal(desk.folder.journal)]
 
     assert refusals == (0 if started_for_it else 1)
     assert sum(isinstance(event, ev.CommandRefused) for event in events) == refusals
