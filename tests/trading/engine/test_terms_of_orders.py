@@ -73,3 +73,11 @@ def test_a_quote_that_no_market_shows_is_refused(bid: str, ask: str | None) -> N
             symbol="A", at=at("09:35"), last=Decimal(10), bid=Decimal(bid),
             ask=None if ask is None else Decimal(ask),
         )  # fmt: skip
+
+
+def test_the_rules_of_a_share_that_nobody_traded_before_are_told_first() -> None:
+    bench = day_of(script={"09:35": [_intent(symbol="600519.SH")]}).run("09:38")
+
+    (listed,) = bench.of(ev.InstrumentsListed)
+    (rules,) = listed.instruments
+    assert (rules.symbol, rules.settle_days, rules.lot) == ("600519.SH", 1, 100)
