@@ -48,7 +48,6 @@ _DEFAULTS: Mapping[type[msgspec.Struct], Mapping[str, object]] = {
         "symbols": ("600036.SH",),
         "exchange": "XSHG",
         "settings": {},
-        "settings_digest": "d" * 64,
         "seed": 7,
         "opening": Book(cash=Decimal(1_000_000)),
         "killed": False,

@@ -190,7 +190,7 @@ def test_a_format_that_our_reader_refuses_is_not_written(place: Path) -> None:
     journal = FileJournal(place / "format.jsonl", ManualClock(NINE))
     began = ev.SessionStarted(
         format=ev.FORMAT + 1, mode="paper", account="a", strategy="s", symbols=(), exchange="XNYS",
-        settings={}, settings_digest="", seed=0, opening=Book(cash=Decimal(0)), killed=False,
+        settings={}, seed=0, opening=Book(cash=Decimal(0)), killed=False,
         next_order=1, strategy_state={}, known_fills=(), predecessor="",
     )  # fmt: skip
     with pytest.raises(ValueError, match="SessionStarted"):

@@ -259,7 +259,7 @@ def liveconfig(desk: Desk, key: str = "") -> Report:
     rows = tuple((name, real[name], _difference(name, real, usual)) for name in wanted)
     columns = (Column(name="setting"), Column(name="value"), Column(name="default"))
     view = View(name="settings", columns=columns, rows=rows)
-    digest = picture.opening.settings_digest
+    digest = picture.opening.digests.settings
     return report_of("liveconfig", picture, f"digest {digest}", view)
 
 

@@ -37,7 +37,14 @@ from qtkit.model.events.orders import (
     OrderRejected,
     OrderRequested,
 )
-from qtkit.model.events.session import SessionEnded, SessionResumed, SessionStarted, StopRequested
+from qtkit.model.events.session import (
+    Digests,
+    SessionEnded,
+    SessionResumed,
+    SessionStarted,
+    SettingsChanged,
+    StopRequested,
+)
 from qtkit.model.events.status import StatusChanged
 from qtkit.model.events.tasks import (
     DayClosed,
@@ -71,6 +78,7 @@ __all__ = [
     "DayClosed",
     "DayStarted",
     "DecisionTaken",
+    "Digests",
     "Entry",
     "Event",
     "FeedFailed",
@@ -99,6 +107,7 @@ __all__ = [
     "SessionEnded",
     "SessionResumed",
     "SessionStarted",
+    "SettingsChanged",
     "SnapshotTaken",
     "StatusChanged",
     "StopRequested",

@@ -134,21 +134,16 @@ class CommandHandler:
             )
         return self._verbs[command.verb]
 
-    def _move(self, after: EngineStatus, because: str) -> None:
-        context, before = self._context, self._context.state.status
-        context.record(ev.StatusChanged(before=before, after=after, because=because))
-        context.log.say("status_changed", before=before, after=after, because=because)
-
     def _pause(self, _: Command) -> None:
         if self._context.state.status not in {EngineStatus.RUNNING, EngineStatus.SLEEPING}:
             raise ConfigError(f"the engine is {self._context.state.status}: nothing to pause")
-        self._move(EngineStatus.PAUSED, "pause")
+        self._context.move(EngineStatus.PAUSED, "pause")
 
     def _resume(self, _: Command) -> None:
         if self._context.state.status is not EngineStatus.PAUSED:
             raise ConfigError(f"the engine is {self._context.state.status}: nothing to resume")
         inside = self._context.inside(self._context.clock.now())
-        self._move(EngineStatus.RUNNING if inside else EngineStatus.SLEEPING, "resume")
+        self._context.move(EngineStatus.RUNNING if inside else EngineStatus.SLEEPING, "resume")
 
     def _stop(self, command: Command) -> None:
         context = self._context
