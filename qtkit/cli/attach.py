@@ -7,14 +7,14 @@ from pathlib import Path
 
 import click
 
-from qtkit.cli.options import root_option
+from qtkit.cli.options import root_option, session_argument
 from qtkit.core.errors import ConfigError
 
 __all__ = ["attach"]
 
 
 @click.command()
-@click.argument("session", metavar="SESSION")
+@session_argument
 @click.option(
     "-c", "--command", "line", metavar="LINE", help="One line of the shell, such as 'status'."
 )
@@ -37,14 +37,16 @@ def attach(
     debug: bool,
     root: Path,
 ) -> None:
-    """Attach to SESSION, by its id or folder: open the operator's shell, or say one line in it.
+    """Attach to SESSION: open the operator's shell, or say one line in it.
+
+    SESSION is its id, the beginning of it, its folder, its account's name, or `last`.
 
     What is asked of the engine prints the journal lines that it became. Exit codes: 0 carried out,
     1 nobody answers, 2 refused, 3 no such session.
     """
-    from qtkit.sessions.session import Session
+    from qtkit.sessions.remote import open_session
 
-    found = Session.attach(session, root=root)
+    found = open_session(session, root=root)
     if ask is not None:
         from qtkit.cli.journal import print_entries
 

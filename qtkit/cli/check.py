@@ -7,14 +7,14 @@ from pathlib import Path
 
 import click
 
-from qtkit.cli.options import DAY, root_option
+from qtkit.cli.options import DAY, root_option, session_option
 
 __all__ = ["check"]
 
 
 @click.command()
 @click.argument("stages", nargs=-1, metavar="[STAGE]...")
-@click.option("--session", metavar="ID|FOLDER", help="Default: the newest session.")
+@session_option
 @root_option
 @click.option("--day", type=DAY, help="Judge this trading date alone.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -28,7 +28,7 @@ def check(
     ctx: click.Context,
     *,
     stages: tuple[str, ...],
-    session: str | None,
+    session: str,
     root: Path,
     day: date | None,
     as_json: bool,
@@ -38,13 +38,15 @@ def check(
 
     Exit code 0: passed; 1: blocked; 5: pending.
     """
-    from qtkit.core.paths import OutputRoot, write_atomic
+    from qtkit.core.paths import write_atomic
     from qtkit.core.render import json_text
-    from qtkit.stages import judge_session, report
+    from qtkit.sessions.remote import open_session
+    from qtkit.stages import judge_session, report, stage_named
 
     if junit is not None and not junit.name:
         raise click.BadParameter("expected a file", param_hint="--junit")
-    reports = judge_session(OutputRoot(root), session, stages, day=day)
+    names = [stage_named(name).id for name in stages]
+    reports = judge_session(open_session(session, root=root), names, day=day)
     if junit is not None:
         write_atomic(junit, report.junit(reports))
     if as_json:

@@ -14,36 +14,39 @@ __all__ = ["kill"]
 
 
 @click.command()
-@click.argument("account", metavar="ACCOUNT")
+@click.argument("which", metavar="ACCOUNT|SESSION")
 @click.option(
     "--mode",
     type=click.Choice(["paper", "shadow", "live"]),
-    default="paper",
-    show_default=True,
-    help="Of the account.",
+    help="Of the account; needed where two modes have one of this name.",
 )
 @click.option("--by", help="Who does it; needed to lift.")
 @click.option("--why", help="For the journal; needed to lift.")
 @click.option("--lift", is_flag=True, help="Let the account trade again.")
 @root_option
 def kill(
-    *, account: str, mode: str, by: str | None, why: str | None, lift: bool, root: Path
+    *, which: str, mode: str | None, by: str | None, why: str | None, lift: bool, root: Path
 ) -> None:
-    """Stop all trading of ACCOUNT but orders that reduce a position; it survives restarts.
+    """Stop all trading of an account but orders that reduce a position; it survives restarts.
+
+    The account is named by itself, or by a session of it: its id, the beginning of it, its folder,
+    or `last`.
 
     It needs no running engine, and works on one that hangs: before every order the broker's gate
     looks for the file that this command makes.
     """
     from qtkit.core.paths import OutputRoot
+    from qtkit.runtime.registry import find_account
     from qtkit.sessions.control.kill_switch import kill_account, lift_account
 
-    place = OutputRoot(root).account(mode, account)
+    place = find_account(OutputRoot(root), which, mode)
     if not lift:
         click.echo(kill_account(place, by=by or "operator", why=why or "by hand"))
         return
     if not ((by or "").strip() and (why or "").strip()):
         raise ConfigError(
-            f"lifting the kill switch needs who and why: {lift_command(account, mode, root)}; "
+            "lifting the kill switch needs who and why: "
+            f"{lift_command(place.name, place.path.parent.name, root)}; "
             "nothing was changed"
         )
     click.echo(lift_account(place, by=by or "", why=why or ""))

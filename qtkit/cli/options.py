@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-__all__ = ["DAY", "ROOT", "root_option"]
+__all__ = ["DAY", "ROOT", "root_option", "session_argument", "session_option"]
 
 
 class _Day(click.ParamType[date]):
@@ -36,4 +36,15 @@ root_option = click.option(
     default=ROOT,
     show_default=True,
     help="Where everything is written.",
+)
+
+session_argument = click.argument("session", metavar="SESSION")
+"""A session: its id, the beginning of it, its folder, its account's name, or ``last``."""
+
+session_option = click.option(
+    "--session",
+    metavar="SESSION",
+    default="last",
+    show_default=True,
+    help="Its id, the beginning of it, its folder, its account's name, or `last`.",
 )

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from qtkit.cli.options import DAY, root_option
+from qtkit.cli.options import DAY, root_option, session_argument
 from qtkit.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from qtkit.evidence.session import Session
 
 __all__ = ["sheet"]
 
 
 @click.command()
-@click.argument("session", metavar="SESSION")
+@session_argument
 @click.option("--day", type=DAY, help="Default: the session's last trading date.")
 @click.option("--stage", metavar="ROW", help="The row to write in: 0, 1, 2-4-B, 5-A/B, 11/5-C.")
 @click.option("--summary", metavar="TEXT", help="What was done; an empty text takes it away.")
@@ -39,21 +43,22 @@ def sheet(  # noqa: PLR0913 - one for each option
     as_json: bool,
     root: Path,
 ) -> None:
-    """Show the day's sheet of SESSION (an id or a folder), and write in it.
+    """Show the day's sheet of SESSION, and write in it.
+
+    SESSION is its id, the beginning of it, its folder, its account's name, or `last`.
 
     One row per stage: what the checks say, the action summary, the tick; then what changed since
     the trading day before. Exit codes: 0 passed, 1 blocked, 5 pending: an empty box is pending.
     """
     from qtkit.core.clock import wall_time
-    from qtkit.core.paths import OutputRoot
     from qtkit.core.render import json_text
     from qtkit.reports.daily_sheet.sheet import save_sheet, sheet_of
-    from qtkit.stages import session_named
+    from qtkit.sessions.remote import open_session
 
-    folder, now = session_named(OutputRoot(root), session), wall_time()
+    opened, now = open_session(session, root=root), wall_time()
     if stage is not None or summary is not None or ticked is not None:
-        _write(folder.path, day, stage, summary, ticked=ticked, by=by)
-    found = sheet_of(folder, at=now, day=day, headless=headless)
+        _write(opened, day, stage, summary, ticked=ticked, by=by)
+    found = sheet_of(opened, at=now, day=day, headless=headless)
     click.echo(json_text(found.as_json()) if as_json else str(found), nl=not as_json)
     if save:
         click.echo(f"written: {save_sheet(found)}", err=as_json)
@@ -61,7 +66,7 @@ def sheet(  # noqa: PLR0913 - one for each option
 
 
 def _write(
-    place: Path,
+    session: Session,
     day: date | None,
     stage: str | None,
     summary: str | None,
@@ -71,8 +76,6 @@ def _write(
 ) -> None:
     """Write in one row of the sheet."""
     from qtkit.core.clock import wall_time
-    from qtkit.core.paths import SessionFolder
-    from qtkit.reports.artifacts import session_view
     from qtkit.reports.daily_sheet.notes import write_summary, write_tick
     from qtkit.reports.daily_sheet.sheet import sheet_day
 
@@ -83,8 +86,8 @@ def _write(
         )
     if by is None:
         raise ConfigError("a sheet is signed: add --by NAME")
-    folder, now = SessionFolder(place), wall_time()
-    date_ = sheet_day(session_view(folder), day)
+    folder, now = session.folder, wall_time()
+    date_ = sheet_day(session.view, day)
     if summary is not None:
         write_summary(folder, date_, stage, summary, by=by, at=now)
     if ticked is not None:

@@ -43,19 +43,18 @@ def shell(  # noqa: PLR0913 - one for each option
     Exit codes: 0 done, 2 wrong request, 3 data missing or beyond the calendar, 4 the strategy
     raised.
     """
-    from qtkit.desk.rehearsal import Rehearsal
     from qtkit.desk.shell import Console, interact
-    from qtkit.sessions.simulated import session_of
+    from qtkit.sessions.local import LocalSession
 
-    with Rehearsal.of(strategy, day=day, days=days, root=root, account=account) as desk:
-        click.echo(desk.folder.path)
-        console = Console.at(desk, by=by, debug=debug)
+    with LocalSession.of(strategy, day=day, days=days, root=root, account=account) as session:
+        click.echo(session.folder.path)
+        console = Console.at(session, by=by, debug=debug)
         try:
             if not lines:
-                interact(desk, by=by, debug=debug)
+                interact(session, by=by, debug=debug)
             for line in lines:
                 if text := console.run(line):
                     click.echo(text)
         finally:
-            desk.stop(by=by)
-    ctx.exit(session_of(desk.folder).exit_code)
+            session.stop(by=by)
+    ctx.exit(session.exit_code)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from qtkit.cli.account_options import account_options
+from qtkit.cli.account_options import accept_options, acceptance, account_options
 from qtkit.cli.configured import account_asked, config_option, configured
 from qtkit.cli.options import DAY, root_option
 
@@ -25,6 +25,7 @@ _GOES_ON = (
 @click.option("--date", "day", type=DAY, required=True, help="First trading date.")
 @click.option("--days", type=click.IntRange(min=1), default=1, show_default=True)
 @account_options
+@accept_options
 @click.option("--seed", type=int, help="Of the generated data and of chance.")
 @click.option("--data", help="'synthetic' (default), or the name of a local table.")
 @root_option
@@ -39,13 +40,17 @@ def simulate(  # noqa: PLR0913 - one for each option
     account: str | None,
     new_account: str | None,
     restart: bool,
+    accept_changes: bool,
+    by: str | None,
+    why: str | None,
     seed: int | None,
     data: str | None,
     root: Path,
 ) -> None:
     """Run STRATEGY (a Python file with a SPEC) for simulated trading days.
 
-    A request whose session was cut off is finished: the same words again go on where it was.
+    A request whose session was cut off is finished: the same words again go on where it was. After
+    the strategy was mended, or with other settings, it goes on with --accept-changes.
 
     A configuration file may name the strategy, and everything else that can be set.
 
@@ -64,6 +69,7 @@ def simulate(  # noqa: PLR0913 - one for each option
         "session.data": data,
         "session.root": root,
     }
+    accept = acceptance(accept_changes=accept_changes, by=by, why=why)
     found = configured(ctx, config, options)
     file, place = Path(found.strategy), Path(found.run.root)
     spec = found.spec_of(load_spec(file))
@@ -77,6 +83,7 @@ def simulate(  # noqa: PLR0913 - one for each option
             days=days,
             settings=found.settings,
             new_account=new_name,
+            accepting=accept is not None,
         )
     if cut_off is not None:
         click.echo(_GOES_ON.format(account=cut_off), err=True)
@@ -91,7 +98,14 @@ def simulate(  # noqa: PLR0913 - one for each option
         settings=found.settings,
     )
     session = simulated(
-        file, spec=spec, day=day, days=days, root=place, account=name, settings=found.settings
+        file,
+        spec=spec,
+        day=day,
+        days=days,
+        root=place,
+        account=name,
+        accept=accept,
+        settings=found.settings,
     )
     click.echo(str(session))
     click.echo(session.folder.path)

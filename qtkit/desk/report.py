@@ -15,11 +15,11 @@ from qtkit.core.render import (
     verdict_text,
 )
 from qtkit.core.verdict import Verdict
-from qtkit.desk.table_view import View
+from qtkit.desk.table_view import TableView
 
 __all__ = ["Part", "Report"]
 
-Part = View | str | tuple[Verdict, ...]
+Part = TableView | str | tuple[Verdict, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +62,7 @@ class Report:
 
     def _views(self) -> Iterator[tuple[str, object]]:
         for part in self.parts:
-            if isinstance(part, View):
+            if isinstance(part, TableView):
                 yield part.name, part.as_json()
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, object]:
@@ -81,7 +81,7 @@ def _html(part: Part) -> Table | str:
     return _shown(part)
 
 
-def _shown(part: View | str) -> Table | str:
+def _shown(part: TableView | str) -> Table | str:
     if isinstance(part, str):
         return part
     return part.table() if part.rows else part.empty

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from qtkit.core.render import Mark, Table
 
-__all__ = ["Column", "View", "facts", "plain"]
+__all__ = ["Column", "TableView", "facts", "plain"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,7 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class View:
+class TableView:
     """Rows that a table, a panel or a program can show.
 
     Attributes
@@ -91,10 +91,12 @@ class View:
         ]
 
 
-def facts(name: str, *rows: tuple[str, object], title: str = "", day: date | None = None) -> View:
+def facts(
+    name: str, *rows: tuple[str, object], title: str = "", day: date | None = None
+) -> TableView:
     """Return names and their values."""
     columns = (Column(name="what"), Column(name="found"))
-    return View(name=name, title=title, columns=columns, rows=rows, day=day, is_facts=True)
+    return TableView(name=name, title=title, columns=columns, rows=rows, day=day, is_facts=True)
 
 
 def number_text(number: Decimal, places: int = 0) -> str:

@@ -39,6 +39,7 @@ _STORY: dict[type[ev.Event], str] = {
     ev.TaskFailed: "task_failed",
     ev.TaskCancelled: "task_cancelled",
     ev.SessionResumed: "session_resumed",
+    ev.SettingsChanged: "setting_changed",
 }
 _FIELD = re.compile(r'([^\s"=]+)=("(?:[^"\\]|\\.)*"|"[^\n]*|\S*)')
 _TRACE = "Traceback (most recent call last)"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from qtkit.core.paths import SessionFolder
 from qtkit.evidence.evidence import Evidence
@@ -12,6 +12,7 @@ from qtkit.evidence.scenario import Capability, Scenario
 __all__ = ["Target"]
 
 
+@runtime_checkable
 class Target(Protocol):
     """An engine under inspection."""
 

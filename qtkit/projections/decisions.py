@@ -7,19 +7,53 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 from qtkit.ledger.ledger import Ledger
 from qtkit.model import events as ev
-from qtkit.model.events import Entry, JsonObject
+from qtkit.model.events import Entry, JsonObject, Topic
 from qtkit.model.orders import OrderOrigin
+from qtkit.projections.base import Handler, TopicFold
 
-__all__ = ["Decided", "Standing", "Step", "Wish"]
+__all__ = ["Decided", "DecisionHistory", "Standing", "Step", "Wish"]
 
 _STEP = "run_strategy"
 _STRATEGY = "strategy"
 _TOLD = 3  # things that differ, in a sentence
 _ENDINGS = (ev.OrderRejected, ev.OrderCancelled, ev.OrderLost, ev.OrderDoubted)
+
+
+class DecisionHistory(TopicFold):
+    """What the strategy was asked.
+
+    Attributes
+    ----------
+    today
+        The newest date's decisions.
+    snapshots
+        What each step of the session was prepared with.
+    """
+
+    def __init__(self) -> None:
+        self.today = list[Entry]()
+        self.snapshots = list[Entry]()
+
+    def _day_started(self, _: Entry, _event: ev.DayStarted) -> None:
+        self.today = []
+
+    def _decided(self, entry: Entry, _: ev.DecisionTaken) -> None:
+        self.today.append(entry)
+
+    def _prepared(self, entry: Entry, _: ev.SnapshotTaken) -> None:
+        self.snapshots.append(entry)
+
+    covers = frozenset({Topic.DECISION})
+    handlers: ClassVar[Mapping[type[ev.Event], Handler]] = {
+        ev.DayStarted: _day_started,
+        ev.DecisionTaken: _decided,
+        ev.SnapshotTaken: _prepared,
+    }
+    ignores = frozenset({ev.StrategySaved})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 from qtkit.core.verdict import Status
 from qtkit.ledger.ledger import Ledger
 from qtkit.model import events as ev
+from qtkit.model.books import Book
 from qtkit.model.orders import OrderOrigin
 from qtkit.model.status import EngineStatus, check_move
 
@@ -55,6 +56,15 @@ class EngineState:
     predecessor: str = ""  # last link of the account's journal before this one
     adjustments: dict[int, ev.PositionAdjusted] = field(default_factory=dict)  # by journal line
     decided: set[str] = field(default_factory=set)  # of `plan`: steps whose decision is recorded
+
+    covers: ClassVar[frozenset[ev.Topic]] = frozenset(ev.Topic)
+    handlers: ClassVar[Mapping[type[ev.Event], _Handler]]
+    ignores: ClassVar[frozenset[type[ev.Event]]]
+
+    @classmethod
+    def empty(cls) -> EngineState:
+        """Return the state before the first line of a journal."""
+        return cls(ledger=Ledger.opened(Book(cash=Decimal(0))))
 
     def apply(self, entry: ev.Entry) -> None:
         """Take one journal entry into account."""
@@ -256,3 +266,25 @@ _HANDLERS: dict[type, _Handler] = {
     ev.PricesSeen: _prices_seen,
     ev.PositionAdjusted: _position_adjusted,
 }
+
+EngineState.handlers = _HANDLERS
+# what moves the book alone is taken by the ledger
+EngineState.ignores = frozenset(
+    {
+        ev.BarsLeftOut,
+        ev.BarsRefused,
+        ev.CancelFailed,
+        ev.CancelRequested,
+        ev.CommandReceived,
+        ev.CommandRefused,
+        ev.FeedFailed,
+        ev.FillRepeated,
+        ev.InternalErrorRaised,
+        ev.LoopPulsed,
+        ev.OrderCancelled,
+        ev.OrderRefused,
+        ev.PendingDiagnosed,
+        ev.TablesRefilled,
+        ev.TaskStarted,
+    }
+)

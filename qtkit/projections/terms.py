@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
 
 from qtkit.model import events as ev
+from qtkit.model.events import Topic
+from qtkit.projections.base import Handler, TopicFold
 
 __all__ = [
+    "NO_SETTINGS",
+    "SeenPrices",
     "SessionTerms",
     "data_digest",
     "flattened",
@@ -21,11 +24,12 @@ __all__ = [
 
 _SOURCES = frozenset({"code", "instruments"})
 _DATA = frozenset({"kind", "calendar", "feed.kind", "feed.address"})
+NO_SETTINGS = _SOURCES | _DATA
+"""Names of what a change may be of that is no setting."""
 
 
-@dataclass(slots=True)
-class SessionTerms:
-    """The fold of `SessionStarted`, `SettingsChanged` and the prices that were seen.
+class SessionTerms(TopicFold):
+    """The fold of `SessionStarted` and `SettingsChanged`.
 
     Attributes
     ----------
@@ -34,24 +38,18 @@ class SessionTerms:
     data
         Kind of session, ``feed.kind``, ``feed.address`` and ``calendar``.
     changes
-        Line, and what was accepted there.
-    prices
-        Symbol, end of its newest bar and close, of every poll so far.
+        The entries in which an operator accepted a change.
     """
 
-    opening: ev.SessionStarted | None = None
-    settings: dict[str, Any] = field(default_factory=dict)
-    code: str = ""
-    instruments: str = ""
-    data: dict[str, str] = field(default_factory=dict)
-    changes: list[tuple[int, ev.SettingsChanged]] = field(default_factory=list)
-    prices: list[ev.LastPrice] = field(default_factory=list)
+    covers = frozenset({Topic.SESSION})
+    ignores = frozenset({ev.SessionResumed, ev.SessionEnded, ev.StopRequested})
 
-    def apply(self, entry: ev.Entry) -> None:
-        """Take one journal entry into account."""
-        handler = _HANDLERS.get(type(entry.event))
-        if handler is not None:
-            handler(self, entry)
+    def __init__(self) -> None:
+        self.opening: ev.SessionStarted | None = None
+        self.settings = dict[str, Any]()
+        self.code = self.instruments = ""
+        self.data = dict[str, str]()
+        self.changes = list[ev.Entry]()
 
     def change(self, name: str, value: object) -> None:
         """Let one thing have another value from here on."""
@@ -61,6 +59,16 @@ class SessionTerms:
             self.data = {**self.data, name: str(value)}
         else:
             self.settings = with_change(self.settings, name, value)
+
+    def started(self, _: ev.Entry, event: ev.SessionStarted) -> None:
+        """Begin with what the first line has."""
+        self.opening, self.settings, self.data = event, event.settings, event.data
+        self.code, self.instruments = event.digests.code, event.digests.instruments
+
+    def changed(self, entry: ev.Entry, event: ev.SettingsChanged) -> None:
+        """Take a change that was accepted."""
+        self.change(event.name, event.after)
+        self.changes.append(entry)
 
     def named(self) -> dict[str, Any]:
         """Return everything that a return is compared by, under dotted names."""
@@ -77,14 +85,42 @@ class SessionTerms:
             **self.data,
         }
 
-    def digests(self) -> ev.Digests:
-        """Return the digests that a return under these terms carries."""
+    def digests(self, prices: Iterable[ev.LastPrice]) -> ev.Digests:
+        """Return the digests that a return under these terms carries.
+
+        Parameters
+        ----------
+        prices
+            What the session has seen so far.
+        """
         return ev.Digests(
             settings=settings_digest(self.settings),
             code=self.code,
             instruments=self.instruments,
-            data=data_digest(self.data, [price_line(price) for price in self.prices]),
+            data=data_digest(self.data, [price_line(price) for price in prices]),
         )
+
+
+SessionTerms.handlers = {
+    ev.SessionStarted: SessionTerms.started,
+    ev.SettingsChanged: SessionTerms.changed,
+}
+
+
+class SeenPrices(TopicFold):
+    """Symbol, end and close of the newest bar, of every poll, in order."""
+
+    handlers: ClassVar[Mapping[type[ev.Event], Handler]] = {}
+
+    def __init__(self) -> None:
+        self.prices = list[ev.LastPrice]()
+
+    def prices_seen(self, _: ev.Entry, event: ev.PricesSeen) -> None:
+        """Take what a poll brought."""
+        self.prices += event.last
+
+
+SeenPrices.handlers = {ev.PricesSeen: SeenPrices.prices_seen}
 
 
 def flattened(settings: dict[str, Any]) -> dict[str, Any]:
@@ -139,26 +175,3 @@ def price_line(price: ev.LastPrice) -> str:
 def _digest(value: object) -> str:
     text = json.dumps(value, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _started(terms: SessionTerms, entry: ev.Entry) -> None:
-    opening: ev.SessionStarted = entry.event
-    terms.opening, terms.settings, terms.data = opening, opening.settings, opening.data
-    terms.code, terms.instruments = opening.digests.code, opening.digests.instruments
-
-
-def _changed(terms: SessionTerms, entry: ev.Entry) -> None:
-    event: ev.SettingsChanged = entry.event
-    terms.change(event.name, event.after)
-    terms.changes.append((entry.seq, event))
-
-
-def _prices_seen(terms: SessionTerms, entry: ev.Entry) -> None:
-    terms.prices += entry.event.last
-
-
-_HANDLERS: dict[type, Callable[[SessionTerms, ev.Entry], None]] = {
-    ev.SessionStarted: _started,
-    ev.SettingsChanged: _changed,
-    ev.PricesSeen: _prices_seen,
-}

@@ -41,11 +41,11 @@ __all__ = [
 
 def rebuild(folder: SessionFolder) -> SessionView:
     """Make every artifact anew, trade.log and risk.log too; raises as `write_reports`."""
-    told = write_reports(folder)
-    zone, rotation = exchange_calendar(told.opening.exchange).zone, rotation_of(folder)
-    rewrite_log(folder.trade_log, trade_lines(told, zone), rotation, TRADE_HEAD)
-    rewrite_log(folder.risk_log, risk_lines(told, folder.session_id, zone), rotation)
-    return told
+    view = write_reports(folder)
+    zone, rotation = exchange_calendar(view.opening.exchange).zone, rotation_of(folder)
+    rewrite_log(folder.trade_log, trade_lines(view, zone), rotation, TRADE_HEAD)
+    rewrite_log(folder.risk_log, risk_lines(view, folder.session_id, zone), rotation)
+    return view
 
 
 def write_reports(folder: SessionFolder) -> SessionView:
@@ -58,25 +58,25 @@ def write_reports(folder: SessionFolder) -> SessionView:
     JournalCorrupt
         If the journal cannot be trusted; nothing was written.
     """
-    told = session_view(folder)
+    view = session_view(folder)
     metadata = read_metadata(folder)
-    zone = exchange_calendar(told.opening.exchange).zone
+    zone = exchange_calendar(view.opening.exchange).zone
     source: JsonObject = {
         "journal": folder.journal.relative_to(folder.path).as_posix(),
         "digest": journal_digest(folder),
-        "entries": told.last.seq,
+        "entries": view.last.seq,
     }
-    metrics = {"format": 1, "rebuilt_from": source, **metrics_json(told)}
+    metrics = {"format": 1, "rebuilt_from": source, **metrics_json(view)}
     written = {
         folder.metrics: json_text(metrics),
-        folder.report: json_text(report_json(told, metadata, source)),
-        folder.run_report: run_report(told, metadata),
-        folder.trades: trades_csv(told, zone),
+        folder.report: json_text(report_json(view, metadata, source)),
+        folder.run_report: run_report(view, metadata),
+        folder.trades: trades_csv(view, zone),
     }
     for path, text in written.items():
         write_atomic(path, text)
-    write_status(folder)
-    return told
+    write_status(folder, view.status)
+    return view
 
 
 def session_view(folder: SessionFolder) -> SessionView:

@@ -10,14 +10,16 @@ import msgspec
 
 from qtkit.ledger.performance import max_drawdown, turnover
 from qtkit.model.events import JsonObject
-from qtkit.projections.session_view import DayEnd, Reconciliation, SessionView, equity_of
+from qtkit.projections.bookings import DayEnd, equity_of
+from qtkit.projections.gate import Reconciliation
+from qtkit.projections.session_view import SessionView
 
 __all__ = ["drawdown_of", "metrics_json", "report_json", "skip_rows"]
 
 _ZERO = Decimal(0)
 
 
-def metrics_json(told: SessionView) -> JsonObject:
+def metrics_json(view: SessionView) -> JsonObject:
     """Return the session's numbers, all from the ledger.
 
     Returns
@@ -29,36 +31,31 @@ def metrics_json(told: SessionView) -> JsonObject:
         ``max_drawdown`` and ``turnover`` are fractions, see `qtkit.ledger.performance`; the
         first needs several days and counts from the opening equity.
     """
-    closing = told.closing
-    fills = [b.entry.event for b in told.fills]
-    bought = sum((f.quantity * f.price for f in fills if f.quantity > 0), _ZERO)
-    sold = sum((-f.quantity * f.price for f in fills if f.quantity < 0), _ZERO)
-    commission = sum((f.commission for f in fills), _ZERO)
-    tax = sum((f.tax for f in fills), _ZERO)
-    equity = equity_of(closing, told.prices)
+    closing, flows = view.closing, view.flows
+    equity = equity_of(closing, view.prices.closes)
     cost = sum((line.cost for line in closing.positions), _ZERO)
     return {
         "currency": closing.currency,
-        "opening_cash": str(told.opening.opening.cash),
+        "opening_cash": str(view.opening.opening.cash),
         "closing_cash": str(closing.cash),
-        "positions": _positions(told),
-        "opening_equity": _text(_opening_equity(told)),
+        "positions": _positions(view),
+        "opening_equity": _text(_opening_equity(view)),
         "closing_equity": _text(equity),
-        "realised": str(sum((b.realised for b in told.bookings), _ZERO)),
+        "realised": str(sum((b.realised for b in view.books.bookings), _ZERO)),
         "unrealised": _text(None if equity is None else equity - closing.cash - cost),
-        "commission": str(commission),
-        "tax": str(tax),
-        "fees": str(commission + tax),
-        "bought": str(bought),
-        "sold": str(sold),
-        "turnover": _turnover(told, bought, sold),
-        "max_drawdown": drawdown_of(told),
-        **_counts(told),
+        "commission": str(flows.commission),
+        "tax": str(flows.tax),
+        "fees": str(flows.fees),
+        "bought": str(flows.bought),
+        "sold": str(flows.sold),
+        "turnover": _turnover(view),
+        "max_drawdown": drawdown_of(view),
+        **_counts(view),
     }
 
 
-def _counts(told: SessionView) -> JsonObject:
-    counted = told.counts
+def _counts(view: SessionView) -> JsonObject:
+    counted = view.counts
     return {
         "decisions": counted["decision_taken"],
         "orders": counted["order_requested"],
@@ -69,17 +66,17 @@ def _counts(told: SessionView) -> JsonObject:
         "lost_orders": counted["order_lost"],
         "repeated_fills": counted["fill_repeated"],
         "unmatched_fills": counted["fill_unmatched"],
-        "dead_letters": len(told.dead_letters),
+        "dead_letters": len(view.tasks.dead_letters),
         "internal_errors": counted["internal_error_raised"],
         "resumed": counted["session_resumed"],
-        "trading_days": len(told.open_days),
+        "trading_days": len(view.books.open_days),
     }
 
 
-def _positions(told: SessionView) -> JsonObject:
+def _positions(view: SessionView) -> JsonObject:
     found: JsonObject = {}
-    for line in told.closing.positions:
-        price = told.prices.get(line.symbol)
+    for line in view.closing.positions:
+        price = view.prices.closes.get(line.symbol)
         found[line.symbol] = {
             "quantity": str(line.quantity),
             "cost": str(line.cost),
@@ -89,19 +86,19 @@ def _positions(told: SessionView) -> JsonObject:
     return found
 
 
-def _opening_equity(told: SessionView) -> Decimal | None:
-    return equity_of(told.opening.opening, told.opening_prices)
+def _opening_equity(view: SessionView) -> Decimal | None:
+    return equity_of(view.opening.opening, view.prices.opening)
 
 
-def daily_equity(told: SessionView) -> list[Decimal]:
+def daily_equity(view: SessionView) -> list[Decimal]:
     """Return the equity at each date's last closing of the books, where it is known."""
-    last: dict[date | None, Decimal | None] = {end.day: end.equity for end in told.days}
+    last: dict[date | None, Decimal | None] = {end.day: end.equity for end in view.books.days}
     return [equity for equity in last.values() if equity is not None]
 
 
-def drawdown_of(told: SessionView) -> float | None:
+def drawdown_of(view: SessionView) -> float | None:
     """Return the deepest fall of daily equity; None for a single day or an equity below 0."""
-    series, opening = daily_equity(told), _opening_equity(told)
+    series, opening = daily_equity(view), _opening_equity(view)
     several = len(series) > 1
     values = ([] if opening is None else [opening]) + series
     if not several or min(values) <= 0:
@@ -109,35 +106,35 @@ def drawdown_of(told: SessionView) -> float | None:
     return max_drawdown([float(value) for value in values])
 
 
-def _turnover(told: SessionView, bought: Decimal, sold: Decimal) -> float | None:
-    values = [float(value) for value in daily_equity(told)]
+def _turnover(view: SessionView) -> float | None:
+    values = [float(value) for value in daily_equity(view)]
     if not values or sum(values) <= 0:
         return None
-    return turnover(float(bought), float(sold), values)
+    return turnover(float(view.flows.bought), float(view.flows.sold), values)
 
 
-def report_json(told: SessionView, metadata: JsonObject, rebuilt_from: JsonObject) -> JsonObject:
+def report_json(view: SessionView, metadata: JsonObject, rebuilt_from: JsonObject) -> JsonObject:
     """Return the canonical result."""
-    end = told.end
+    end = view.end
     return {
         "format": 1,
         "type": "session_report",
         "rebuilt_from": rebuilt_from,
         "metadata": metadata,
-        "strategy": told.opening.strategy,
-        "account": told.opening.account,
-        "started_at": told.first.at.isoformat(),
-        "finished_at": told.last.at.isoformat() if end else None,
+        "strategy": view.opening.strategy,
+        "account": view.opening.account,
+        "started_at": view.first.at.isoformat(),
+        "finished_at": view.last.at.isoformat() if end else None,
         "reason": end.reason if end else None,
-        "open_days": [str(day) for day in told.open_days],
-        "closed_days": [str(day) for day in told.closed_days],
-        "metrics": metrics_json(told),
-        "days": [_day(end) for end in told.days],
-        "reconciliation": [_reconciliation(r) for r in told.reconciliations],
-        "skips": skip_rows(told),
+        "open_days": [str(day) for day in view.books.open_days],
+        "closed_days": [str(day) for day in view.books.closed_days],
+        "metrics": metrics_json(view),
+        "days": [_day(end) for end in view.books.days],
+        "reconciliation": [_reconciliation(r) for r in view.judgements.reconciliations],
+        "skips": skip_rows(view),
         "dead_letters": [
             {"seq": e.seq, "at": e.at.isoformat(), "task": e.event.task, "error": e.event.error}
-            for e in told.dead_letters
+            for e in view.tasks.dead_letters
         ],
     }
 
@@ -162,11 +159,11 @@ def _reconciliation(found: Reconciliation) -> JsonObject:
     }
 
 
-def skip_rows(told: SessionView) -> Sequence[JsonObject]:
+def skip_rows(view: SessionView) -> Sequence[JsonObject]:
     """Return how often each task was skipped, and why."""
     return [
         {"task": task, "skip_reason": reason, "count": count}
-        for (task, reason), count in sorted(told.skips.items())
+        for (task, reason), count in sorted(view.tasks.skips.items())
     ]
 
 

@@ -8,6 +8,8 @@ from decimal import Decimal
 
 from qtkit.core.calendars import Calendar, exchange_calendar
 from qtkit.core.errors import ConfigError, DataError
+from qtkit.evidence import Evidence
+from qtkit.evidence.session import Session
 from qtkit.market.trading_minutes import date_of_bar
 from qtkit.model import events as ev
 from qtkit.model.money import decimal_of
@@ -15,7 +17,6 @@ from qtkit.model.skip_reasons import GLOSSARY
 from qtkit.projections.decisions import Decided, Standing, Step, Wish
 from qtkit.reports.parity_report import KINDS, DecisionComparison, Difference
 from qtkit.runtime.backtest import BacktestResult
-from qtkit.stages import Source
 from qtkit.stages.sources import evidence_of
 from qtkit.trading.engine.schedule import Timetable, day_schedule
 
@@ -34,7 +35,7 @@ _STEP = "run_strategy"
 _QUIET = "nothing"
 
 
-def compare_decisions(backtest: BacktestResult, session: Source) -> DecisionComparison:
+def compare_decisions(backtest: BacktestResult, session: Session | Evidence) -> DecisionComparison:
     """Return how a session's decisions differ from a backtest's, on the days that both traded.
 
     Parameters

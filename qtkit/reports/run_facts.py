@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
-from typing import Protocol
 
-from qtkit.core.paths import SessionFolder
 from qtkit.core.render import Table, html_report, mimebundle, text_report
-from qtkit.model.events import JsonObject
+from qtkit.evidence.session import Session
+from qtkit.model.events import Entry, JsonObject, SettingsChanged
+from qtkit.projections.gate import Reconciliation
+from qtkit.projections.orders import OrderHistory, refused_by
 from qtkit.projections.session_view import SessionView
-from qtkit.reports.artifacts import read_metadata, session_view
+from qtkit.reports.artifacts import read_metadata
 from qtkit.reports.session_report import reconciliation_sentence
 from qtkit.runtime.settings import SessionSettings
 
@@ -23,20 +24,13 @@ _SHORT = 12  # hex digits that people read
 _HEADING = "For the record"
 
 
-class HasFolder(Protocol):
-    """A session: whatever has a folder."""
-
-    @property
-    def folder(self) -> SessionFolder:
-        """Where it writes."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordFacts:
     """The facts of one session that a run record keeps."""
 
     settings: JsonObject  # "live_<name>" -> value
     changed: tuple[str, ...]  # names of settings that are not the defaults
+    changes: tuple[JsonObject, ...]  # accepted on a return: line, name, before, after, by, why
     data: JsonObject
     code: JsonObject
     rejected_orders: tuple[JsonObject, ...]  # a sample, refusals by risk first
@@ -50,6 +44,7 @@ class RecordFacts:
             "format": 1,
             "type": "record_facts",
             "settings": self.settings,
+            "changes": list(self.changes),
             "data": self.data,
             "code": self.code,
             "rejected_orders": list(self.rejected_orders),
@@ -71,6 +66,10 @@ class RecordFacts:
         rows = [
             ("settings", f"{len(self.settings)}, other than default: {changed}"),
             *(
+                (f"changed on a return: {change['name']}", f"{change['by']}: {change['why']}")
+                for change in self.changes
+            ),
+            *(
                 (f"data {symbol}", str(digest)[:_SHORT])
                 for symbol, digest in self.data.get("symbols", {}).items()
             ),
@@ -85,7 +84,7 @@ class RecordFacts:
             yield Table("Orders that did not leave, a sample", columns, sample, "lllrll")
 
 
-def record_facts(session: HasFolder | SessionFolder, *, day: date | None = None) -> RecordFacts:
+def record_facts(session: Session, *, day: date | None = None) -> RecordFacts:
     """Return what a record keeps of a session.
 
     Parameters
@@ -98,31 +97,30 @@ def record_facts(session: HasFolder | SessionFolder, *, day: date | None = None)
     DataError
         If the session's journal or metadata cannot be read.
     """
-    folder = session if isinstance(session, SessionFolder) else session.folder
-    told, metadata = session_view(folder), read_metadata(folder)
-    if day is not None:
-        told = _of_day(told, day)
-    settings = told.opening.settings
+    view, metadata = session.view, read_metadata(session.folder)
+    settings, orders = view.settings, view.orders
+    refusals = [e for e in orders.refusals if _is_of(e, day)]
+    rejections = [e for e in orders.rejections if _is_of(e, day)]
     return RecordFacts(
         settings={f"{_PREFIX}{name}": value for name, value in sorted(settings.items())},
         changed=_changed(settings),
+        changes=tuple(_change(entry) for entry in view.terms.changes),
         data=metadata.get("data_fingerprint") or {},
-        code=metadata.get("code_fingerprint") or {},
-        rejected_orders=(*_refused(told), *_rejected(told)),
-        refused=len(told.refusals),
-        rejected=len(told.rejections),
-        reconciliation=_reconciliation(told),
+        code=_code(view, metadata.get("code_fingerprint") or {}),
+        rejected_orders=(
+            *map(_refused, refusals[:_SAMPLE]),
+            *(_rejected(e, orders) for e in rejections[:_SAMPLE]),
+        ),
+        refused=len(refusals),
+        rejected=len(rejections),
+        reconciliation=_reconciliation(
+            [r for r in view.judgements.reconciliations if _is_of(r.entry, day)]
+        ),
     )
 
 
-def _of_day(told: SessionView, day: date) -> SessionView:
-    """Return a view whose lists for the record are those of one trading date."""
-    return replace(
-        told,
-        refusals=[r for r in told.refusals if r.entry.event.trading_date == day],
-        rejections=[r for r in told.rejections if r.entry.event.trading_date == day],
-        reconciliations=[r for r in told.reconciliations if r.entry.event.trading_date == day],
-    )
+def _is_of(entry: Entry, day: date | None) -> bool:
+    return day is None or entry.event.trading_date == day
 
 
 def _changed(settings: JsonObject) -> tuple[str, ...]:
@@ -137,34 +135,51 @@ def _changed(settings: JsonObject) -> tuple[str, ...]:
     )
 
 
-def _refused(told: SessionView) -> Iterator[JsonObject]:
-    for refusal in told.refusals[:_SAMPLE]:
-        event = refusal.entry.event
-        yield {
-            "who": "risk",
-            "time": refusal.entry.at.isoformat(),
-            "symbol": event.symbol,
-            "shares": str(event.quantity),
-            "rule": refusal.rule,
-            "reason": refusal.reason,
-        }
+def _change(entry: Entry) -> JsonObject:
+    event: SettingsChanged = entry.event
+    return {
+        "line": entry.seq,
+        "name": event.name,
+        "before": event.before,
+        "after": event.after,
+        "by": event.by,
+        "why": event.why,
+    }
 
 
-def _rejected(told: SessionView) -> Iterator[JsonObject]:
-    for rejection in told.rejections[:_SAMPLE]:
-        event = rejection.entry.event
-        yield {
-            "who": "broker",
-            "time": rejection.entry.at.isoformat(),
-            "symbol": rejection.symbol,
-            "shares": str(rejection.quantity),
-            "rule": event.reason_code,
-            "reason": event.reason,
-        }
+def _code(view: SessionView, begun: JsonObject) -> JsonObject:
+    """Return the code's fingerprints; a strategy that was mended on a return has the newest."""
+    mended = any(entry.event.name == "code" for entry in view.terms.changes)
+    return {**begun, "strategy": view.terms.code} if mended else begun
 
 
-def _reconciliation(told: SessionView) -> JsonObject:
-    found = told.reconciliations
+def _refused(entry: Entry) -> JsonObject:
+    event = entry.event
+    rule, reason = refused_by(event)
+    return {
+        "who": "risk",
+        "time": entry.at.isoformat(),
+        "symbol": event.symbol,
+        "shares": str(event.quantity),
+        "rule": rule,
+        "reason": reason,
+    }
+
+
+def _rejected(entry: Entry, orders: OrderHistory) -> JsonObject:
+    event = entry.event
+    order = orders.record(event.order_id)
+    return {
+        "who": "broker",
+        "time": entry.at.isoformat(),
+        "symbol": order.symbol,
+        "shares": str(order.quantity),
+        "rule": event.reason_code,
+        "reason": event.reason,
+    }
+
+
+def _reconciliation(found: Sequence[Reconciliation]) -> JsonObject:
     return {
         "is_ok": bool(found) and all(r.is_ok for r in found),
         "count": len(found),

@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 
 from qtkit.core.render import csv_cell
 from qtkit.model.events import OrderFilled
-from qtkit.projections.session_view import Booking, SessionView
+from qtkit.projections.bookings import Booking
+from qtkit.projections.session_view import SessionView
 from qtkit.trading.engine.logs.trade_logs import local_time, risk_line, trade_line
 
 __all__ = ["risk_lines", "trade_lines", "trades_csv"]
@@ -39,9 +40,10 @@ _TRADES = (
 )
 
 
-def trades_csv(told: SessionView, zone: ZoneInfo) -> str:
+def trades_csv(view: SessionView, zone: ZoneInfo) -> str:
     """Return the fills, one row each: exact numbers, quantities signed, times UTC and local."""
-    return _csv(_TRADES, (_trade(b, b.entry.event, zone) for b in told.fills))
+    bookings = (b for b in view.books.bookings if isinstance(b.entry.event, OrderFilled))
+    return _csv(_TRADES, (_trade(b, b.entry.event, zone) for b in bookings))
 
 
 def _trade(booking: Booking, fill: OrderFilled, zone: ZoneInfo) -> Sequence[object]:
@@ -69,17 +71,17 @@ def _trade(booking: Booking, fill: OrderFilled, zone: ZoneInfo) -> Sequence[obje
     )
 
 
-def trade_lines(told: SessionView, zone: ZoneInfo) -> Iterator[str]:
+def trade_lines(view: SessionView, zone: ZoneInfo) -> Iterator[str]:
     """Yield the lines of trade.log below its head: every booked change, as it was written."""
-    for booking in told.bookings:
+    for booking in view.books.bookings:
         after = (booking.cash, booking.position, booking.sellable)
         yield trade_line(booking.entry, booking.because, after, zone)
 
 
-def risk_lines(told: SessionView, session_id: str, zone: ZoneInfo) -> Iterator[str]:
+def risk_lines(view: SessionView, session_id: str, zone: ZoneInfo) -> Iterator[str]:
     """Yield the lines of risk.log: every refused intent, as it was written."""
-    for refusal in told.refusals:
-        yield risk_line(refusal.entry, session_id, zone)
+    for refusal in view.orders.refusals:
+        yield risk_line(refusal, session_id, zone)
 
 
 def _csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

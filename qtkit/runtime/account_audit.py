@@ -233,7 +233,7 @@ def _opening_problems(
     record: dict[str, Any], earlier: list[ChainedSession], reading: Reading
 ) -> Iterator[Problem]:
     """Yield it if a journal does not follow the one before it."""
-    opening, name = reading.opening, reading.folder.session_id
+    opening, name = reading.status.opening, reading.folder.session_id
     if opening is None:
         yield Problem(_JOURNAL, f"the journal of session {name} does not begin with a session")
         return
@@ -299,7 +299,7 @@ def _rebuilt(account: AccountFolder, session: ChainedSession, reading: Reading) 
     folder = reading.folder
     if _is_other_status(folder, reading):
         if reading.ended:  # else the return writes it
-            write_atomic(folder.status, json_text(reading.standing.as_json(alive=False)))
+            write_atomic(folder.status, json_text(reading.status_json()))
         yield folder.status.name
     expected = session.files.get(folder.break_point.name, "")
     if reading.ended and expected and file_digest(folder.break_point) != expected:
@@ -318,7 +318,7 @@ def _is_other_status(folder: SessionFolder, reading: Reading) -> bool:
         return True
     if not reading.ended:
         return False
-    expected = msgspec.json.decode(json_text(reading.standing.as_json(alive=False)))
+    expected = msgspec.json.decode(json_text(reading.status_json()))
     return any(found.get(name) != value for name, value in expected.items())
 
 

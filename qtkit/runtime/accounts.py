@@ -154,7 +154,7 @@ def inherit(folder: AccountFolder) -> CarryOver:
 
 
 def _from_journal(found: Reading) -> CarryOver:
-    state, last = found.state, found.last
+    state, last = found.state, found.status.last
     return CarryOver(
         opening=state.ledger.book(),
         killed=state.killed,

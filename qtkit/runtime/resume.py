@@ -17,7 +17,8 @@ from qtkit.journal import read_journal
 from qtkit.model.bars import nanos
 from qtkit.model.events import Digests, LastPrice, SettingsChanged
 from qtkit.model.money import decimal_of
-from qtkit.projections.terms import SessionTerms, flattened
+from qtkit.projections.base import project
+from qtkit.projections.terms import SeenPrices, SessionTerms, flattened
 from qtkit.runtime.market_data import MarketData
 from qtkit.runtime.plan import SessionPlan
 from qtkit.runtime.settings import SessionSettings
@@ -45,6 +46,7 @@ FIXED: Mapping[str, str] = {
     "refill": _SCHEDULE,
     "split_strategy_prepare": _SCHEDULE,
     "prepare_lead_seconds": _SCHEDULE,
+    "startup_gate_mode": "a session's gate is judged in one mode",
     "prices": _PAST,
 }
 """Name -> why it never changes on a return. Everything else may, by name and reason."""
@@ -83,16 +85,15 @@ class _Difference:
         )
 
 
-def terms_of(folder: SessionFolder) -> SessionTerms:
-    """Return what a session lives under, by its journal; raises as `read_journal`."""
-    terms = SessionTerms()
-    for entry in read_journal(folder.journal):
-        terms.apply(entry)
+def terms_of(folder: SessionFolder) -> tuple[SessionTerms, list[LastPrice]]:
+    """Return what a session lives under and the prices it saw; raises as `read_journal`."""
+    terms, seen = SessionTerms(), SeenPrices()
+    project(read_journal(folder.journal), terms, seen)
     if terms.opening is None:
         raise JournalCorrupt(
             f"{folder.journal} does not begin with a session. See runbooks/journal-corrupt.md"
         )
-    return terms
+    return terms, seen.prices
 
 
 def returned(plan: SessionPlan, folder: SessionFolder) -> Return:
@@ -111,10 +112,10 @@ def returned(plan: SessionPlan, folder: SessionFolder) -> Return:
         With every difference that was not accepted, or never can be: name, the journal's value,
         and the one asked for now.
     """
-    terms = terms_of(folder)
+    terms, seen = terms_of(folder)
     before = {**terms.named(), **flattened(_completed(terms.settings))}
     now = _asked(plan, terms).named()
-    differences = [*_differences(before, now), *_prices(plan.data, terms.prices)]
+    differences = [*_differences(before, now), *_prices(plan.data, seen)]
     accept = plan.spec.accept
     open_ones = [d for d in differences if accept is None or d.name in FIXED]
     if open_ones:
@@ -129,7 +130,7 @@ def returned(plan: SessionPlan, folder: SessionFolder) -> Return:
     settings = _settings(plan, terms.settings)
     spec = replace(plan.spec, settings=settings)
     going = replace(plan, spec=spec, settings=settings.for_journal(spec.strategy))
-    return Return(plan=going, digests=terms.digests(), changes=changes)
+    return Return(plan=going, digests=terms.digests(seen), changes=changes)
 
 
 def _asked(plan: SessionPlan, terms: SessionTerms) -> SessionTerms:
@@ -141,13 +142,11 @@ def _asked(plan: SessionPlan, terms: SessionTerms) -> SessionTerms:
     begun = msgspec.structs.replace(
         opening, strategy=strategy.name, symbols=strategy.symbols, exchange=strategy.exchange
     )
-    return SessionTerms(
-        opening=begun,
-        settings=plan.settings,
-        code=code_digest(strategy, spec.source),
-        instruments=rules_digest(strategy),
-        data=data_sources(spec, plan.calendar),
-    )
+    asked = SessionTerms()
+    asked.opening, asked.settings = begun, plan.settings
+    asked.code, asked.instruments = code_digest(strategy, spec.source), rules_digest(strategy)
+    asked.data = data_sources(spec, plan.calendar)
+    return asked
 
 
 def _differences(before: dict[str, Any], now: dict[str, Any]) -> Iterator[_Difference]:

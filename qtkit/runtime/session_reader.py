@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import Decimal
 
 from qtkit.core.paths import SessionFolder
 from qtkit.journal.reader import read_linked
-from qtkit.ledger.ledger import Ledger
 from qtkit.model import events as ev
-from qtkit.model.books import Book
 from qtkit.projections.engine_state import EngineState
-from qtkit.runtime.session_status import Standing
+from qtkit.projections.session_status import SessionStatus
 from qtkit.trading.engine.session_files import break_point_text
 
 __all__ = ["Reading", "break_point_again", "read_session"]
@@ -33,11 +30,9 @@ class Reading:
     """
 
     folder: SessionFolder
-    state: EngineState
-    standing: Standing
+    state: EngineState = field(default_factory=EngineState.empty)
+    status: SessionStatus = field(default_factory=SessionStatus)
     links: list[str] = field(default_factory=list)
-    opening: ev.SessionStarted | None = None
-    last: ev.Entry | None = None
     day: date | None = None
     known_fills: list[str] = field(default_factory=list)
     accepted: set[str] = field(default_factory=set)
@@ -47,19 +42,22 @@ class Reading:
     @property
     def ended(self) -> bool:
         """Whether the session came to its end."""
-        return self.last is not None and isinstance(self.last.event, ev.SessionEnded)
+        return self.status.end is not None
+
+    def status_json(self) -> dict[str, object]:
+        """Return what `session_status.json` must hold when nobody writes the journal."""
+        return self.status.as_json(self.folder.session_id, alive=False)
 
     def take(self, entry: ev.Entry, link: str) -> None:
         """Take the next entry into account."""
         event = entry.event
         self.state.apply(entry)
-        self.standing.take(entry)
-        self.last = entry
+        self.status.apply(entry)
         self.links.append(link)
         if self.state.today != self.day:
             self.day, self.known_fills = self.state.today, []
         if isinstance(event, ev.SessionStarted):
-            self.opening, self.filled = event, set(event.known_fills)
+            self.filled = set(event.known_fills)
         elif isinstance(event, ev.OrderAccepted):
             self.accepted.add(event.order_id)
         elif isinstance(event, ev.OrderFilled):
@@ -69,8 +67,7 @@ class Reading:
 
 def read_session(folder: SessionFolder) -> Reading:
     """Return what a session's journal adds up to; raises as `read_journal`."""
-    standing = Standing(folder.session_id)
-    reading = Reading(folder=folder, state=_nothing_yet(), standing=standing)
+    reading = Reading(folder=folder)
     for entry, link, _ in read_linked(folder.journal):
         reading.take(entry, link)
     return reading
@@ -78,13 +75,9 @@ def read_session(folder: SessionFolder) -> Reading:
 
 def break_point_again(folder: SessionFolder) -> str:
     """Return `break_point.json` as the stop wrote it: before the session's last lines."""
-    state, text = _nothing_yet(), ""
+    state, text = EngineState.empty(), ""
     for entry, _, _ in read_linked(folder.journal):
         state.apply(entry)
         if isinstance(entry.event, ev.StrategySaved | ev.InternalErrorRaised):
             text = break_point_text(folder, state, entry.seq)
     return text
-
-
-def _nothing_yet() -> EngineState:
-    return EngineState(ledger=Ledger.opened(Book(cash=Decimal(0))))

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from qtkit.adapters.embedded.target import EmbeddedEngine
 from qtkit.core.paths import OutputRoot
-from qtkit.reports.artifacts import session_view
 from qtkit.reports.retention import expired_logs, rotate_logs
-from qtkit.sessions.simulated import SimulatedSession, simulate
-from qtkit.stages import Source, session_named
+from qtkit.sessions.display import DisplayedSession
+from qtkit.sessions.remote import open_session
+from qtkit.sessions.simulated import simulate
+from qtkit.stages import Judged
 from qtkit.trading.strategy.loader import load_spec
 
 __all__ = ["OUTPUTS", "Subject", "expired", "subject"]
@@ -27,13 +28,13 @@ class Subject:
     Attributes
     ----------
     source
-        Hand this to the stages: an engine, or one session's folder.
+        Hand this to the stages: an engine, or one session.
     session
         The session that the record tells about.
     """
 
-    source: Source
-    session: SimulatedSession
+    source: Judged
+    session: DisplayedSession
 
 
 def outputs(root: str) -> OutputRoot:
@@ -53,8 +54,8 @@ def subject(strategy: str, *, day: str, root: str, session: str = "") -> Subject
     root
         Where sessions are written; the environment variable ``QTKIT_OUTPUTS`` wins.
     session
-        Id or folder of a session to judge; empty: simulate the day, and judge the engine by its
-        scenarios.
+        Id, folder or account of a session to judge, or `last`; empty: simulate the day, and judge
+        the engine by its scenarios.
 
     Raises
     ------
@@ -63,8 +64,8 @@ def subject(strategy: str, *, day: str, root: str, session: str = "") -> Subject
     """
     place = outputs(root)
     if session:
-        folder = session_named(place, session)
-        return Subject(folder, SimulatedSession(folder, session_view(folder)))
+        found = open_session(session, root=place)
+        return Subject(found, found)
     file = Path(strategy)
     spec = load_spec(file)
     lived = simulate(file, spec=spec, day=day, root=place)

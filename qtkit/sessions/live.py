@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 from qtkit.core.calendars import exchange_calendar
 from qtkit.core.clock import wall_time
 from qtkit.core.paths import OutputRoot, SessionFolder, has_lines
-from qtkit.projections.session_view import SessionView
+from qtkit.evidence.recorded import RecordedSession
 from qtkit.reports.artifacts import write_reports
 from qtkit.runtime.build import build
 from qtkit.runtime.configuration.reader import settings_of
@@ -20,7 +19,7 @@ from qtkit.runtime.metadata import write_identity
 from qtkit.runtime.run import Run
 from qtkit.runtime.session_status import write_status
 from qtkit.runtime.settings import SessionSettings
-from qtkit.runtime.spec import REAL_TIME, SessionSpec
+from qtkit.runtime.spec import REAL_TIME, Acceptance, SessionSpec
 from qtkit.sessions.control.heartbeat import Heartbeat
 from qtkit.sessions.control.server import CommandServer
 from qtkit.sessions.control.socket import socket_path
@@ -29,28 +28,7 @@ from qtkit.trading.engine.thread import EngineThread
 from qtkit.trading.strategy.loader import load_spec
 from qtkit.trading.strategy.protocol import StrategySpec
 
-__all__ = ["LiveEnd", "market_date", "run_live"]
-
-
-@dataclass(frozen=True, slots=True)
-class LiveEnd:
-    """How a live session ended.
-
-    Attributes
-    ----------
-    folder
-        Everything it left.
-    told
-        What its journal adds up to.
-    """
-
-    folder: SessionFolder
-    told: SessionView
-
-    @property
-    def exit_code(self) -> int:
-        """What the shell sees: 130 stopped by a signal, 4 the strategy raised, else 0."""
-        return self.told.exit_code
+__all__ = ["market_date", "run_live"]
 
 
 def market_date(spec: StrategySpec, settings: SessionSettings) -> date:
@@ -64,10 +42,11 @@ def run_live(
     root: OutputRoot,
     spec: StrategySpec | None = None,
     account: str | None = None,
+    accept: Acceptance | None = None,
     settings: Mapping[str, Any] | SessionSettings | None = None,
     ready: Callable[[SessionFolder], None] = lambda _: None,
     meanwhile: Callable[[SessionFolder], None] = lambda _: None,
-) -> LiveEnd:
+) -> RecordedSession:
     """Trade in real time until somebody stops it; Ctrl-C and SIGTERM stop it in order.
 
     Parameters
@@ -81,6 +60,8 @@ def run_live(
     account
         An account that exists; None: a fresh one of this session alone. A session of it that has
         not ended is resumed.
+    accept
+        Who accepts that such a session goes on under other code or settings, and why.
     settings
         What differs from the defaults.
     ready
@@ -102,6 +83,7 @@ def run_live(
         source=source,
         kind=REAL_TIME,
         account=account,
+        accept=accept,
     )
     run = build(asked, root)
     # a second signal disturbs no report either
@@ -113,7 +95,7 @@ def run_live(
             run.close()
             if has_lines(run.folder):
                 write_status(run.folder)
-        return LiveEnd(run.folder, write_reports(run.folder))
+        return RecordedSession(run.folder, write_reports(run.folder))
 
 
 def _serve(

@@ -9,7 +9,7 @@ from typing import Any
 
 from qtkit.core.calendars import exchange_calendar
 from qtkit.core.errors import ConfigError
-from qtkit.sessions.session import Session
+from qtkit.sessions.remote import RemoteSession
 from qtkit.trading.strategy.loader import load_spec
 
 __all__ = ["replayed_session"]
@@ -27,7 +27,7 @@ def replayed_session(
     root: Path | str = "outputs",
     new_account: str | None = None,
     settings: Mapping[str, Any] | None = None,
-) -> Session:
+) -> RemoteSession:
     """Start a session in a process of its own on a day that is over, and attach to it.
 
     Parameters
@@ -60,7 +60,7 @@ def replayed_session(
     begins = datetime.combine(_date(day), _time(at), tzinfo=zone)
     feed = {**_source(bars), "start": begins.isoformat(), "speed": speed}
     asked = {**(settings or {}), "feed": {**feed, **(settings or {}).get("feed", {})}}
-    return Session.start(strategy, root=root, new_account=new_account, settings=asked)
+    return RemoteSession.start(strategy, root=root, new_account=new_account, settings=asked)
 
 
 def _date(day: date | str) -> date:

@@ -3,107 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from qtkit.core.calendars import exchange_calendar
 from qtkit.core.errors import ConfigError
-from qtkit.core.paths import OutputRoot, SessionFolder, has_lines
-from qtkit.core.render import mimebundle
-from qtkit.model.events import JsonObject
-from qtkit.projections.session_view import SessionView
-from qtkit.reports.artifacts import journal_digest, session_view, write_reports
-from qtkit.reports.metrics import metrics_json
-from qtkit.reports.session_report import summary_html, summary_text
+from qtkit.core.paths import OutputRoot
 from qtkit.runtime.accounts import account_record, create_account, restart_account
 from qtkit.runtime.build import build
 from qtkit.runtime.configuration.reader import settings_of
 from qtkit.runtime.metadata import write_identity
 from qtkit.runtime.plan import exchange_of, first_start, known_instruments, trading_days
-from qtkit.runtime.run import Run
 from qtkit.runtime.settings import SessionSettings
-from qtkit.runtime.spec import SessionSpec
+from qtkit.runtime.spec import Acceptance, SessionSpec
+from qtkit.sessions.local import LocalSession
 from qtkit.trading.engine.command_queue import Command
 from qtkit.trading.engine.schedule import refuse_steps_that_never_come
-from qtkit.trading.engine.signals import stop_on_signals
 from qtkit.trading.strategy.guard import made
 from qtkit.trading.strategy.loader import load_spec
 from qtkit.trading.strategy.protocol import StrategySpec
 
-__all__ = ["SimulatedSession", "prepare_account", "session_of", "simulate"]
+__all__ = ["prepare_account", "simulate"]
 
 _MODE = "paper"  # what a simulated session may be
-
-
-@dataclass(frozen=True)
-class SimulatedSession:
-    """A simulated session that has ended.
-
-    Attributes
-    ----------
-    folder
-        Everything it left.
-    told
-        What its journal adds up to.
-    """
-
-    folder: SessionFolder
-    told: SessionView
-
-    @property
-    def session_id(self) -> str:
-        """The folder's name."""
-        return self.folder.session_id
-
-    @property
-    def exit_code(self) -> int:
-        """What the shell sees: 130 stopped by a signal, 4 the strategy raised, else 0."""
-        return self.told.exit_code
-
-    @cached_property
-    def journal_digest(self) -> str:
-        """The sha256 of the journal's bytes, hex."""
-        return journal_digest(self.folder)
-
-    def as_json(self) -> JsonObject:
-        """Return the session as JSON."""
-        return {
-            "format": 1,
-            "type": "session",
-            "session_id": self.session_id,
-            "folder": str(self.folder.path),
-            "journal_digest": self.journal_digest,
-            "strategy": self.told.opening.strategy,
-            "account": self.told.opening.account,
-            "open_days": [str(day) for day in self.told.open_days],
-            "exit_code": self.exit_code,
-            "metrics": metrics_json(self.told),
-        }
-
-    def __str__(self) -> str:
-        return summary_text(self.told)
-
-    def __repr__(self) -> str:
-        return str(self)
-
-    def _repr_mimebundle_(self, **_: object) -> dict[str, object]:
-        return mimebundle(str(self), summary_html(self.told), self.as_json())
-
-
-def session_of(folder: SessionFolder) -> SimulatedSession:
-    """Return a session that is there already, read from its journal.
-
-    Raises
-    ------
-    DataError
-        If the folder has no journal, or an empty one.
-    JournalCorrupt
-        If the journal cannot be trusted.
-    """
-    return SimulatedSession(folder, session_view(folder))
 
 
 def simulate(  # noqa: PLR0913 - one for each thing that can be asked for
@@ -114,11 +37,12 @@ def simulate(  # noqa: PLR0913 - one for each thing that can be asked for
     days: int = 1,
     root: OutputRoot | Path | str,
     account: str | None = None,
+    accept: Acceptance | None = None,
     settings: Mapping[str, Any] | SessionSettings | None = None,
     start: datetime | None = None,
     stop: datetime | None = None,
     commands: Sequence[tuple[datetime, Command]] = (),
-) -> SimulatedSession:
+) -> LocalSession:
     """Run a strategy for simulated trading days, and leave a session's folder.
 
     Parameters
@@ -135,6 +59,8 @@ def simulate(  # noqa: PLR0913 - one for each thing that can be asked for
     account
         An account that exists; None: a fresh one of this session alone. A session of it that has
         not ended is resumed.
+    accept
+        Who accepts that such a session goes on under other code or settings, and why.
     settings
         What differs from the defaults.
     start, stop
@@ -144,7 +70,7 @@ def simulate(  # noqa: PLR0913 - one for each thing that can be asked for
 
     Returns
     -------
-    SimulatedSession
+    LocalSession
         Also when the strategy raised: that is in the journal, and in `exit_code`.
 
     Raises
@@ -163,6 +89,7 @@ def simulate(  # noqa: PLR0913 - one for each thing that can be asked for
         settings=settings_of(settings),
         source=file,
         account=account,
+        accept=accept,
         day=_date(day),
         days=days,
         start=start,
@@ -171,19 +98,9 @@ def simulate(  # noqa: PLR0913 - one for each thing that can be asked for
     )
     with build(asked, outputs) as run:
         write_identity(run)
-        return _lived(run)
-
-
-def _lived(run: Run) -> SimulatedSession:
-    """Run to the end; whatever happens, the folder tells how far it came."""
-    with stop_on_signals(run.engine):
-        try:
-            run.run()
-        except BaseException:
-            if has_lines(run.folder):
-                write_reports(run.folder)
-            raise
-        return SimulatedSession(run.folder, write_reports(run.folder))
+        session = LocalSession(run)
+        session.live_through()
+    return session
 
 
 def _loaded(

@@ -15,13 +15,13 @@ from qtkit.stages.phase_5c import phase_5c
 from qtkit.stages.phase_35 import phase_35
 from qtkit.stages.report import StageReport, junit, overall
 from qtkit.stages.skip_counts import skip_table
-from qtkit.stages.sources import Source, newest_session, session_named, sessions_by_start
+from qtkit.stages.sources import Judged
 from qtkit.stages.stage import Stage, judge
 from qtkit.stages.summary import Summary, summary
 
 __all__ = [
     "Check",
-    "Source",
+    "Judged",
     "Stage",
     "StageReport",
     "Summary",
@@ -31,7 +31,6 @@ __all__ = [
     "judge",
     "judge_session",
     "junit",
-    "newest_session",
     "overall",
     "phase_0",
     "phase_1",
@@ -43,8 +42,6 @@ __all__ = [
     "phase_5b",
     "phase_5c",
     "phase_35",
-    "session_named",
-    "sessions_by_start",
     "skip_table",
     "stage_named",
     "summary",

@@ -7,7 +7,7 @@ from datetime import date
 from difflib import get_close_matches
 
 from qtkit.core.errors import ConfigError
-from qtkit.core.paths import OutputRoot
+from qtkit.evidence.session import Session
 from qtkit.stages.grid import grid
 from qtkit.stages.phase_0 import phase_0
 from qtkit.stages.phase_1 import phase_1
@@ -20,7 +20,7 @@ from qtkit.stages.phase_5b import phase_5b
 from qtkit.stages.phase_5c import phase_5c
 from qtkit.stages.phase_35 import phase_35
 from qtkit.stages.report import StageReport
-from qtkit.stages.sources import evidence_of, newest_session, session_named
+from qtkit.stages.sources import evidence_of
 from qtkit.stages.stage import Stage, judge
 
 __all__ = [
@@ -64,24 +64,19 @@ def stage_named(name: str) -> Stage:
 
 
 def judge_session(
-    root: OutputRoot, session: str | None, names: Sequence[str], *, day: date | None = None
+    session: Session, names: Sequence[str], *, day: date | None = None
 ) -> tuple[StageReport, ...]:
-    """Judge one session under a root by some stages, reading its journal once.
+    """Judge one session by some stages, reading its journal once.
 
     Parameters
     ----------
-    root
-        The folder that holds the sessions.
-    session
-        Id, beginning of an id, or folder; None for the newest.
     names
         Stages; none for all.
     day
         Judge this trading date alone.
     """
     wanted = [stage_named(name) for name in names] or list(all_stages())
-    folder = newest_session(root) if session is None else session_named(root, session)
-    evidence = evidence_of(folder)
+    evidence = evidence_of(session)
     return tuple(judge(stage, evidence, day=day) for stage in wanted)
 
 

@@ -59,7 +59,7 @@ def judged(
     lines: Iterable[int] = (),
     run: str = "",
     status: Status = Status.PASS,
-    waiting: bool = False,
+    unfinished: bool = False,
     case: str = "",
     fix: str = "",
     **facts: object,
@@ -78,7 +78,7 @@ def judged(
         Name of the run that the proof is of.
     status
         Where nothing was found: `pass`, `warn` or `pending`.
-    waiting
+    unfinished
         Whether a finding may yet vanish: the verdict is pending then.
     case
         Which of the check's sentences of its own is meant.
@@ -89,7 +89,7 @@ def judged(
     """
     rows = list(findings)
     objects = list(lines) or sorted({row.line for row in rows if row.line}) if rows else proof
-    found = Status.PENDING if waiting else Status.FAIL
+    found = Status.PENDING if unfinished else Status.FAIL
     return Judgement(
         status=found if rows else status,
         facts=facts,
@@ -205,6 +205,8 @@ class Check:
             proof = _range_judged(evidence)
         case = judgement.case or judgement.status
         template = self.templates.get(case, self.templates[Status.PASS])
+        if not set(fields_of(template)) <= values.keys():
+            template = "{findings}"  # found before anything was measured
         return Verdict(
             status=judgement.status,
             summary=words.vformat(template, (), values),
@@ -237,7 +239,7 @@ class Check:
         return found
 
     def _fix(self, evidence: Evidence, judgement: Judgement, proof: Proof) -> str:
-        if judgement.status is not Status.FAIL or not self.fix:
+        if judgement.status is not Status.FAIL or judgement.fix:
             return judgement.fix
         if "{entries}" not in self.fix:
             return self.fix

@@ -4,64 +4,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from decimal import Decimal
 from itertools import pairwise
 
 from qtkit.core.calendars import Segment
-from qtkit.core.verdict import Verdict, fail, ok, pending
+from qtkit.core.facts import Finding, budget, counts, finding, seconds, table
+from qtkit.core.verdict import Status, pending
 from qtkit.evidence import Capability, Evidence
-from qtkit.evidence.evidence import ends_on_a_line
+from qtkit.evidence.evidence import Recorded, ends_on_a_line
 from qtkit.evidence.status_spans import Span, spans_of, status_at
-from qtkit.evidence.sys_log import Told, journal_story
 from qtkit.evidence.tasks import TaskStory
 from qtkit.model import events as ev
 from qtkit.model.status import STATUS_TABLE
-from qtkit.stages.check import check
-from qtkit.stages.phrases import (
-    at_exchange,
-    counted,
-    not_on_this_day,
-    not_yet,
-    show_command,
-    shown,
-    so_far,
-)
+from qtkit.stages.check import Outcome, check, judged
+from qtkit.stages.log_checks import log_tells_the_same_story
+from qtkit.stages.phrases import not_on_this_day, not_yet
 from qtkit.stages.scenarios import REFERENCE
 from qtkit.stages.stage import Stage
 
 __all__ = ["phase_0"]
 
 
-_LOST_LOG_LINES = 5  # how many lines of the log a power cut may take with it
 _PULSE_SECONDS = 60.0
 
 
-@check("0.1", "The startup story", needs={Capability.STATES, Capability.SCHEDULE})
-def startup_story_is_complete(evidence: Evidence) -> Verdict:
+@check(
+    "0.1", "The startup story", needs={Capability.STATES, Capability.SCHEDULE},
+    facts=(table("chapters", "journal line"),),
+    holds="the startup story stands in the journal, by line: {chapters}",
+    fails="{findings}",
+    finds={
+        "missing": "the session ended and its story has no {chapter}",
+        "turned": "{chapter} (line {line}) came before {before} (line {later})",
+        "other_beginning": "the journal begins with something else than {chapter}",
+    },
+    fix="read sys.log and {entries}: the last thing told is where it broke",
+)  # fmt: skip
+def startup_story_is_complete(evidence: Evidence) -> Outcome:
     """The startup story is complete and in order: started, sleeping, schedule, first task done."""
     elsewhere = not_on_this_day(evidence, begins=True)
     if elsewhere is not None:
         return elsewhere
     evidence = evidence.session  # begun late in a day, it has its first task on the next
-    story = tuple(_startup(evidence))
-    missing = [what for what, line in story if line is None]
-    lines = [line for _, line in story if line is not None]
-    if missing:
-        if evidence.running or not lines or _nothing_came_due(evidence):
-            return pending(f"the story has no {missing[0]} yet", fix="wait for the first task")
-        return fail(
-            f"the session ended and its story has no {shown(missing)}",
-            fix="read sys.log from its first line on: the last thing it tells is where it broke",
-            lines=lines,
-        )
-    turned = [f"{b[0]} (line {b[1]}) came before {a[0]} (line {a[1]})" for a, b in _turned(story)]
-    if turned or lines[0] != 1:
-        wrong = turned or [f"the journal begins with something else than {story[0][0]}"]
-        return fail(shown(wrong), fix=f"read {show_command(evidence, lines=lines)}", lines=lines)
-    steps = ", ".join(f"{what} {line}" for what, line in story)
-    return ok(f"the startup story stands in the journal, by line: {steps}", lines=lines)
+    story = dict(_startup(evidence))
+    chapters = {what: line for what, line in story.items() if line is not None}
+    lines = list(chapters.values())
+    missing = [what for what in story if what not in chapters]
+    if missing and (evidence.running or not lines or _nothing_came_due(evidence)):
+        return pending(f"the story has no {missing[0]} yet", fix="wait for the first task")
+    wrong = [finding("missing", chapter=what) for what in missing] or list(_turned(chapters))
+    return judged(wrong, proof=lines, lines=lines, chapters=chapters)
 
 
 def _startup(evidence: Evidence) -> Iterator[tuple[str, int | None]]:
@@ -89,13 +83,14 @@ def _was_queued(evidence: Evidence, task_id: str, line: int) -> bool:
     return story is not None and story.queued is not None and story.queued.seq < line
 
 
-def _turned(
-    story: tuple[tuple[str, int | None], ...],
-) -> Iterator[tuple[tuple[str, int], tuple[str, int]]]:
+def _turned(chapters: Mapping[str, int]) -> Iterator[Finding]:
     """Yield neighbouring chapters that stand in the wrong order."""
-    for (what, line), (then, later) in pairwise(story):
-        if line is not None and later is not None and later < line:
-            yield (what, line), (then, later)
+    for (what, line), (then, later) in pairwise(chapters.items()):
+        if later < line:
+            yield finding("turned", later, chapter=then, line=later, before=what, later=line)
+    first = next(iter(chapters))
+    if chapters[first] != 1:
+        yield finding("other_beginning", 1, chapter=first)
 
 
 def _nothing_came_due(evidence: Evidence) -> bool:
@@ -107,96 +102,112 @@ def _nothing_came_due(evidence: Evidence) -> bool:
     )
 
 
-@check("0.2", "The transition table", needs={Capability.STATES})
-def status_moves_by_the_table(evidence: Evidence) -> Verdict:
+@check(
+    "0.2", "The transition table", needs={Capability.STATES}, facts=counts("changes"),
+    holds="all {changes:status change} are rows of the table",
+    fails="{found} of {changes} status changes: {findings}",
+    finds={
+        "other_status": "{before} to {after} because of {because}, but the status was "
+        "{status}",
+        "no_row": "{before} to {after} because of {because} is no row of the table",
+    },
+    fix="a bug in the engine: report it with the session folder",
+)  # fmt: skip
+def status_moves_by_the_table(evidence: Evidence) -> Outcome:
     """Every status change is a row of the transition table, and begins where the last one ended."""
     changes = evidence.of(ev.StatusChanged)
     if not changes:
         return not_yet(evidence, "there is no status change", fix="start the session")
-    wrong: list[tuple[int, str]] = []
+    return judged(_off_the_table(evidence, changes), proof=changes, changes=changes)
+
+
+def _off_the_table(
+    evidence: Evidence, changes: Sequence[Recorded[ev.StatusChanged]]
+) -> Iterator[Finding]:
+    """Yield each move that no row of the table allows."""
     status = status_at(evidence, changes[0].seq - 1)
     for change in changes:
-        event = change.event
-        move = f"line {change.seq}: {event.before} to {event.after} because of {event.because}"
+        event, line = change.event, change.seq
+        move = {"before": event.before, "after": event.after, "because": event.because}
         if event.before != status:
-            wrong.append((change.seq, f"{move}, but the status was {status}"))
+            yield finding("other_status", line, **move, status=status)
         elif event.after not in STATUS_TABLE.get((event.before, event.because), frozenset()):
-            wrong.append((change.seq, f"{move} is no row of the table"))
+            yield finding("no_row", line, **move)
         status = event.after
-    if wrong:
-        return fail(
-            f"{len(wrong)} of {len(changes)} status changes: {shown(s for _, s in wrong)}",
-            fix="a bug in the engine: report it with the session folder",
-            lines=[line for line, _ in wrong],
-        )
-    return ok(f"all {counted(len(changes), 'status change')} are rows of the table")
 
 
-@check("0.3", "Status and calendar", needs={Capability.STATES})
-def status_agrees_with_the_calendar(evidence: Evidence) -> Verdict:
+@check(
+    "0.3", "Status and calendar", needs={Capability.STATES},
+    facts=(*counts("changes running sleeping paused"), budget("max_wait_seconds")),
+    holds="{changes} status changes agree with the calendar{so_far}: {running} running, {sleeping} "
+    "sleeping, {paused} paused",
+    fails="{found:disagreement}: {findings}",
+    finds={
+        "outside_trading": "running at {at}, outside trading",
+        "after_the_segment": "running until {until}, after the segment",
+        "asleep": "sleeping for {asleep:.0f} s of trading from {since}",
+        "other_pause": "paused because of {because}",
+        "wrong_resume": "resumed at {at} to {status}, the calendar says {expected}",
+        "no_effect": "the command {command} at line {line} had no effect",
+        "decided": "decided at {at} while {status}",
+    },
+    fix="compare with the exchange's hours: {entries}",
+)  # fmt: skip
+def status_agrees_with_the_calendar(evidence: Evidence) -> Outcome:
     """Status agrees with the calendar: running inside a segment only, sleeping outside."""
     changes = evidence.of(ev.StatusChanged)
     spans = list(spans_of(evidence))
     if not spans:
         return not_yet(evidence, "there is no status change", fix="start the session")
-    wrong = [found for span in spans for found in _misplaced(evidence, span)]
+    wrong = [fault for span in spans for fault in _misplaced(evidence, span)]
     wrong += _disobeyed(evidence)
     wrong += [
-        (d.seq, f"decided at {at_exchange(evidence, d.at)} while {status}")
+        finding("decided", d.seq, at=d.at, status=status)
         for d in evidence.of(ev.DecisionTaken)
         if (status := status_at(evidence, d.seq)) != "running"
     ]
-    if wrong:
-        return fail(
-            f"{counted(len(wrong), 'disagreement')}: {shown(s for _, s in wrong)}",
-            fix=f"compare with the exchange's hours: {show_command(evidence, 'status_changed')}",
-            lines=sorted({line for line, _ in wrong}),
-        )
-    names = ("running", "sleeping", "paused")
-    stretches = ", ".join(f"{sum(s.status == n for s in spans)} {n}" for n in names)
-    return ok(
-        f"{len(changes)} status changes agree with the calendar{so_far(evidence)}: {stretches}",
-        lines=[c.seq for c in changes[:20]],
-    )
+    stretches = Counter(span.status for span in spans)
+    return judged(
+        wrong, proof=changes, changes=changes, running=stretches["running"],
+        sleeping=stretches["sleeping"], paused=stretches["paused"]
+    )  # fmt: skip
 
 
-def _misplaced(evidence: Evidence, span: Span) -> Iterator[tuple[int, str]]:
+def _misplaced(evidence: Evidence, span: Span) -> Iterator[Finding]:
     """Yield what is wrong with one stretch of a status."""
-    budget = timedelta(seconds=evidence.number("max_wait_seconds"))
+    allowed = timedelta(seconds=evidence.number("max_wait_seconds"))
     segments = _segments_around(evidence, span.since, span.until)
     if span.status == "running":
         home = next((s for s in segments if s.start <= span.since < s.end), None)
         if home is None:
-            yield span.line, f"running at {at_exchange(evidence, span.since)}, outside trading"
-        elif span.until > home.end + budget:
-            yield span.line, f"running until {at_exchange(evidence, span.until)}, after the segment"
+            yield finding("outside_trading", span.line, at=span.since)
+        elif span.until > home.end + allowed:
+            yield finding("after_the_segment", span.line, until=span.until)
     elif span.status == "sleeping":
         for segment in segments:
             asleep = segment.overlap(span.since, span.until)
-            if asleep > budget.total_seconds():
-                when = at_exchange(evidence, max(span.since, segment.start))
-                yield span.line, f"sleeping for {asleep:.0f} s of trading from {when}"
+            if asleep > allowed.total_seconds():
+                since = max(span.since, segment.start)
+                yield finding("asleep", span.line, asleep=asleep, since=since)
     elif span.status == "paused":
         yield from _mispaused(evidence, span, segments)
 
 
-def _mispaused(
-    evidence: Evidence, span: Span, segments: list[Segment]
-) -> Iterator[tuple[int, str]]:
+def _mispaused(evidence: Evidence, span: Span, segments: list[Segment]) -> Iterator[Finding]:
     """Yield what is wrong with a pause: how it began, and where its resume went."""
     if span.because != "pause":
-        yield span.line, f"paused because of {span.because}"
+        yield finding("other_pause", span.line, because=span.because)
     if span.left_by != "resume":
         return
     inside = any(s.holds(span.until) for s in segments)
     left = next((c for c in evidence.session.of(ev.StatusChanged) if c.seq > span.line), None)
     expected = "running" if inside else "sleeping"
     if left is not None and left.event.after != expected:
-        when = at_exchange(evidence, span.until)
-        yield left.seq, f"resumed at {when} to {left.event.after}, the calendar says {expected}"
+        after = left.event.after
+        yield finding("wrong_resume", left.seq, at=span.until, status=after, expected=expected)
 
 
-def _disobeyed(evidence: Evidence) -> Iterator[tuple[int, str]]:
+def _disobeyed(evidence: Evidence) -> Iterator[Finding]:
     """Yield each pause and resume that was neither carried out nor refused at once."""
     session = evidence.session
     answers = [(c.seq, c.event.because) for c in session.of(ev.StatusChanged)]
@@ -213,7 +224,7 @@ def _disobeyed(evidence: Evidence) -> Iterator[tuple[int, str]]:
             what == verb and command.seq < line and (end is None or line < end)
             for line, what in answers
         ):
-            yield command.seq, f"the command {verb} at line {command.seq} had no effect"
+            yield finding("no_effect", command.seq, command=verb, line=command.seq)
 
 
 def _segments_around(evidence: Evidence, since: datetime, until: datetime) -> list[Segment]:
@@ -227,31 +238,46 @@ def _segments_around(evidence: Evidence, since: datetime, until: datetime) -> li
     return found
 
 
-@check("0.4", "Nothing is stuck", needs={Capability.SCHEDULE})
-def nothing_is_stuck(evidence: Evidence) -> Verdict:
+@check(
+    "0.4", "Nothing is stuck", needs={Capability.SCHEDULE},
+    facts=(
+        *counts("queued waiting"),
+        seconds("longest_wait", tolerance=1.0),
+        seconds("largest_gap", digits=3, tolerance=1.0),
+        budget("max_wait_seconds"),
+        budget("first_refill_seconds"),
+        budget("pulse_budget_seconds"),
+        budget("pulse_seconds", default=_PULSE_SECONDS),
+    ),
+    holds="all {queued} queued tasks have an outcome{so_far}; the longest wait was {longest_wait}, "
+    "the pulse's largest gap {largest_gap}",
+    waits="{waiting} of {queued} queued tasks are at work, within budget; the longest wait was "
+    "{longest_wait}, the pulse's largest gap {largest_gap}",
+    fails="{found} found stuck: {findings}",
+    finds={
+        "no_outcome": "{task} was queued and has no outcome",
+        "waited": "{task} waited {waited:.0f} s, allowed are {allowed:.0f} s",
+        "late_pulse": "the loop came {gap:.1f} s late before {at}, allowed {allowed:.0f} s",
+        "silence": "no pulse for {silence:.0f} s after {since}",
+        "no_pulse": "the session lived {lived:.0f} s without a pulse",
+    },
+    fix="see what the loop did meanwhile: {entries}",
+)  # fmt: skip
+def nothing_is_stuck(evidence: Evidence) -> Outcome:
     """Each queued task has an outcome in time, and the loop's pulse has no gap."""
     queued = [story for story in evidence.tasks.values() if story.queued is not None]
     pulses = evidence.of(ev.LoopPulsed)
     if not queued or (not pulses and evidence.running):
         return not_yet(evidence, "there is no queued task with a pulse", fix="wait for pre_open")
     waits = [(_wait(evidence, story), story) for story in queued]
-    stuck = list(_stuck(evidence, waits)) + list(_silent(evidence))
-    if stuck:
-        lines = sorted({line for line, _ in stuck})
-        return fail(
-            f"{len(stuck)} found stuck: {shown(s for _, s in stuck)}",
-            fix=f"see what the loop did meanwhile: {show_command(evidence, lines=lines)}",
-            lines=lines,
-        )
-    longest = max(wait for wait, _ in waits)
-    gap = max((p.event.largest_gap_seconds for p in pulses), default=Decimal(0))
     waiting = sum(story.outcome is None for story in queued)
-    told = f"the longest wait was {longest:.1f} s, the pulse's largest gap {gap:.3f} s"
-    if waiting:
-        return pending(
-            f"{waiting} of {len(queued)} queued tasks are at work, within budget; {told}"
-        )
-    return ok(f"all {len(queued)} queued tasks have an outcome{so_far(evidence)}; {told}")
+    return judged(
+        [*_stuck(evidence, waits), *_silent(evidence)],
+        status=Status.PENDING if waiting else Status.PASS,
+        proof=[story.queued for story in queued],
+        queued=queued, waiting=waiting, longest_wait=max(wait for wait, _ in waits),
+        largest_gap=float(max((p.event.largest_gap_seconds for p in pulses), default=0))
+    )  # fmt: skip
 
 
 def _wait(evidence: Evidence, story: TaskStory) -> float:
@@ -266,44 +292,41 @@ def _wait(evidence: Evidence, story: TaskStory) -> float:
     return (until - since - sum(down, timedelta())).total_seconds()
 
 
-def _stuck(evidence: Evidence, waits: list[tuple[float, TaskStory]]) -> Iterator[tuple[int, str]]:
+def _stuck(evidence: Evidence, waits: list[tuple[float, TaskStory]]) -> Iterator[Finding]:
     """Yield each task that waited too long, or for ever."""
-    budget = evidence.number("max_wait_seconds")
     session = evidence.session.tasks.values()
     first_refill = next((s for s in session if s.task == "refill" and s.queued), None)
     for wait, story in waits:
         line = story.queued.seq if story.queued else 0
-        allowed = budget
-        if story is first_refill:
-            allowed = evidence.number("first_refill_seconds")
+        name = "first_refill_seconds" if story is first_refill else "max_wait_seconds"
+        allowed = evidence.number(name)
         if story.outcome is None and not evidence.running:
-            yield line, f"{story.task_id} was queued and has no outcome"
+            yield finding("no_outcome", line, task=story.task_id)
         elif wait > allowed:
-            yield line, f"{story.task_id} waited {wait:.0f} s, allowed are {allowed:.0f} s"
+            yield finding("waited", line, task=story.task_id, waited=wait, allowed=allowed)
 
 
-def _silent(evidence: Evidence) -> Iterator[tuple[int, str]]:
+def _silent(evidence: Evidence) -> Iterator[Finding]:
     """Yield each gap of the loop's pulse beyond its budget."""
-    budget = evidence.number("pulse_budget_seconds")
+    allowed = evidence.number("pulse_budget_seconds")
     pulses = evidence.of(ev.LoopPulsed)
     for pulse in pulses:
         gap = pulse.event.largest_gap_seconds
-        if gap > budget:
-            when = at_exchange(evidence, pulse.at)
-            yield pulse.seq, f"the loop came {gap:.1f} s late before {when}, allowed {budget:.0f} s"
-    longest = timedelta(seconds=_PULSE_SECONDS + budget)
+        if gap > allowed:
+            yield finding("late_pulse", pulse.seq, gap=gap, at=pulse.at, allowed=allowed)
+    longest = _PULSE_SECONDS + allowed
     for one, two in pairwise(evidence.session.of(ev.LoopPulsed)):
-        if two.at - one.at <= longest:
+        silence = (two.at - one.at).total_seconds()
+        if silence <= longest:
             continue
         since, until = evidence.window.clipped(one.at, two.at)
         if since < until and _traded(evidence, since, until):
-            between, when = (two.at - one.at).total_seconds(), at_exchange(evidence, one.at)
-            yield two.seq, f"no pulse for {between:.0f} s after {when}"
+            yield finding("silence", two.seq, silence=silence, since=one.at)
     window = evidence.window
     if not pulses and window.since and window.until:
         lived = (window.until - window.since).total_seconds()
-        if lived > _PULSE_SECONDS + budget:
-            yield window.first, f"the session lived {lived:.0f} s without a pulse"
+        if lived > longest:
+            yield finding("no_pulse", window.first, lived=lived)
 
 
 def _traded(evidence: Evidence, since: datetime, until: datetime) -> bool:
@@ -313,90 +336,48 @@ def _traded(evidence: Evidence, since: datetime, until: datetime) -> bool:
     return any(s.overlap(since, until) > 0 for s in _segments_around(evidence, since, until))
 
 
-@check("0.5", "The journal is whole", needs={Capability.JOURNAL})
-def journal_is_whole(evidence: Evidence) -> Verdict:
+@check(
+    "0.5", "The journal is whole", needs={Capability.JOURNAL}, facts=counts("entries returns"),
+    holds="{entries} lines without holes, times in order, {returns:return} after a crash",
+    fails="{findings}",
+    finds={
+        "corrupt": "{reason}",
+        "empty": "the journal has no line",
+        "sequence": "{fault}",
+        "second_session": "a second session begins in line {line}",
+        "lost_lines": "the return in line {line} found {entries} lines before it",
+        "half_a_line": "the file ends in half a line",
+    },
+    fix="see runbooks/journal-corrupt.md",
+)  # fmt: skip
+def journal_is_whole(evidence: Evidence) -> Outcome:
     """The journal is whole: numbers without holes, chain unbroken, times never backwards."""
     whole = evidence.whole
-    if whole.corrupt:
-        return fail(whole.corrupt, fix="see runbooks/journal-corrupt.md")
-    if not whole.entries:
-        if evidence.running:
-            return pending("the journal has no line yet", fix="start the session")
-        return fail("the journal has no line", fix="see runbooks/journal-corrupt.md")
-    wrong = [*whole.faults, *_odd_lines(evidence)]
-    if wrong:
-        return fail(
-            f"{counted(len(wrong), 'fault')}: {shown(sentence for _, sentence in wrong)}",
-            fix="see runbooks/journal-corrupt.md",
-            lines=sorted({line for line, _ in wrong}),
-        )
-    returns = len(evidence.of(ev.SessionResumed))
-    return ok(
-        f"{whole.entries} lines without holes, times in order, "
-        f"{counted(returns, 'return')} after a crash"
-    )
+    if not whole.entries and not whole.corrupt and evidence.running:
+        return pending("the journal has no line yet", fix="start the session")
+    returns = evidence.of(ev.SessionResumed)
+    return judged(_odd_lines(evidence), entries=whole.entries, returns=returns)
 
 
-def _odd_lines(evidence: Evidence) -> Iterator[tuple[int, str]]:
+def _odd_lines(evidence: Evidence) -> Iterator[Finding]:
     """Yield what numbers and chain cannot show: a torn end, a second beginning, lost lines."""
+    whole = evidence.whole
+    if whole.corrupt:
+        yield finding("corrupt", reason=whole.corrupt)
+        return
+    if not whole.entries:
+        yield finding("empty")
+    for line, fault in whole.faults:
+        yield finding("sequence", line, fault=fault)
     for start in evidence.of(ev.SessionStarted)[1:]:
-        yield start.seq, f"a second session begins in line {start.seq}"
+        yield finding("second_session", start.seq, line=start.seq)
     for back in evidence.of(ev.SessionResumed):
         if back.event.entries != back.seq - 1:
-            yield (
-                back.seq,
-                f"the return in line {back.seq} found {back.event.entries} lines before it",
-            )
+            yield finding("lost_lines", back.seq, line=back.seq, entries=back.event.entries)
     journal = evidence.folder.journal if evidence.folder else None
-    if (
-        journal
-        and journal.exists()
-        and not evidence.session.running
-        and not ends_on_a_line(journal)
-    ):
-        yield evidence.whole.entries, "the file ends in half a line"
-
-
-@check("0.6", "sys.log tells the same story", needs={Capability.SYS_LOG})
-def log_tells_the_same_story(evidence: Evidence) -> Verdict:
-    """sys.log has one line for the schedule, each status change, queued task and outcome."""
-    told = journal_story(evidence)
-    total = sum(len(life) for life in told)
-    if not total:
-        return not_yet(evidence, "there is no schedule and no task", fix="start the session")
-    if evidence.log is None:
-        return fail("there is no sys.log", fix="look at the folder: disk full, or rights missing?")
-    lives = evidence.log.lives
-    if len(lives) != len(told):
-        return fail(
-            f"sys.log tells of {len(lives) - 1} returns after a crash, the journal of "
-            f"{len(told) - 1}",
-            fix=f"hold {show_command(evidence, 'session_resumed')} against sys.log",
-        )
-    for number, (journal, log) in enumerate(zip(told, lives, strict=True)):
-        cut = evidence.running or number < len(told) - 1
-        difference = _first_difference(journal, log, cut=cut)
-        if difference is not None:
-            sentence, lines = difference
-            return fail(sentence, fix="read sys.log around this line", lines=lines)
-    return ok(f"sys.log tells the same {total} things in the same order{so_far(evidence)}")
-
-
-def _first_difference(
-    journal: list[Told], log: list[Told], *, cut: bool
-) -> tuple[str, list[int]] | None:
-    """Return where two tellings part; one that was cut short may lack its last lines."""
-    for (line, what), (number, said) in zip(journal, log, strict=False):
-        if what != said:
-            return f"journal line {line} tells '{what}', sys.log line {number} '{said}'", [line]
-    missing, surplus = len(journal) - len(log), len(log) - len(journal)
-    if missing > (_LOST_LOG_LINES if cut else 0):
-        line, what = journal[len(log)]
-        return f"sys.log lacks {missing} lines, the first is '{what}' (journal line {line})", [line]
-    if surplus > 0 and not cut:
-        number, said = log[len(journal)]
-        return f"sys.log line {number} tells '{said}', the journal nothing of it", []
-    return None
+    there = journal is not None and journal.exists() and not evidence.session.running
+    if journal and there and not ends_on_a_line(journal):
+        yield finding("half_a_line", whole.entries)
 
 
 phase_0 = Stage(

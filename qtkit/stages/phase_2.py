@@ -40,9 +40,7 @@ _SCHEDULE = "wait until the day's schedule is built"
 
 
 @check(
-    "2.1",
-    "All tasks accounted for",
-    needs={Capability.SCHEDULE},
+    "2.1", "All tasks accounted for", needs={Capability.SCHEDULE},
     facts=(
         *counts("scheduled by_hand accounted finished skipped failed cancelled"),
         budget("max_wait_seconds"),
@@ -63,7 +61,7 @@ _SCHEDULE = "wait until the day's schedule is built"
         "vanished": "{task} was due at {due} and vanished",
     },
     fix="read {entries}",
-)
+)  # fmt: skip
 def all_tasks_are_accounted_for(evidence: Evidence) -> Outcome:
     """Scheduled tasks = finished + skipped + failed + cancelled, each once and in order."""
     stories = evidence.tasks
@@ -77,18 +75,13 @@ def all_tasks_are_accounted_for(evidence: Evidence) -> Outcome:
     scheduled = sum(story.plan is not None for story in stories.values())
     fates = Counter(story.fate for story in stories.values())
     return judged(
-        wrong,
-        status=Status.PENDING if fates[""] else Status.PASS,
-        fix="judge again after the day's last task" if fates[""] else "",
-        proof=[story.line for story in stories.values()],
-        scheduled=scheduled,
-        by_hand=len(stories) - scheduled,
-        accounted=len(stories) - fates[""],
-        finished=fates["finished"],
-        skipped=fates["skipped"],
-        failed=fates["failed"],
+        wrong, status=Status.PENDING if fates[""] else Status.PASS,
+        fix="judge again after the day's last task" if fates[""] and not wrong else "",
+        proof=[story.line for story in stories.values()], scheduled=scheduled,
+        by_hand=len(stories) - scheduled, accounted=len(stories) - fates[""],
+        finished=fates["finished"], skipped=fates["skipped"], failed=fates["failed"],
         cancelled=fates["cancelled"],
-    )
+    )  # fmt: skip
 
 
 def _twice_scheduled(evidence: Evidence) -> Iterator[Finding]:
@@ -149,9 +142,7 @@ def _unaccounted(evidence: Evidence) -> Iterator[Finding]:
 
 
 @check(
-    "2.2",
-    "Each skip says why",
-    needs={Capability.SCHEDULE},
+    "2.2", "Each skip says why", needs={Capability.SCHEDULE},
     facts=(count("tasks"), count("skips"), table("reasons")),
     holds="each of the {skips} skips names a known reason ({reasons}){so_far}",
     cases={"none": "none of {tasks:task} was skipped"},
@@ -163,7 +154,7 @@ def _unaccounted(evidence: Evidence) -> Iterator[Finding]:
         "other_row": "{task}: task, due time or step differ from its row of the schedule",
     },
     fix="the glossary is `qtkit.model.skip_reasons`: name the reason there or correct it",
-)
+)  # fmt: skip
 def each_skip_says_why(evidence: Evidence) -> Outcome:
     """Each skip carries task, due time, a reason of the glossary, and a sentence."""
     skips, tasks = evidence.of(ev.TaskSkipped), evidence.tasks
@@ -173,12 +164,9 @@ def each_skip_says_why(evidence: Evidence) -> Outcome:
         return not_yet(evidence, "there is no skipped task", fix=_SCHEDULE)
     reasons = Counter(s.event.skip_reason for s in skips)
     return judged(
-        (fault for s in skips for fault in _skip_faults(evidence, s)),
-        proof=skips,
-        tasks=tasks,
-        skips=skips,
-        reasons=dict(sorted(reasons.items())),
-    )
+        (fault for s in skips for fault in _skip_faults(evidence, s)), proof=skips, tasks=tasks,
+        skips=skips, reasons=dict(sorted(reasons.items())),
+    )  # fmt: skip
 
 
 def _skip_faults(evidence: Evidence, skipped: Recorded[ev.TaskSkipped]) -> Iterator[Finding]:
@@ -197,15 +185,13 @@ def _skip_faults(evidence: Evidence, skipped: Recorded[ev.TaskSkipped]) -> Itera
 
 
 @check(
-    "2.3",
-    "Nothing overlaps itself",
-    needs={Capability.SCHEDULE},
+    "2.3", "Nothing overlaps itself", needs={Capability.SCHEDULE},
     facts=counts("polls steps overruns"),
     holds="{polls} polls and {steps} steps one after the other{so_far}; {overruns} overruns, each "
     "skipped and named",
     finds=OVERLAPS,
     fix="a bug in the engine's re-entry rule: report it with the session folder",
-)
+)  # fmt: skip
 def nothing_overlaps_itself(evidence: Evidence) -> Outcome:
     """Price polls never overlap each other, nor strategy steps; an overrun shows as a skip."""
     wrong = [f for kind in (_POLL, _STEP) for f in overlaps(evidence, kind)]
@@ -219,9 +205,7 @@ def nothing_overlaps_itself(evidence: Evidence) -> Outcome:
 
 
 @check(
-    "2.4",
-    "A slow poll delays no step",
-    needs={Capability.SCHEDULE},
+    "2.4", "A slow poll delays no step", needs={Capability.SCHEDULE},
     applies_to=(REFERENCE.name, SLOW_FEED.name),
     facts=(
         count("steps"),
@@ -236,7 +220,7 @@ def nothing_overlaps_itself(evidence: Evidence) -> Outcome:
     "{slowest_poll}: {findings}",
     finds={"delayed": "{task} came {late:.1f} s late while a poll was at work"},
     fix="polls must run in a worker, and steps wait for them no longer than the budget",
-)
+)  # fmt: skip
 def a_slow_poll_delays_no_step(evidence: Evidence) -> Outcome:
     """A slow price poll delays no strategy step beyond budget."""
     allowed = evidence.number("price_poll_delay_budget_seconds")
@@ -251,11 +235,9 @@ def a_slow_poll_delays_no_step(evidence: Evidence) -> Outcome:
     return judged(
         _delayed(came, polls, allowed),
         status=Status.PENDING if slow_feed and longest <= allowed else Status.PASS,
-        proof=[line for _, line, _ in came],
-        steps=came,
-        latest_step=max(delay for *_, delay in came),
-        slowest_poll=longest,
-    )
+        proof=[line for _, line, _ in came], steps=came,
+        latest_step=max(delay for *_, delay in came), slowest_poll=longest,
+    )  # fmt: skip
 
 
 def _delayed(
@@ -296,9 +278,7 @@ def _came_to(story: TaskStory) -> tuple[int, float] | None:
 
 
 @check(
-    "2.5",
-    "Failures are listed",
-    needs={Capability.SCHEDULE},
+    "2.5", "Failures are listed", needs={Capability.SCHEDULE},
     applies_to=(REFERENCE.name, FAILING_STRATEGY.name, UNBOOKABLE_FILL.name),
     facts=counts("failing tasks dead_letters unmatched"),
     holds="{failing:task} of {tasks} failed{so_far}: {dead_letters} dead letters after their "
@@ -316,7 +296,7 @@ def _came_to(story: TaskStory) -> tuple[int, float] | None:
         "unmatched",
     },
     fix="compare with the setting `retries`; a fill that cannot be booked is FillUnmatched",
-)
+)  # fmt: skip
 def failures_are_listed(evidence: Evidence) -> Outcome:
     """A failing task is retried as configured, then a dead letter; no fill is ever dropped."""
     failing = [story for story in evidence.tasks.values() if story.failures]
@@ -329,19 +309,16 @@ def failures_are_listed(evidence: Evidence) -> Outcome:
         return not_yet(evidence, "there is no failed task", fix=_SCHEDULE)
     failures = [e for story in failing for e in story.failures]
     return judged(
-        wrong,
-        proof=[*failures, *unmatched] or looked_at(evidence, len(evidence.tasks)),
-        failing=failing,
-        tasks=evidence.tasks,
-        dead_letters=sum(story.fate == "failed" for story in failing),
-        unmatched=unmatched,
-    )
+        wrong, proof=[*failures, *unmatched] or looked_at(evidence, len(evidence.tasks)),
+        failing=failing, tasks=evidence.tasks,
+        dead_letters=sum(story.fate == "failed" for story in failing), unmatched=unmatched,
+    )  # fmt: skip
 
 
 def _retry_faults(evidence: Evidence, story: TaskStory) -> Iterator[Finding]:
     """Yield how a task's attempts differ from what is configured."""
     name, last = story.task_id, story.failures[-1]
-    allowed = 1 + int(evidence.setting("retries").get(story.task, 0))
+    allowed = 1 + int(evidence.setting("retries", last.seq).get(story.task, 0))
     for number, entry in enumerate(story.failures, 1):
         event, line = entry.event, entry.seq
         if event.attempt != number:
@@ -379,10 +356,7 @@ def _not_as_asked(evidence: Evidence, failing: list[TaskStory]) -> Iterator[Find
 
 
 @check(
-    "2.6",
-    "The share of skipped tasks",
-    needs={Capability.SCHEDULE},
-    applies_to=(REFERENCE.name,),
+    "2.6", "The share of skipped tasks", needs={Capability.SCHEDULE}, applies_to=(REFERENCE.name,),
     facts=(
         *counts("skipped tasks"),
         ratio("share", tolerance=0.02),
@@ -394,7 +368,7 @@ def _not_as_asked(evidence: Evidence, failing: list[TaskStory]) -> Iterator[Find
     fails="above {skip_share_limit:.0%}: {findings}. By task and reason: {by_task}",
     finds={"above": "{task} {skipped} of {scheduled} ({share:.1%})"},
     fix="look each reason up in the glossary: it says what to do",
-)
+)  # fmt: skip
 def the_share_of_skips_is_small(evidence: Evidence) -> Outcome:
     """The share of skipped tasks, by kind and reason, is within limits."""
     limit = evidence.number("skip_share_limit")
@@ -415,15 +389,10 @@ def the_share_of_skips_is_small(evidence: Evidence) -> Outcome:
     lines = [s.outcome.seq for s in stories if s.skipped is not None and s.outcome]
     total = skipped.total()
     return judged(
-        wrong,
-        status=Status.PENDING if evidence.running else Status.PASS,
-        proof=lines or looked_at(evidence, len(stories)),
-        lines=lines,
-        skipped=total,
-        tasks=stories,
-        share=total / len(stories),
-        by_task=by_task_and_reason(counted_skips),
-    )
+        wrong, status=Status.PENDING if evidence.running else Status.PASS,
+        proof=lines or looked_at(evidence, len(stories)), lines=lines, skipped=total, tasks=stories,
+        share=total / len(stories), by_task=by_task_and_reason(counted_skips),
+    )  # fmt: skip
 
 
 phase_2 = Stage(

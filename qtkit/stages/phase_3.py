@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from qtkit.core.calendars import Segment
-from qtkit.core.verdict import Verdict, fail, ok, pending
+from qtkit.core.facts import Finding, Proof, budget, count, counts, finding, table
+from qtkit.core.verdict import pending
 from qtkit.evidence import Capability, Evidence
 from qtkit.evidence.evidence import Recorded
 from qtkit.evidence.tasks import TaskStory
@@ -19,16 +20,8 @@ from qtkit.market.trading_minutes import date_of_bar
 from qtkit.model import events as ev
 from qtkit.model.events import PlannedTask
 from qtkit.stages.catch_up_oracle import expected_fate
-from qtkit.stages.check import check
-from qtkit.stages.phrases import (
-    at_exchange,
-    compare_command,
-    counted,
-    not_yet,
-    show_command,
-    shown,
-    so_far,
-)
+from qtkit.stages.check import Outcome, check, judged, runs_judged
+from qtkit.stages.phrases import compare_command, not_yet
 from qtkit.stages.scenarios import AFTER_HOLIDAY, CLOSED_DAY, LATE_STARTS, REFERENCE, RERUN
 from qtkit.stages.stage import Stage
 
@@ -47,8 +40,18 @@ _SHAPES_A_SCHEDULE = (
 _SCHEDULE = "wait until the day's schedule is built"
 
 
-@check("3.1", "The schedule is reproducible", needs={Capability.SCHEDULE}, scenarios=True)
-def the_schedule_is_reproducible(evidence: Evidence) -> Verdict:
+@check(
+    "3.1", "The schedule is reproducible", needs={Capability.SCHEDULE}, scenarios=True,
+    facts=counts("schedules dates"),
+    holds="{schedules} schedules of {dates:date}, one digest for each date and configuration, "
+    "however late the start",
+    fails="{findings}",
+    finds={
+        "digests": "{day}: {one} in {first}, {two} in {second}",
+        "rows": "{day}: {first} and {second} have one digest for different rows",
+    },
+)  # fmt: skip
+def the_schedule_is_reproducible(evidence: Evidence) -> Outcome:
     """The schedule is reproducible: same configuration and date, same digest."""
     groups: defaultdict[tuple[object, ...], list[tuple[str, ev.ScheduleBuilt]]] = defaultdict(list)
     for name, run in evidence.runs.items():
@@ -60,34 +63,35 @@ def the_schedule_is_reproducible(evidence: Evidence) -> Verdict:
     if not compared:
         return pending("no date was scheduled twice", fix="run a scenario twice")
     wrong = [parted for key, found in compared.items() for parted in _parted(key[1], found)]
+    fix = ""
     if wrong:
-        one, other = (evidence.runs[name] for name in wrong[0][:2])
-        return fail(
-            shown(sentence for _, _, sentence in wrong),
-            fix=f"hold the two together: {compare_command(one, other)}",
-        )
-    built_in_all = sum(map(len, compared.values()))
-    return ok(
-        f"{built_in_all} schedules of {counted(len(compared), 'date')}, one digest for each date "
-        "and configuration, however late the start"
-    )
+        one, two = (evidence.runs[wrong[0].facts[name]] for name in ("first", "second"))
+        fix = f"hold the two together: {compare_command(one, two)}"
+    return judged(
+        wrong, proof=runs_judged(evidence), fix=fix, schedules=sum(map(len, compared.values())),
+        dates=compared,
+    )  # fmt: skip
 
 
-def _parted(
-    day: object, found: Sequence[tuple[str, ev.ScheduleBuilt]]
-) -> Iterator[tuple[str, str, str]]:
-    """Yield two runs whose schedules differ, with a sentence."""
+def _parted(day: object, found: Sequence[tuple[str, ev.ScheduleBuilt]]) -> Iterator[Finding]:
+    """Yield two runs whose schedules differ."""
     (first, one), *others = found
     for name, other in others:
         if other.digest != one.digest or not one.digest:
-            digests = f"{one.digest[:8] or 'no digest'} in {first}, {other.digest[:8]} in {name}"
-            yield first, name, f"{day}: {digests}"
+            ours, theirs = one.digest[:8] or "no digest", other.digest[:8]
+            yield finding("digests", day=day, one=ours, first=first, two=theirs, second=name)
         elif other.tasks != one.tasks:
-            yield first, name, f"{day}: {first} and {name} have one digest for different rows"
+            yield finding("rows", day=day, first=first, second=name)
 
 
-@check("3.2", "A re-run is the same", needs={Capability.JOURNAL}, scenarios=True)
-def a_rerun_gives_the_same_journal(evidence: Evidence) -> Verdict:
+@check(
+    "3.2", "A re-run is the same", needs={Capability.JOURNAL}, scenarios=True,
+    facts=(count("lines_again"), table("again", "lines")),
+    holds="{lines_again:line} came again in a re-run, all equal: {again}",
+    fails="{findings}",
+    finds={"differ": "{first} and {second} differ: {difference}"},
+)  # fmt: skip
+def a_rerun_gives_the_same_journal(evidence: Evidence) -> Outcome:
     """A re-run of the recorded inputs gives the same journal, else the first difference shows."""
     pairs = [
         (name, run.scenario.replays)
@@ -96,59 +100,71 @@ def a_rerun_gives_the_same_journal(evidence: Evidence) -> Verdict:
     ]
     if not pairs:
         return pending("no recorded inputs were fed in again", fix="run the scenario `rerun`")
-    told = []
+    again: dict[str, int] = {}
     for name, replayed in pairs:
-        first, again = evidence.runs[replayed], evidence.runs[name]
-        found = compare(first.merged(), again.merged())
+        one, two = evidence.runs[replayed], evidence.runs[name]
+        found = compare(one.merged(), two.merged())
         if not found.equal:
-            return fail(
-                f"{replayed} and {name} differ: {found}",
-                fix=f"{compare_command(first, again)}; look for hidden clocks, chance and sets",
-                lines=[e.seq for e in (found.left, found.right) if e],
-            )
+            line = min(e.seq for e in (found.left, found.right) if e)
+            difference = finding("differ", line, first=replayed, second=name, difference=found)
+            fix = f"{compare_command(one, two)}; look for hidden clocks, chance and sets"
+            return judged([difference], fix=fix, run=name)
         if not found.same:
             return pending("the re-run is empty", fix="run the scenario `rerun`")
-        told.append(f"{found.same} lines of {replayed} came again in {name}, all equal")
-    return ok(shown(told))
+        again[f"{replayed} in {name}"] = found.same
+    lines = sum(again.values())
+    return judged(proof=Proof(run=pairs[0][0], count=lines), lines_again=lines, again=again)
 
 
-@check("3.3", "Late starts obey the table", needs={Capability.SCHEDULE}, scenarios=True)
-def late_starts_obey_the_table(evidence: Evidence) -> Verdict:
+@check(
+    "3.3", "Late starts obey the table", needs={Capability.SCHEDULE}, scenarios=True,
+    facts=counts("late_starts rows runs"),
+    holds="{late_starts} late starts, each row as the catch-up table says",
+    fails="{found:row} in {runs:run}: {findings}",
+    finds={"other_fate": "{run}: started {start}: {task} is {fate}, the table says {wanted}"},
+    fix="the catch-up table stands in the checklist, phase 3",
+)  # fmt: skip
+def late_starts_obey_the_table(evidence: Evidence) -> Outcome:
     """After a late start the tasks kept are those of the catch-up table."""
-    late = 0
-    wrong: list[tuple[str, int, str]] = []
+    late = rows = 0
+    wrong: list[Finding] = []
     for name, run in evidence.runs.items():
         for built in run.of(ev.ScheduleBuilt):
-            rows = built.event.tasks
-            late += bool(rows) and min(r.due for r in rows) < built.event.caught_up_to
-            wrong += [(name, line, s) for line, s in _against_the_table(run, built)]
-    if wrong:
-        runs = sorted({name for name, _, _ in wrong})
-        return fail(
-            f"{counted(len(wrong), 'row')} in {counted(len(runs), 'run')}: "
-            f"{shown(f'{name}: {s}' for name, _, s in wrong)}",
-            fix="the catch-up table stands in the checklist, phase 3",
-            lines=sorted({line for name, line, _ in wrong if name == runs[0]}),
-        )
-    if not late:
+            planned = built.event.tasks
+            late += bool(planned) and min(r.due for r in planned) < built.event.caught_up_to
+            rows += len(planned)
+            wrong += _against_the_table(name, run, built)
+    if not wrong and not late:
         return pending("no run started late", fix="run the late starts")
-    return ok(f"{late} late starts, each row as the catch-up table says")
+    runs = sorted({fault.facts["run"] for fault in wrong})
+    return judged(
+        wrong, proof=runs_judged(evidence), run=runs[0] if runs else "",
+        lines=sorted({f.line for f in wrong if f.facts["run"] == runs[0]}), late_starts=late,
+        rows=rows, runs=runs or evidence.runs,
+    )  # fmt: skip
 
 
 def _against_the_table(
-    run: Evidence, built: Recorded[ev.ScheduleBuilt]
-) -> Iterator[tuple[int, str]]:
+    name: str, run: Evidence, built: Recorded[ev.ScheduleBuilt]
+) -> Iterator[Finding]:
     """Yield each row whose fate is not the table's."""
     day, now = built.event.trading_date, built.event.caught_up_to
     segments = run.calendar.segments(day) if day else ()
-    when = at_exchange(run, now)
     for row in built.event.tasks:
         story = run.tasks[row.task_id]
         wanted = expected_fate(row, now, segments, closed=False)
-        found = _fate_at_start(story, built)
-        if not _fits(row, wanted, found, story, now, segments):
-            line = story.lines[0] if story.lines else built.seq
-            yield line, f"started {when}: {row.task_id} is {found}, the table says {wanted}"
+        fate = _fate_at_start(story, built)
+        if not _fits(row, wanted, fate, story, now, segments):
+            line, start = story.lines[0] if story.lines else built.seq, run.local(now)
+            yield finding(
+                "other_fate",
+                line,
+                run=name,
+                start=start,
+                task=row.task_id,
+                fate=fate,
+                wanted=wanted,
+            )
 
 
 def _fate_at_start(story: TaskStory, built: Recorded[ev.ScheduleBuilt]) -> str:
@@ -180,83 +196,115 @@ def _fits(
     return found == wanted
 
 
-@check("3.4", "No decision is late", needs={Capability.SCHEDULE})
-def no_decision_is_taken_late(evidence: Evidence) -> Verdict:
+@check(
+    "3.4", "No decision is late", needs={Capability.SCHEDULE},
+    facts=(*counts("decisions steps skipped missed"), budget("late_after_seconds")),
+    holds="{decisions} of {steps} steps decided in time{so_far}, {skipped} skipped, {missed} of "
+    "them as missed",
+    fails="{found} of {steps} steps: {findings}",
+    finds={
+        "twice": "{task} was decided in line {line} already",
+        "unplanned": "{task} was decided and is on no schedule",
+        "other_row": "{task}: due time or step number differ from the schedule",
+        "late": "{task} began {late:.0f} s late",
+        "early": "{task} began before it was due",
+        "future_price": "{symbol} was seen with a bar that ends at {end}",
+        "other_day": "{symbol} was seen with a price of another day",
+        "undecided": "{task} finished and no decision is recorded",
+        "not_missed": "{task} was skipped as missed {late:.0f} s after its time",
+        "vanished": "{task} vanished",
+    },
+    fix="a late step must be skipped as missed: {entries}",
+)  # fmt: skip
+def no_decision_is_taken_late(evidence: Evidence) -> Outcome:
     """No decision is taken late or twice: a missed step is skipped as missed, none vanishes."""
     decisions = evidence.of(ev.DecisionTaken)
     steps = [s for s in evidence.tasks.values() if s.task == _STEP]
-    judged = [s for s in steps if s.outcomes]
-    if not decisions and not judged:
+    outcomes = [s.outcome for s in steps if s.outcome]
+    if not decisions and not outcomes:
         return not_yet(evidence, "there is no strategy step", fix=_SCHEDULE)
     wrong = [*_bad_decisions(evidence), *(f for s in steps for f in _lost_steps(evidence, s))]
-    if wrong:
-        lines = sorted({line for line, _ in wrong if line})
-        return fail(
-            f"{len(wrong)} of {len(steps)} steps: {shown(s for _, s in wrong)}",
-            fix=f"a late step must be skipped as missed: {show_command(evidence, lines=lines)}",
-            lines=lines,
-        )
-    skipped = sum(story.skipped is not None for story in steps)
-    missed = sum(s.skipped is not None and s.skipped.skip_reason == "missed" for s in steps)
-    return ok(
-        f"{len(decisions)} of {len(steps)} steps decided in time{so_far(evidence)}, {skipped} "
-        f"skipped, {missed} of them as missed"
-    )
+    reasons = [s.skipped.skip_reason for s in steps if s.skipped]
+    return judged(
+        wrong, proof=outcomes or decisions, decisions=decisions, steps=steps, skipped=reasons,
+        missed=reasons.count("missed"),
+    )  # fmt: skip
 
 
-def _bad_decisions(evidence: Evidence) -> Iterator[tuple[int, str]]:
+def _bad_decisions(evidence: Evidence) -> Iterator[Finding]:
     """Yield decisions that were late, came twice, had no row, or saw the future."""
-    allowed = timedelta(seconds=evidence.number("late_after_seconds"))
+    allowed = evidence.number("late_after_seconds")
     seen: dict[str, int] = {}
     for decision in evidence.of(ev.DecisionTaken):
-        event, line = decision.event, decision.seq
-        if event.task_id in seen:
-            yield line, f"{event.task_id} was decided in line {seen[event.task_id]} already"
-        seen[event.task_id] = line
-        story = evidence.session.tasks.get(event.task_id)
+        event, line, name = decision.event, decision.seq, decision.event.task_id
+        if name in seen:
+            yield finding("twice", line, task=name, line=seen[name])
+        seen[name] = line
+        story = evidence.session.tasks.get(name)
         row = story.plan[0] if story and story.plan else None
         if story is None or row is None:
-            yield line, f"{event.task_id} was decided and is on no schedule"
+            yield finding("unplanned", line, task=name)
             continue
         if (row.due, row.step) != (event.due, event.step):
-            yield line, f"{event.task_id}: due time or step number differ from the schedule"
+            yield finding("other_row", line, task=name)
         began = story.started.at if story.started and story.attempts == 1 else decision.at
-        if began - row.due > allowed:
-            yield line, f"{event.task_id} began {(began - row.due).total_seconds():.0f} s late"
-        if began < row.due:
-            yield line, f"{event.task_id} began before it was due"
+        late = (began - row.due).total_seconds()
+        if late > allowed:
+            yield finding("late", line, task=name, late=late)
+        if late < 0:
+            yield finding("early", line, task=name)
         yield from _prices_of_another_time(evidence, decision)
 
 
 def _prices_of_another_time(
     evidence: Evidence, decision: Recorded[ev.DecisionTaken]
-) -> Iterator[tuple[int, str]]:
+) -> Iterator[Finding]:
     """Yield a price that was not known at the decision, or is of another day."""
     for price in decision.event.prices:
         if price.end > decision.at:
-            when = at_exchange(evidence, price.end)
-            yield decision.seq, f"{price.symbol} was seen with a bar that ends at {when}"
+            yield finding("future_price", decision.seq, symbol=price.symbol, end=price.end)
         elif date_of_bar(evidence.calendar, price.end) != decision.event.trading_date:
-            yield decision.seq, f"{price.symbol} was seen with a price of another day"
+            yield finding("other_day", decision.seq, symbol=price.symbol)
 
 
-def _lost_steps(evidence: Evidence, story: TaskStory) -> Iterator[tuple[int, str]]:
+def _lost_steps(evidence: Evidence, story: TaskStory) -> Iterator[Finding]:
     """Yield a step that finished undecided, vanished, or was missed without being late."""
-    outcome = story.outcome
-    if story.fate == "finished" and outcome and story.task_id not in evidence.decided:
-        yield outcome.seq, f"{story.task_id} finished and no decision is recorded"
+    outcome, name = story.outcome, story.task_id
+    if story.fate == "finished" and outcome and name not in evidence.decided:
+        yield finding("undecided", outcome.seq, task=name)
     skip = story.skipped
     if outcome and skip is not None and skip.skip_reason == "missed" and not story.at_start:
         late = (outcome.at - skip.due).total_seconds()
         down = any(d.holds(skip.due) for d in evidence.downtimes)
         if late <= evidence.number("late_after_seconds") and not down:
-            yield outcome.seq, f"{story.task_id} was skipped as missed {late:.0f} s after its time"
+            yield finding("not_missed", outcome.seq, task=name, late=late)
     if outcome is None and not evidence.running:
-        yield story.plan[1] if story.plan else 0, f"{story.task_id} vanished"
+        yield finding("vanished", story.plan[1] if story.plan else 0, task=name)
 
 
-@check("3.5", "The calendar is followed", needs={Capability.SCHEDULE})
-def the_calendar_is_followed(evidence: Evidence) -> Verdict:
+@check(
+    "3.5", "The calendar is followed", needs={Capability.SCHEDULE},
+    facts=counts("schedules rows open_days closed_days"),
+    holds="{schedules:schedule} with {rows} rows follow the calendar: {open_days} open days, "
+    "{closed_days} closed",
+    finds={
+        "no_date": "a day began without a date",
+        "misjudged": "{day} counts as {state}, it is not",
+        "other_time": "{day} began at {at}",
+        "out_of_order": "{day} began after {before}",
+        "never_began": "the trading date {day} never began",
+        "schedule_without_date": "a schedule without a date",
+        "row_missing": "{day} has no row for {task} at {due}",
+        "row_too_many": "{day} has a row too many: {task} at {due}",
+        "rows_twice": "{day} has market rows twice",
+        "numbers": "the steps of {day} are not numbered without a gap, from the first to {last}",
+        "not_once": "{task} stands {number} times in the schedule",
+        "after_the_open": "pre_open comes after the open",
+        "before_the_close": "{task} comes before the close",
+    },
+    fix="hold the schedule against the exchange's published hours",
+)  # fmt: skip
+def the_calendar_is_followed(evidence: Evidence) -> Outcome:
     """Half days, holidays and daylight saving follow the calendar; closed days are quiet."""
     schedules = evidence.of(ev.ScheduleBuilt)
     if not schedules:
@@ -264,33 +312,25 @@ def the_calendar_is_followed(evidence: Evidence) -> Verdict:
     wrong = [f for day in evidence.of(ev.DayStarted) for f in _misjudged(evidence, day)]
     wrong += _days_lost(evidence)
     wrong += [f for built in schedules for f in _off_calendar(evidence, built)]
-    if wrong:
-        return fail(
-            f"{len(wrong)} found: {shown(s for _, s in wrong)}",
-            fix="hold the schedule against the exchange's published hours",
-            lines=sorted({line for line, _ in wrong}),
-        )
-    open_days = sum(bool(built.event.tasks) for built in schedules)
-    rows = sum(len(built.event.tasks) for built in schedules)
-    return ok(
-        f"{counted(len(schedules), 'schedule')} with {rows} rows follow the calendar: "
-        f"{open_days} open days, {len(schedules) - open_days} closed",
-        lines=[built.seq for built in schedules[:20]],
-    )
+    rows = [len(built.event.tasks) for built in schedules]
+    return judged(
+        wrong, proof=schedules, schedules=schedules, rows=sum(rows),
+        open_days=len(rows) - rows.count(0), closed_days=rows.count(0),
+    )  # fmt: skip
 
 
-def _misjudged(evidence: Evidence, day: Recorded[ev.DayStarted]) -> Iterator[tuple[int, str]]:
+def _misjudged(evidence: Evidence, day: Recorded[ev.DayStarted]) -> Iterator[Finding]:
     on = day.event.trading_date
     if on is None:
-        yield day.seq, "a day began without a date"
+        yield finding("no_date", day.seq)
         return
     if day.event.open is not evidence.calendar.is_session(on):
-        yield day.seq, f"{on} counts as {'open' if day.event.open else 'closed'}, it is not"
+        yield finding("misjudged", day.seq, day=on, state="open" if day.event.open else "closed")
     if evidence.calendar.local_date(day.at) != on:
-        yield day.seq, f"{on} began at {at_exchange(evidence, day.at)}"
+        yield finding("other_time", day.seq, day=on, at=day.at)
 
 
-def _days_lost(evidence: Evidence) -> Iterator[tuple[int, str]]:
+def _days_lost(evidence: Evidence) -> Iterator[Finding]:
     """Yield dates out of order, and trading dates that the session slept through."""
     days = evidence.session.of(ev.DayStarted)
     for one, two in pairwise(days):
@@ -300,34 +340,32 @@ def _days_lost(evidence: Evidence) -> Iterator[tuple[int, str]]:
         if before is None or after is None:
             continue
         if after <= before:
-            yield two.seq, f"{after} began after {before}"
+            yield finding("out_of_order", two.seq, day=after, before=before)
         elif (lost := evidence.calendar.next_session(before)) < after and not any(
             one.seq < d.line < two.seq for d in evidence.downtimes
         ):
-            yield two.seq, f"the trading date {lost} never began"
+            yield finding("never_began", two.seq, day=lost)
 
 
-def _off_calendar(
-    evidence: Evidence, built: Recorded[ev.ScheduleBuilt]
-) -> Iterator[tuple[int, str]]:
+def _off_calendar(evidence: Evidence, built: Recorded[ev.ScheduleBuilt]) -> Iterator[Finding]:
     """Yield how a schedule's rows differ from those worked out from the calendar once more."""
-    day = built.event.trading_date
+    day, line = built.event.trading_date, built.seq
     if day is None:
-        yield built.seq, "a schedule without a date"
+        yield finding("schedule_without_date", line)
         return
     segments = evidence.calendar.segments(day)
-    found = sorted((r.due, r.task) for r in built.event.tasks if r.task in _MARKET)
+    rows = sorted((r.due, r.task) for r in built.event.tasks if r.task in _MARKET)
     wanted = sorted(_market_rows(evidence, segments)) if segments else []
-    for due, task in sorted(set(found) ^ set(wanted)):
-        what = "has no row for" if (due, task) in wanted else "has a row too many:"
-        yield built.seq, f"{day} {what} {task} at {at_exchange(evidence, due)}"
-    if len(found) != len(set(found)):
-        yield built.seq, f"{day} has market rows twice"
+    for due, task in sorted(set(rows) ^ set(wanted)):
+        kind = "row_missing" if (due, task) in wanted else "row_too_many"
+        yield finding(kind, line, day=day, task=task, due=due)
+    if len(rows) != len(set(rows)):
+        yield finding("rows_twice", line, day=day)
     if segments:
         yield from _housekeeping(built, segments)
     steps = [r.step for r in sorted(built.event.tasks, key=lambda r: r.due) if r.task == _STEP]
     if steps != list(range(len(steps))):
-        yield built.seq, f"the steps of {day} are not numbered 0 to {len(steps) - 1}"
+        yield finding("numbers", line, day=day, last=len(steps) - 1)
 
 
 def _market_rows(evidence: Evidence, segments: Sequence[Segment]) -> Iterator[tuple[datetime, str]]:
@@ -350,18 +388,18 @@ def _market_rows(evidence: Evidence, segments: Sequence[Segment]) -> Iterator[tu
 
 def _housekeeping(
     built: Recorded[ev.ScheduleBuilt], segments: Sequence[Segment]
-) -> Iterator[tuple[int, str]]:
+) -> Iterator[Finding]:
     """Yield housekeeping that is missing, or stands inside trading."""
     rows = {r.task: r.due for r in built.event.tasks}
     for task in ("pre_open", "post_close"):
         number = sum(r.task == task for r in built.event.tasks)
         if number != 1:
-            yield built.seq, f"{task} stands {number} times in the schedule"
+            yield finding("not_once", built.seq, task=task, number=number)
     if "pre_open" in rows and rows["pre_open"] > segments[0].start:
-        yield built.seq, "pre_open comes after the open"
+        yield finding("after_the_open", built.seq)
     for task in ("post_close", "refill"):
         if task in rows and rows[task] < segments[-1].end:
-            yield built.seq, f"{task} comes before the close"
+            yield finding("before_the_close", built.seq, task=task)
 
 
 phase_3 = Stage(

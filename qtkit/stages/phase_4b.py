@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from qtkit.core.facts import Finding, budget, count, counts, finding, ratio, table
 from qtkit.core.verdict import Status, pending
@@ -13,8 +13,9 @@ from qtkit.evidence import Capability, Evidence
 from qtkit.model import events as ev
 from qtkit.model.skip_reasons import GLOSSARY
 from qtkit.stages.check import Outcome, check, judged, looked_at, runs_judged
+from qtkit.stages.log_checks import the_log_counts_the_same_skips
 from qtkit.stages.phase_5_scenarios import GATE_CURED, SLOW_PREPARATION, STALE
-from qtkit.stages.phrases import not_yet, show_command
+from qtkit.stages.phrases import not_yet
 from qtkit.stages.scenarios import (
     BUSY_FEED,
     CLOSED_DAY,
@@ -56,16 +57,14 @@ _GAPS = {
 
 
 @check(
-    "4-B.1",
-    "The table of skips",
-    needs={Capability.SCHEDULE},
+    "4-B.1", "The table of skips", needs={Capability.SCHEDULE},
     facts=(*counts("tasks skips"), table("by_task", "skips")),
     holds="{skips} skips{so_far}, by task and reason: {by_task}",
     cases=_NONE,
     fails="{found:gap} in the table of {skips} skips: {findings}",
     finds=_GAPS,
     fix="read {entries}",
-)
+)  # fmt: skip
 def the_table_of_skips_is_complete(evidence: Evidence) -> Outcome:
     """The table of reasons by tasks is complete, and all fields are filled."""
     skips, tasks = evidence.of(ev.TaskSkipped), evidence.tasks
@@ -104,9 +103,7 @@ def _empty_fields(skip: ev.TaskSkipped) -> list[str]:
 
 
 @check(
-    "4-B.2",
-    "The glossary explains",
-    needs={Capability.SCHEDULE},
+    "4-B.2", "The glossary explains", needs={Capability.SCHEDULE},
     facts=(*counts("tasks skips"), table("reasons", "skips")),
     holds="{reasons:reason}{so_far}, each explained: {reasons}",
     cases=_NONE,
@@ -117,7 +114,7 @@ def _empty_fields(skip: ev.TaskSkipped) -> list[str]:
         "not_here": "{reason!r} is said not to exist in this version",
     },
     fix="write the reason into the glossary: qtkit/model/skip_reasons.py",
-)
+)  # fmt: skip
 def the_glossary_explains_each_reason(evidence: Evidence) -> Outcome:
     """Each reason stands in the glossary with its meaning and what to do."""
     nothing = _nothing_skipped(evidence)
@@ -128,13 +125,9 @@ def the_glossary_explains_each_reason(evidence: Evidence) -> Outcome:
     first = {s.event.skip_reason: s.seq for s in reversed(skips)}
     wrong = [finding(kind, first[r], reason=r) for r in sorted(reasons) if (kind := _faulty(r))]
     return judged(
-        wrong,
-        proof=skips,
-        lines=[s.seq for s in skips if _faulty(s.event.skip_reason)],
-        tasks=evidence.tasks,
-        skips=skips,
-        reasons=dict(sorted(reasons.items())),
-    )
+        wrong, proof=skips, lines=[s.seq for s in skips if _faulty(s.event.skip_reason)],
+        tasks=evidence.tasks, skips=skips, reasons=dict(sorted(reasons.items())),
+    )  # fmt: skip
 
 
 def _faulty(reason: str) -> str:
@@ -148,87 +141,13 @@ def _faulty(reason: str) -> str:
 
 
 @check(
-    "4-B.3",
-    "grep counts the same",
-    needs={Capability.SYS_LOG, Capability.SCHEDULE},
-    facts=counts("log_lines skips"),
-    holds="sys.log has {log_lines:line} with skip_reason=, the journal {skips} skips",
-    waits="the log is being written: {findings}",
-    fails="the log and the journal count differently: {findings}",
-    finds={
-        "no_log": "there is no sys.log",
-        "differ": "{reason} {journal} times in the journal, {log} in the log",
-        "missing": "{missing} skips before a crash are missing in the log",
-    },
-)
-def the_log_counts_the_same_skips(evidence: Evidence) -> Outcome:
-    """`grep skip_reason= sys.log` counts the same as the journal, reason by reason."""
-    skips = evidence.of(ev.TaskSkipped)
-    if not skips and not evidence.tasks:
-        return not_yet(evidence, "there is no scheduled task", fix=_SCHEDULE)
-    if evidence.log is None:
-        fix = "look at the folder: disk full, or rights missing?"
-        return judged([finding("no_log")], fix=fix, skips=skips)
-    wrong = list(
-        _log_differences(evidence, [Counter(r for _, r in life) for life in evidence.log.skips])
-    )
-    fix = (
-        "hold the lines of sys.log that have skip_reason= against "
-        f"{show_command(evidence, 'task_skipped')}"
-    )
-    total = sum(map(len, evidence.log.skips))
-    return judged(
-        wrong,
-        proof=skips,
-        lines=[s.seq for s in skips],
-        waiting=evidence.running,
-        fix=fix if wrong and not evidence.running else "",
-        log_lines=total,
-        skips=skips,
-    )
-
-
-def _log_differences(evidence: Evidence, log: Sequence[Counter[str]]) -> Iterator[Finding]:
-    """Yield where the log counts otherwise than the journal, one life of the engine at a time."""
-    journal = _by_life(evidence)
-    if len(log) != len(journal):
-        yield from _differences(sum(journal, Counter()), sum(log, Counter()))
-        return
-    # what a power cut took from one of the two is lost for the comparison of that life only
-    yield from _differences(journal[-1], log[-1])
-    for one, two in zip(journal[:-1], log[:-1], strict=True):
-        if (missing := (one - two).total()) > 1:
-            yield finding("missing", missing=missing)
-
-
-def _by_life(evidence: Evidence) -> list[Counter[str]]:
-    """Return how often each reason stands in the journal, split where the session came back."""
-    lives: list[Counter[str]] = [Counter()]
-    for entry in evidence.merged(ev.TaskSkipped, ev.SessionResumed):
-        if isinstance(entry.event, ev.SessionResumed):
-            lives.append(Counter())
-        else:
-            lives[-1][entry.event.skip_reason] += 1
-    return lives
-
-
-def _differences(journal: Counter[str], log: Counter[str]) -> Iterator[Finding]:
-    for reason in sorted(journal.keys() | log.keys()):
-        if journal[reason] != log[reason]:
-            yield finding("differ", reason=reason, journal=journal[reason], log=log[reason])
-
-
-@check(
-    "4-B.4",
-    "Each reason on purpose",
-    needs={Capability.SCHEDULE},
-    scenarios=True,
+    "4-B.4", "Each reason on purpose", needs={Capability.SCHEDULE}, scenarios=True,
     facts=(count("reasons"), table("produced")),
     holds="all {reasons} reasons were produced: {produced}",
     fails="{found} of {reasons} reasons were not produced: {findings}",
     finds={"not_produced": "{reason}"},
     fix="a reason that cannot happen does not exist: mend the scenario, or say so in the glossary",
-)
+)  # fmt: skip
 def each_reason_can_be_produced(evidence: Evidence) -> Outcome:
     """Each reason that a simulated session can have can be produced on purpose."""
     where: dict[str, str] = {}
@@ -244,9 +163,7 @@ def each_reason_can_be_produced(evidence: Evidence) -> Outcome:
 
 
 @check(
-    "4-B.5",
-    "The share of skipped steps",
-    needs={Capability.SCHEDULE},
+    "4-B.5", "The share of skipped steps", needs={Capability.SCHEDULE},
     applies_to=(REFERENCE.name,),
     facts=(
         *counts("skipped steps"),
@@ -259,7 +176,7 @@ def each_reason_can_be_produced(evidence: Evidence) -> Outcome:
     fails="{skipped} of {steps:step} skipped ({share}, allowed {skip_share_limit:.0%}): {by_task}",
     finds={"above": "{skipped} of {steps} steps"},
     fix="look each reason up in the glossary",
-)
+)  # fmt: skip
 def the_share_of_skipped_steps_is_small(evidence: Evidence) -> Outcome:
     """The share of strategy steps skipped is within limits."""
     limit = evidence.number("skip_share_limit")
@@ -273,13 +190,9 @@ def the_share_of_skipped_steps_is_small(evidence: Evidence) -> Outcome:
     return judged(
         [finding("above", skipped=skipped, steps=len(steps))] * above,
         status=Status.PENDING if evidence.running else Status.PASS,
-        proof=lines or looked_at(evidence, len(steps)),
-        lines=lines,
-        skipped=skipped,
-        steps=steps,
-        share=skipped / len(steps),
-        by_task=by_task_and_reason(counted_skips),
-    )
+        proof=lines or looked_at(evidence, len(steps)), lines=lines, skipped=skipped, steps=steps,
+        share=skipped / len(steps), by_task=by_task_and_reason(counted_skips),
+    )  # fmt: skip
 
 
 phase_4b = Stage(

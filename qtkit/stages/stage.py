@@ -14,7 +14,7 @@ from qtkit.core.verdict import Status, Verdict
 from qtkit.evidence import Capability, Evidence, Scenario, Target
 from qtkit.stages.check import Check
 from qtkit.stages.report import JudgedJournal, StageReport
-from qtkit.stages.sources import Source, evidence_of, is_target, name_of, scenario_runs
+from qtkit.stages.sources import Judged, evidence_of, name_of, scenario_runs
 
 __all__ = ["Stage", "judge", "judge_runs"]
 
@@ -66,7 +66,7 @@ class Stage:
         return f"Phase {self.id}" if self.id[0].isdigit() else self.id
 
     def __call__(
-        self, source: Source, *, day: date | None = None, root: Path | None = None
+        self, source: Judged, *, day: date | None = None, root: Path | None = None
     ) -> StageReport:
         """Judge a source by this stage; see `judge`."""
         return judge(self, source, day=day, root=root)
@@ -94,7 +94,7 @@ class Stage:
 
 
 def judge(
-    stage: Stage, source: Source, *, day: date | None = None, root: Path | None = None
+    stage: Stage, source: Judged, *, day: date | None = None, root: Path | None = None
 ) -> StageReport:
     """Judge a source by a stage.
 
@@ -103,13 +103,13 @@ def judge(
     stage
         What to judge by.
     source
-        Evidence, a session's folder, a session, or a target whose scenarios are run.
+        A session, its evidence, or a target whose scenarios are run.
     day
         Judge this trading date alone.
     root
         Where a target's scenarios are written; a temporary folder without it.
     """
-    if is_target(source):
+    if isinstance(source, Target):
         return _judge_target(stage, source, root)
     evidence = evidence_of(source)
     if day is not None:

@@ -21,10 +21,10 @@ from qtkit.model.orders import OrderOrigin, OrderStatus, OrderType
 from qtkit.reports.retention import expired_logs, rotate_logs
 from qtkit.runtime.accounts import CarryOver, create_account
 from qtkit.runtime.build import build
+from qtkit.runtime.registry import find_session
 from qtkit.runtime.run import Run
 from qtkit.runtime.settings import SessionSettings
 from qtkit.runtime.spec import SessionSpec
-from qtkit.stages import session_named
 from qtkit.testing import scripted_spec
 from qtkit.trading.brokers.protocol import AccountReport, BrokerOrder
 from qtkit.trading.brokers.sim.broker import SimBroker
@@ -210,8 +210,8 @@ def test_the_four_artifacts_and_an_unknown_session(tmp_path: Path) -> None:
     assert folder.trade_log.parent == folder.risk_log.parent == elsewhere
     for path in (folder.sys_log, folder.trade_log, folder.risk_log, folder.break_point):
         assert path.is_file()
-    with pytest.raises(DataError, match="no session begins with '1999'"):
-        session_named(OutputRoot(tmp_path), "1999")
+    with pytest.raises(DataError, match=r"no session under .* '1999'"):
+        find_session(OutputRoot(tmp_path), "1999")
 
 
 @pytest.mark.parametrize("name", ["../up", "a b", "", "über", "x" * 65])

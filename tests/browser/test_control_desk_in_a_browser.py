@@ -15,7 +15,7 @@ import pytest
 
 from qtkit.core.paths import SessionFolder
 from qtkit.desk.panels import BookPanel
-from qtkit.sessions.session import Session
+from qtkit.sessions.remote import RemoteSession
 from tests.browser.lab import Lab, open_notebook, process_of, run_all, use_theme, wait_for
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ PANELS = (
 
 
 @pytest.fixture(scope="module")
-def session(lab: Lab, page: Page) -> Iterator[Session]:
+def session(lab: Lab, page: Page) -> Iterator[RemoteSession]:
     """The session that the desk's notebook starts: live, in a process of its own."""
     lab.copy("desk.ipynb", "operator.ipynb", at="09:33", speed=30.0)
     open_notebook(page, lab, "operator.ipynb")
@@ -37,8 +37,8 @@ def session(lab: Lab, page: Page) -> Iterator[Session]:
     folder = wait_for(
         lambda: list((lab.outputs / "paper_sessions").iterdir()), "the session", page
     )[0]
-    found = Session(SessionFolder(folder))
-    wait_for(lambda: found.state().ledger.positions, "the first fill", page)
+    found = RemoteSession(SessionFolder(folder))
+    wait_for(lambda: found.view.state.ledger.positions, "the first fill", page)
     yield found
     if found.is_running:
         found.stop()
@@ -64,7 +64,7 @@ def _says(page: Page, place: str, text: str) -> None:
 
 
 def test_an_operator_runs_stages_ticks_kills_and_saves_the_record(
-    lab: Lab, page: Page, session: Session
+    lab: Lab, page: Page, session: RemoteSession
 ) -> None:
     _choose(page, "Checklist")
     for stage, proof in (("0", "0.2✓ pass"), ("4_a", "4-A.2✓ pass")):
@@ -104,7 +104,7 @@ def test_an_operator_runs_stages_ticks_kills_and_saves_the_record(
 
 
 def test_every_panel_shows_in_both_themes(
-    lab: Lab, page: Page, session: Session, tmp_path: Path
+    lab: Lab, page: Page, session: RemoteSession, tmp_path: Path
 ) -> None:
     """The pictures are for people: a folder named in QTKIT_SCREENSHOTS keeps them."""
     place = Path(os.environ.get("QTKIT_SCREENSHOTS") or tmp_path)
@@ -120,7 +120,9 @@ def test_every_panel_shows_in_both_themes(
     assert len(seen) == 2 * len(PANELS)
 
 
-def test_the_kill_switch_can_be_reached_in_a_narrow_pane(page: Page, session: Session) -> None:
+def test_the_kill_switch_can_be_reached_in_a_narrow_pane(
+    page: Page, session: RemoteSession
+) -> None:
     """360 points are left beside the file browser: everything wraps, and nothing is cut off."""
     whole = page.viewport_size
     assert whole is not None
@@ -136,7 +138,7 @@ def test_the_kill_switch_can_be_reached_in_a_narrow_pane(page: Page, session: Se
 
 
 def test_a_killed_kernel_leaves_the_session_and_a_fresh_notebook_shows_the_same_book(
-    lab: Lab, page: Page, session: Session
+    lab: Lab, page: Page, session: RemoteSession
 ) -> None:
     session.command("kill", why="so that the book stands still")
     kernel = lab.kernel_of("operator.ipynb")
@@ -152,9 +154,9 @@ def test_a_killed_kernel_leaves_the_session_and_a_fresh_notebook_shows_the_same_
     run_all(page)
     page.wait_for_selector(".qtkit-desk-line")
     _choose(page, "Book")
-    cash = f"{session.state().ledger.cash:,.2f}"
+    cash = f"{session.view.state.ledger.cash:,.2f}"
     _says(page, "book-subject", cash)
-    for symbol, position in session.state().ledger.positions.items():
+    for symbol, position in session.view.state.ledger.positions.items():
         assert position.quantity > Decimal(0)
         _says(page, "book-subject", f"{symbol}{position.quantity:,}")
     assert cash in BookPanel(session).text()

@@ -12,8 +12,8 @@ import pytest
 
 from qtkit.cli import run_command
 from qtkit.core.paths import SessionFolder
+from qtkit.evidence.recorded import RecordedSession
 from qtkit.journal import summarise
-from qtkit.sessions.simulated import session_of
 
 GRID = Path(__file__).parents[2] / "examples" / "live_grid_multi.py"
 NOTEBOOK = """{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [{"cell_type": "code",
@@ -88,7 +88,7 @@ def test_a_file_that_may_not_grow_ends_a_session_and_a_return_goes_on(
     assert is_one_sentence(done), done.stderr
     assert all(journal.torn_bytes == 0 for journal in found)
     assert again.returncode == 0, again.stderr
-    assert session_of(SessionFolder(Path(again.stdout.splitlines()[-1]))).exit_code == 0
+    assert RecordedSession(SessionFolder(Path(again.stdout.splitlines()[-1]))).exit_code == 0
 
 
 def test_too_few_open_files(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from qtkit.cli import qtkit, run_command
 from qtkit.core.errors import ConfigError
 from qtkit.core.input_text import checked_text
 from qtkit.core.paths import OutputRoot
-from qtkit.sessions.session import Session
+from qtkit.sessions.remote import open_session
 from qtkit.sessions.simulated import simulate
 
 GRID = Path(__file__).parents[2] / "examples" / "live_grid_multi.py"
@@ -105,7 +105,7 @@ def test_a_name_that_is_a_path_names_no_account(
 @pytest.mark.parametrize("verb", ["note", "cancel", "buy", "run_task", "x" * 5_000])
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_a_command_with_such_words_is_not_sent(root: Path, verb: str, text: str) -> None:
-    session = Session.attach("last", root=root)
+    session = open_session("last", root=root)
 
     with pytest.raises(ConfigError) as refused:
         session.command(verb, by="anna", text=text)

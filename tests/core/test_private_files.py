@@ -23,7 +23,7 @@ from qtkit.core.paths import OutputRoot
 from qtkit.reports.artifacts import rebuild
 from qtkit.sessions.live import run_live
 from qtkit.sessions.control.server import Request, request_line
-from qtkit.sessions.session import Session
+from qtkit.sessions.remote import RemoteSession, open_session
 
 grid, root, here = (Path(word) for word in sys.argv[1:])
 def say(*words):
@@ -35,9 +35,9 @@ say("kill", "demo")
 say("data", "import", str(here / "bars.csv"), "stock_1min", "A")
 say("run", str(here / "one.ipynb"))
 def look(folder):
-    socket = Session(folder)._written_status()["socket"]
+    socket = RemoteSession(folder)._written_status()["socket"]
     (here / "modes").write_text(oct(Path(socket).stat().st_mode & 0o777))
-    Session(folder).command("stop")
+    RemoteSession(folder).command("stop")
 replayed = {"feed": {"speed": 60, "start": "2026-03-05T09:29:00+08:00"}}
 rebuild(run_live(grid, root=OutputRoot(root), settings=replayed, meanwhile=look).folder)
 """

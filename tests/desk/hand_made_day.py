@@ -13,10 +13,10 @@ from pathlib import Path
 
 from qtkit.core.calendars import exchange_calendar
 from qtkit.core.paths import OutputRoot
-from qtkit.desk.rehearsal import Rehearsal
 from qtkit.model.intents import Intent
 from qtkit.runtime.configuration.reader import settings_of
 from qtkit.runtime.spec import SessionSpec
+from qtkit.sessions.local import LocalSession
 from qtkit.testing import hand_made_data, scripted_spec
 from qtkit.trading.brokers.sim.faults import NO_FAULTS, FaultScript
 
@@ -37,7 +37,7 @@ def rehearsal(
     days: Sequence[date] = (DAY,),
     account: str | None = None,
     **settings: object,
-) -> Rehearsal:
+) -> LocalSession:
     """Return the day, just started at 09:00."""
     calendar = exchange_calendar("XSHG")
     plan = SessionSpec(
@@ -48,4 +48,4 @@ def rehearsal(
         data=hand_made_data({SYMBOL: 10.0}, days, calendar),
         broker_faults=faults,
     )
-    return Rehearsal.planned(replace(plan, account=account), root=OutputRoot(root))
+    return LocalSession.planned(replace(plan, account=account), root=OutputRoot(root))

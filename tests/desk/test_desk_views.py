@@ -13,12 +13,12 @@ from qtkit.core.errors import DataError
 from qtkit.core.render import text_table
 from qtkit.desk import views
 from qtkit.desk.event_text import sentence
-from qtkit.desk.picture import Picture
 from qtkit.desk.report import Report
-from qtkit.desk.table_view import Column, View, facts
+from qtkit.desk.table_view import Column, TableView, facts
 from qtkit.model import events as ev
 from qtkit.model.books import Book, OpenOrder
 from qtkit.model.orders import OrderStatus, OrderType
+from qtkit.projections.session_view import SessionView
 from qtkit.testing import at, entries_of
 from tests.sessions.session_story import (
     SYMBOL,
@@ -34,12 +34,12 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 
 @pytest.fixture(scope="module")
-def picture() -> Picture:
+def picture() -> SessionView:
     """Wednesday 500 bought at 10.00, Thursday 200 sold at 10.50, one order rejected."""
-    return Picture.of(entries_of(three_days()))
+    return SessionView.of(entries_of(three_days()))
 
 
-def test_cash_is_explained_from_the_opening_on(picture: Picture) -> None:
+def test_cash_is_explained_from_the_opening_on(picture: SessionView) -> None:
     """10 000 + 200*10.50 - 500*10.00 - (5.00 + 6.05) = 7 088.95."""
     found: Any = views.cash(picture).as_json()
 
@@ -51,7 +51,7 @@ def test_cash_is_explained_from_the_opening_on(picture: Picture) -> None:
     assert found["adds up"] == "pass"
 
 
-def test_a_position_shows_what_it_cost_and_what_it_would_bring(picture: Picture) -> None:
+def test_a_position_shows_what_it_cost_and_what_it_would_bring(picture: SessionView) -> None:
     """5 005 paid for 500, two fifths sold: 3 003 for 300, 10.01 a share; worth 300*9.50 = 2 850."""
     (row,) = views.positions(picture).rows
 
@@ -60,7 +60,7 @@ def test_a_position_shows_what_it_cost_and_what_it_would_bring(picture: Picture)
     assert row[4:] == (Decimal("10.01"), Decimal("9.50"), Decimal("2850.00"), Decimal("-153.00"))
 
 
-def test_orders_can_be_narrowed(picture: Picture) -> None:
+def test_orders_can_be_narrowed(picture: SessionView) -> None:
     everything, rejected, doubtful, other = (
         [row[0] for row in views.orders(picture, **narrowed).rows]
         for narrowed in ({}, {"rejected": True}, {"doubtful": True}, {"symbol": "000651.SZ"})
@@ -71,7 +71,7 @@ def test_orders_can_be_narrowed(picture: Picture) -> None:
     assert doubtful == other == []
 
 
-def test_a_rejected_order_shows_code_and_reason(picture: Picture) -> None:
+def test_a_rejected_order_shows_code_and_reason(picture: SessionView) -> None:
     (row,) = views.orders(picture, rejected=True).rows
 
     assert row[7] == "rejected"
@@ -79,7 +79,7 @@ def test_a_rejected_order_shows_code_and_reason(picture: Picture) -> None:
     assert row[10] == "halted no trade"
 
 
-def test_times_are_those_of_the_exchange(picture: Picture) -> None:
+def test_times_are_those_of_the_exchange(picture: SessionView) -> None:
     (first, second, _) = views.orders(picture).rows
 
     assert first[1] == datetime(2026, 3, 4, 10, 0, tzinfo=SHANGHAI)
@@ -87,13 +87,13 @@ def test_times_are_those_of_the_exchange(picture: Picture) -> None:
     assert "Asia/Shanghai" in views.as_of(picture)
 
 
-def test_refusals_of_risk_rules_name_rule_and_reason(picture: Picture) -> None:
+def test_refusals_of_risk_rules_name_rule_and_reason(picture: SessionView) -> None:
     rows = views.refusals(picture).rows
 
     assert rows[0][-1] == 'risk.cash: cash 1.00 < "needed" x=2; risk.lot: 9 shares, the lot is 100'
 
 
-def test_skips_are_counted_by_task_and_reason(picture: Picture) -> None:
+def test_skips_are_counted_by_task_and_reason(picture: SessionView) -> None:
     assert ("run_strategy", "paused", 1) in views.skips(picture).rows
 
 
@@ -110,7 +110,7 @@ def test_an_order_carried_over_is_listed_as_of_earlier() -> None:
         trading_date=WEDNESDAY,
     )
     book = Book(cash=Decimal(10_000), open_orders=(carried,))
-    found = Picture.of(entries_of([(at("09:00"), opening(opening=book))]))
+    found = SessionView.of(entries_of([(at("09:00"), opening(opening=book))]))
 
     (row,) = views.orders(found, doubtful=True).rows
     assert row[:2] == ("q0", "earlier")
@@ -121,15 +121,15 @@ def test_an_order_carried_over_is_listed_as_of_earlier() -> None:
 
 
 def test_a_kill_switch_of_an_earlier_session_says_so() -> None:
-    found = Picture.of(entries_of([(at("09:00"), opening(killed=True))]))
+    found = SessionView.of(entries_of([(at("09:00"), opening(killed=True))]))
 
     status: Any = views.status(found).as_json()
 
     assert status["kill switch"] == "ON, since before this session"
 
 
-def test_a_journal_that_nobody_writes_and_has_no_end_is_a_crash(picture: Picture) -> None:
-    crashed = Picture.of(entries_of(three_days()[:5]))
+def test_a_journal_that_nobody_writes_and_has_no_end_is_a_crash(picture: SessionView) -> None:
+    crashed = SessionView.of(entries_of(three_days()[:5]))
     status: Any = views.status(crashed, alive=False).as_json()
     ended: Any = views.status(picture, alive=False).as_json()
 
@@ -139,7 +139,7 @@ def test_a_journal_that_nobody_writes_and_has_no_end_is_a_crash(picture: Picture
 
 def test_a_session_that_was_asked_to_stop_is_stopping_until_its_end() -> None:
     asked = ev.StopRequested(by="anna", reason="stop")
-    found = Picture.of(entries_of([(at("09:00"), opening()), (at("09:00"), asked)]))
+    found = SessionView.of(entries_of([(at("09:00"), opening()), (at("09:00"), asked)]))
 
     status: Any = views.status(found).as_json()
 
@@ -149,7 +149,7 @@ def test_a_session_that_was_asked_to_stop_is_stopping_until_its_end() -> None:
 def test_a_price_that_is_not_known_leaves_value_and_profit_open() -> None:
     story = [entry for entry in list(three_days())[:6] if not isinstance(entry[1], ev.DayStarted)]
     day = ev.DayStarted(trading_date=WEDNESDAY, open=True)
-    found = Picture.of(entries_of([*story[:3], (at("09:00"), day), *story[3:]]))
+    found = SessionView.of(entries_of([*story[:3], (at("09:00"), day), *story[3:]]))
 
     (row,) = views.positions(found).rows
     (price,) = views.prices(found, [SYMBOL]).rows
@@ -161,21 +161,21 @@ def test_a_price_that_is_not_known_leaves_value_and_profit_open() -> None:
 
 def test_a_picture_reads_on_where_it_stopped() -> None:
     entries = entries_of(three_days())
-    found = Picture.of(entries[:6])
+    found = SessionView.of(entries[:6])
 
     found.update(entries)
 
     assert found.last == entries[-1]
-    assert len(found.fills) == 2
+    assert len(found.orders.fills) == 2
 
 
 def test_a_picture_needs_the_start_of_a_session() -> None:
     stray = (at("10:00"), refused(WEDNESDAY, "no"))
 
-    with pytest.raises(DataError, match="has no line"):
-        Picture.of([])
-    with pytest.raises(DataError, match="line 1 of the journal is not the start"):
-        Picture.of(entries_of([stray]))
+    with pytest.raises(DataError, match="it is empty: the session has not started"):
+        SessionView.of([])
+    with pytest.raises(DataError, match="line 1 is OrderRefused: the session has not started"):
+        SessionView.of(entries_of([stray]))
 
 
 def test_a_task_by_hand_gets_a_line_of_its_own() -> None:
@@ -186,7 +186,9 @@ def test_a_task_by_hand_gets_a_line_of_its_own() -> None:
         dead_letter=True,
     )  # fmt: skip
     now = at("10:00")
-    found = Picture.of(entries_of([(now, opening()), (now, day), (now, started), (now, failed)]))
+    found = SessionView.of(
+        entries_of([(now, opening()), (now, day), (now, started), (now, failed)])
+    )
 
     (row,) = views.tasks(found, standing="failed").rows
     assert row[1:] == ("refill", None, "failed", "ValueError: no", "x-hand7")
@@ -195,13 +197,13 @@ def test_a_task_by_hand_gets_a_line_of_its_own() -> None:
 
 
 def test_numbers_are_aligned_and_never_cut() -> None:
-    view = View(
+    table = TableView(
         name="x",
         columns=(Column(name="symbol"), Column(name="price", unit="CNY", places=2)),
         rows=(("a", Decimal("1234.5")), ("b", Decimal("0.1234")), ("c", None)),
     )
 
-    assert text_table(view.table()).splitlines() == [
+    assert text_table(table.table()).splitlines() == [
         "  symbol  price CNY",
         "  a        1,234.50",
         "  b          0.1234",
@@ -217,8 +219,8 @@ def test_a_time_of_another_day_shows_its_date() -> None:
 
 
 def test_a_report_has_three_forms() -> None:
-    view = View(name="none", columns=(Column(name="a"),), rows=(), empty="nothing & nobody")
-    report = Report(name="r", heading="r · now", parts=("a sentence", view))
+    table = TableView(name="none", columns=(Column(name="a"),), rows=(), empty="nothing & nobody")
+    report = Report(name="r", heading="r · now", parts=("a sentence", table))
 
     assert str(report) == "r · now\na sentence\nnothing & nobody"
     assert "nothing &amp; nobody" in report.html()

@@ -11,9 +11,9 @@ from click.testing import CliRunner
 from qtkit.cli.shell import shell
 from qtkit.core.errors import ConfigError, DataError
 from qtkit.core.paths import SessionFolder
-from qtkit.desk.rehearsal import Rehearsal
 from qtkit.journal import compare, read_journal
 from qtkit.model.events import SessionEnded, SessionResumed
+from qtkit.sessions.local import LocalSession
 from qtkit.sessions.simulated import simulate
 from tests.desk.hand_made_day import DAY, rehearsal
 
@@ -23,7 +23,7 @@ CLOSE = datetime(2026, 3, 4, 7, 40, tzinfo=UTC)
 
 def test_a_day_lived_in_pieces_is_the_day_lived_in_one(tmp_path: Path) -> None:
     whole = simulate(GRID, day=DAY, root=tmp_path / "whole")
-    with Rehearsal.of(GRID, day=DAY, root=tmp_path / "pieces") as desk:
+    with LocalSession.of(GRID, day=DAY, root=tmp_path / "pieces") as desk:
         for hour, minute in ((1, 15), (1, 35), (1, 36), (4, 0), (6, 59), (7, 40)):
             desk.advance(datetime(2026, 3, 4, hour, minute, tzinfo=UTC))
 
@@ -54,11 +54,11 @@ def test_one_that_was_left_is_resumed_on_its_account(tmp_path: Path) -> None:
     from qtkit.trading.strategy.loader import load_spec
 
     prepare_account(load_spec(GRID), root=tmp_path, new_account="demo", day=DAY)
-    with Rehearsal.of(GRID, day=DAY, root=tmp_path, account="demo") as left:
+    with LocalSession.of(GRID, day=DAY, root=tmp_path, account="demo") as left:
         left.advance(datetime(2026, 3, 4, 1, 36, tzinfo=UTC))
 
     start = datetime(2026, 3, 4, 2, 0, tzinfo=UTC)
-    with Rehearsal.of(GRID, day=DAY, root=tmp_path, account="demo", start=start) as desk:
+    with LocalSession.of(GRID, day=DAY, root=tmp_path, account="demo", start=start) as desk:
         assert desk.folder == left.folder
         assert any(isinstance(e.event, SessionResumed) for e in desk.entries())
 
@@ -73,9 +73,9 @@ def test_time_does_not_go_back(tmp_path: Path) -> None:
 
 def test_what_is_impossible_starts_nothing(tmp_path: Path) -> None:
     with pytest.raises(DataError):
-        Rehearsal.of(GRID, day=date(2031, 3, 4), root=tmp_path)
+        LocalSession.of(GRID, day=date(2031, 3, 4), root=tmp_path)
     with pytest.raises(ConfigError, match="did you mean 'seed'"):
-        Rehearsal.of(GRID, day=DAY, root=tmp_path, settings={"seeed": 1})
+        LocalSession.of(GRID, day=DAY, root=tmp_path, settings={"seeed": 1})
 
     assert not (tmp_path / "paper_sessions").exists()
 

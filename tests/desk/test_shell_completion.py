@@ -11,7 +11,7 @@ from qtkit.core.paths import SessionFolder
 from qtkit.desk.shell import run_line
 from qtkit.desk.shell.completion import candidates
 from qtkit.desk.shell.context import Seat
-from qtkit.sessions.session import Session
+from qtkit.sessions.remote import RemoteSession
 from qtkit.trading.engine.schedule import PRIORITY
 from tests.desk.hand_made_day import SYMBOL, rehearsal
 
@@ -20,7 +20,7 @@ from tests.desk.hand_made_day import SYMBOL, rehearsal
 def seat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seat]:
     with rehearsal(tmp_path_factory.mktemp("day")) as desk:
         run_line(desk, "advance 09:36")
-        yield Seat(desk=desk)
+        yield Seat(session=desk)
 
 
 def offered(seat: Seat, text: str) -> list[str]:
@@ -63,7 +63,7 @@ def test_a_candidate_says_what_it_is(seat: Seat) -> None:
 
 
 def test_an_unreadable_session_offers_words_alone(tmp_path: Path) -> None:
-    seat = Seat(desk=Session(SessionFolder(tmp_path)))
+    seat = Seat(session=RemoteSession(SessionFolder(tmp_path)))
 
     assert offered(seat, "cancel ") == []
     assert offered(seat, "canc") == ["cancel"]

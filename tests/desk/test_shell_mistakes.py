@@ -11,15 +11,15 @@ import pytest
 
 from qtkit.core.errors import ConfigError, DataError
 from qtkit.core.paths import SessionFolder
-from qtkit.desk.rehearsal import Rehearsal
 from qtkit.desk.shell import Console, interact, run_line
 from qtkit.model.events import SessionEnded, StopRequested
-from qtkit.sessions.session import Session
+from qtkit.sessions.local import LocalSession
+from qtkit.sessions.remote import RemoteSession
 from tests.desk.hand_made_day import rehearsal
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Rehearsal]:
+def desk(tmp_path: Path) -> Iterator[LocalSession]:
     with rehearsal(tmp_path) as found:
         yield found
 
@@ -66,7 +66,7 @@ def desk(tmp_path: Path) -> Iterator[Rehearsal]:
     ],
 )
 def test_a_mistake_is_one_sentence_that_says_what_to_do(
-    desk: Rehearsal, line: str, sentence: str
+    desk: LocalSession, line: str, sentence: str
 ) -> None:
     with pytest.raises(ConfigError) as caught:
         run_line(desk, line)
@@ -76,7 +76,7 @@ def test_a_mistake_is_one_sentence_that_says_what_to_do(
     assert Console.at(desk).answer(line) == f"ConfigError: {caught.value}"
 
 
-def test_a_mistake_changes_nothing(desk: Rehearsal) -> None:
+def test_a_mistake_changes_nothing(desk: LocalSession) -> None:
     before = desk.entries()
 
     for line in ("buy", "postions", "set step_minutes 1", "run --task refill", "note"):
@@ -85,7 +85,7 @@ def test_a_mistake_changes_nothing(desk: Rehearsal) -> None:
     assert desk.entries() == before
 
 
-def test_a_refusal_by_the_engine_is_journalled(desk: Rehearsal) -> None:
+def test_a_refusal_by_the_engine_is_journalled(desk: LocalSession) -> None:
     Console.at(desk, by="anna").answer("resume")
 
     asked, refused = (entry.event for entry in desk.entries()[-2:])
@@ -93,7 +93,7 @@ def test_a_refusal_by_the_engine_is_journalled(desk: Rehearsal) -> None:
     assert refused.reason == "the engine is sleeping: nothing to resume"
 
 
-def test_an_empty_line_does_nothing(desk: Rehearsal) -> None:
+def test_an_empty_line_does_nothing(desk: LocalSession) -> None:
     assert run_line(desk, "   ") == ""
 
 
@@ -105,21 +105,21 @@ def test_an_empty_line_does_nothing(desk: Rehearsal) -> None:
         ("note --help wanted", "--help wanted"),
     ],
 )
-def test_a_note_is_taken_as_it_is_typed(desk: Rehearsal, line: str, text: str) -> None:
+def test_a_note_is_taken_as_it_is_typed(desk: LocalSession, line: str, text: str) -> None:
     run_line(desk, line)
 
     assert desk.entries()[-1].event.arguments == {"text": text}
 
 
 @pytest.mark.parametrize("line", ["help buy", "buy --help", "buy 1 -h", "? buy"])
-def test_help_explains_a_command(desk: Rehearsal, line: str) -> None:
+def test_help_explains_a_command(desk: LocalSession, line: str) -> None:
     told = run_line(desk, line)
 
     assert told.startswith("buy SYMBOL SHARES [--limit PRICE] [--because TEXT]: Buy by hand")
     assert "--limit PRICE" in told.splitlines()[-3]
 
 
-def test_what_was_set_holds_for_one_shell(desk: Rehearsal) -> None:
+def test_what_was_set_holds_for_one_shell(desk: LocalSession) -> None:
     console = Console.at(desk)
     console.run("set debug on")
 
@@ -130,7 +130,7 @@ def test_what_was_set_holds_for_one_shell(desk: Rehearsal) -> None:
 def test_a_session_that_nobody_runs_can_be_read_and_not_commanded(tmp_path: Path) -> None:
     with rehearsal(tmp_path) as left:
         run_line(left, "advance 09:36")
-    session = Session(left.folder)
+    session = RemoteSession(left.folder)
 
     assert "crashed" in run_line(session, "status")
     assert "998,995.00" in run_line(session, "cash")
@@ -142,19 +142,19 @@ def test_a_live_session_does_not_move_its_time_by_hand(tmp_path: Path) -> None:
         pass
 
     with pytest.raises(ConfigError, match="moves by itself"):
-        run_line(Session(left.folder), "advance 10:00")
+        run_line(RemoteSession(left.folder), "advance 10:00")
 
 
 def test_a_session_without_a_line_says_so(tmp_path: Path) -> None:
     (tmp_path / "s" / "artifacts").mkdir(parents=True)
-    session = Session(SessionFolder(tmp_path / "s"))
+    session = RemoteSession(SessionFolder(tmp_path / "s"))
 
     with pytest.raises(DataError):
         run_line(session, "status")
 
 
 def test_lines_without_a_terminal_are_read_until_bye(
-    desk: Rehearsal, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    desk: LocalSession, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO("advance 09:36\npostions\n\nbye\nstop\n"))
 

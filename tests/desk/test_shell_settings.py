@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from qtkit.core.errors import ConfigError
-from qtkit.desk.rehearsal import Rehearsal
 from qtkit.desk.shell import run_line
 from qtkit.runtime.configuration.keys import WHILE_RUNNING, all_keys
 from qtkit.runtime.configuration.tables import explained
+from qtkit.sessions.local import LocalSession
 from tests.desk.hand_made_day import rehearsal
 
 
@@ -26,7 +26,7 @@ def test_an_explanation_says_when_a_key_changes() -> None:
     assert said == all_keys().keys() - WHILE_RUNNING
 
 
-def _is_taken(desk: Rehearsal, title: str) -> bool:
+def _is_taken(desk: LocalSession, title: str) -> bool:
     try:
         run_line(desk, f"set {title} 1")
     except ConfigError as problem:

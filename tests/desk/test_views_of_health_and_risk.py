@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 
 from qtkit.core.verdict import fail, ok
-from qtkit.desk.picture import Picture
-from qtkit.desk.rehearsal import Rehearsal
 from qtkit.desk.views.health import countdown, gate, health
 from qtkit.desk.views.risk import rules
 from qtkit.desk.views.snapshots import snapshots
 from qtkit.desk.views.timeline import timeline
-from qtkit.desk.vitals import Vitals
 from qtkit.model import events as ev
 from qtkit.model.events import Entry, Event
 from qtkit.model.orders import OrderOrigin, OrderType
+from qtkit.projections.health import LifeSigns
+from qtkit.projections.session_view import SessionView
+from qtkit.sessions.local import LocalSession
 
 GRID = Path(__file__).parents[2] / "examples" / "live_grid_multi.py"
 HALF_PAST_NINE = datetime(2026, 3, 4, 1, 30, tzinfo=UTC)
@@ -30,7 +30,7 @@ def morning(tmp_path_factory: pytest.TempPathFactory) -> list[Entry]:
     """A session until half past nine: the market has opened, and no bar is there."""
     root = tmp_path_factory.mktemp("morning")
     settings = {"split_strategy_prepare": True}
-    with Rehearsal.of(GRID, day=date(2026, 3, 4), root=root, settings=settings) as session:
+    with LocalSession.of(GRID, day=date(2026, 3, 4), root=root, settings=settings) as session:
         session.advance(HALF_PAST_NINE)
         return list(session.entries())
 
@@ -49,7 +49,7 @@ def _then(entries: list[Entry], *events: Event, seconds: int = 1) -> list[Entry]
 
 def _health(entries: list[Entry], *, later: int = 0, alive: bool = True) -> dict[str, str]:
     now = entries[-1].at + timedelta(seconds=later)
-    found = health(Picture.of(entries), Vitals.of(entries), now=now, alive=alive)
+    found = health(SessionView.of(entries), LifeSigns(now=now, alive=alive))
     return {str(what): f"{word} · {told}" for what, word, told in found.rows}
 
 
@@ -93,7 +93,7 @@ def test_engine_broker_gate_and_errors_each_have_their_mark(morning: list[Entry]
     assert found["gate"].startswith("✗ shut · gate shut (mode block, demand): gate.clock: it is")
     assert found["errors"].endswith("engine.loop: oops")
     assert found["kill switch"].startswith("✗ ON · only reductions leave; kill switch on, by anna")
-    assert [v.rule for v in gate(Picture.of(bad))] == ["gate.clock", "gate.cash"]
+    assert [v.rule for v in gate(SessionView.of(bad))] == ["gate.clock", "gate.cash"]
 
 
 def test_a_gate_that_only_warns_is_no_failure(morning: list[Entry]) -> None:
@@ -108,22 +108,22 @@ def test_before_anything_is_known_it_is_said_so(morning: list[Entry]) -> None:
     assert found["loop"].startswith("… waiting")
     assert found["broker"].startswith("… waiting")
     assert found["gate"].startswith("… not judged")
-    assert gate(Picture.of(morning[:1])) == ()
+    assert gate(SessionView.of(morning[:1])) == ()
 
 
 def test_the_countdown_ends_with_the_day_and_with_the_session(morning: list[Entry]) -> None:
-    picture = Picture.of(morning)
+    picture = SessionView.of(morning)
     assert countdown(picture, HALF_PAST_NINE) == "acquire_live_price at 09:31:00, in 1 min 0 s"
     assert countdown(picture, HALF_PAST_NINE + timedelta(minutes=1)).endswith("due now")
 
-    assert countdown(Picture.of(morning[:1]), HALF_PAST_NINE) == "none is left today"
+    assert countdown(SessionView.of(morning[:1]), HALF_PAST_NINE) == "none is left today"
     ended = ev.SessionEnded(reason="stop", closing=picture.opening.opening)
     stopped = _then(
         morning,
         ev.StatusChanged(before="running", after="stopped", because="stop"),
         ended,
     )
-    assert countdown(Picture.of(stopped), HALF_PAST_NINE) == "none: the session has ended"
+    assert countdown(SessionView.of(stopped), HALF_PAST_NINE) == "none: the session has ended"
     assert _health(stopped)["engine"].startswith("– ended")  # noqa: RUF001 - a dash is the symbol
 
 
@@ -142,7 +142,7 @@ def _refused(rule: str) -> ev.OrderRefused:
 def test_refusals_are_counted_by_rule_unknown_ones_too(morning: list[Entry]) -> None:
     events = [_refused("risk.cash"), _refused("risk.cash"), _refused("risk.own_rule")]
 
-    found = {row[0]: row[4] for row in rules(Picture.of(_then(morning, *events))).rows}
+    found = {row[0]: row[4] for row in rules(SessionView.of(_then(morning, *events))).rows}
 
     assert found["risk.cash"] == 2
     assert found["risk.own_rule"] == 1
@@ -167,8 +167,8 @@ def test_a_limit_that_is_nearly_used_warns_and_one_that_is_used_up_fails(
             quote=None,
             venue="SZ",
         )
-        view = rules(Picture.of(_then(morning, order)))
-        return next(str(row[3]) for row in view.rows if row[0] == "risk.max_order_value")
+        table = rules(SessionView.of(_then(morning, order)))
+        return next(str(row[3]) for row in table.rows if row[0] == "risk.max_order_value")
 
     assert use("7900") == "✓ ███████░░░ 79 %"
     assert use("8000") == "! ████████░░ 80 %"
@@ -176,7 +176,7 @@ def test_a_limit_that_is_nearly_used_warns_and_one_that_is_used_up_fails(
 
 
 def _line(entries: Iterable[Entry], task: str) -> str:
-    return next(str(row[1]) for row in timeline(Picture.of(entries)).rows if row[0] == task)
+    return next(str(row[1]) for row in timeline(SessionView.of(entries)).rows if row[0] == task)
 
 
 def test_the_timeline_shows_the_worst_of_each_stretch(morning: list[Entry]) -> None:
@@ -197,21 +197,21 @@ def test_the_timeline_shows_the_worst_of_each_stretch(morning: list[Entry]) -> N
 
 
 def test_a_day_without_tasks_has_no_timeline(morning: list[Entry]) -> None:
-    view = timeline(Picture.of(morning[:1]))
+    table = timeline(SessionView.of(morning[:1]))
 
-    assert view.rows == ()
-    assert view.empty == "nothing is scheduled today"
+    assert table.rows == ()
+    assert table.empty == "nothing is scheduled today"
 
 
 def test_snapshots_are_listed_with_their_files(tmp_path: Path) -> None:
     settings = {"split_strategy_prepare": True}
-    with Rehearsal.of(GRID, day=date(2026, 3, 4), root=tmp_path, settings=settings) as session:
+    with LocalSession.of(GRID, day=date(2026, 3, 4), root=tmp_path, settings=settings) as session:
         session.advance(HALF_PAST_NINE + timedelta(minutes=11))
         entries = list(session.entries())
-        picture = Picture.of(entries)
-        first, second = snapshots(picture, entries, session.folder).rows
+        picture = SessionView.of(entries)
+        first, second = snapshots(picture, session.folder).rows
         next(session.folder.snapshots.iterdir()).unlink()
-        after = snapshots(picture, entries, session.folder).rows
+        after = snapshots(picture, session.folder).rows
 
     assert (first[0], second[0]) == (0, 1)
     assert f"{first[1]:%H:%M:%S}" == "09:34:55"

@@ -18,6 +18,7 @@ from qtkit.core.errors import ConfigError, DataError, FolderLocked, QtkitError
 from qtkit.core.locks import NamedLock
 from qtkit.core.paths import SessionFolder, write_atomic
 from qtkit.core.verdict import Conclusion
+from qtkit.evidence.recorded import RecordedSession
 from qtkit.reports.artifacts import session_view
 from qtkit.reports.daily_sheet.notes import read_notes, write_summary, write_tick
 from qtkit.reports.daily_sheet.record import (
@@ -120,10 +121,10 @@ def test_a_sheet_passes_when_each_row_has_passed_and_is_ticked(
 
 
 def test_a_healthy_day_waits_for_its_ticks(folder: SessionFolder) -> None:
-    waiting = sheet_of(folder, at=NOON)
+    waiting = sheet_of(RecordedSession(folder), at=NOON)
     for each in ROWS:
         write_tick(folder, FRIDAY, each.id, ticked=True, by="anna", at=NOON)
-    ticked = sheet_of(folder, at=NOON)
+    ticked = sheet_of(RecordedSession(folder), at=NOON)
 
     assert [r.conclusion for r in waiting.record.rows] == [Conclusion.PASSED] * 5
     assert (waiting.conclusion, waiting.exit_code) == (Conclusion.PENDING, 5)
@@ -133,7 +134,7 @@ def test_a_healthy_day_waits_for_its_ticks(folder: SessionFolder) -> None:
 def test_headless_nobody_ticks_and_nothing_waits(folder: SessionFolder) -> None:
     write_tick(folder, FRIDAY, "0", ticked=True, by="anna", at=NOON)
 
-    found = sheet_of(folder, at=NOON, headless=True)
+    found = sheet_of(RecordedSession(folder), at=NOON, headless=True)
 
     assert found.conclusion is Conclusion.PASSED
     assert found.record.ticks["0"] == "✓ anna 2026-11-20 12:00 UTC"
@@ -147,7 +148,7 @@ def test_a_tick_does_not_heal_a_blocked_row(folder: SessionFolder, tmp_path: Pat
     copy.sys_log.write_text("")
     write_tick(copy, FRIDAY, "0", ticked=True, by="anna", at=NOON)
 
-    found = sheet_of(copy, at=NOON, headless=True)
+    found = sheet_of(RecordedSession(copy), at=NOON, headless=True)
 
     assert (found.conclusion, found.exit_code) == (Conclusion.BLOCKED, 1)
     assert "0.6" in str(found).split("To be settled")[1]
@@ -217,7 +218,7 @@ def test_a_damaged_file_is_named_and_not_overwritten(folder: SessionFolder, text
 
 def test_the_record_holds_what_the_day_ran_on_and_came_to(folder: SessionFolder) -> None:
     write_summary(folder, FRIDAY, "1", "stopped at 15:31", by="anna", at=NOON)
-    found = sheet_of(folder, at=NOON)
+    found = sheet_of(RecordedSession(folder), at=NOON)
 
     kept = json.loads(save_sheet(found).read_text())
 
@@ -240,7 +241,7 @@ def test_the_record_holds_what_the_day_ran_on_and_came_to(folder: SessionFolder)
 
 
 def test_a_record_reads_back_equal(folder: SessionFolder) -> None:
-    found = sheet_of(folder, at=NOON)
+    found = sheet_of(RecordedSession(folder), at=NOON)
     file = save_sheet(found)
 
     assert day_record_of(file.read_bytes(), "there") == found.record
@@ -260,14 +261,14 @@ def test_a_record_reads_back_equal(folder: SessionFolder) -> None:
 def test_a_record_that_contradicts_itself_is_refused(
     folder: SessionFolder, change: dict[str, object], message: str
 ) -> None:
-    told = sheet_of(folder, at=NOON).as_json() | change
+    told = sheet_of(RecordedSession(folder), at=NOON).as_json() | change
 
     with pytest.raises(ValidationError, match=message):
         DayRecord.model_validate(told)
 
 
 def test_a_row_says_what_its_verdicts_add_up_to(folder: SessionFolder) -> None:
-    told = sheet_of(folder, at=NOON).as_json()
+    told = sheet_of(RecordedSession(folder), at=NOON).as_json()
     told["rows"][0]["conclusion"] = "blocked"
 
     with pytest.raises(ValidationError, match="row 0 says blocked, but its verdicts add up to p"):
@@ -280,10 +281,10 @@ def test_a_row_says_what_its_verdicts_add_up_to(folder: SessionFolder) -> None:
 def test_monday_is_compared_with_friday(weekend: tuple[SessionFolder, SessionFolder]) -> None:
     friday, monday = weekend
     friday.day_record(FRIDAY).unlink(missing_ok=True)
-    alone = sheet_of(monday, at=NOON, headless=True)
-    save_sheet(sheet_of(friday, at=NOON, headless=True))
+    alone = sheet_of(RecordedSession(monday), at=NOON, headless=True)
+    save_sheet(sheet_of(RecordedSession(friday), at=NOON, headless=True))
 
-    found = sheet_of(monday, at=NOON, headless=True)
+    found = sheet_of(RecordedSession(monday), at=NOON, headless=True)
 
     assert "there is no record of 2026-03-06, the trading day before" in str(alone)
     assert found.compared_with == FRIDAY
@@ -299,9 +300,9 @@ def test_the_record_of_another_day_is_not_compared_with(
     weekend: tuple[SessionFolder, SessionFolder],
 ) -> None:
     friday, monday = weekend
-    save_sheet(sheet_of(monday, at=NOON, headless=True))
+    save_sheet(sheet_of(RecordedSession(monday), at=NOON, headless=True))
 
-    found = sheet_of(friday, at=NOON, headless=True)
+    found = sheet_of(RecordedSession(friday), at=NOON, headless=True)
 
     assert found.compared_with == date(2026, 3, 5)
     assert found.record.previous == ""
@@ -344,11 +345,11 @@ def test_an_altered_record_of_the_day_before_is_named_and_not_passed_over(
     weekend: tuple[SessionFolder, SessionFolder], altered: Callable[[str], str]
 ) -> None:
     friday, monday = weekend
-    file = save_sheet(sheet_of(friday, at=NOON, headless=True))
+    file = save_sheet(sheet_of(RecordedSession(friday), at=NOON, headless=True))
     write_atomic(file, altered(file.read_text()))
 
     with pytest.raises(DataError) as refusal:
-        sheet_of(monday, at=NOON, headless=True)
+        sheet_of(RecordedSession(monday), at=NOON, headless=True)
 
     assert str(file) in str(refusal.value)
     assert refusal.value.exit_code == 3
@@ -365,14 +366,14 @@ def test_a_damaged_record_of_a_stranger_s_session_is_passed_over(
     shutil.copytree(stranger.path, beside.path)
     write_atomic(beside.day_record(FRIDAY), "{")
 
-    found = sheet_of(monday, at=NOON, headless=True)
+    found = sheet_of(RecordedSession(monday), at=NOON, headless=True)
 
     shutil.rmtree(beside.path)
     assert found.record.previous == ""
 
 
 def test_a_record_against_itself_has_no_difference(folder: SessionFolder) -> None:
-    told = sheet_of(folder, at=NOON).record
+    told = sheet_of(RecordedSession(folder), at=NOON).record
 
     assert day_differences(told, told) == ()
 
@@ -383,9 +384,9 @@ def test_a_session_over_a_holiday_has_a_sheet_for_each_day(
     """2026-04-30 and 2026-05-06: Labour Day and a weekend lie between them."""
     lived = simulate(GRID, day="2026-04-30", days=2, root=tmp_path)
     last, first = date(2026, 5, 6), date(2026, 4, 30)
-    save_sheet(sheet_of(lived.folder, at=NOON, day=first, headless=True))
+    save_sheet(sheet_of(RecordedSession(lived.folder), at=NOON, day=first, headless=True))
 
-    found = sheet_of(lived.folder, at=NOON, headless=True)
+    found = sheet_of(RecordedSession(lived.folder), at=NOON, headless=True)
 
     assert found.record.day == last
     assert found.compared_with == first
@@ -440,7 +441,7 @@ def test_a_mistake_is_a_sentence(
 def test_a_sheet_shows_in_a_notebook(folder: SessionFolder) -> None:
     write_summary(folder, FRIDAY, "0", "<b>bold</b>", by="anna", at=NOON)
 
-    shown = sheet_of(folder, at=NOON)._repr_mimebundle_()
+    shown = sheet_of(RecordedSession(folder), at=NOON)._repr_mimebundle_()
 
     assert "&lt;b&gt;bold" in str(shown["text/html"])
     assert "Tick a row when" in str(shown["text/plain"])

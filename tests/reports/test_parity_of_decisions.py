@@ -344,7 +344,7 @@ def test_both_value_a_days_positions_at_its_last_close(
     """The day's last step comes a minute before its last bars; those count all the same."""
     session = simulate(GRID, day=DAY, days=2, root=tmp_path)
 
-    assert two_days.equity == {end.day: end.equity for end in session.told.days}
+    assert two_days.equity == {end.day: end.equity for end in session.view.books.days}
 
 
 @pytest.mark.parametrize(

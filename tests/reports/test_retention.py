@@ -19,7 +19,8 @@ from qtkit.core.paths import OutputRoot, SessionFolder, log_parts
 from qtkit.core.render import REPORT_MIME
 from qtkit.reports.artifacts import rebuild
 from qtkit.reports.retention import LogRotation, expired_logs, rotate_logs
-from qtkit.sessions.simulated import SimulatedSession, simulate
+from qtkit.sessions.local import LocalSession
+from qtkit.sessions.simulated import simulate
 
 GRID = Path(__file__).parents[2] / "examples" / "live_grid_multi.py"
 
@@ -29,7 +30,7 @@ def on(day: int, month: int = 3) -> datetime:
 
 
 @pytest.fixture(scope="module")
-def two_days(tmp_path_factory: pytest.TempPathFactory) -> SimulatedSession:
+def two_days(tmp_path_factory: pytest.TempPathFactory) -> LocalSession:
     """Return a session of two days with a log for each, three intents refused on the first."""
     return simulate(
         GRID,
@@ -41,7 +42,7 @@ def two_days(tmp_path_factory: pytest.TempPathFactory) -> SimulatedSession:
 
 
 @pytest.fixture
-def root(two_days: SimulatedSession, tmp_path: Path) -> OutputRoot:
+def root(two_days: LocalSession, tmp_path: Path) -> OutputRoot:
     """Return three sessions: an ended one, one cut short, and a live one that ended."""
     root = OutputRoot(tmp_path / "out")
     for name in ("paper_sessions/ended", "paper_sessions/cut", "live_sessions/live"):
@@ -107,7 +108,7 @@ def test_what_is_gone_is_noted_down(root: OutputRoot) -> None:
 
 
 def test_what_is_gone_can_be_made_again_from_the_journal(
-    root: OutputRoot, two_days: SimulatedSession
+    root: OutputRoot, two_days: LocalSession
 ) -> None:
     folder = SessionFolder(root.path / "paper_sessions" / "ended")
     before = {part.name: part.read_bytes() for part in log_parts(folder.risk_log)}

@@ -15,12 +15,14 @@ import pytest
 import qtkit
 from qtkit.core.errors import DataError, JournalCorrupt
 from qtkit.core.paths import SessionFolder
+from qtkit.evidence.recorded import RecordedSession
 from qtkit.market.tables.bar_table import BarTable
+from qtkit.projections.session_status import SessionStatus
 from qtkit.reports.artifacts import journal_digest, read_metadata, rebuild
 from qtkit.reports.run_facts import record_facts
-from qtkit.runtime.session_status import session_status, write_status
-from qtkit.sessions.simulated import SimulatedSession
-from qtkit.testing import HandMadeJournal, at, entries_of
+from qtkit.runtime.session_status import write_status
+from qtkit.sessions.local import LocalSession
+from qtkit.testing import HandMadeJournal, at
 from tests.sessions.session_story import opening, three_days
 
 REBUILT = {
@@ -43,19 +45,19 @@ INPUTS = {
 
 
 @pytest.fixture
-def copy(over_a_holiday: SimulatedSession, tmp_path: Path) -> SessionFolder:
+def copy(over_a_holiday: LocalSession, tmp_path: Path) -> SessionFolder:
     path = tmp_path / over_a_holiday.session_id
     shutil.copytree(over_a_holiday.folder.path, path)
     return SessionFolder(path)
 
 
-def test_a_session_leaves_these_files(over_a_holiday: SimulatedSession) -> None:
+def test_a_session_leaves_these_files(over_a_holiday: LocalSession) -> None:
     path = over_a_holiday.folder.path
     found = {p.relative_to(path).as_posix() for p in path.rglob("*") if p.is_file()}
 
     tables = {
         f"artifacts/tables/stock_1min/{name}"
-        for s in over_a_holiday.told.opening.symbols
+        for s in over_a_holiday.view.opening.symbols
         for name in (f"{s}.parquet", f".{s}.lock")
     }
     days = {f"artifacts/reconcile/{day}_151500.json" for day in ("20260430", "20260506")}
@@ -91,7 +93,7 @@ def test_nothing_is_rebuilt_from_a_broken_journal(copy: SessionFolder) -> None:
     assert not copy.metrics.exists()
 
 
-def test_metadata_say_who_the_session_is(over_a_holiday: SimulatedSession, grid_file: Path) -> None:
+def test_metadata_say_who_the_session_is(over_a_holiday: LocalSession, grid_file: Path) -> None:
     found = read_metadata(over_a_holiday.folder)
 
     assert found["session_id"] == over_a_holiday.session_id
@@ -107,7 +109,7 @@ def test_metadata_say_who_the_session_is(over_a_holiday: SimulatedSession, grid_
 
 
 def test_the_data_fingerprint_is_that_of_the_same_bars_in_a_table(
-    over_a_holiday: SimulatedSession,
+    over_a_holiday: LocalSession,
 ) -> None:
     """The session refilled its own table with every bar of its two days."""
     table = BarTable(over_a_holiday.folder.tables, "stock_1min")
@@ -118,16 +120,16 @@ def test_the_data_fingerprint_is_that_of_the_same_bars_in_a_table(
     assert found["symbols"] == {s: table.fingerprint(s) for s in table.symbols()}
 
 
-def test_the_configuration_is_what_was_asked_for(over_a_holiday: SimulatedSession) -> None:
+def test_the_configuration_is_what_was_asked_for(over_a_holiday: LocalSession) -> None:
     found = json.loads(over_a_holiday.folder.config.read_text(encoding="utf-8"))
 
     assert (found["day"], found["days"], found["account"]) == ("2026-04-30", 2, None)
     assert (found["strategy"], found["strategy_file"]) == ("live_grid_multi", "live_grid_multi.py")
     assert found["asked_settings"] == {}
-    assert found["settings"] == over_a_holiday.told.opening.settings
+    assert found["settings"] == over_a_holiday.view.opening.settings
 
 
-def test_the_trades_add_up_to_the_closing_cash(over_a_holiday: SimulatedSession) -> None:
+def test_the_trades_add_up_to_the_closing_cash(over_a_holiday: LocalSession) -> None:
     with over_a_holiday.folder.trades.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     spent = sum(Decimal(r["notional"]) + Decimal(r["commission"]) + Decimal(r["tax"]) for r in rows)
@@ -137,7 +139,7 @@ def test_the_trades_add_up_to_the_closing_cash(over_a_holiday: SimulatedSession)
     assert Decimal(metrics["closing_cash"]) == Decimal(1_000_000) - spent
 
 
-def test_what_equity_gained_is_realised_or_is_not(over_a_holiday: SimulatedSession) -> None:
+def test_what_equity_gained_is_realised_or_is_not(over_a_holiday: LocalSession) -> None:
     found = json.loads(over_a_holiday.folder.metrics.read_text(encoding="utf-8"))
 
     gained = Decimal(found["closing_equity"]) - Decimal(found["opening_equity"])
@@ -145,7 +147,7 @@ def test_what_equity_gained_is_realised_or_is_not(over_a_holiday: SimulatedSessi
     assert gained == Decimal(found["realised"]) + Decimal(found["unrealised"])
 
 
-def test_rebuilt_files_say_what_from(over_a_holiday: SimulatedSession) -> None:
+def test_rebuilt_files_say_what_from(over_a_holiday: LocalSession) -> None:
     folder = over_a_holiday.folder
     digest = hashlib.sha256(folder.journal.read_bytes()).hexdigest()
 
@@ -179,7 +181,7 @@ def test_a_record_is_told_of_refusals_and_rejections(tmp_path: Path) -> None:
     folder = SessionFolder(tmp_path / "s")
     HandMadeJournal(three_days()).write(folder.journal).close()
 
-    facts = record_facts(folder)
+    facts = record_facts(RecordedSession(folder))
 
     assert (facts.refused, facts.rejected) == (1, 1)
     assert [(o["who"], o["rule"], o["shares"]) for o in facts.rejected_orders] == [
@@ -230,7 +232,7 @@ def test_a_session_that_is_written_runs_and_one_that_nobody_writes_crashed(tmp_p
 
 def test_a_journal_without_a_line_has_no_status() -> None:
     with pytest.raises(DataError, match="never started"):
-        session_status(entries_of([]), "s", alive=False)
+        SessionStatus().as_json("s", alive=False)
 
 
 def test_a_torn_last_line_is_as_if_it_was_not_written(tmp_path: Path) -> None:

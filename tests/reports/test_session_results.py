@@ -216,8 +216,8 @@ def test_a_fill_of_an_order_that_came_with_the_account_says_so() -> None:
     fill = filled("q9", 100, "10.00", WEDNESDAY, commission="5.00", tax="0.00")
     told = SessionView.of(entries_of([(at("09:00"), start), (at("10:00"), fill)]))
 
-    assert told.bookings[0].because == "ordered in an earlier session"
-    assert told.bookings[0].cash == Decimal("8995.00")
+    assert told.books.bookings[0].because == "ordered in an earlier session"
+    assert told.books.bookings[0].cash == Decimal("8995.00")
 
 
 def test_the_report_tells_days_reconciliation_and_skips(told: SessionView) -> None:
@@ -280,7 +280,7 @@ def test_a_failure_that_is_tried_again_is_no_dead_letter() -> None:
     )
     told = SessionView.of(entries_of([(at("09:00"), opening()), (at("10:00"), tried)]))
 
-    assert told.dead_letters == []
+    assert told.tasks.dead_letters == []
 
 
 @pytest.mark.parametrize(

@@ -20,10 +20,11 @@ from qtkit.core.errors import QtkitError
 from qtkit.core.locks import NamedLock
 from qtkit.core.paths import OutputRoot, SessionFolder, write_atomic
 from qtkit.evidence import Evidence
+from qtkit.evidence.recorded import RecordedSession
 from qtkit.model.intents import Intent
 from qtkit.reports.daily_sheet.sheet import save_sheet, sheet_of
 from qtkit.sessions.control.kill_switch import kill_account
-from qtkit.sessions.session import Session
+from qtkit.sessions.remote import open_session
 from qtkit.sessions.simulated import prepare_account, simulate
 from qtkit.stages import StageReport, all_stages, judge, stage_named
 from qtkit.stages.scenarios import CANCEL_RACE
@@ -88,7 +89,7 @@ def fixes(*reports: StageReport) -> str:
 
 
 def all_of(folder: SessionFolder) -> Iterator[StageReport]:
-    return (judge(stage, folder) for stage in all_stages())
+    return (judge(stage, RecordedSession(folder)) for stage in all_stages())
 
 
 # --- verdicts on planted faults --------------------------------------------------------------
@@ -225,12 +226,14 @@ def an_absent_symbol(work: Path) -> str:
 
 
 def no_record_of_the_day_before(work: Path) -> str:
-    return str(sheet_of(lived(work), at=NOON, headless=True))
+    return str(sheet_of(RecordedSession(lived(work)), at=NOON, headless=True))
 
 
 def an_altered_record_of_the_day_before(work: Path) -> str:
     folder = lived(work)
-    file = save_sheet(sheet_of(folder, at=NOON, day=date(2026, 3, 4), headless=True))
+    file = save_sheet(
+        sheet_of(RecordedSession(folder), at=NOON, day=date(2026, 3, 4), headless=True)
+    )
     write_atomic(file, file.read_text().replace("demo", "domo"))
     return told(typed("sheet", folder.path))
 
@@ -263,6 +266,6 @@ def test_what_is_said_when_no_answer_comes_sets_the_kill_switch(work: Path) -> N
     from qtkit.core.advice import kill_command
     from qtkit.reports.artifacts import kill_words
 
-    assert_it_runs(kill_command(*kill_words(Session.attach(lived(work)).folder)))
+    assert_it_runs(kill_command(*kill_words(open_session(lived(work)).folder)))
 
     assert OutputRoot(work / "outputs").account("paper", "demo").kill_file.is_file()

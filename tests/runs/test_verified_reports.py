@@ -16,12 +16,13 @@ from qtkit.cli.smoke import smoke
 from qtkit.core.paths import OutputRoot, RunFolder, SessionFolder
 from qtkit.core.render import REPORT_MIME
 from qtkit.core.verdict import Conclusion, Status
+from qtkit.evidence.recorded import RecordedSession
 from qtkit.runs.execute import execute
 from qtkit.runs.notebook_outputs import gather
 from qtkit.runs.record import RunStatus, SessionFacts, StageRecord, conclusion_of
 from qtkit.runs.run_store import read_record
 from qtkit.runs.verification import REPORT_RULE, SESSION_RULE, Verifier, marked_sessions
-from qtkit.sessions.simulated import session_of
+from qtkit.sessions.remote import open_session
 from qtkit.stages import judge, stage_named
 from qtkit.testing.strategies import scripted_spec
 
@@ -37,7 +38,9 @@ def session(lived: SessionFolder, tmp_path: Path) -> SessionFolder:
 
 def payload(folder: SessionFolder, stage: str = "2") -> dict[str, Any]:
     """Return an honest report as it travels through a notebook."""
-    found: dict[str, Any] = json.loads(json.dumps(judge(stage_named(stage), folder).as_json()))
+    found: dict[str, Any] = json.loads(
+        json.dumps(judge(stage_named(stage), RecordedSession(folder)).as_json())
+    )
     return found
 
 
@@ -180,7 +183,7 @@ def test_a_report_of_an_engine_is_judged_again_from_its_scenarios(tmp_path: Path
 
 
 def _session(there: SessionFolder, **changes: str) -> SessionFacts:
-    told = session_of(there)
+    told = open_session(there)
     facts = {
         "session_id": told.session_id,
         "folder": str(there.path),

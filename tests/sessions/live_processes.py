@@ -15,7 +15,7 @@ from threading import Event
 from typing import Any
 
 from qtkit.core.clock import stopwatch
-from qtkit.sessions.session import Session
+from qtkit.sessions.remote import RemoteSession
 
 ROOT = Path(__file__).parents[2]
 GRID = ROOT / "examples" / "live_grid_multi.py"
@@ -67,7 +67,7 @@ def until(holds: Callable[[], object], seconds: float = 30, what: str = "it") ->
         Event().wait(0.03)
 
 
-def pid_of(session: Session) -> int:
+def pid_of(session: RemoteSession) -> int:
     return int(json.loads(session.folder.status.read_bytes())["pid"])
 
 
@@ -78,7 +78,7 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-def beats(session: Session) -> bool:
+def beats(session: RemoteSession) -> bool:
     """Whether the engine gives a new sign of life."""
     before = session.status()["updated_at"]
     until(lambda: session.status()["updated_at"] > before, 15, "a heartbeat")

@@ -15,8 +15,8 @@ from qtkit.cli import qtkit as command_line
 from qtkit.core.errors import ConfigError
 from qtkit.core.paths import OutputRoot
 from qtkit.model import events as ev
-from qtkit.sessions.session import Session
-from qtkit.stages import newest_session
+from qtkit.runtime.registry import newest_session
+from qtkit.sessions.remote import open_session
 
 KILLED_AT_TEN = """
 import os, signal
@@ -85,7 +85,7 @@ def test_the_same_words_again_finish_it(
     assert done.exit_code == 0, (done.output, done.exception)
     (folder,) = sessions(root)
     assert Path(done.output.splitlines()[-1]) == folder
-    session = Session.attach(folder)
+    session = open_session(folder)
     assert session.status()["status"] == "stopped"
     kinds = [type(entry.event) for entry in session.entries()]
     assert kinds.count(ev.SessionStarted) == kinds.count(ev.SessionResumed) == 1
@@ -102,7 +102,7 @@ def test_on_an_account_that_was_there_it_goes_on_too(strategy: Path, root: Outpu
     done = run(command)
 
     assert done.exit_code == 0, (done.output, done.exception)
-    assert [Session.attach(f).status()["status"] for f in sessions(root)] == ["stopped"] * 2
+    assert [open_session(f).status()["status"] for f in sessions(root)] == ["stopped"] * 2
 
 
 def test_another_request_is_a_session_of_its_own(strategy: Path, root: OutputRoot) -> None:

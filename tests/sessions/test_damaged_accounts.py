@@ -27,7 +27,8 @@ from qtkit.model import events as ev
 from qtkit.model.intents import Intent
 from qtkit.runtime.accounts import inherit
 from qtkit.runtime.chain import sessions_of
-from qtkit.sessions.simulated import SimulatedSession, prepare_account, simulate
+from qtkit.sessions.local import LocalSession
+from qtkit.sessions.simulated import prepare_account, simulate
 from qtkit.testing import scripted_spec
 from qtkit.trading.strategy.protocol import Fill, JsonObject, Prepared, StrategySpec, View
 from tests.repository.places import ROOT
@@ -72,7 +73,7 @@ def _at(day: date, clock: str) -> datetime:
     return datetime(day.year, day.month, day.day, int(hour) - 8, int(minute), tzinfo=UTC)
 
 
-def _live(root: Path, day: date, start: str, stop: str, **deeds: Deed) -> SimulatedSession:
+def _live(root: Path, day: date, start: str, stop: str, **deeds: Deed) -> LocalSession:
     return simulate(
         _spec(**deeds),
         day=day,
@@ -321,8 +322,8 @@ def test_what_a_journal_can_rebuild_is_rebuilt_and_the_account_goes_on(
     assert word in session.folder.sys_log.read_text()
     orders, (cash, known) = _orders(root), _their_book(root)
     assert len(orders) == len(set(orders)) == known
-    assert session.told.closing.cash == cash
-    assert session.told.opening.opening.cash < CASH  # it had bought before
+    assert session.view.closing.cash == cash
+    assert session.view.opening.opening.cash < CASH  # it had bought before
 
 
 def test_every_page_that_a_refusal_names_is_there() -> None:

@@ -20,7 +20,7 @@ from qtkit.journal import read_journal
 from qtkit.model import events as ev
 from qtkit.runtime.accounts import create_account
 from qtkit.sessions.live import run_live
-from qtkit.sessions.session import Session
+from qtkit.sessions.remote import RemoteSession
 from qtkit.sessions.simulated import simulate
 from tests.sessions.live_processes import CHURN, replay
 
@@ -93,7 +93,7 @@ def test_put_back_where_it_was_it_goes_on(churn: Path, root: OutputRoot) -> None
     moved[0][1].rename(moved[0][0])
 
     def stop(folder: SessionFolder) -> None:
-        Session(folder).command("stop")
+        RemoteSession(folder).command("stop")
 
     end = run_live(
         churn,

@@ -15,7 +15,8 @@ import pytest
 from qtkit.core.clock import ManualClock
 from qtkit.evidence.sys_log import read_log, value_in
 from qtkit.model.intents import Intent
-from qtkit.sessions.simulated import SimulatedSession, simulate
+from qtkit.sessions.local import LocalSession
+from qtkit.sessions.simulated import simulate
 from qtkit.stages import judge, stage_named
 from qtkit.testing.strategies import scripted_spec
 from qtkit.trading.engine.logs.sys_log import SessionLog, format_fields
@@ -28,7 +29,7 @@ FORGED = "2026-03-04T09:36:00.000000+08:00 | INFO | s | task_done task=forged ta
 
 
 @pytest.fixture(scope="module")
-def session(tmp_path_factory: pytest.TempPathFactory) -> SimulatedSession:
+def session(tmp_path_factory: pytest.TempPathFactory) -> LocalSession:
     """Return a day with a fill, a refusal, and all texts hostile."""
     small = Intent(symbol="600036.SH", quantity=Decimal(100), because=REASON)
     huge = replace_quantity(small, Decimal(10_000_000))
@@ -41,7 +42,7 @@ def replace_quantity(intent: Intent, quantity: Decimal) -> Intent:
     return Intent(symbol=intent.symbol, quantity=quantity, because=intent.because)
 
 
-def test_the_page_shows_the_name_and_is_no_longer_for_it(session: SimulatedSession) -> None:
+def test_the_page_shows_the_name_and_is_no_longer_for_it(session: LocalSession) -> None:
     page = session.folder.run_report.read_text(encoding="utf-8")
 
     assert "<b>" not in page
@@ -49,16 +50,16 @@ def test_the_page_shows_the_name_and_is_no_longer_for_it(session: SimulatedSessi
     assert [line for line in page.splitlines() if line.startswith("# ")] == [page.splitlines()[0]]
 
 
-def test_each_refusal_is_one_line_of_the_risk_log(session: SimulatedSession) -> None:
+def test_each_refusal_is_one_line_of_the_risk_log(session: LocalSession) -> None:
     lines = session.folder.risk_log.read_text(encoding="utf-8").splitlines()
 
-    refused = session.told.counts["order_refused"]
+    refused = session.view.counts["order_refused"]
     assert refused > 0
     assert len(lines) == refused
     assert {value_in(line, "symbol") for line in lines} == {"600036.SH"}
 
 
-def test_no_cell_of_the_trades_is_a_formula_and_numbers_stay(session: SimulatedSession) -> None:
+def test_no_cell_of_the_trades_is_a_formula_and_numbers_stay(session: LocalSession) -> None:
     with session.folder.trades.open(encoding="utf-8", newline="") as file:
         (row,) = csv.DictReader(file)
 
@@ -68,7 +69,7 @@ def test_no_cell_of_the_trades_is_a_formula_and_numbers_stay(session: SimulatedS
     assert len(session.folder.trade_log.read_text(encoding="utf-8").splitlines()) == 2
 
 
-def test_no_file_that_people_read_has_a_control_character(session: SimulatedSession) -> None:
+def test_no_file_that_people_read_has_a_control_character(session: LocalSession) -> None:
     there = session.folder
     files = (there.run_report, there.trades, there.trade_log, there.risk_log, there.sys_log)
     unseen = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -77,8 +78,8 @@ def test_no_file_that_people_read_has_a_control_character(session: SimulatedSess
     assert "\x1b" not in str(session)
 
 
-def test_the_checks_read_their_logs_all_the_same(session: SimulatedSession) -> None:
-    verdict = judge(stage_named("5-C"), session.folder).verdict("5-C.3")
+def test_the_checks_read_their_logs_all_the_same(session: LocalSession) -> None:
+    verdict = judge(stage_named("5-C"), session).verdict("5-C.3")
 
     assert verdict.allows, verdict.summary
 

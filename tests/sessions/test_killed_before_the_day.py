@@ -20,6 +20,6 @@ def test_the_break_point_of_a_day_agrees_with_a_switch_set_before_it(tmp_path: P
     root.account("paper", "demo").kill_file.write_text("a drill")
 
     session = simulate(EXAMPLE, spec=spec, day=DAY, root=root, account=name)
-    verdicts = {v.rule: v.status for v in stages.phase_1(session.folder, day=DAY).verdicts}
+    verdicts = {v.rule: v.status for v in stages.phase_1(session, day=DAY).verdicts}
 
     assert verdicts["1.5"] == "pass"

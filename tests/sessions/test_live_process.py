@@ -24,7 +24,7 @@ from qtkit.market.feeds.recorder import recorded_bars
 from qtkit.model import events as ev
 from qtkit.sessions.control.kill_switch import lift_account
 from qtkit.sessions.live import run_live
-from qtkit.sessions.session import Session
+from qtkit.sessions.remote import RemoteSession, open_session
 from tests.sessions.live_processes import (
     CHURN,
     GRID,
@@ -47,17 +47,17 @@ def root(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def session(root: Path) -> Session:
+def session(root: Path) -> RemoteSession:
     """Return a session on the account demo, before the open."""
     settings = replay("2026-03-04T09:00:00+08:00", 1)
-    return Session.start(GRID, root=root, new_account="demo", settings=settings)
+    return RemoteSession.start(GRID, root=root, new_account="demo", settings=settings)
 
 
 def qtkit(*words: object) -> Result:
     return CliRunner().invoke(command_line, [str(word) for word in words])
 
 
-def test_from_start_to_stop(session: Session, root: Path) -> None:
+def test_from_start_to_stop(session: RemoteSession, root: Path) -> None:
     status = session.status()
     assert (status["status"], status["account"], status["terminal"]) == ("running", "demo", False)
     assert session.is_running
@@ -71,15 +71,15 @@ def test_from_start_to_stop(session: Session, root: Path) -> None:
     done = session.command("pause", by="anna")
     assert [type(entry.event) for entry in done.entries] == [ev.CommandReceived, ev.StatusChanged]
     assert str(done) == f"pause: journal lines {done.lines[0]} to {done.lines[1]}"
-    assert session.state().status == "paused"
+    assert session.view.state.status == "paused"
     with pytest.raises(ConfigError, match="pause was refused: the engine is paused: nothing to"):
         session.command("pause")
     with pytest.raises(ConfigError, match="there is no command 'paus'"):
         session.command("paus")
 
-    other = Session.attach(session.session_id[:10], root=root)
+    other = open_session(session.session_id[:10], root=root)
     assert other.folder == session.folder
-    assert other.state().status == "paused"
+    assert other.view.state.status == "paused"
     line = qtkit("attach", session.folder.path, "--ask", "note text='all quiet'", "--by", "anna")
     assert line.exit_code == 0
     assert 'command=note arguments={"text":"all quiet"} by=anna' in line.output
@@ -117,7 +117,7 @@ start = "2026-03-04T09:00:00+08:00"
         encoding="utf-8",
     )
     file.with_name(".env").write_text("QTKIT_FEED__TOKEN=s3cret\n", encoding="utf-8")
-    session = Session.start(config=file, root=root, settings={"feed": {"speed": 2}})
+    session = RemoteSession.start(config=file, root=root, settings={"feed": {"speed": 2}})
     config = json.loads((session.folder.config).read_text(encoding="utf-8"))
     session.stop()
 
@@ -128,18 +128,18 @@ start = "2026-03-04T09:00:00+08:00"
     assert [text for text in texts if b"s3cret" in text] == []
 
 
-def test_killing_and_lifting_through_the_second_door(session: Session, root: Path) -> None:
+def test_killing_and_lifting_through_the_second_door(session: RemoteSession, root: Path) -> None:
     killed = qtkit("kill", "demo", "--root", root, "--by", "anna", "--why", "odd prices")
     assert killed.exit_code == 0
     assert "the engine that runs on it looks at the file" in killed.output
-    until(lambda: session.state().killed, 10, "the kill switch")
+    until(lambda: session.view.state.killed, 10, "the kill switch")
     nameless = qtkit("kill", "demo", "--root", root, "--lift", "--by", "bert")
     assert "lifting the kill switch needs who and why" in str(nameless.exception)
-    assert session.state().killed
+    assert session.view.state.killed
 
     lifted = qtkit("kill", "demo", "--root", root, "--lift", "--by", "bert", "--why", "fine")
     assert "the kill switch is off; lift: journal lines" in lifted.output
-    assert not session.state().killed
+    assert not session.view.state.killed
     told = [e.event for e in session.entries() if isinstance(e.event, ev.KillSwitchSet)]
     assert [(k.on, k.by, k.why) for k in told] == [
         (True, "anna", "odd prices"),
@@ -149,7 +149,7 @@ def test_killing_and_lifting_through_the_second_door(session: Session, root: Pat
 
 
 def test_an_engine_that_hangs_is_told_apart_and_can_still_be_killed(
-    session: Session, root: Path
+    session: RemoteSession, root: Path
 ) -> None:
     pid = pid_of(session)
     os.kill(pid, signal.SIGSTOP)
@@ -167,12 +167,12 @@ def test_an_engine_that_hangs_is_told_apart_and_can_still_be_killed(
         ]
     finally:
         os.kill(pid, signal.SIGCONT)
-    until(lambda: session.state().killed, 10, "the kill switch")
+    until(lambda: session.view.state.killed, 10, "the kill switch")
     session.stop()
 
 
 def test_a_process_that_was_killed_is_told_and_resumed_on_its_account(
-    session: Session, root: Path
+    session: RemoteSession, root: Path
 ) -> None:
     os.kill(pid_of(session), signal.SIGKILL)
     until(lambda: session.status()["status"] == "crashed", 10, "the news of the crash")
@@ -182,7 +182,7 @@ def test_a_process_that_was_killed_is_told_and_resumed_on_its_account(
         session.command("pause")
 
     settings = replay("2026-03-04T09:00:00+08:00", 1)
-    again = Session.start(GRID, root=root, account="demo", settings=settings)
+    again = RemoteSession.start(GRID, root=root, account="demo", settings=settings)
     assert again.folder.path.samefile(session.folder.path)
     assert any(isinstance(e.event, ev.SessionResumed) for e in again.entries())
     assert session.command("note", by="anna").lines
@@ -194,7 +194,7 @@ def test_a_process_that_was_killed_is_told_and_resumed_on_its_account(
 
 
 def test_an_idle_session_uses_under_two_percent_of_a_core_and_keeps_its_account(
-    session: Session, root: Path
+    session: RemoteSession, root: Path
 ) -> None:
     times = Path("/proc") / str(pid_of(session)) / "stat"
     ticks = os.sysconf("SC_CLK_TCK")
@@ -210,7 +210,7 @@ def test_an_idle_session_uses_under_two_percent_of_a_core_and_keeps_its_account(
 
     assert used / elapsed() < 0.02
     with pytest.raises(ConfigError, match=f"'demo'.* {pid_of(session)}"):
-        Session.start(GRID, root=root, account="demo", settings=replay())
+        RemoteSession.start(GRID, root=root, account="demo", settings=replay())
     assert session.is_running
     session.stop()
 
@@ -231,7 +231,7 @@ def test_a_signal_stops_a_session_in_the_foreground_and_more_change_nothing(
 
     assert process.returncode == 130, said
     assert "Traceback" not in said
-    session = Session.attach(folder)
+    session = open_session(folder)
     assert session.status()["status_reason"] == signal.Signals(number).name
     assert isinstance(session.entries()[-1].event, ev.SessionEnded)
     assert any(isinstance(e.event, ev.DayClosed) and e.event.early for e in session.entries())
@@ -239,13 +239,13 @@ def test_a_signal_stops_a_session_in_the_foreground_and_more_change_nothing(
 
 def test_what_cannot_start_says_why_and_leaves_nothing(root: Path) -> None:
     with pytest.raises(ConfigError, match="there is no account 'nobody'"):
-        Session.start(GRID, root=root, account="nobody")
+        RemoteSession.start(GRID, root=root, account="nobody")
     with pytest.raises(ConfigError, match="spede"):
-        Session.start(GRID, root=root, settings={"feed": {"spede": 60}})
+        RemoteSession.start(GRID, root=root, settings={"feed": {"spede": 60}})
     with pytest.raises(DataError, match="XSHG is known from"):
-        Session.start(GRID, root=root, settings=replay("2031-03-04T09:00:00+08:00"))
+        RemoteSession.start(GRID, root=root, settings=replay("2031-03-04T09:00:00+08:00"))
     with pytest.raises(ConfigError, match="name a strategy's file"):
-        Session.start(root=root)
+        RemoteSession.start(root=root)
 
     assert not (root / "paper_sessions").exists()
 
@@ -257,7 +257,7 @@ def test_what_a_strategy_prints_stands_in_the_session_s_folder(root: Path) -> No
     loud = CHURN.replace(first, f'        print("I decide", flush=True)\n{first}')
     file.write_text(loud, encoding="utf-8")
     settings = replay("2026-03-04T09:29:50+08:00", 60)
-    session = Session.start(file, root=root, settings=settings)
+    session = RemoteSession.start(file, root=root, settings=settings)
     until(lambda: "I decide" in session.folder.console.read_text(), 15, "a word")
 
     assert session.is_running
@@ -274,7 +274,7 @@ def test_a_strategy_that_loses_its_state_ends_its_process_and_says_so(root: Path
 
     assert process.returncode == 4, said
     assert "StrategyError: on_fill raised ZeroDivisionError" in said
-    session = Session.attach(said.splitlines()[0])
+    session = open_session(said.splitlines()[0])
     assert session.status()["status"] == "crashed"
     assert "session_failed" in session.folder.sys_log.read_text()
     assert [e for e in session.entries() if isinstance(e.event, ev.OrderFilled)]
@@ -288,13 +288,13 @@ def test_a_shell_that_fails_stops_the_session_in_order(root: Path, tmp_path: Pat
         run_live(GRID, root=OutputRoot(root), settings=replay(), meanwhile=fails)
 
     (folder,) = (root / "paper_sessions").iterdir()
-    status = Session.attach(folder).status()
+    status = open_session(folder).status()
     assert (status["status"], status["status_reason"]) == ("stopped", "OSError")
 
 
 def test_a_process_that_does_not_trade_in_time_is_ended(root: Path) -> None:
     with pytest.raises(SessionUnreachable, match=r"did not trade within 0.01 s and was asked to"):
-        Session.start(GRID, root=root, settings=replay(), timeout=0.01)
+        RemoteSession.start(GRID, root=root, settings=replay(), timeout=0.01)
 
     until(lambda: str(root) not in _commands(), 15, "the end of the process")
 
@@ -337,8 +337,8 @@ def test_lines_that_are_no_commands_are_refused(tmp_path: Path) -> None:
 
 STARTER = """
 import sys, threading
-from qtkit.sessions.session import Session
-session = Session.start({strategy!r}, root={root!r}, settings={settings!r})
+from qtkit.sessions.remote import RemoteSession, open_session
+session = RemoteSession.start({strategy!r}, root={root!r}, settings={settings!r})
 print(session.folder.path, flush=True)
 threading.Event().wait(600)
 """
@@ -354,7 +354,7 @@ def test_killing_the_kernel_that_started_it_leaves_a_session_trading(root: Path)
         [sys.executable, "-c", starter(root)], stdout=subprocess.PIPE, text=True, cwd=ROOT
     ) as kernel:
         assert kernel.stdout is not None
-        session = Session.attach(kernel.stdout.readline().strip())
+        session = open_session(kernel.stdout.readline().strip())
         kernel.kill()
 
     assert beats(session)
@@ -384,7 +384,7 @@ def test_sigterm_to_papermill_leaves_a_session_trading(root: Path, tmp_path: Pat
         run.send_signal(signal.SIGTERM)
         run.wait(30)
     (status,) = root.glob(pattern)
-    session = Session.attach(status.parent)
+    session = open_session(status.parent)
 
     assert beats(session)
     assert session.stop()["status"] == "stopped"

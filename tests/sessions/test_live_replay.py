@@ -16,7 +16,7 @@ from qtkit.core.paths import OutputRoot, SessionFolder
 from qtkit.journal import read_journal
 from qtkit.model import events as ev
 from qtkit.runtime.chain import sessions_of
-from qtkit.sessions.session import Session
+from qtkit.sessions.remote import RemoteSession
 from qtkit.stages import phase_0, phase_2, phase_4a, phase_35
 from qtkit.trading.brokers.protocol import BrokerFill
 from qtkit.trading.brokers.sim.sqlite_store import SqliteBook
@@ -52,7 +52,7 @@ def endpoint_settings(endpoint: Endpoint, start: str) -> dict[str, object]:
 def test_twenty_minutes_at_ninety_times_with_drop_outs_slow_answers_and_garbage(root: Path) -> None:
     with market(days_of(SYMBOLS, DAYS, SEED), seeded(9)) as endpoint:
         settings = endpoint_settings(endpoint, "2026-03-04T09:29:00+08:00")
-        session = Session.start(GRID, root=root, settings=settings)
+        session = RemoteSession.start(GRID, root=root, settings=settings)
         until(lambda: _decided(session) >= 4, 60, "the step of 09:50")
         session.stop()
     entries = session.entries()
@@ -71,17 +71,17 @@ def test_twenty_minutes_at_ninety_times_with_drop_outs_slow_answers_and_garbage(
     assert bought == set(SYMBOLS)
 
 
-def _decided(session: Session) -> int:
+def _decided(session: RemoteSession) -> int:
     return sum(isinstance(e.event, ev.DecisionTaken) for e in session.entries())
 
 
-def _last_minute(session: Session) -> int:
+def _last_minute(session: RemoteSession) -> int:
     """Return how many minutes after the open the newest bar ended that was seen."""
     seen = [e.event.last[0].end for e in session.entries() if isinstance(e.event, ev.PricesSeen)]
     return (seen[-1].hour - 1) * 60 + seen[-1].minute - 30
 
 
-def lives(root: Path, endpoint: Endpoint, count: int) -> Session:
+def lives(root: Path, endpoint: Endpoint, count: int) -> RemoteSession:
     """Let a session be killed `count` times at moments that nobody chose, and then end in order."""
     strategy, asked = root.parent / "churn.py", root.parent / "settings.json"
     strategy.write_text(CHURN, encoding="utf-8")
@@ -97,14 +97,14 @@ def lives(root: Path, endpoint: Endpoint, count: int) -> Session:
         process.kill()
         process.communicate()
         name = "--account"
-    session = Session.start(strategy, root=root, account="demo", settings=settings)
+    session = RemoteSession.start(strategy, root=root, account="demo", settings=settings)
     before = _decided(session)
     until(lambda: _decided(session) >= before + 3, 30, "three more steps")
     session.stop()
     return session
 
 
-def nothing_was_lost_or_sent_twice(root: Path, session: Session) -> None:
+def nothing_was_lost_or_sent_twice(root: Path, session: RemoteSession) -> None:
     entries = list(read_journal(session.folder.journal))
     account = OutputRoot(root).account("paper", "demo")
     book = SqliteBook(account.broker_book)

@@ -49,7 +49,7 @@ def test_bars_of_a_file_come_when_they_have_ended(tmp_path: Path) -> None:
     )
     try:
         elapsed = stopwatch()
-        while not session.state().ledger.positions:
+        while not session.view.state.ledger.positions:
             assert elapsed() < 60
             Event().wait(0.05)
     finally:

@@ -18,6 +18,7 @@ from qtkit.core.errors import BeyondCalendar, ConfigError, DataError, QtkitError
 from qtkit.core.locks import is_locked
 from qtkit.core.paths import OutputRoot
 from qtkit.core.render import REPORT_MIME
+from qtkit.evidence.recorded import RecordedSession
 from qtkit.journal import read_journal
 from qtkit.model import events as ev
 from qtkit.model.intents import Intent
@@ -25,7 +26,9 @@ from qtkit.reports.run_facts import record_facts
 from qtkit.runs.notebook_outputs import gather
 from qtkit.runtime.configuration.reader import settings_of
 from qtkit.runtime.settings import SessionSettings
-from qtkit.sessions.simulated import SimulatedSession, prepare_account, session_of, simulate
+from qtkit.sessions.local import LocalSession
+from qtkit.sessions.remote import open_session
+from qtkit.sessions.simulated import prepare_account, simulate
 from qtkit.trading.engine.command_queue import Command
 from qtkit.trading.strategy.loader import load_spec
 from qtkit.trading.strategy.protocol import (
@@ -81,7 +84,7 @@ def with_method(base: type[Still], name: str, method: object) -> StrategySpec:
     return spec_of(type("Wrong", (base,), {name: method}))
 
 
-def short(spec: StrategySpec, root: Path, **changes: Any) -> SimulatedSession:  # noqa: ANN401
+def short(spec: StrategySpec, root: Path, **changes: Any) -> LocalSession:  # noqa: ANN401
     """Simulate the first two steps of a day."""
     stop = datetime(2026, 3, 4, 1, 41, tzinfo=UTC)
     return simulate(spec, day=WEDNESDAY, root=root, **{"stop": stop, **changes})
@@ -91,7 +94,7 @@ def short(spec: StrategySpec, root: Path, **changes: Any) -> SimulatedSession:  
 
 
 def test_two_runs_show_the_same_and_no_place(
-    over_a_holiday: SimulatedSession, grid_file: Path, tmp_path: Path
+    over_a_holiday: LocalSession, grid_file: Path, tmp_path: Path
 ) -> None:
     again = simulate(grid_file, day=date(2026, 4, 30), days=2, root=OutputRoot(tmp_path))
 
@@ -103,15 +106,15 @@ def test_two_runs_show_the_same_and_no_place(
         assert str(tmp_path) not in str(shown)
 
 
-def test_a_session_read_from_its_folder_is_the_same(over_a_holiday: SimulatedSession) -> None:
-    again = session_of(over_a_holiday.folder)
+def test_a_session_read_from_its_folder_is_the_same(over_a_holiday: LocalSession) -> None:
+    again = open_session(over_a_holiday.folder)
 
     assert str(again) == str(over_a_holiday)
     assert again.as_json() == over_a_holiday.as_json()
 
 
-def test_a_record_gathers_the_session_and_its_facts(over_a_holiday: SimulatedSession) -> None:
-    facts = record_facts(over_a_holiday), record_facts(over_a_holiday.folder)
+def test_a_record_gathers_the_session_and_its_facts(over_a_holiday: LocalSession) -> None:
+    facts = record_facts(over_a_holiday), record_facts(RecordedSession(over_a_holiday.folder))
     shown = [over_a_holiday._repr_mimebundle_(), *(f._repr_mimebundle_() for f in facts)]
     payloads = [json.loads(json.dumps(bundle[REPORT_MIME])) for bundle in shown]
 
@@ -160,15 +163,15 @@ def test_facts_sample_what_was_refused_and_rejected(tmp_path: Path) -> None:
 
 
 def test_the_book_carries_over_a_holiday_and_settles_after_it(
-    over_a_holiday: SimulatedSession,
+    over_a_holiday: LocalSession,
 ) -> None:
-    told = over_a_holiday.told
-    bought = [f.entry.event for f in told.fills if f.entry.event.quantity > 0]
+    told = over_a_holiday.view
+    bought = [f.event for f in told.orders.fills if f.event.quantity > 0]
     first = [fill for fill in bought if str(fill.trading_date) == "2026-04-30"]
-    sold = [f.entry.event for f in told.fills if f.entry.event.quantity < 0]
+    sold = [f.event for f in told.orders.fills if f.event.quantity < 0]
 
-    assert [str(day) for day in told.open_days] == ["2026-04-30", "2026-05-06"]
-    assert [str(day) for day in told.closed_days] == [f"2026-05-0{n}" for n in range(1, 6)]
+    assert [str(day) for day in told.books.open_days] == ["2026-04-30", "2026-05-06"]
+    assert [str(day) for day in told.books.closed_days] == [f"2026-05-0{n}" for n in range(1, 6)]
     assert {str(fill.settles) for fill in first} == {"2026-05-06"}
     assert {str(fill.trading_date) for fill in sold} == {"2026-05-06"}
     assert {str(lot.settles) for p in told.closing.positions for lot in p.unsettled} == {
@@ -180,7 +183,7 @@ def test_a_date_without_trading_moves_to_the_next_session(grid_file: Path, tmp_p
     """2026-03-07 is a Saturday."""
     session = simulate(grid_file, day="2026-03-07", root=tmp_path)
 
-    assert [str(day) for day in session.told.open_days] == ["2026-03-09"]
+    assert [str(day) for day in session.view.books.open_days] == ["2026-03-09"]
     assert "2, from 2026-03-07 to 2026-03-08: XSHG does not trade" in str(session)
     entries = read_journal(session.folder.journal)
     queued = [e for e in entries if isinstance(e.event, ev.TaskQueued)]
@@ -193,11 +196,11 @@ def test_the_next_session_opens_with_the_book_of_the_last(grid_file: Path, tmp_p
     first = simulate(grid_file, day=WEDNESDAY, root=tmp_path, account=name)
     second = simulate(grid_file, day="2026-03-05", root=tmp_path, account=name)
 
-    assert first.told.end is not None
-    assert second.told.opening.opening == first.told.end.closing
-    assert second.told.opening.predecessor
-    assert second.told.opening.next_order == first.told.counts["order_requested"] + 1
-    numbers = [order_id for s in (first, second) for order_id in s.told.requested]
+    assert first.view.end is not None
+    assert second.view.opening.opening == first.view.end.closing
+    assert second.view.opening.predecessor
+    assert second.view.opening.next_order == first.view.counts["order_requested"] + 1
+    numbers = [order_id for s in (first, second) for order_id in s.view.orders.records]
     assert len(numbers) == len(set(numbers))
 
 
@@ -220,8 +223,8 @@ def test_a_restart_clears_a_flat_account_and_no_other(tmp_path: Path) -> None:
     again = prepare_account(still, root=tmp_path, account="demo", restart=True, day=WEDNESDAY)
     session = short(buying, tmp_path, account=again)
 
-    assert session.told.opening.predecessor == ""
-    assert session.told.closing.positions
+    assert session.view.opening.predecessor == ""
+    assert session.view.closing.positions
     with pytest.raises(ConfigError, match=f"while something is open: {SYMBOL}"):
         prepare_account(still, root=tmp_path, account="demo", restart=True, day=WEDNESDAY)
 
@@ -321,7 +324,7 @@ def test_commands_reach_the_engine_and_are_written_down(tmp_path: Path) -> None:
 
     session = short(spec_of(Still), tmp_path, commands=[(when, pause)])
 
-    assert session.told.skips["run_strategy", "paused"] == 2
+    assert session.view.tasks.skips["run_strategy", "paused"] == 2
     config = json.loads(session.folder.config.read_text(encoding="utf-8"))
     assert config["commands"] == [
         {"at": when.isoformat(), "verb": "pause", "arguments": {}, "by": "ann"}
@@ -345,8 +348,8 @@ def test_a_step_that_raises_is_given_up_and_the_session_goes_on(
     session = short(with_method(Still, name, method), tmp_path)
 
     assert session.exit_code == 4
-    assert any(why in entry.event.error for entry in session.told.dead_letters)
-    assert session.told.end is not None
+    assert any(why in entry.event.error for entry in session.view.tasks.dead_letters)
+    assert session.view.end is not None
     assert "was given up" in str(session)
 
 
@@ -384,9 +387,9 @@ def test_a_mended_strategy_goes_on_where_the_other_fell(tmp_path: Path) -> None:
 
     assert session.folder.path == folder
     assert told == ["sim-000001-1"]
-    assert session.told.counts["session_resumed"] == 1
-    assert session.told.end is not None
-    assert session.told.closing.positions[0].quantity == 100
+    assert session.view.counts["session_resumed"] == 1
+    assert session.view.end is not None
+    assert session.view.closing.positions[0].quantity == 100
     assert (folder / "session_metadata.json").read_bytes() == identity
 
 
@@ -394,8 +397,8 @@ def test_a_state_that_raises_at_the_stop_leaves_the_last_one_standing(tmp_path: 
     session = short(with_method(Still, "state", raising), tmp_path)
 
     assert session.exit_code == 4
-    assert session.told.end is not None
-    assert session.told.counts["internal_error_raised"] == 1
+    assert session.view.end is not None
+    assert session.view.counts["internal_error_raised"] == 1
 
 
 def test_a_strategy_that_cannot_be_made_starts_nothing(tmp_path: Path) -> None:
@@ -418,9 +421,9 @@ def test_a_signal_ends_it_in_order(tmp_path: Path, name: str) -> None:
     session = simulate(spec_of(Impatient), day=WEDNESDAY, root=tmp_path)
 
     assert session.exit_code == 130
-    assert session.told.end is not None
-    assert session.told.end.reason == name
-    assert session.told.closing.open_orders == ()
+    assert session.view.end is not None
+    assert session.view.end.reason == name
+    assert session.view.closing.open_orders == ()
     assert signal.getsignal(number) is before
 
 
@@ -439,4 +442,4 @@ def test_what_cannot_be_written_lets_the_account_go(
 
     session = short(replace(spec), tmp_path, account="demo")
 
-    assert session.told.end is not None
+    assert session.view.end is not None

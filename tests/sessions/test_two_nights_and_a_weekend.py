@@ -19,7 +19,8 @@ from qtkit.core.verdict import Conclusion, Status
 from qtkit.evidence import Command, Evidence, Scenario
 from qtkit.model import events as ev
 from qtkit.reports.retention import expired_logs, rotate_logs
-from qtkit.sessions.simulated import SimulatedSession, simulate
+from qtkit.sessions.local import LocalSession
+from qtkit.sessions.simulated import simulate
 from qtkit.stages import all_stages, judge, phase_5c, phase_35
 from qtkit.trading.engine.command_queue import Command as Asked
 from qtkit.trading.strategy.loader import load_spec
@@ -47,7 +48,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> OutputRoot:
 
 
 @pytest.fixture(scope="module")
-def session(root: OutputRoot) -> SimulatedSession:
+def session(root: OutputRoot) -> LocalSession:
     """A session over both nights, with an order a day that risk refuses."""
     odd = {"symbol": "600036.SH", "quantity": "150"}
     return simulate(
@@ -61,7 +62,7 @@ def session(root: OutputRoot) -> SimulatedSession:
 
 
 @pytest.fixture(scope="module")
-def evidence(session: SimulatedSession) -> Evidence:
+def evidence(session: LocalSession) -> Evidence:
     return Evidence.of_folder(session.folder)
 
 
@@ -119,7 +120,7 @@ def test_what_was_bought_can_be_sold_on_the_next_trading_day(evidence: Evidence)
 
 
 def test_each_day_has_its_logs_and_no_line_is_lost(
-    session: SimulatedSession, evidence: Evidence
+    session: LocalSession, evidence: Evidence
 ) -> None:
     """Turned over at the first line of another day; trade.log keeps its head in each part."""
     folder = session.folder
@@ -149,7 +150,7 @@ def test_the_gate_is_judged_each_morning_and_stays_open(evidence: Evidence) -> N
 
 
 def test_an_operator_removes_what_has_expired_and_the_checks_say_so(
-    session: SimulatedSession, root: OutputRoot
+    session: LocalSession, root: OutputRoot
 ) -> None:
     """On the 9th of April the session is 31 days old."""
     found = expired_logs(root, 30, datetime(2026, 4, 9, 12, tzinfo=UTC))
@@ -157,7 +158,7 @@ def test_an_operator_removes_what_has_expired_and_the_checks_say_so(
     assert expired_logs(root, 31, datetime(2026, 4, 9, 12, tzinfo=UTC)).logs == ()
 
     rotate_logs(found, datetime(2026, 4, 9, 12, tzinfo=UTC))
-    report = phase_5c(session.folder)
+    report = phase_5c(session)
 
     assert report.conclusion is Conclusion.PASSED, report
     assert "3 logs removed by an operator" in report.verdict("5-C.5").summary

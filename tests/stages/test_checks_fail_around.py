@@ -85,8 +85,8 @@ DAMAGE: list[tuple[str, str, Damage]] = [
     ("0.6", "tells of 1 returns", resumed_in_between),
     ("1.1", "terminal=False", lambda f: rewrite(f.status, terminal=False)),
     ("1.1", "status='running'", lambda f: rewrite(f.status, status="running")),
-    ("1.1", "gives no reason", lambda f: rewrite(f.status, status_reason="")),
-    ("1.1", "no finishing time", lambda f: rewrite(f.status, finished_at=None)),
+    ("1.1", "status_reason=", lambda f: rewrite(f.status, status_reason="")),
+    ("1.1", "finished_at=", lambda f: rewrite(f.status, finished_at=None)),
     ("1.1", "before it started", lambda f: rewrite(
         f.status, finished_at="2026-03-04T00:00:00+00:00")),
     ("1.1", "no session_status.json", lambda f: f.status.unlink()),
@@ -98,7 +98,7 @@ DAMAGE: list[tuple[str, str, Damage]] = [
     ("1.5", "the strategy state", lambda f: rewrite(f.break_point, strategy_state={})),
     ("1.5", "cash in the break point: 1", lambda f: rewrite(
         f.break_point, book={"cash": "1", "positions": [], "open_orders": []})),
-    ("1.5", "lists the open orders ['q3']", lambda f: rewrite(f.break_point, open_orders=["q3"])),
+    ("1.5", "lists the open orders q3", lambda f: rewrite(f.break_point, open_orders=["q3"])),
     ("1.5", "killed=True, the journal False", lambda f: rewrite(f.break_point, killed=True)),
     ("1.5", "number 3, 4 is the first free", lambda f: rewrite(f.break_point, next_order=3)),
     ("4-A.4", "sys.log line 39: Traceback", lambda f: add(

@@ -12,8 +12,8 @@ from click.testing import CliRunner
 from qtkit.cli.check import check
 from qtkit.core.errors import DataError
 from qtkit.core.paths import OutputRoot, SessionFolder
+from qtkit.runtime.registry import find_session, newest_session, sessions_by_start
 from qtkit.sessions.simulated import simulate
-from qtkit.stages import newest_session, session_named, sessions_by_start
 
 GRID = Path(__file__).parents[2] / "examples" / "live_grid_multi.py"
 
@@ -47,7 +47,7 @@ def test_the_folders_own_times_do_not_matter(root: OutputRoot) -> None:
     os.utime(newer.metadata, (1, 1))
 
     assert sessions_by_start(root) == [newer, older]
-    assert session_named(root, "last") == newer
+    assert find_session(root, "last") == newer
 
 
 @pytest.mark.parametrize("fill", ["nothing", "no line", "only metadata"])
@@ -111,6 +111,6 @@ def test_without_any_there_is_one_sentence(root: OutputRoot) -> None:
 @pytest.mark.parametrize("name", ["x" * 5_000, "a\x00b", "a\nb", "\u202ea", "../../x"])
 def test_a_name_that_no_session_has_is_one_short_sentence(root: OutputRoot, name: str) -> None:
     with pytest.raises(DataError) as refused:
-        session_named(root, name)
+        find_session(root, name)
 
     assert len(str(refused.value)) < 400

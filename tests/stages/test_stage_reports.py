@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -10,13 +11,14 @@ import pytest
 from qtkit.core.errors import ConfigError, DataError
 from qtkit.core.paths import OutputRoot, SessionFolder
 from qtkit.core.verdict import Conclusion, Verdict, fail, ok, pending, skip
+from qtkit.evidence.recorded import RecordedSession
 from qtkit.model import events as ev
+from qtkit.runtime.registry import find_session, newest_session
 from qtkit.stages import (
     StageReport,
     grid,
     judge,
     junit,
-    newest_session,
     overall,
     phase_1,
     phase_2,
@@ -24,7 +26,6 @@ from qtkit.stages import (
     phase_4a,
     phase_4b,
     phase_35,
-    session_named,
     skip_table,
     stage_named,
 )
@@ -190,26 +191,24 @@ def test_a_session_is_named_by_id_by_its_beginning_and_by_its_folder(tmp_path: o
     newer.journal.write_text("{}")
 
     assert newest_session(root) == newer
-    assert session_named(root, older.session_id) == older
-    assert session_named(root, "20260304") == older
-    assert session_named(root, str(newer.path)) == newer
-    with pytest.raises(DataError, match="several sessions begin"):
-        session_named(root, "2026")
-    with pytest.raises(DataError, match="no session begins"):
-        session_named(root, "2025")
+    assert find_session(root, older.session_id) == older
+    assert find_session(root, "20260304") == older
+    assert find_session(root, str(newer.path)) == newer
+    with pytest.raises(DataError, match="may be 2 sessions"):
+        find_session(root, "2026")
+    with pytest.raises(DataError, match="no session under"):
+        find_session(root, "2025")
 
 
-def test_what_is_no_session_is_refused(tmp_path: object) -> None:
+def test_what_is_no_session_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="is no session folder"):
-        evidence_of(str(tmp_path))
-    with pytest.raises(DataError, match="a int cannot be judged"):
-        evidence_of(3)  # type: ignore[arg-type]
+        evidence_of(RecordedSession(SessionFolder(tmp_path)))
 
 
 def test_sources_have_names(tmp_path: object) -> None:
     folder = healthy_day().folder(SessionFolder(tmp_path).path / "s1")  # type: ignore[arg-type]
+    session = RecordedSession(folder)
 
     stage = stage_named("1")
-    assert judge(stage, folder).source == "s1"
-    assert judge(stage, folder.path).source == "s1"
-    assert judge(stage, evidence_of(folder)).source == "s1"
+    assert judge(stage, session).source == "s1"
+    assert judge(stage, evidence_of(session)).source == "s1"

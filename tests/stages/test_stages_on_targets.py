@@ -12,6 +12,7 @@ import pytest
 from qtkit.core.paths import SessionFolder
 from qtkit.core.verdict import Conclusion, Status, Verdict, fail, ok, pending, warn
 from qtkit.evidence import ALL_CAPABILITIES, Capability, Evidence, Scenario
+from qtkit.evidence.recorded import RecordedSession
 from qtkit.model import events as ev
 from qtkit.stages import Stage, all_stages, judge, phase_0, phase_2, stage_named
 from qtkit.stages.check import check
@@ -192,13 +193,11 @@ def test_a_whole_phase_on_a_target(tmp_path: Path) -> None:
     assert engine.lived["reference"] == 1
 
 
-def test_a_session_is_whatever_has_a_folder(tmp_path: Path) -> None:
-    class Session:
-        folder = healthy_day().folder(tmp_path / "s")
-        facts = None
+def test_a_session_is_judged_by_its_folder(tmp_path: Path) -> None:
+    session = RecordedSession(healthy_day().folder(tmp_path / "s"))
 
-    assert phase_0(Session()).conclusion is Conclusion.PASSED
-    assert evidence_of(Session()).of(ev.SessionStarted)[0].seq == 1
+    assert phase_0(session).conclusion is Conclusion.PASSED
+    assert evidence_of(session).of(ev.SessionStarted)[0].seq == 1
 
 
 def test_every_stage_says_what_it_verifies_and_how_to_operate() -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from qtkit.core.render import Table, text_table
 from qtkit.desk.charts.axis import TradingTime
 from qtkit.desk.charts.chart import BLUE, GREY, RED, Chart, panels, said
-from qtkit.desk.charts.source import Told, day_words, told_by
+from qtkit.desk.charts.source import Charted, day_words, evidence_of
 from qtkit.evidence import Evidence
 from qtkit.ledger.ledger import Ledger
 from qtkit.model import events as ev
@@ -49,13 +49,13 @@ class _Curve:
         return below
 
 
-def equity(source: Told) -> Chart:
+def equity(source: Charted) -> Chart:
     """Return equity and drawdown: of a backtest at each close, of a session at each price poll.
 
     Parameters
     ----------
     source
-        A backtest's result, a session, its folder, or evidence.
+        A backtest's result, a session, or evidence.
 
     Notes
     -----
@@ -67,7 +67,7 @@ def equity(source: Told) -> Chart:
     DataError
         If the source is no session.
     """
-    evidence = told_by(source)
+    evidence = evidence_of(source)
     curve = _of_days(source) if isinstance(source, BacktestResult) else _of_polls(evidence)
     return Chart(
         heading=f"Equity and drawdown · {day_words(evidence)}",

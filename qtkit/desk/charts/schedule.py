@@ -22,7 +22,7 @@ from qtkit.desk.charts.chart import (
     said,
     whole_numbers,
 )
-from qtkit.desk.charts.source import Told, day_words, told_by
+from qtkit.desk.charts.source import Charted, day_words, evidence_of
 from qtkit.evidence import Evidence
 from qtkit.evidence.tasks import TaskStory
 from qtkit.model import events as ev
@@ -54,13 +54,13 @@ class _Row:
 # --- the day's schedule ------------------------------------------------------------------------
 
 
-def schedule(source: Told, *, day: date | None = None) -> Chart:
+def schedule(source: Charted, *, day: date | None = None) -> Chart:
     """Return a day's tasks on a line of time each: done, skipped by reason, or still to come.
 
     Parameters
     ----------
     source
-        A session, its folder, or evidence.
+        A session, or evidence.
     day
         Trading date; None: the last one with a schedule.
 
@@ -69,7 +69,7 @@ def schedule(source: Told, *, day: date | None = None) -> Chart:
     DataError
         If there is no schedule of the day.
     """
-    evidence = told_by(source)
+    evidence = evidence_of(source)
     chosen = day or _last_day(evidence)
     if chosen is None:
         raise DataError("the journal has no schedule: look again when a day has begun")
@@ -186,20 +186,20 @@ def _mark(fate: str, rows: Sequence[_Row]) -> tuple[str, str, float]:
 # --- skip reasons ------------------------------------------------------------------------------
 
 
-def skips(source: Told) -> Chart:
+def skips(source: Charted) -> Chart:
     """Return how many tasks were skipped, by reason and task.
 
     Parameters
     ----------
     source
-        A session, its folder, or evidence.
+        A session, or evidence.
 
     Raises
     ------
     DataError
         If the source is no session.
     """
-    evidence = told_by(source)
+    evidence = evidence_of(source)
     counts = Counter((s.event.skip_reason, s.event.task) for s in evidence.of(ev.TaskSkipped))
     reasons = sorted({reason for reason, _ in counts})
     return Chart(

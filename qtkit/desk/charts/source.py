@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 from qtkit.evidence import Evidence
+from qtkit.evidence.session import Session
 from qtkit.runtime.backtest import BacktestResult
-from qtkit.stages import Source
-from qtkit.stages.sources import evidence_of
 
-__all__ = ["Told", "day_words", "told_by"]
+__all__ = ["Charted", "day_words", "evidence_of"]
 
-Told = BacktestResult | Source
-"""A backtest's result, a session, its folder, or evidence."""
+Charted = BacktestResult | Session | Evidence
+"""What a chart can be drawn of."""
 
 
-def told_by(source: Told) -> Evidence:
-    """Return the evidence of a session or of a backtest.
-
-    Raises
-    ------
-    DataError
-        If the source is neither.
-    """
+def evidence_of(source: Charted) -> Evidence:
+    """Return the evidence of a session or of a backtest."""
     if isinstance(source, BacktestResult):
         return Evidence.of_entries(source.entries)
-    return evidence_of(source)
+    return source if isinstance(source, Evidence) else Evidence.of_folder(source.folder)
 
 
 def day_words(evidence: Evidence) -> str:

@@ -22,7 +22,7 @@ from qtkit.desk.charts.chart import (
     said,
     whole_numbers,
 )
-from qtkit.desk.charts.source import Told, day_words, told_by
+from qtkit.desk.charts.source import Charted, day_words, evidence_of
 from qtkit.evidence import Evidence
 from qtkit.ledger.performance import slippage_bps
 from qtkit.model import events as ev
@@ -100,13 +100,13 @@ def _listed(
 # --- slippage ----------------------------------------------------------------------------------
 
 
-def slippage(source: Told) -> Chart:
+def slippage(source: Charted) -> Chart:
     """Return what each fill cost against the price that its order was requested at.
 
     Parameters
     ----------
     source
-        A backtest's result, a session, its folder, or evidence.
+        A backtest's result, a session, or evidence.
 
     Notes
     -----
@@ -118,7 +118,7 @@ def slippage(source: Told) -> Chart:
     DataError
         If the source is no session.
     """
-    evidence = told_by(source)
+    evidence = evidence_of(source)
     trades = _trades(evidence)
     mean = _mean(trades)
     return Chart(
@@ -197,13 +197,13 @@ class _Grid:
     trades: tuple[_Trade, ...]
 
 
-def grid_lines(source: Told, symbol: str = "") -> Chart:
+def grid_lines(source: Charted, symbol: str = "") -> Chart:
     """Return prices, the grid's lines and the fills over them, a panel for each symbol.
 
     Parameters
     ----------
     source
-        A session of a grid strategy, its folder, or evidence.
+        A session of a grid strategy, or evidence.
     symbol
         One symbol alone; empty: all.
 
@@ -212,7 +212,7 @@ def grid_lines(source: Told, symbol: str = "") -> Chart:
     DataError
         If the strategy's state holds no grid, or none of this symbol.
     """
-    evidence = told_by(source)
+    evidence = evidence_of(source)
     found = _grids(evidence)
     if not found or (symbol and symbol not in found):
         known = ", ".join(found) or "none"

@@ -1,4 +1,4 @@
-"""Every command of the shell as a function: `commands.status(desk)` is what `status` shows."""
+"""Every command of the shell as a function: `commands.status(session)` is what `status` shows."""
 
 from qtkit.desk.commands.actions import (
     buy,

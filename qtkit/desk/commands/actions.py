@@ -9,12 +9,12 @@ from qtkit.core.advice import lift_command
 from qtkit.core.errors import ConfigError
 from qtkit.desk import views
 from qtkit.desk.commands.queries import nearest, report_of
-from qtkit.desk.desk import Desk
-from qtkit.desk.picture import Picture
 from qtkit.desk.report import Part, Report
-from qtkit.desk.table_view import Column, View, facts
+from qtkit.desk.table_view import Column, TableView, facts
+from qtkit.evidence.session import OperableSession
 from qtkit.model import events as ev
 from qtkit.model.events import Entry
+from qtkit.projections.session_view import SessionView
 from qtkit.reports.artifacts import kill_words
 from qtkit.trading.engine.schedule import PRIORITY
 
@@ -40,25 +40,25 @@ _Found = TypeVar("_Found", bound=ev.Event)
 
 
 def _asked(
-    desk: Desk,
+    session: OperableSession,
     verb: str,
     by: str,
     **arguments: Any,  # noqa: ANN401
-) -> tuple[Picture, tuple[Entry, ...]]:
-    """Ask for something; return the picture afterwards and the lines it became."""
-    reply = desk.command(verb, by=by, **arguments)
-    return Picture.of(desk.entries()), reply.entries
+) -> tuple[SessionView, tuple[Entry, ...]]:
+    """Ask for something; return the view afterwards and the lines it became."""
+    reply = session.command(verb, by=by, **arguments)
+    return session.view, reply.entries
 
 
-def _told(name: str, picture: Picture, came: tuple[Entry, ...], *more: Part) -> Report:
-    return report_of(name, picture, *more, views.story(picture, came))
+def _told(name: str, view: SessionView, came: tuple[Entry, ...], *more: Part) -> Report:
+    return report_of(name, view, *more, views.story(view, came))
 
 
 # --- trading ---------------------------------------------------------------------------------
 
 
 def buy(
-    desk: Desk,
+    session: OperableSession,
     symbol: str,
     shares: Decimal | int,
     *,
@@ -80,11 +80,11 @@ def buy(
     ConfigError
         If the request itself is wrong.
     """
-    return _order(desk, "buy", symbol, shares, limit, because, by)
+    return _order(session, "buy", symbol, shares, limit, because, by)
 
 
 def sell(
-    desk: Desk,
+    session: OperableSession,
     symbol: str,
     shares: Decimal | int,
     *,
@@ -93,11 +93,11 @@ def sell(
     by: str = _OPERATOR,
 ) -> Report:
     """Sell by hand, `limit` being the lowest price; otherwise as `buy`."""
-    return _order(desk, "sell", symbol, shares, limit, because, by)
+    return _order(session, "sell", symbol, shares, limit, because, by)
 
 
 def _order(
-    desk: Desk,
+    session: OperableSession,
     verb: str,
     symbol: str,
     shares: Decimal | int,
@@ -108,52 +108,52 @@ def _order(
     arguments: dict[str, Any] = {"symbol": symbol, "quantity": str(shares), "because": because}
     if limit is not None:
         arguments["limit"] = str(limit)
-    picture, came = _asked(desk, verb, by, **arguments)
-    return _told(verb, picture, came)
+    view, came = _asked(session, verb, by, **arguments)
+    return _told(verb, view, came)
 
 
-def cancel(desk: Desk, order_id: str, *, by: str = _OPERATOR) -> Report:
+def cancel(session: OperableSession, order_id: str, *, by: str = _OPERATOR) -> Report:
     """Ask the broker to cancel an open order; raises ConfigError if it is none."""
-    return _told("cancel", *_asked(desk, "cancel", by, order_id=order_id))
+    return _told("cancel", *_asked(session, "cancel", by, order_id=order_id))
 
 
-def kill(desk: Desk, *, why: str = "", by: str = _OPERATOR) -> Report:
+def kill(session: OperableSession, *, why: str = "", by: str = _OPERATOR) -> Report:
     """Set the kill switch: from now on only orders that reduce a position leave."""
-    picture, came = _asked(desk, "kill", by, why=why)
+    view, came = _asked(session, "kill", by, why=why)
     lifted = (
         "Only orders that reduce a position leave now, after a restart too. It is lifted by "
-        f"{lift_command(*kill_words(desk.folder))} and nothing else."
+        f"{lift_command(*kill_words(session.folder))} and nothing else."
     )
-    return _told("kill", picture, came, lifted)
+    return _told("kill", view, came, lifted)
 
 
 # --- the engine ------------------------------------------------------------------------------
 
 
-def pause(desk: Desk, *, by: str = _OPERATOR) -> Report:
+def pause(session: OperableSession, *, by: str = _OPERATOR) -> Report:
     """Hold price polls and strategy steps back."""
-    return _told("pause", *_asked(desk, "pause", by))
+    return _told("pause", *_asked(session, "pause", by))
 
 
-def resume(desk: Desk, *, by: str = _OPERATOR) -> Report:
+def resume(session: OperableSession, *, by: str = _OPERATOR) -> Report:
     """End a pause; the engine goes where the calendar says."""
-    return _told("resume", *_asked(desk, "resume", by))
+    return _told("resume", *_asked(session, "resume", by))
 
 
-def stop(desk: Desk, *, reason: str = "stop", by: str = _OPERATOR) -> Report:
+def stop(session: OperableSession, *, reason: str = "stop", by: str = _OPERATOR) -> Report:
     """Ask for an orderly stop: books closed, open orders as the policy says, break point written.
 
     The engine goes on to stop after it has answered.
     """
-    return _told("stop", *_asked(desk, "stop", by, reason=reason))
+    return _told("stop", *_asked(session, "stop", by, reason=reason))
 
 
-def cancel_task(desk: Desk, task_id: str, *, by: str = _OPERATOR) -> Report:
+def cancel_task(session: OperableSession, task_id: str, *, by: str = _OPERATOR) -> Report:
     """Take a task off that has not started; raises ConfigError if there is none."""
-    return _told("task", *_asked(desk, "cancel_task", by, task_id=task_id))
+    return _told("task", *_asked(session, "cancel_task", by, task_id=task_id))
 
 
-def run(desk: Desk, task: str, *, debug: bool = False, by: str = _OPERATOR) -> Report:
+def run(session: OperableSession, task: str, *, debug: bool = False, by: str = _OPERATOR) -> Report:
     """Let a task come due now.
 
     Parameters
@@ -175,23 +175,23 @@ def run(desk: Desk, task: str, *, debug: bool = False, by: str = _OPERATOR) -> R
             "`run` is for looking for mistakes and acts outside the schedule, so it is off: "
             "start the shell with --debug, or type `set debug on`"
         )
-    return _by_hand(desk, "run", task, by)
+    return _by_hand(session, "run", task, by)
 
 
-def refill(desk: Desk, *, by: str = _OPERATOR) -> Report:
+def refill(session: OperableSession, *, by: str = _OPERATOR) -> Report:
     """Bring the session's local tables up to date now, and only those that it uses."""
-    return _by_hand(desk, "refill", "refill", by)
+    return _by_hand(session, "refill", "refill", by)
 
 
-def _by_hand(desk: Desk, name: str, task: str, by: str) -> Report:
-    picture, came = _asked(desk, "run_task", by, task=task)
+def _by_hand(session: OperableSession, name: str, task: str, by: str) -> Report:
+    view, came = _asked(session, "run_task", by, task=task)
     at_work = [e.event.task_id for e in came if isinstance(e.event, ev.TaskQueued)]
-    lines = [picture.tasks[task_id] for task_id in at_work if task_id in picture.tasks]
+    lines = [view.tasks.stories[task_id] for task_id in at_work if task_id in view.tasks.stories]
     later = [f"still at work: `task {line.task_id}` shows it" for line in lines if line.is_open]
-    return _told(name, picture, came, *later)
+    return _told(name, view, came, *later)
 
 
-def note(desk: Desk, text: str, *, by: str = _OPERATOR) -> Report:
+def note(session: OperableSession, text: str, *, by: str = _OPERATOR) -> Report:
     """Write a sentence into the journal.
 
     Raises
@@ -201,25 +201,25 @@ def note(desk: Desk, text: str, *, by: str = _OPERATOR) -> Report:
     """
     if not text.strip():
         raise ConfigError("a note needs a text: note TEXT")
-    return _told("note", *_asked(desk, "note", by, text=text.strip()))
+    return _told("note", *_asked(session, "note", by, text=text.strip()))
 
 
 # --- judgements ------------------------------------------------------------------------------
 
 
-def gate(desk: Desk, *, by: str = _OPERATOR) -> Report:
+def gate(session: OperableSession, *, by: str = _OPERATOR) -> Report:
     """Judge the gate now, by all its checks."""
-    picture, came = _asked(desk, "gate", by)
+    view, came = _asked(session, "gate", by)
     event = _found(came, ev.GateJudged)
     stands = "open" if event.open else "shut"
-    return report_of("gate", picture, f"The gate is {stands}, mode {event.mode}.", event.verdicts)
+    return report_of("gate", view, f"The gate is {stands}, mode {event.mode}.", event.verdicts)
 
 
-def reconcile(desk: Desk, *, by: str = _OPERATOR) -> Report:
+def reconcile(session: OperableSession, *, by: str = _OPERATOR) -> Report:
     """Hold our book against the broker's now."""
-    picture, came = _asked(desk, "reconcile", by)
+    view, came = _asked(session, "reconcile", by)
     event = _found(came, ev.AccountReconciled)
-    sides = View(
+    sides = TableView(
         name="sides",
         columns=(
             Column(name="whose book"),
@@ -237,12 +237,12 @@ def reconcile(desk: Desk, *, by: str = _OPERATOR) -> Report:
             ),
         ),
     )
-    return report_of("reconcile", picture, event.verdicts, sides)
+    return report_of("reconcile", view, event.verdicts, sides)
 
 
-def diagnose(desk: Desk, *, by: str = _OPERATOR) -> Report:
+def diagnose(session: OperableSession, *, by: str = _OPERATOR) -> Report:
     """Hold our open orders against the broker's list of them."""
-    picture, came = _asked(desk, "diagnose", by)
+    view, came = _asked(session, "diagnose", by)
     event = _found(came, ev.PendingDiagnosed)
     told = facts(
         "pending_orders",
@@ -254,7 +254,7 @@ def diagnose(desk: Desk, *, by: str = _OPERATOR) -> Report:
         ("failures", _names(event.failures)),
         ("is_ok", event.is_ok),
     )
-    return report_of("diagnose", picture, told)
+    return report_of("diagnose", view, told)
 
 
 def _names(found: tuple[str, ...]) -> str:

@@ -8,13 +8,13 @@ from typing import Any
 from qtkit.core.errors import ConfigError, DataError
 from qtkit.desk import views
 from qtkit.desk.commands.queries import report_of
-from qtkit.desk.desk import Desk
-from qtkit.desk.picture import Picture
 from qtkit.desk.report import Report
-from qtkit.desk.table_view import Column, View
+from qtkit.desk.table_view import Column, TableView
+from qtkit.evidence.session import OperableSession
 from qtkit.ledger.adjustment import Adjustment, demand_bookable
 from qtkit.market.instruments import InstrumentTable
 from qtkit.model.instruments import Instrument
+from qtkit.projections.session_view import SessionView
 
 __all__ = ["adjust"]
 
@@ -22,7 +22,7 @@ _ZERO = Decimal(0)
 
 
 def adjust(
-    desk: Desk,
+    session: OperableSession,
     symbol: str = "",
     *,
     shares: Decimal | int = 0,
@@ -54,17 +54,17 @@ def adjust(
     ConfigError
         If it leaves no book that holds; nothing was booked.
     """
-    picture = Picture.of(desk.entries())
+    view = session.view
     wanted = Adjustment(symbol=symbol, quantity=Decimal(shares), cash=Decimal(cash))
-    wanted = _contrary(picture, undo, wanted) if undo else wanted
-    demand_bookable(wanted, picture.state.ledger, _rules_of(picture, wanted.symbol))
-    shown = _before_and_after(picture, wanted)
+    wanted = _contrary(view, undo, wanted) if undo else wanted
+    demand_bookable(wanted, view.state.ledger, _rules_of(view, wanted.symbol))
+    shown = _before_and_after(view, wanted)
     if not why.strip():
         raise ConfigError("an adjustment needs a reason: --why TEXT")
     if not really:
-        return report_of("adjust", picture, shown, "Nothing was booked; add --yes to book it.")
-    entries = desk.command("adjust", by=by, why=why, **_arguments(wanted, undo)).entries
-    later = Picture.of(desk.entries())
+        return report_of("adjust", view, shown, "Nothing was booked; add --yes to book it.")
+    entries = session.command("adjust", by=by, why=why, **_arguments(wanted, undo)).entries
+    later = session.view
     return report_of("adjust", later, shown, views.story(later, entries))
 
 
@@ -78,10 +78,10 @@ def _arguments(wanted: Adjustment, undo: int) -> dict[str, Any]:
     }
 
 
-def _contrary(picture: Picture, line: int, beside: Adjustment) -> Adjustment:
+def _contrary(view: SessionView, line: int, beside: Adjustment) -> Adjustment:
     if beside != Adjustment(symbol="", quantity=_ZERO, cash=_ZERO):
         raise ConfigError("--undo takes a whole adjustment back: leave symbol, shares and cash out")
-    known = picture.state.adjustments
+    known = view.state.adjustments
     event = known.get(line)
     if event is None:
         there = ", ".join(map(str, known)) or "none"
@@ -89,19 +89,19 @@ def _contrary(picture: Picture, line: int, beside: Adjustment) -> Adjustment:
     return Adjustment(symbol=event.symbol, quantity=event.quantity, cash=event.cash).contrary
 
 
-def _rules_of(picture: Picture, symbol: str) -> Instrument | None:
-    day = picture.state.today or picture.now.date()
+def _rules_of(view: SessionView, symbol: str) -> Instrument | None:
+    day = view.state.today or view.now.date()
     try:
         return InstrumentTable.load().on(symbol, day) if symbol else None
     except DataError:
         return None
 
 
-def _before_and_after(picture: Picture, wanted: Adjustment) -> View:
-    ledger = picture.state.ledger
+def _before_and_after(view: SessionView, wanted: Adjustment) -> TableView:
+    ledger = view.state.ledger
     rows = [("cash", ledger.cash, ledger.cash + wanted.cash)]
     if wanted.quantity:
         held = ledger.position(wanted.symbol)
         rows.append((wanted.symbol, held, held + wanted.quantity))
     columns = (Column(name="what"), Column(name="before"), Column(name="after"))
-    return View(name="adjustment", columns=columns, rows=tuple(rows))
+    return TableView(name="adjustment", columns=columns, rows=tuple(rows))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from qtkit.core.clock import wall_time
 from qtkit.core.paths import OutputRoot
-from qtkit.desk.desk import Desk
 from qtkit.desk.report import Report
+from qtkit.evidence.session import Session
 from qtkit.reports.retention import LogRotation, expired_logs, rotate_logs
 
 __all__ = ["rotatelogs"]
 
 
-def rotatelogs(desk: Desk, *, days: int, really: bool = False) -> Report:
+def rotatelogs(session: Session, *, days: int, really: bool = False) -> Report:
     """Return the risk logs that have expired, and delete them if that is really meant.
 
     Parameters
@@ -26,7 +26,7 @@ def rotatelogs(desk: Desk, *, days: int, really: bool = False) -> Report:
     ConfigError
         If `days` is below 0.
     """
-    root, now = OutputRoot(desk.folder.path.parents[1]), wall_time()
+    root, now = OutputRoot(session.folder.path.parents[1]), wall_time()
     found = expired_logs(root, days, now)
     if really:
         found = rotate_logs(found, now)

@@ -9,14 +9,14 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from qtkit.core.errors import ConfigError
-from qtkit.core.locks import is_locked
 from qtkit.core.paths import SessionFolder
 from qtkit.core.render import mark
 from qtkit.desk import views
-from qtkit.desk.desk import Desk
-from qtkit.desk.picture import Picture
 from qtkit.desk.report import Part, Report
-from qtkit.desk.table_view import Column, View, facts
+from qtkit.desk.table_view import Column, TableView, facts
+from qtkit.evidence.session import Session
+from qtkit.projections.session_view import SessionView
+from qtkit.projections.terms import settings_digest
 from qtkit.runtime.settings import SessionSettings
 from qtkit.stages import StageReport, judge, stage_named
 
@@ -40,9 +40,9 @@ __all__ = [
 ]
 
 
-def report_of(name: str, picture: Picture, *parts: Part) -> Report:
+def report_of(name: str, view: SessionView, *parts: Part) -> Report:
     """Return an answer with its heading: of when it is, in the exchange's zone."""
-    return Report(name=name, heading=f"{name} · {views.as_of(picture)}", parts=parts)
+    return Report(name=name, heading=f"{name} · {views.as_of(view)}", parts=parts)
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -63,15 +63,13 @@ def nearest(word: str, known: Iterable[str]) -> str:
 # --- the day ---------------------------------------------------------------------------------
 
 
-def status(desk: Desk) -> Report:
+def status(session: Session) -> Report:
     """Return where the session stands."""
-    picture = Picture.of(desk.entries())
-    journal = desk.folder.journal
-    alive = is_locked(journal.with_name(journal.name + ".lock"))
-    return report_of("status", picture, views.status(picture, alive=alive))
+    view = session.view
+    return report_of("status", view, views.status(view, alive=session.is_alive))
 
 
-def schedule(desk: Desk, *, whole_day: bool = False, rows: int = 0) -> Report:
+def schedule(session: Session, *, whole_day: bool = False, rows: int = 0) -> Report:
     """Return what is still to run today.
 
     Parameters
@@ -81,13 +79,13 @@ def schedule(desk: Desk, *, whole_day: bool = False, rows: int = 0) -> Report:
     rows
         Only the first so many; 0: all.
     """
-    picture = Picture.of(desk.entries())
-    found = views.schedule(picture, whole_day=whole_day)
+    view = session.view
+    found = views.schedule(view, whole_day=whole_day)
     shown = replace(found, rows=found.rows[:rows]) if rows else found
-    return report_of("schedule", picture, shown, *_left_out(found, shown, "more to come"))
+    return report_of("schedule", view, shown, *_left_out(found, shown, "more to come"))
 
 
-def tasks(desk: Desk, *, standing: str = "", name: str = "", rows: int = 0) -> Report:
+def tasks(session: Session, *, standing: str = "", name: str = "", rows: int = 0) -> Report:
     """Return today's tasks that came due, the newest last.
 
     Parameters
@@ -97,21 +95,21 @@ def tasks(desk: Desk, *, standing: str = "", name: str = "", rows: int = 0) -> R
     rows
         Only the newest so many; 0: all.
     """
-    picture = Picture.of(desk.entries())
-    found = views.tasks(picture, standing=standing, name=name)
+    view = session.view
+    found = views.tasks(view, standing=standing, name=name)
     shown = replace(found, rows=found.rows[-rows:]) if rows else found
-    skipped = views.skips(picture)
+    skipped = views.skips(view)
     left_out = _left_out(found, shown, "before them")
-    return report_of("tasks", picture, *left_out, shown, *([skipped] if skipped.rows else []))
+    return report_of("tasks", view, *left_out, shown, *([skipped] if skipped.rows else []))
 
 
-def _left_out(found: View, shown: View, where: str) -> list[str]:
+def _left_out(found: TableView, shown: TableView, where: str) -> list[str]:
     """Return the sentence about rows that are not shown."""
     count = len(found.rows) - len(shown.rows)
     return [f"  … {count} {where}; --rows 0 shows all"] if count else []
 
 
-def task(desk: Desk, task_id: str) -> Report:
+def task(session: Session, task_id: str) -> Report:
     """Return one task and its story.
 
     Raises
@@ -119,21 +117,21 @@ def task(desk: Desk, task_id: str) -> Report:
     ConfigError
         If there is no such task.
     """
-    entries = list(desk.entries())
-    picture = Picture.of(entries)
-    line = picture.tasks.get(task_id)
+    view = session.view
+    line = view.tasks.stories.get(task_id)
     if line is None:
-        raise ConfigError(f"there is no task {task_id!r}{nearest(task_id, picture.tasks)}")
-    lines = set(line.lines)
-    told = views.story(picture, (e for e in entries if e.seq in lines))
-    return report_of("task", picture, views.task(picture, line), told)
+        raise ConfigError(f"there is no task {task_id!r}{nearest(task_id, view.tasks.stories)}")
+    told = views.story(
+        view, (e for e in session.entries() if getattr(e.event, "task_id", "") == task_id)
+    )
+    return report_of("task", view, views.task(view, line), told)
 
 
 # --- the account -----------------------------------------------------------------------------
 
 
 def orders(
-    desk: Desk,
+    session: Session,
     order_id: str = "",
     *,
     doubtful: bool = False,
@@ -147,41 +145,42 @@ def orders(
     ConfigError
         If there is no such order.
     """
-    entries = list(desk.entries())
-    picture = Picture.of(entries)
+    view = session.view
     if order_id:
-        order = picture.state.ledger.order(order_id)
+        order = view.state.ledger.order(order_id)
         if order is None:
-            raise ConfigError(f"there is no order {order_id!r}{nearest(order_id, picture.orders)}")
-        return report_of("orders", picture, views.order_story(picture, order, entries))
-    parts: list[Part] = [views.orders(picture, doubtful=doubtful, rejected=rejected, symbol=symbol)]
-    if picture.refusals and not doubtful:
-        parts.append(views.refusals(picture))
-    return report_of("orders", picture, *parts)
+            raise ConfigError(
+                f"there is no order {order_id!r}{nearest(order_id, view.orders.records)}"
+            )
+        return report_of("orders", view, views.order_story(view, order, session.entries()))
+    parts: list[Part] = [views.orders(view, doubtful=doubtful, rejected=rejected, symbol=symbol)]
+    if view.orders.refusals and not doubtful:
+        parts.append(views.refusals(view))
+    return report_of("orders", view, *parts)
 
 
-def positions(desk: Desk) -> Report:
+def positions(session: Session) -> Report:
     """Return what is held."""
-    picture = Picture.of(desk.entries())
-    return report_of("positions", picture, views.positions(picture))
+    view = session.view
+    return report_of("positions", view, views.positions(view))
 
 
-def fills(desk: Desk, *, symbol: str = "") -> Report:
+def fills(session: Session, *, symbol: str = "") -> Report:
     """Return the executions that were booked, and those that could not be."""
-    picture = Picture.of(desk.entries())
-    found: list[Part] = [views.fills(picture, symbol=symbol)]
-    if picture.unmatched:
-        found.append(views.unmatched_fills(picture))
-    return report_of("fills", picture, *found)
+    view = session.view
+    found: list[Part] = [views.fills(view, symbol=symbol)]
+    if view.orders.unmatched:
+        found.append(views.unmatched_fills(view))
+    return report_of("fills", view, *found)
 
 
-def cash(desk: Desk) -> Report:
+def cash(session: Session) -> Report:
     """Return the cash, from the session's opening to now."""
-    picture = Picture.of(desk.entries())
-    return report_of("cash", picture, views.cash(picture))
+    view = session.view
+    return report_of("cash", view, views.cash(view))
 
 
-def watch(desk: Desk, symbols: Sequence[str] = ()) -> Report:
+def watch(session: Session, symbols: Sequence[str] = ()) -> Report:
     """Return the newest prices of symbols; by default of all that the session trades.
 
     Raises
@@ -189,43 +188,43 @@ def watch(desk: Desk, symbols: Sequence[str] = ()) -> Report:
     ConfigError
         If the session has no prices of a symbol.
     """
-    picture = Picture.of(desk.entries())
-    known = picture.opening.symbols
+    view = session.view
+    known = view.opening.symbols
     if strange := [symbol for symbol in symbols if symbol not in known]:
         hint = nearest(strange[0], known)
         raise ConfigError(f"the session has no prices of {', '.join(strange)}{hint}")
-    return report_of("watch", picture, views.prices(picture, symbols or known))
+    return report_of("watch", view, views.prices(view, symbols or known))
 
 
 # --- the session -----------------------------------------------------------------------------
 
 
-def strategies(desk: Desk) -> Report:
+def strategies(session: Session) -> Report:
     """Return the strategy, its parameters and its state."""
-    picture = Picture.of(desk.entries())
-    opening = picture.opening
+    view = session.view
+    opening = view.opening
     told = facts(
         "strategies",
         ("strategy", opening.strategy),
         ("symbols", ", ".join(opening.symbols)),
         ("step", f"{opening.settings.get('step_minutes', 'unknown')} minutes"),
-        ("decisions today", len(picture.decisions)),
+        ("decisions today", len(view.decisions.today)),
     )
     parameters = opening.settings.get("strategy_parameters") or {}
-    state = picture.state.strategy_state
+    state = view.state.strategy_state
     return report_of(
         "strategies",
-        picture,
+        view,
         told,
         _pairs("parameters", "Parameters", parameters, "it has no parameters"),
         _pairs("state", "State", state, "it has no state yet"),
     )
 
 
-def _pairs(name: str, title: str, tree: Mapping[str, object], empty: str) -> View:
+def _pairs(name: str, title: str, tree: Mapping[str, object], empty: str) -> TableView:
     columns = (Column(name="name"), Column(name="value"))
     rows = tuple(_flat(tree))
-    return View(name=name, title=title, columns=columns, rows=rows, empty=empty, is_facts=True)
+    return TableView(name=name, title=title, columns=columns, rows=rows, empty=empty, is_facts=True)
 
 
 def _flat(tree: Mapping[str, object], above: str = "") -> Iterable[tuple[str, object]]:
@@ -237,7 +236,7 @@ def _flat(tree: Mapping[str, object], above: str = "") -> Iterable[tuple[str, ob
             yield f"{above}{name}", "none" if value is None else value
 
 
-def liveconfig(desk: Desk, key: str = "") -> Report:
+def liveconfig(session: Session, key: str = "") -> Report:
     """Return the settings that the session really has, read from its journal.
 
     Parameters
@@ -250,17 +249,17 @@ def liveconfig(desk: Desk, key: str = "") -> Report:
     ConfigError
         If no setting's name has `key` in it.
     """
-    picture = Picture.of(desk.entries())
-    real = dict(_flat(picture.opening.settings))
+    view = session.view
+    real = dict(_flat(view.settings))
     usual = dict(_flat(SessionSettings().model_dump(mode="json")))
     wanted = [name for name in sorted(real) if key in name]
     if not wanted:
         raise ConfigError(f"there is no setting {key!r}{nearest(key, sorted(real))}")
     rows = tuple((name, real[name], _difference(name, real, usual)) for name in wanted)
     columns = (Column(name="setting"), Column(name="value"), Column(name="default"))
-    view = View(name="settings", columns=columns, rows=rows)
-    digest = picture.opening.digests.settings
-    return report_of("liveconfig", picture, f"digest {digest}", view)
+    table = TableView(name="settings", columns=columns, rows=rows)
+    digest = settings_digest(view.settings)
+    return report_of("liveconfig", view, f"digest {digest}", table)
 
 
 def _difference(name: str, real: Mapping[str, object], usual: Mapping[str, object]) -> str:
@@ -270,9 +269,9 @@ def _difference(name: str, real: Mapping[str, object], usual: Mapping[str, objec
     return f"other than default {usual[name]}"
 
 
-def artifacts(desk: Desk) -> Report:
+def artifacts(session: Session) -> Report:
     """Return the session's files: where they are, and whether they can be written."""
-    picture, folder = Picture.of(desk.entries()), desk.folder
+    view, folder = session.view, session.folder
     rows = tuple(_file_row(folder, what, path) for what, path in _files(folder))
     columns = (
         Column(name="what"),
@@ -281,8 +280,8 @@ def artifacts(desk: Desk) -> Report:
         Column(name="writable"),
         Column(name="size", unit="bytes"),
     )
-    view = View(name="artifacts", columns=columns, rows=rows)
-    return report_of("artifacts", picture, str(folder.path), view)
+    table = TableView(name="artifacts", columns=columns, rows=rows)
+    return report_of("artifacts", view, str(folder.path), table)
 
 
 def _files(folder: SessionFolder) -> tuple[tuple[str, Path], ...]:
@@ -313,12 +312,12 @@ def _yes(good: bool) -> object:  # noqa: FBT001 - one question, one answer
     return mark("ok" if good else "fail")
 
 
-def reasons(desk: Desk) -> Report:
+def reasons(session: Session) -> Report:
     """Return the glossary of skip reasons: what each means and what to do."""
-    picture = Picture.of(desk.entries())
-    return report_of("reasons", picture, views.reasons(picture))
+    view = session.view
+    return report_of("reasons", view, views.reasons(view))
 
 
-def stage(desk: Desk, stage_id: str) -> StageReport:
+def stage(session: Session, stage_id: str) -> StageReport:
     """Judge the session by one stage of the checklist; raises ConfigError if there is none."""
-    return judge(stage_named(stage_id), desk.folder)
+    return judge(stage_named(stage_id), session)

@@ -1,7 +1,7 @@
 """Control panels for JupyterLab: what a session is and does, and buttons that ask it for something.
 
 Each panel stands alone, or with the others on the desk that `desk(session)` returns. Where nobody
-can press a button it shows one picture in HTML, and no widget is made.
+can press a button it shows one view in HTML, and no widget is made.
 """
 
 from qtkit.desk.panels.book import BookPanel

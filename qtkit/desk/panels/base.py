@@ -1,4 +1,4 @@
-"""What a notebook shows of a session: live where somebody looks, one picture where nobody does."""
+"""What a notebook shows of a session: live where somebody looks, one view where nobody does."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from qtkit.core.errors import ConfigError, QtkitError
 from qtkit.core.render import mimebundle
 from qtkit.desk.panels.background import BackgroundTasks
 from qtkit.desk.panels.refresh_timer import RefreshTimer
-from qtkit.desk.panels.session_watch import Seen, Watch
+from qtkit.desk.panels.session_watch import Watch
 from qtkit.desk.panels.widgets import Element, Kit
 from qtkit.desk.report import Report
+from qtkit.evidence.session import Session
 
 __all__ = ["Screen", "is_headless"]
 
@@ -36,13 +37,13 @@ class Screen(ABC):
     Parameters
     ----------
     session
-        A session, its folder or its id; or the `Watch` that several panels share.
+        A session, or the `Watch` that several panels share.
     """
 
     name = "screen"
     title = ""
 
-    def __init__(self, session: Seen | Watch | None = None) -> None:
+    def __init__(self, session: Session | Watch | None = None) -> None:
         self.watch = session if isinstance(session, Watch) else Watch(session)
         self.errands = BackgroundTasks()
         self._kit: Kit | None = None

@@ -11,14 +11,14 @@ from qtkit.desk import commands, views
 from qtkit.desk.panels.panel import Panel
 from qtkit.desk.panels.widgets import Button, Choice, Element, Field, Kit
 from qtkit.desk.report import Part, Report
-from qtkit.desk.table_view import View
+from qtkit.desk.table_view import TableView
 
 __all__ = ["BookPanel", "newest"]
 
 _SHOWN = 100  # rows of a long table
 
 
-def newest(view: View, rows: int = _SHOWN) -> tuple[Part, ...]:
+def newest(view: TableView, rows: int = _SHOWN) -> tuple[Part, ...]:
     """Return a view with its newest rows first, and how many are left out."""
     shown = replace(view, rows=tuple(reversed(view.rows[-rows:])))
     left = len(view.rows) - len(shown.rows)
@@ -32,13 +32,13 @@ class BookPanel(Panel):
 
     def subject(self) -> Sequence[Report]:
         """Return the book, table by table."""
-        picture = self.watch.picture
-        unmatched = views.unmatched_fills(picture)
+        view = self.watch.view
+        unmatched = views.unmatched_fills(view)
         return (
-            self.dated(views.cash(picture)),
-            self.section("Positions", views.positions(picture)),
-            self.section("Orders, the newest first", *newest(views.orders(picture))),
-            self.section("Fills, the newest first", *newest(views.fills(picture))),
+            self.dated(views.cash(view)),
+            self.section("Positions", views.positions(view)),
+            self.section("Orders, the newest first", *newest(views.orders(view))),
+            self.section("Fills, the newest first", *newest(views.fills(view))),
             *((self.section("Not booked", unmatched),) if unmatched.rows else ()),
         )
 
@@ -60,18 +60,18 @@ class BookPanel(Panel):
 
     def adjust(self) -> None:
         """Offer the orders that are open and the symbols that are traded."""
-        picture = self.watch.picture
+        view = self.watch.view
         is_there = self.watch.has_session
-        orders = tuple(picture.state.ledger.orders) if is_there else ()
+        orders = tuple(view.state.ledger.orders) if is_there else ()
         self.part("open_order", Choice).offer(orders)
         self.part("cancel", Button).enable(on=bool(orders))
-        self.part("symbol", Choice).offer(picture.opening.symbols if is_there else ())
+        self.part("symbol", Choice).offer(view.opening.symbols if is_there else ())
         for name in ("buy", "sell"):
-            self.part(name, Button).enable(on=is_there and not picture.state.ended)
+            self.part(name, Button).enable(on=is_there and not view.state.ended)
 
     def _cancel(self) -> None:
         order_id, by = self.part("open_order", Choice).value, self.watch.by
-        self.ask(f"cancel {order_id}", lambda desk: commands.cancel(desk, order_id, by=by))
+        self.ask(f"cancel {order_id}", lambda session: commands.cancel(session, order_id, by=by))
 
     def _order(self, side: str) -> None:
         symbol, by = self.part("symbol", Choice).value, self.watch.by
@@ -81,7 +81,7 @@ class BookPanel(Panel):
         verb = commands.buy if side == "buy" else commands.sell
         self.ask(
             f"{side} {shares} {symbol}",
-            lambda desk: verb(desk, symbol, shares, limit=limit, by=by),
+            lambda session: verb(session, symbol, shares, limit=limit, by=by),
         )
 
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from qtkit.core.paths import SessionFolder
 from qtkit.desk import charts
 from qtkit.desk.charts import Chart
 from qtkit.desk.panels.panel import Panel
-from qtkit.desk.panels.session_watch import Seen, Watch
+from qtkit.desk.panels.session_watch import Watch
 from qtkit.desk.panels.widgets import Choice, Element, Kit, Text
 from qtkit.desk.report import Report
+from qtkit.evidence.session import Session
 
 __all__ = ["ChartsPanel"]
 
-_DRAWN: Mapping[str, Callable[[SessionFolder], Chart]] = {
+_DRAWN: Mapping[str, Callable[[Session], Chart]] = {
     "equity and drawdown": charts.equity,
     "schedule": charts.schedule,
     "skip reasons": charts.skips,
@@ -29,12 +29,12 @@ class ChartsPanel(Panel):
     Parameters
     ----------
     session
-        A session, its folder or its id; or the `Watch` that several panels share.
+        A session, or the `Watch` that several panels share.
     """
 
     name, title = "charts", "Charts"
 
-    def __init__(self, session: Seen | Watch | None = None) -> None:
+    def __init__(self, session: Session | Watch | None = None) -> None:
         super().__init__(session)
         self._chart: Chart | None = None
         self._picture = ""
@@ -69,10 +69,10 @@ class ChartsPanel(Panel):
 
     def draw(self, which: str) -> None:
         """Draw a picture as the session stands now."""
-        folder, make = self.watch.folder, _DRAWN[which]
+        session, make = self.watch.counterpart(), _DRAWN[which]
 
         def work() -> None:
-            chart = make(folder)
+            chart = make(session)
             picture = chart.html()
             with self.watch.lock:
                 self._chart, self._picture = chart, picture

@@ -10,11 +10,12 @@ from qtkit.core.clock import wall_time
 from qtkit.core.errors import ConfigError
 from qtkit.core.render import html_table, mark, verdict_counts, verdict_table
 from qtkit.desk.panels.panel import Panel
-from qtkit.desk.panels.session_watch import Seen, Watch
+from qtkit.desk.panels.session_watch import Watch
 from qtkit.desk.panels.widgets import Element, Field, Kit, Text, Tick
 from qtkit.desk.report import Report
-from qtkit.desk.table_view import Column, View
+from qtkit.desk.table_view import Column, TableView
 from qtkit.desk.views.sheet import notes, sheet
+from qtkit.evidence.session import Session
 from qtkit.reports.daily_sheet.notes import read_notes, write_summary, write_tick
 from qtkit.reports.daily_sheet.rows import ROWS, Row
 from qtkit.reports.daily_sheet.sheet import Sheet, save_sheet, sheet_of
@@ -29,12 +30,12 @@ class ChecklistPanel(Panel):
     Parameters
     ----------
     session
-        A session, its folder or its id; or the `Watch` that several panels share.
+        A session, or the `Watch` that several panels share.
     """
 
     name, title = "checklist", "Checklist"
 
-    def __init__(self, session: Seen | Watch | None = None) -> None:
+    def __init__(self, session: Session | Watch | None = None) -> None:
         super().__init__(session)
         self._forget("")
 
@@ -60,7 +61,7 @@ class ChecklistPanel(Panel):
     def _overview(self) -> Report:
         rows = tuple(self._line(stage) for stage in all_stages())
         columns = tuple(Column(name=n) for n in ("stage", "what", "conclusion", "checks"))
-        return self.dated(View(name="stages", columns=columns, rows=rows))
+        return self.dated(TableView(name="stages", columns=columns, rows=rows))
 
     def _line(self, stage: Stage) -> tuple[object, ...]:
         report = self._reports.get(stage.id)
@@ -87,7 +88,7 @@ class ChecklistPanel(Panel):
 
     @property
     def _day(self) -> date | None:
-        return self.watch.picture.state.today if self.watch.has_session else None
+        return self.watch.view.state.today if self.watch.has_session else None
 
     # --- where it shows ------------------------------------------------------------------------
 
@@ -178,14 +179,14 @@ class ChecklistPanel(Panel):
         self._run(list(all_stages()), "")
 
     def _run(self, stages: Sequence[Stage], unfold: str) -> None:
-        folder = self.watch.folder
+        session = self.watch.counterpart()
 
         def work() -> Report:
-            found = [judge(stage, folder) for stage in stages]
+            found = [judge(stage, session) for stage in stages]
             with self.watch.lock:
-                self._keep(folder.session_id, found, unfold)
+                self._keep(session.session_id, found, unfold)
             told = "; ".join(f"{r.label} {r.conclusion}" for r in found)
-            return self.section(f"judged {folder.session_id}", told)
+            return self.section(f"judged {session.session_id}", told)
 
         self.fetch(f"run {', '.join(stage.label for stage in stages)}", work)
 
@@ -199,13 +200,13 @@ class ChecklistPanel(Panel):
         self.fetch("save the record" if save else "judge the day", self._judging(save=save))
 
     def _judging(self, *, save: bool) -> Callable[[], Report]:
-        folder = self.watch.folder
+        session = self.watch.counterpart()
 
         def work() -> Report:
-            found = sheet_of(folder, at=wall_time())
+            found = sheet_of(session, at=wall_time())
             file = save_sheet(found) if save else None
             with self.watch.lock:
-                if folder == self.watch.folder:
+                if session.folder == self.watch.folder:
                     self._sheet = found
             told = f"written to {file}" if file else "nothing was written"
             return self.section(f"the day is {found.conclusion}", told)

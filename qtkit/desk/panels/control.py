@@ -18,10 +18,11 @@ from qtkit.desk.panels.risk import RiskPanel
 from qtkit.desk.panels.runs import RunsPanel
 from qtkit.desk.panels.schedule import SchedulePanel
 from qtkit.desk.panels.session import SessionPanel
-from qtkit.desk.panels.session_watch import Seen, Watch
+from qtkit.desk.panels.session_watch import Watch
 from qtkit.desk.panels.widgets import Choice, Element, Kit, Text
 from qtkit.desk.report import Report
 from qtkit.desk.views.health import countdown
+from qtkit.evidence.session import Session
 
 __all__ = ["STANDARD", "ControlDesk", "desk"]
 
@@ -46,7 +47,7 @@ class ControlDesk(Screen):
     Parameters
     ----------
     session
-        A session, its folder or its id; or a `Watch`.
+        A session, or a `Watch`.
     panels
         What stands on the desk; more can be added.
     """
@@ -55,7 +56,7 @@ class ControlDesk(Screen):
 
     def __init__(
         self,
-        session: Seen | Watch | None = None,
+        session: Session | Watch | None = None,
         *,
         panels: Iterable[type[Panel]] = STANDARD,
     ) -> None:
@@ -83,14 +84,14 @@ class ControlDesk(Screen):
         return (self._line(), *told)
 
     def _line(self) -> Report:
-        watch, picture = self.watch, self.watch.picture
+        watch, view = self.watch, self.watch.view
         if not watch.has_session:
             return Report(name=self.name, heading=self.title, parts=("No session yet.",))
-        state = picture.state
+        state = view.state
         standing = f"engine {state.status}" if watch.alive or state.ended else "its process is gone"
         switch = "kill switch ON" if state.killed else "kill switch off"
-        told = f"{standing} · {switch} · next task: {countdown(picture, watch.now)}"
-        heading = f"{watch.folder.session_id} · {views.as_of(picture)}"
+        told = f"{standing} · {switch} · next task: {countdown(view, watch.now)}"
+        heading = f"{watch.folder.session_id} · {views.as_of(view)}"
         return Report(name=self.name, heading=heading, parts=(told,))
 
     # --- where it shows ------------------------------------------------------------------------
@@ -151,7 +152,7 @@ class ControlDesk(Screen):
 
 
 def desk(
-    session: Seen | Watch | None = None,
+    session: Session | Watch | None = None,
     *more: type[Panel],
     root: Path | str | None = None,
     by: str = "operator",
@@ -161,7 +162,7 @@ def desk(
     Parameters
     ----------
     session
-        A session, its folder or its id; None: one is started or attached to at the desk.
+        None: one is started or attached to at the desk.
     more
         Further panels.
     root

@@ -19,10 +19,8 @@ class HealthPanel(Panel):
     def subject(self) -> Sequence[Report]:
         """Return the signs of life, and the gate's verdicts."""
         watch = self.watch
-        found = health(
-            watch.picture, watch.vitals, now=watch.now, alive=watch.alive, silent=watch.is_silent
-        )
-        verdicts = gate(watch.picture)
+        found = health(watch.view, watch.signs)
+        verdicts = gate(watch.view)
         return (
             self.dated(found),
             self.section("The gate's checks", *((verdicts,) if verdicts else ("Not judged.",))),

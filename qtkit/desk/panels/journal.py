@@ -30,25 +30,27 @@ class JournalPanel(Panel):
 
     def subject(self) -> Sequence[Report]:
         """Return the newest lines that the filter lets through, and an order's story."""
-        picture, watch = self.watch.picture, self.watch
+        view, watch = self.watch.view, self.watch
         found = list(islice(self._filtered(), _SHOWN))
         about = f"with {self.only!r} in them" if self.only else "all kinds"
         told = [
-            self.dated(f"The newest {len(found)} of {len(watch.entries)} lines, {about}."),
-            self.section("Lines, the newest first", views.story(picture, found)),
+            self.dated(
+                f"The newest {len(found)} of {len(watch.session.entries())} lines, {about}."
+            ),
+            self.section("Lines, the newest first", views.story(view, found)),
         ]
-        if self.order and (order := picture.state.ledger.order(self.order)) is not None:
+        if self.order and (order := view.state.ledger.order(self.order)) is not None:
             told.append(
                 self.section(
                     f"Story of order {self.order}",
-                    views.order_story(picture, order, watch.entries),
+                    views.order_story(view, order, watch.session.entries()),
                 )
             )
         return told
 
     def _filtered(self) -> Iterator[Entry]:
         wanted = self.only.lower()
-        for entry in islice(reversed(self.watch.entries), _SEARCHED):
+        for entry in islice(reversed(self.watch.session.entries()), _SEARCHED):
             if not wanted or wanted in f"{_kind(entry)} {sentence(entry.event)}".lower():
                 yield entry
 
@@ -64,7 +66,7 @@ class JournalPanel(Panel):
 
     def adjust(self) -> None:
         """Offer the session's orders."""
-        self.part("order", Choice).offer(("", *reversed(self.watch.picture.orders)))
+        self.part("order", Choice).offer(("", *reversed(self.watch.view.orders.records)))
 
     def _filter(self) -> None:
         self.filter(self.part("only", Field).value)
@@ -87,7 +89,7 @@ class JournalPanel(Panel):
         ConfigError
             If there is no such order.
         """
-        known = self.watch.picture.orders
+        known = self.watch.view.orders.records
         if order_id and order_id not in known:
             raise ConfigError(f"there is no order {order_id!r}{nearest(order_id, known)}")
         self.order = order_id

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from qtkit.core.errors import ConfigError
 from qtkit.desk.panels.base import is_headless
+from qtkit.evidence.session import OperableSession
 from qtkit.sessions.checklist import OUTPUTS
+from qtkit.sessions.remote import open_session
 from qtkit.sessions.replay import replayed_session
-from qtkit.sessions.session import Session
-from qtkit.sessions.simulated import SimulatedSession, simulate
+from qtkit.sessions.simulated import simulate
 
 __all__ = ["session_to_watch"]
 
@@ -26,7 +27,7 @@ def session_to_watch(
     at: str = "09:25",
     speed: float = 30.0,
     root: str = "outputs",
-) -> Session | SimulatedSession:
+) -> OperableSession:
     """Return a session for the desk: one that is there, or a new one.
 
     Parameters
@@ -39,7 +40,7 @@ def session_to_watch(
         ``replay``: a live session in a process of its own, fed by the day; ``simulate``: the whole
         day at once; ``auto``: replay where somebody can press buttons, simulate headlessly.
     session
-        Id or folder of a session that is there; empty: a new one.
+        Id, folder or account of a session that is there, or `last`; empty: a new one.
     at, speed
         Where a replay begins, and how much faster than the machine's its time runs.
     root
@@ -54,7 +55,7 @@ def session_to_watch(
         raise ConfigError(f"how was {how!r}; expected {', '.join(_WAYS)}")
     place = Path(os.environ.get(OUTPUTS) or root)
     if session:
-        return Session.attach(session, root=place)
+        return open_session(session, root=place)
     if how == "simulate" or (how == "auto" and is_headless()):
         return simulate(strategy, day=day, root=place)
     return replayed_session(strategy, day=day, at=at, speed=speed, root=place)

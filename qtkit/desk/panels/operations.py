@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 
 from qtkit.core.errors import ConfigError
 from qtkit.desk import commands
-from qtkit.desk.desk import Desk
 from qtkit.desk.event_text import sentence
 from qtkit.desk.panels.book import newest
 from qtkit.desk.panels.panel import Panel
@@ -14,6 +13,7 @@ from qtkit.desk.panels.widgets import Button, Element, Field, Kit, Tick
 from qtkit.desk.report import Report
 from qtkit.desk.table_view import facts
 from qtkit.desk.views.snapshots import snapshots
+from qtkit.evidence.session import OperableSession
 from qtkit.model.events import Entry
 
 __all__ = ["OperationsPanel"]
@@ -33,19 +33,19 @@ class OperationsPanel(Panel):
 
     def subject(self) -> Sequence[Report]:
         """Return what came of each operation last."""
-        picture = self.watch.picture
+        view = self.watch.view
         last = facts(
             "operations",
-            ("gate", self._told(picture.gate)),
-            ("reconciliation", self._told(picture.reconciliation)),
-            ("diagnosis", self._told(picture.diagnosis)),
+            ("gate", self._told(view.judgements.gate)),
+            ("reconciliation", self._told(view.judgements.reconciliation)),
+            ("diagnosis", self._told(view.judgements.diagnosis)),
         )
         return (self.dated(last),)
 
     def _told(self, entry: Entry | None) -> str:
         if entry is None:
             return "none yet"
-        at = self.watch.picture.local(entry.at)
+        at = self.watch.view.local(entry.at)
         return f"{sentence(entry.event)} ({at:%H:%M:%S}, journal line {entry.seq})"
 
     def controls(self, kit: Kit) -> Sequence[Element]:
@@ -65,7 +65,7 @@ class OperationsPanel(Panel):
 
     def adjust(self) -> None:
         """Let be asked only where somebody answers."""
-        is_there = self.watch.has_session and not self.watch.picture.state.ended
+        is_there = self.watch.has_session and not self.watch.view.state.ended
         for name in _ASKING:
             self.part(name, Button).enable(on=is_there)
 
@@ -74,13 +74,13 @@ class OperationsPanel(Panel):
 
         def ask() -> None:
             by = self.watch.by
-            self.ask(name, lambda desk: work(desk, by=by))
+            self.ask(name, lambda session: work(session, by=by))
 
         return ask
 
     def _snapshots(self) -> None:
         watch = self.watch
-        found = snapshots(watch.picture, tuple(watch.entries), watch.folder)
+        found = snapshots(watch.view, watch.folder)
         report = self.section("snapshots, the newest first", *newest(found))
         self.fetch("snapshots", lambda: report, aside=False)
 
@@ -91,7 +91,7 @@ class OperationsPanel(Panel):
         days, really = int(typed), sure.value
         sure.set(on=False)
 
-        def work(desk: Desk) -> Report:
-            return commands.rotatelogs(desk, days=days, really=really)
+        def work(session: OperableSession) -> Report:
+            return commands.rotatelogs(session, days=days, really=really)
 
         self.ask("rotatelogs", work)

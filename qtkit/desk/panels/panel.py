@@ -8,11 +8,11 @@ from typing import TypeVar
 
 from qtkit.core.errors import ConfigError, QtkitError
 from qtkit.desk import views
-from qtkit.desk.desk import Desk
 from qtkit.desk.panels.base import Screen
-from qtkit.desk.panels.session_watch import Seen, Watch
+from qtkit.desk.panels.session_watch import Watch
 from qtkit.desk.panels.widgets import Button, Choice, Element, Field, Kit, Text, Tick
 from qtkit.desk.report import Part, Report
+from qtkit.evidence.session import OperableSession, Session
 
 __all__ = ["Panel"]
 
@@ -26,12 +26,12 @@ class Panel(Screen):
     Parameters
     ----------
     session
-        A session, its folder or its id; or the `Watch` that several panels share.
+        A session, or the `Watch` that several panels share.
     """
 
     needs_session = True  # whether there is nothing to show without one
 
-    def __init__(self, session: Seen | Watch | None = None) -> None:
+    def __init__(self, session: Session | Watch | None = None) -> None:
         super().__init__(session)
         self._problem = ""
         self._asked = list[str]()
@@ -58,7 +58,7 @@ class Panel(Screen):
 
     def dated(self, *parts: Part) -> Report:
         """Return a section that says of when it is, in the exchange's zone."""
-        return self.section(f"{self.title} · {views.as_of(self.watch.picture)}", *parts)
+        return self.section(f"{self.title} · {views.as_of(self.watch.view)}", *parts)
 
     def _news(self) -> Sequence[Report]:
         """Return what was asked for, what came of it, and what went wrong."""
@@ -99,13 +99,13 @@ class Panel(Screen):
 
     # --- asking --------------------------------------------------------------------------------
 
-    def ask(self, what: str, work: Callable[[Desk], Report]) -> None:
+    def ask(self, what: str, work: Callable[[OperableSession], Report]) -> None:
         """Ask the session for something; its answer is shown when it is there.
 
         A running session is asked on a thread of its own, so that a handler returns at once.
         """
-        desk = self.watch.counterpart()
-        self.fetch(what, lambda: work(desk), aside=self.watch.asks_aside)
+        session = self.watch.counterpart()
+        self.fetch(what, lambda: work(session), aside=self.watch.asks_aside)
 
     def fetch(self, what: str, work: Callable[[], Report | None], *, aside: bool = True) -> None:
         """Do something slow, and show its report."""

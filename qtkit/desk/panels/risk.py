@@ -24,11 +24,11 @@ class RiskPanel(Panel):
 
     def subject(self) -> Sequence[Report]:
         """Return rules, refusals and how the kill switch stands."""
-        picture = self.watch.picture
+        view = self.watch.view
         return (
-            self.dated(rules(picture)),
-            self.section("Refusals, the newest first", *newest(views.refusals(picture))),
-            self.section(f"Kill switch · {'ON' if picture.state.killed else 'off'}", self._doors()),
+            self.dated(rules(view)),
+            self.section("Refusals, the newest first", *newest(views.refusals(view))),
+            self.section(f"Kill switch · {'ON' if view.state.killed else 'off'}", self._doors()),
         )
 
     def _doors(self) -> str:
@@ -52,7 +52,7 @@ class RiskPanel(Panel):
 
     def adjust(self) -> None:
         """Let the button be pressed only while the box is ticked and the session runs."""
-        is_there = self.watch.has_session and not self.watch.picture.state.ended
+        is_there = self.watch.has_session and not self.watch.view.state.ended
         self.part("kill", Button).enable(on=is_there and self.part("sure", Tick).value)
 
     def _kill(self) -> None:
@@ -61,4 +61,4 @@ class RiskPanel(Panel):
             raise ConfigError("the kill switch asks for a confirmation: tick the box first")
         why, by = self.part("why", Field).value, self.watch.by
         sure.set(on=False)
-        self.ask("kill", lambda desk: commands.kill(desk, why=why, by=by))
+        self.ask("kill", lambda session: commands.kill(session, why=why, by=by))

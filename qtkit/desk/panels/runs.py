@@ -11,7 +11,7 @@ from qtkit.core.render import Table
 from qtkit.desk.panels.panel import Panel
 from qtkit.desk.panels.widgets import Button, Choice, Element, Field, Kit
 from qtkit.desk.report import Report
-from qtkit.desk.table_view import Column, View
+from qtkit.desk.table_view import Column, TableView
 from qtkit.runs.execute import execute
 from qtkit.runs.record import RunRecord
 from qtkit.runs.record_diff import compare, differences_table
@@ -117,11 +117,11 @@ def _told(record: RunRecord) -> Report:
     )
 
 
-def _view(name: str, table: Table, empty: str) -> View:
+def _view(name: str, table: Table, empty: str) -> TableView:
     """Return a table as a view."""
     sides = table.align.ljust(len(table.columns), "l")
     columns = tuple(
         Column(name=title, right=side == "r")
         for title, side in zip(table.columns, sides, strict=True)
     )
-    return View(name=name, title=table.title, columns=columns, rows=table.rows, empty=empty)
+    return TableView(name=name, title=table.title, columns=columns, rows=table.rows, empty=empty)

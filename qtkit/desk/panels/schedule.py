@@ -10,7 +10,7 @@ from qtkit.desk.panels.book import newest
 from qtkit.desk.panels.panel import Panel
 from qtkit.desk.panels.widgets import Button, Choice, Element, Kit
 from qtkit.desk.report import Report
-from qtkit.desk.table_view import View
+from qtkit.desk.table_view import TableView
 from qtkit.desk.views.timeline import LEGEND, timeline
 
 __all__ = ["SchedulePanel"]
@@ -25,13 +25,13 @@ class SchedulePanel(Panel):
 
     def subject(self) -> Sequence[Report]:
         """Return the timeline, the skips and the tasks around now."""
-        picture = self.watch.picture
-        coming = views.schedule(picture)
+        view = self.watch.view
+        coming = views.schedule(view)
         return (
-            self.dated(timeline(picture), LEGEND),
-            self.section("Skipped in this session, by reason", views.skips(picture)),
+            self.dated(timeline(view), LEGEND),
+            self.section("Skipped in this session, by reason", views.skips(view)),
             self.section(f"To come, {len(coming.rows)}", _first(coming, _NEXT)),
-            self.section("Came due, the newest first", *newest(views.tasks(picture), _NEXT)),
+            self.section("Came due, the newest first", *newest(views.tasks(view), _NEXT)),
         )
 
     def controls(self, kit: Kit) -> Sequence[Element]:
@@ -45,16 +45,18 @@ class SchedulePanel(Panel):
 
     def adjust(self) -> None:
         """Offer the tasks that are still to come."""
-        picture = self.watch.picture
-        coming = [name for name in picture.today if picture.tasks[name].is_open]
-        coming = [] if picture.state.ended else coming
+        view = self.watch.view
+        coming = [name for name in view.tasks.today if view.tasks.stories[name].is_open]
+        coming = [] if view.state.ended else coming
         self.part("task", Choice).offer(coming)
         self.part("take_off", Button).enable(on=bool(coming))
 
     def _take_off(self) -> None:
         task_id, by = self.part("task", Choice).value, self.watch.by
-        self.ask(f"take {task_id} off", lambda desk: commands.cancel_task(desk, task_id, by=by))
+        self.ask(
+            f"take {task_id} off", lambda session: commands.cancel_task(session, task_id, by=by)
+        )
 
 
-def _first(view: View, rows: int) -> View:
+def _first(view: TableView, rows: int) -> TableView:
     return replace(view, rows=view.rows[:rows])

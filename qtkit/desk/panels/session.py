@@ -15,8 +15,8 @@ from qtkit.desk.report import Report
 from qtkit.desk.table_view import facts
 from qtkit.desk.views.health import countdown, health
 from qtkit.model.status import EngineStatus
-from qtkit.sessions.session import Session
-from qtkit.stages import sessions_by_start
+from qtkit.runtime.registry import sessions_by_start
+from qtkit.sessions.remote import RemoteSession, open_session
 
 __all__ = ["SessionPanel"]
 
@@ -35,16 +35,16 @@ class SessionPanel(Panel):
     def subject(self) -> Sequence[Report]:
         """Return clock, next task, health in one line, and the whole status."""
         watch = self.watch
-        picture, now = watch.picture, watch.now
-        signs = health(picture, watch.vitals, now=now, alive=watch.alive, silent=watch.is_silent)
+        view, now = watch.view, watch.now
+        signs = health(watch.view, watch.signs)
         told = facts(
             "clock",
             ("session", watch.folder.session_id),
-            ("clock", f"{now:%Y-%m-%d %H:%M:%S} {picture.zone.key}"),
-            ("next task", countdown(picture, now)),
+            ("clock", f"{now:%Y-%m-%d %H:%M:%S} {view.zone.key}"),
+            ("next task", countdown(view, now)),
             ("health", " · ".join(f"{what} {word}" for what, word, _ in signs.rows)),
         )
-        return self.dated(told), self.section("Status", views.status(picture, alive=watch.alive))
+        return self.dated(told), self.section("Status", views.status(view, alive=watch.alive))
 
     def controls(self, kit: Kit) -> Sequence[Element]:
         """Return the controls: of the session that is there, and to come to another."""
@@ -95,7 +95,7 @@ class SessionPanel(Panel):
     def adjust(self) -> None:
         """Let be asked what the engine could do."""
         watch = self.watch
-        state = watch.picture.state
+        state = watch.view.state
         lives = watch.has_session and watch.alive and not state.ended
         self.part("pause", Button).enable(on=lives and state.status in _CAN_PAUSE)
         self.part("resume", Button).enable(on=lives and state.status is EngineStatus.PAUSED)
@@ -103,13 +103,13 @@ class SessionPanel(Panel):
 
     def _command(self, verb: str) -> None:
         work, by = getattr(commands, verb), self.watch.by
-        self.ask(verb, lambda desk: work(desk, by=by))
+        self.ask(verb, lambda session: work(session, by=by))
 
     def _attach(self) -> None:
         chosen = self.part("known", Choice).value
         if not chosen:
             raise ConfigError("there is no session yet; start one")
-        self.watch.attach(chosen)
+        self.watch.attach(open_session(chosen, root=self.watch.root))
         self.refresh()
 
     # --- starting ----------------------------------------------------------------------------
@@ -150,7 +150,7 @@ class SessionPanel(Panel):
 
     def _started(self, asked: Mapping[str, Any]) -> Report:
         """Start a session in a process of its own, and look at it."""
-        session = Session.start(**asked)
+        session = RemoteSession.start(**asked)
         self.watch.attach(session)
         told = facts(
             "start", ("session", session.session_id), ("status", session.status()["status"])

@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from threading import RLock
 
-from qtkit.core.clock import stopwatch
-from qtkit.core.errors import ConfigError, DataError
-from qtkit.core.file_reader import read_object
-from qtkit.core.locks import is_locked
-from qtkit.core.paths import OutputRoot, SessionFolder
-from qtkit.desk.desk import Desk
-from qtkit.desk.picture import Picture
-from qtkit.desk.vitals import Vitals
-from qtkit.model.events import Entry
-from qtkit.sessions.session import Session
-from qtkit.stages.sources import HasFolder
+from qtkit.core.errors import ConfigError
+from qtkit.core.paths import OutputRoot, SessionFolder, has_lines
+from qtkit.evidence.session import OperableSession, Session
+from qtkit.projections.health import LifeSigns
+from qtkit.projections.session_view import SessionView
+from qtkit.sessions.remote import RemoteSession
 
-__all__ = ["Seen", "Watch"]
-
-_LOOK_FOR_LIFE = 2.0  # seconds between two looks at the journal's lock
-_SILENT = 10.0  # seconds without a heartbeat, of which one comes every two
-
-Seen = Desk | HasFolder | SessionFolder | Path | str
-"""A session: running, simulated, ended, or only its folder or id."""
+__all__ = ["Watch"]
 
 
 class Watch:
@@ -42,35 +30,28 @@ class Watch:
     """
 
     def __init__(
-        self, session: Seen | None = None, *, root: Path | str | None = None, by: str = "operator"
+        self,
+        session: Session | None = None,
+        *,
+        root: Path | str | None = None,
+        by: str = "operator",
     ) -> None:
         self.lock, self.by = RLock(), by
         self.root = OutputRoot(Path(root or "outputs"))
         self._given_root = root
-        self._desk: Desk | None = None
-        self._forget()
+        self._session: OperableSession | None = None
+        self._signs: LifeSigns | None = None
+        self._lines = 0  # of the journal, when it was looked at last
         if session is not None:
             self.attach(session)
 
-    def _forget(self) -> None:
-        self._desk = None
-        self.entries = list[Entry]()
-        self._picture, self.vitals = Picture(), Vitals()
-        self.alive = False
-        self._told_of_life: tuple[object, ...] = ()
-        self._status_mark = 0  # when the heartbeat was written, ns
-        self._clock: datetime | None = None
-        self._since_life: Callable[[], float] | None = None
-        self._since_beat = stopwatch()
-
-    def attach(self, session: Seen) -> None:
+    def attach(self, session: Session) -> None:
         """Look at a session from now on."""
         with self.lock:
-            found = _desk_of(session, self.root)
-            self._forget()
-            self._desk = found
+            self._session = _own_reader(session)
+            self._signs, self._lines = None, 0
             if self._given_root is None:
-                self.root = OutputRoot(found.folder.path.parents[1])
+                self.root = OutputRoot(session.folder.path.parents[1])
             self.look()
 
     # --- looking -----------------------------------------------------------------------------
@@ -78,15 +59,10 @@ class Watch:
     @property
     def has_session(self) -> bool:
         """Whether there is a session, and its journal has begun."""
-        return self._desk is not None and self._picture.first is not None
+        return self._signs is not None
 
     @property
-    def folder(self) -> SessionFolder:
-        """The session's folder."""
-        return self.desk.folder
-
-    @property
-    def desk(self) -> Desk:
+    def session(self) -> OperableSession:
         """The session.
 
         Raises
@@ -94,94 +70,59 @@ class Watch:
         ConfigError
             If there is none yet.
         """
-        if self._desk is None:
+        if self._session is None:
             raise ConfigError("no session is chosen; start one, or attach to one")
-        return self._desk
+        return self._session
 
     @property
-    def picture(self) -> Picture:
-        """What its journal adds up to, as far as it was read."""
-        return self._picture
+    def folder(self) -> SessionFolder:
+        """The session's folder."""
+        return self.session.folder
+
+    @property
+    def view(self) -> SessionView:
+        """What its journal adds up to; nothing yet where there is no session."""
+        return self.session.view if self.has_session else SessionView()
 
     @property
     def now(self) -> datetime:
         """The session's clock as far as it is known, in the exchange's zone."""
-        seen = self._picture.now
-        return max(seen, self._picture.local(self._clock)) if self._clock else seen
+        return self.view.local(self.signs.now)
+
+    @property
+    def alive(self) -> bool:
+        """Whether somebody wrote the journal at the last look."""
+        return self._signs is not None and self._signs.alive
+
+    @property
+    def signs(self) -> LifeSigns:
+        """What was seen of its life at the last look."""
+        return self._signs or self.session.life_signs()
 
     def look(self) -> bool:
         """Read what is new; return whether there is any."""
         with self.lock:
-            if self._desk is None:
+            if self._session is None or not has_lines(self._session.folder):
                 return False
-            news = _news(self._desk, len(self.entries))
-            self.entries += news
-            self._picture.update(news)
-            for entry in news:
-                self.vitals.take(entry)
-            return bool(news) | self._look_for_life()
-
-    def _look_for_life(self) -> bool:
-        """Look at heartbeat and lock; return whether they changed."""
-        before = self._told_of_life
-        self._read_clock()
-        if self._since_life is None or self._since_life() > _LOOK_FOR_LIFE:
-            self._since_life = stopwatch()
-            self.alive = _is_alive(self.desk)
-        self._told_of_life = (self.alive, self._clock, self.is_silent)
-        return before != self._told_of_life
-
-    @property
-    def is_silent(self) -> bool:
-        """Whether a process that is there has not told of its engine for too long: it may hang."""
-        waiting = isinstance(self._desk, Session) and self.alive and not self._picture.state.ended
-        return waiting and self._since_beat() > _SILENT
-
-    def _read_clock(self) -> None:
-        """Take the session's time from its heartbeat, if that was written anew."""
-        try:
-            changed = self.folder.status.stat().st_mtime_ns
-            if changed == self._status_mark:
-                return
-            told = read_object(self.folder.status, "an object", "")
-            beat = datetime.fromisoformat(str(told["updated_at"]))
-            if beat != self._clock:
-                self._since_beat = stopwatch()
-            self._status_mark, self._clock = changed, beat
-        except (OSError, ValueError, KeyError, DataError):
-            return  # no heartbeat yet; the journal's last line tells the time
+            signs, lines = self._session.life_signs(), self._session.view.last.seq
+            changed = (signs, lines) != (self._signs, self._lines)
+            self._signs, self._lines = signs, lines
+            return changed
 
     # --- asking ------------------------------------------------------------------------------
 
     @property
     def asks_aside(self) -> bool:
         """Whether a command may wait for its answer on a thread of its own."""
-        return isinstance(self._desk, Session)
+        return isinstance(self._session, RemoteSession)
 
-    def counterpart(self) -> Desk:
+    def counterpart(self) -> OperableSession:
         """Return the session for one command: a reader of its own, so that no two share one."""
-        desk = self.desk
-        return Session(desk.folder) if isinstance(desk, Session) else desk
+        return _own_reader(self.session)
 
 
-def _desk_of(session: Seen, root: OutputRoot) -> Desk:
-    if isinstance(session, Session):
-        return Session(session.folder)
-    if isinstance(session, SessionFolder):
-        return Session(session)
-    if isinstance(session, Path | str):
-        return Session.attach(session, root=root.path)
-    if hasattr(session, "command"):
-        return session  # type: ignore[return-value]  # has all that a Desk has
-    return Session(session.folder)
-
-
-def _news(desk: Desk, known: int) -> list[Entry]:
-    if isinstance(desk, Session):
-        return list(desk.entries(known))
-    return list(desk.entries())[known:]
-
-
-def _is_alive(desk: Desk) -> bool:
-    journal = desk.folder.journal
-    return is_locked(journal.with_name(journal.name + ".lock"))
+def _own_reader(session: Session) -> OperableSession:
+    """Return a session that nobody else reads; what lives in this process is its own reader."""
+    if isinstance(session, OperableSession) and not isinstance(session, RemoteSession):
+        return session
+    return RemoteSession(session.folder)

@@ -14,10 +14,9 @@ from qtkit.core.errors import ConfigError
 from qtkit.core.render import Table, text_table
 from qtkit.desk import commands
 from qtkit.desk.commands.queries import nearest
-from qtkit.desk.desk import Movable
-from qtkit.desk.picture import Picture
 from qtkit.desk.shell.context import JSON, Seat, Shown
 from qtkit.desk.shell.set_command import set_for_the_shell
+from qtkit.sessions.local import LocalSession
 
 __all__ = ["ALIASES", "WORDS", "usage"]
 
@@ -65,7 +64,7 @@ _BECAUSE = click.option(
 @click.pass_obj
 def status(seat: Seat) -> Shown:
     """Show where the session stands."""
-    return commands.status(seat.desk)
+    return commands.status(seat.session)
 
 
 @click.command()
@@ -74,7 +73,7 @@ def status(seat: Seat) -> Shown:
 @click.pass_obj
 def schedule(seat: Seat, *, whole_day: bool, rows: int) -> Shown:
     """Show what is still to run today."""
-    return commands.schedule(seat.desk, whole_day=whole_day, rows=0 if whole_day else rows)
+    return commands.schedule(seat.session, whole_day=whole_day, rows=0 if whole_day else rows)
 
 
 @click.command()
@@ -90,7 +89,7 @@ def schedule(seat: Seat, *, whole_day: bool, rows: int) -> Shown:
 @click.pass_obj
 def tasks(seat: Seat, *, standing: str | None, name: str, rows: int) -> Shown:
     """Show today's tasks that came due, and what was skipped."""
-    return commands.tasks(seat.desk, standing=standing or "", name=name, rows=rows)
+    return commands.tasks(seat.session, standing=standing or "", name=name, rows=rows)
 
 
 @click.command()
@@ -100,8 +99,8 @@ def tasks(seat: Seat, *, standing: str | None, name: str, rows: int) -> Shown:
 def task(seat: Seat, task_id: str, *, off: bool) -> Shown:
     """Show one task and its story."""
     if off:
-        return commands.cancel_task(seat.desk, task_id, by=seat.by)
-    return commands.task(seat.desk, task_id)
+        return commands.cancel_task(seat.session, task_id, by=seat.by)
+    return commands.task(seat.session, task_id)
 
 
 @click.command()
@@ -112,14 +111,16 @@ def task(seat: Seat, task_id: str, *, off: bool) -> Shown:
 @click.pass_obj
 def orders(seat: Seat, order_id: str, *, doubtful: bool, rejected: bool, symbol: str) -> Shown:
     """Show the orders; with an id, that order's story."""
-    return commands.orders(seat.desk, order_id, doubtful=doubtful, rejected=rejected, symbol=symbol)
+    return commands.orders(
+        seat.session, order_id, doubtful=doubtful, rejected=rejected, symbol=symbol
+    )
 
 
 @click.command()
 @click.pass_obj
 def positions(seat: Seat) -> Shown:
     """Show what is held, and what of it can be sold."""
-    return commands.positions(seat.desk)
+    return commands.positions(seat.session)
 
 
 @click.command()
@@ -127,14 +128,14 @@ def positions(seat: Seat) -> Shown:
 @click.pass_obj
 def fills(seat: Seat, *, symbol: str) -> Shown:
     """Show the executions."""
-    return commands.fills(seat.desk, symbol=symbol)
+    return commands.fills(seat.session, symbol=symbol)
 
 
 @click.command()
 @click.pass_obj
 def cash(seat: Seat) -> Shown:
     """Show the cash, from the opening to now."""
-    return commands.cash(seat.desk)
+    return commands.cash(seat.session)
 
 
 @click.command()
@@ -142,21 +143,21 @@ def cash(seat: Seat) -> Shown:
 @click.pass_obj
 def watch(seat: Seat, symbols: tuple[str, ...]) -> Shown:
     """Show the newest prices; `set watch` chooses which."""
-    return commands.watch(seat.desk, symbols or seat.watched)
+    return commands.watch(seat.session, symbols or seat.watched)
 
 
 @click.command()
 @click.pass_obj
 def strategies(seat: Seat) -> Shown:
     """Show the strategy, its parameters and its state."""
-    return commands.strategies(seat.desk)
+    return commands.strategies(seat.session)
 
 
 @click.command()
 @click.pass_obj
 def artifacts(seat: Seat) -> Shown:
     """Show the session's files."""
-    return commands.artifacts(seat.desk)
+    return commands.artifacts(seat.session)
 
 
 @click.command()
@@ -164,14 +165,14 @@ def artifacts(seat: Seat) -> Shown:
 @click.pass_obj
 def liveconfig(seat: Seat, key: str) -> Shown:
     """Show the settings that the session really has."""
-    return commands.liveconfig(seat.desk, key)
+    return commands.liveconfig(seat.session, key)
 
 
 @click.command()
 @click.pass_obj
 def reasons(seat: Seat) -> Shown:
     """Explain the skip reasons."""
-    return commands.reasons(seat.desk)
+    return commands.reasons(seat.session)
 
 
 @click.command()
@@ -179,7 +180,7 @@ def reasons(seat: Seat) -> Shown:
 @click.pass_obj
 def stage(seat: Seat, stage_id: str) -> Shown:
     """Judge the session by one stage of the checklist."""
-    return commands.stage(seat.desk, stage_id)
+    return commands.stage(seat.session, stage_id)
 
 
 # --- asking ----------------------------------------------------------------------------------
@@ -193,7 +194,7 @@ def stage(seat: Seat, stage_id: str) -> Shown:
 @click.pass_obj
 def buy(seat: Seat, symbol: str, shares: Decimal, *, limit: Decimal | None, because: str) -> Shown:
     """Buy by hand, under the same risk rules."""
-    return commands.buy(seat.desk, symbol, shares, limit=limit, because=because, by=seat.by)
+    return commands.buy(seat.session, symbol, shares, limit=limit, because=because, by=seat.by)
 
 
 @click.command()
@@ -204,7 +205,7 @@ def buy(seat: Seat, symbol: str, shares: Decimal, *, limit: Decimal | None, beca
 @click.pass_obj
 def sell(seat: Seat, symbol: str, shares: Decimal, *, limit: Decimal | None, because: str) -> Shown:
     """Sell by hand, under the same risk rules."""
-    return commands.sell(seat.desk, symbol, shares, limit=limit, because=because, by=seat.by)
+    return commands.sell(seat.session, symbol, shares, limit=limit, because=because, by=seat.by)
 
 
 @click.command()
@@ -217,7 +218,7 @@ def sell(seat: Seat, symbol: str, shares: Decimal, *, limit: Decimal | None, bec
 @click.pass_obj
 def adjust(seat: Seat, /, *, yes: bool, undo: int | None, **what: Any) -> Shown:  # noqa: ANN401
     """Book shares or cash that no order explains; or take one back."""
-    return commands.adjust(seat.desk, undo=undo or 0, really=yes, by=seat.by, **what)
+    return commands.adjust(seat.session, undo=undo or 0, really=yes, by=seat.by, **what)
 
 
 @click.command()
@@ -225,49 +226,49 @@ def adjust(seat: Seat, /, *, yes: bool, undo: int | None, **what: Any) -> Shown:
 @click.pass_obj
 def cancel(seat: Seat, order_id: str) -> Shown:
     """Cancel an open order at the broker."""
-    return commands.cancel(seat.desk, order_id, by=seat.by)
+    return commands.cancel(seat.session, order_id, by=seat.by)
 
 
 @click.command()
 @click.pass_obj
 def pause(seat: Seat) -> Shown:
     """Hold price polls and strategy steps back."""
-    return commands.pause(seat.desk, by=seat.by)
+    return commands.pause(seat.session, by=seat.by)
 
 
 @click.command()
 @click.pass_obj
 def resume(seat: Seat) -> Shown:
     """End a pause."""
-    return commands.resume(seat.desk, by=seat.by)
+    return commands.resume(seat.session, by=seat.by)
 
 
 @click.command()
 @click.pass_obj
 def gate(seat: Seat) -> Shown:
     """Judge the gate now, by all its checks."""
-    return commands.gate(seat.desk, by=seat.by)
+    return commands.gate(seat.session, by=seat.by)
 
 
 @click.command()
 @click.pass_obj
 def reconcile(seat: Seat) -> Shown:
     """Hold our book against the broker's now."""
-    return commands.reconcile(seat.desk, by=seat.by)
+    return commands.reconcile(seat.session, by=seat.by)
 
 
 @click.command()
 @click.pass_obj
 def diagnose(seat: Seat) -> Shown:
     """Hold our open orders against the broker's list."""
-    return commands.diagnose(seat.desk, by=seat.by)
+    return commands.diagnose(seat.session, by=seat.by)
 
 
 @click.command()
 @click.pass_obj
 def refill(seat: Seat) -> Shown:
     """Bring the session's local tables up to date."""
-    return commands.refill(seat.desk, by=seat.by)
+    return commands.refill(seat.session, by=seat.by)
 
 
 @click.command()
@@ -275,7 +276,7 @@ def refill(seat: Seat) -> Shown:
 @click.pass_obj
 def run(seat: Seat, *, task_name: str) -> Shown:
     """Run a task by hand; only with debug on."""
-    return commands.run(seat.desk, task_name, debug=seat.debug, by=seat.by)
+    return commands.run(seat.session, task_name, debug=seat.debug, by=seat.by)
 
 
 @click.command()
@@ -283,7 +284,7 @@ def run(seat: Seat, *, task_name: str) -> Shown:
 @click.pass_obj
 def note(seat: Seat, text: str) -> Shown:
     """Write a sentence into the journal."""
-    return commands.note(seat.desk, text, by=seat.by)
+    return commands.note(seat.session, text, by=seat.by)
 
 
 @click.command()
@@ -291,7 +292,7 @@ def note(seat: Seat, text: str) -> Shown:
 @click.pass_obj
 def kill(seat: Seat, *, why: str) -> Shown:
     """Set the kill switch: only reductions leave."""
-    return commands.kill(seat.desk, why=why, by=seat.by)
+    return commands.kill(seat.session, why=why, by=seat.by)
 
 
 @click.command()
@@ -303,7 +304,7 @@ def kill(seat: Seat, *, why: str) -> Shown:
 @click.pass_obj
 def rotatelogs(seat: Seat, *, days: int, dry_run: bool, yes: bool) -> Shown:
     """Delete expired risk logs of finished sessions."""
-    return commands.rotatelogs(seat.desk, days=days, really=yes and not dry_run)
+    return commands.rotatelogs(seat.session, days=days, really=yes and not dry_run)
 
 
 @click.command()
@@ -311,7 +312,7 @@ def rotatelogs(seat: Seat, *, days: int, dry_run: bool, yes: bool) -> Shown:
 @click.pass_obj
 def stop(seat: Seat, *, reason: str) -> Shown:
     """Stop the session in order; the shell stays, `bye` leaves it."""
-    return commands.stop(seat.desk, reason=reason, by=seat.by)
+    return commands.stop(seat.session, reason=reason, by=seat.by)
 
 
 # --- the shell itself ------------------------------------------------------------------------
@@ -331,15 +332,15 @@ def set_(seat: Seat, key: str, values: tuple[str, ...]) -> Shown:
 @click.pass_obj
 def advance(seat: Seat, time: str) -> Shown:
     """Live on to TIME (HH:MM, the exchange's); simulated sessions only."""
-    if not isinstance(seat.desk, Movable):
+    if not isinstance(seat.session, LocalSession):
         raise ConfigError("the time of this session moves by itself; only a simulated one waits")
-    seat.desk.advance(_local_time(seat, time))
-    return commands.status(seat.desk)
+    seat.session.advance(_local_time(seat, time))
+    return commands.status(seat.session)
 
 
 def _local_time(seat: Seat, text: str) -> datetime:
     """Return a time of the session's date, or one with a date of its own."""
-    now = Picture.of(seat.desk.entries()).now
+    now = seat.session.view.now
     for shape in ("%H:%M", "%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"):
         try:
             found = datetime.strptime(text, shape).replace(tzinfo=now.tzinfo)
@@ -400,12 +401,12 @@ def _purpose(command: click.Command) -> str:
 def bye(seat: Seat) -> Shown:
     """Leave the shell; the session goes on."""
     seat.left = True
-    state = Picture.of(seat.desk.entries()).state
+    state = seat.session.view.state
     if state.ended:
         return "The session has ended."
     if state.stop is not None:
         return "The session is stopping."
-    if isinstance(seat.desk, Movable):
+    if isinstance(seat.session, LocalSession):
         return "The simulated session ends where its shell ends."
     return "The session goes on; `stop` would end it."
 

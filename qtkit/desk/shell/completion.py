@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import click
 
 from qtkit.core.errors import QtkitError
-from qtkit.desk.picture import Picture
 from qtkit.desk.shell.commands import ALIASES, WORDS
 from qtkit.desk.shell.context import Seat
 from qtkit.desk.shell.set_command import SETTABLE
+from qtkit.projections.session_view import SessionView
 from qtkit.stages import all_stages
 from qtkit.trading.engine.schedule import PRIORITY
 
@@ -76,27 +76,29 @@ def _values(seat: Seat, parameter: click.Parameter) -> list[Candidate]:
     if source is None:
         return []
     try:
-        return list(source(Picture.of(seat.desk.entries())))
+        return list(source(seat.session.view))
     except (QtkitError, OSError):
         return []
 
 
-def _symbols(picture: Picture) -> Iterator[Candidate]:
-    held = picture.state.ledger
-    return (Candidate(s, f"{held.position(s):,} shares") for s in picture.opening.symbols)
+def _symbols(view: SessionView) -> Iterator[Candidate]:
+    held = view.state.ledger
+    return (Candidate(s, f"{held.position(s):,} shares") for s in view.opening.symbols)
 
 
-def _order_ids(picture: Picture) -> Iterator[Candidate]:
-    for order_id in picture.orders:
-        order = picture.state.ledger.order(order_id)
+def _order_ids(view: SessionView) -> Iterator[Candidate]:
+    for order_id in view.orders.records:
+        order = view.state.ledger.order(order_id)
         yield Candidate(order_id, f"{order.symbol} {order.status}" if order else "")
 
 
-def _task_ids(picture: Picture) -> Iterator[Candidate]:
-    return (Candidate(task_id, picture.tasks[task_id].standing) for task_id in picture.today)
+def _task_ids(view: SessionView) -> Iterator[Candidate]:
+    return (
+        Candidate(task_id, view.tasks.stories[task_id].standing) for task_id in view.tasks.today
+    )
 
 
-_SOURCES: Mapping[str, Callable[[Picture], Iterable[Candidate]]] = {
+_SOURCES: Mapping[str, Callable[[SessionView], Iterable[Candidate]]] = {
     "symbol": _symbols,
     "symbols": _symbols,
     "order_id": _order_ids,
@@ -104,7 +106,7 @@ _SOURCES: Mapping[str, Callable[[Picture], Iterable[Candidate]]] = {
     "task_name": lambda _: map(Candidate, PRIORITY),
     "name": lambda _: map(Candidate, PRIORITY),
     "stage_id": lambda _: (Candidate(s.id, s.title) for s in all_stages()),
-    "key": lambda picture: map(Candidate, (*SETTABLE, *picture.opening.settings)),
+    "key": lambda view: map(Candidate, (*SETTABLE, *view.settings)),
     "values": _symbols,
     "word": lambda _: _commands(),
 }

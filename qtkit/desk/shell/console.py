@@ -10,9 +10,9 @@ import click
 from qtkit.core.errors import ConfigError, QtkitError
 from qtkit.core.render import json_text
 from qtkit.desk.commands.queries import nearest
-from qtkit.desk.desk import Desk
 from qtkit.desk.shell.commands import ALIASES, WORDS, usage
 from qtkit.desk.shell.context import JSON, Seat, Shown
+from qtkit.evidence.session import OperableSession
 
 __all__ = ["Console", "run_line"]
 
@@ -33,7 +33,7 @@ class Console:
     seat: Seat
 
     @classmethod
-    def at(cls, desk: Desk, *, by: str = "operator", debug: bool = False) -> Console:
+    def at(cls, session: OperableSession, *, by: str = "operator", debug: bool = False) -> Console:
         """Return a console.
 
         Parameters
@@ -43,7 +43,7 @@ class Console:
         debug
             Let tasks be run by hand.
         """
-        return cls(Seat(desk=desk, by=by, debug=debug))
+        return cls(Seat(session=session, by=by, debug=debug))
 
     @property
     def left(self) -> bool:
@@ -77,9 +77,11 @@ class Console:
             return f"a file could not be read or written: {problem}"
 
 
-def run_line(desk: Desk, line: str, *, by: str = "operator", debug: bool = False) -> str:
+def run_line(
+    session: OperableSession, line: str, *, by: str = "operator", debug: bool = False
+) -> str:
     """Carry one line out on a session and return its answer; raises as `Console.run`."""
-    return Console.at(desk, by=by, debug=debug).run(line)
+    return Console.at(session, by=by, debug=debug).run(line)
 
 
 def _split(line: str) -> tuple[str, list[str]]:

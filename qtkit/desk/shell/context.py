@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from qtkit.desk.desk import Desk
+from qtkit.evidence.session import OperableSession
 
 __all__ = ["JSON", "Seat", "Shown"]
 
@@ -38,7 +38,7 @@ class Seat:
         Whether they said `bye`.
     """
 
-    desk: Desk
+    session: OperableSession
     by: str = "operator"
     debug: bool = False
     watched: tuple[str, ...] = ()

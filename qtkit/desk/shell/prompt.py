@@ -13,11 +13,10 @@ import click
 from qtkit.core.errors import QtkitError
 from qtkit.core.files import open_file
 from qtkit.core.paths import OutputRoot
-from qtkit.desk.desk import Desk
-from qtkit.desk.picture import Picture
 from qtkit.desk.shell.completion import candidates
 from qtkit.desk.shell.console import Console
 from qtkit.desk.shell.context import Seat
+from qtkit.evidence.session import OperableSession
 
 __all__ = ["interact"]
 
@@ -25,7 +24,11 @@ _GREETING = "`help` lists the commands, Tab completes, `bye` leaves."
 
 
 def interact(
-    desk: Desk, *, by: str = "operator", debug: bool = False, history: Path | None = None
+    session: OperableSession,
+    *,
+    by: str = "operator",
+    debug: bool = False,
+    history: Path | None = None,
 ) -> None:
     """Let an operator work on a session until they leave; the session goes on.
 
@@ -38,9 +41,9 @@ def interact(
     history
         Where lines are kept for another time; None: beside the sessions.
     """
-    console = Console.at(desk, by=by, debug=debug)
+    console = Console.at(session, by=by, debug=debug)
     click.echo(_GREETING)
-    kept = history or OutputRoot(desk.folder.path.parents[1]).shell_history
+    kept = history or OutputRoot(session.folder.path.parents[1]).shell_history
     for line in _lines(console.seat, kept):
         try:
             answer = console.answer(line)
@@ -73,11 +76,11 @@ def _typed(seat: Seat, history: Path) -> Iterator[str]:
 def _prompt(seat: Seat) -> str:
     """Return status and time of the session."""
     try:
-        picture = Picture.of(seat.desk.entries())
+        view = seat.session.view
     except (QtkitError, OSError):
         return "unreadable> "
-    status = "ended" if picture.state.ended else picture.state.status
-    return f"{picture.now:%H:%M:%S} {status}> "
+    status = "ended" if view.state.ended else view.state.status
+    return f"{view.now:%H:%M:%S} {status}> "
 
 
 def _kept(history: Path) -> bool:

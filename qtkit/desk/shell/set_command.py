@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 
 from qtkit.core.errors import ConfigError
 from qtkit.desk.commands.queries import nearest, report_of, watch
-from qtkit.desk.picture import Picture
 from qtkit.desk.report import Report
 from qtkit.desk.shell.context import Seat
 from qtkit.desk.table_view import facts
@@ -34,13 +33,13 @@ def set_for_the_shell(seat: Seat, key: str, values: Sequence[str]) -> Report:
         raise ConfigError(_why_not(seat, key))
     if key:
         SETTABLE[key](seat, values)
-    picture = Picture.of(seat.desk.entries())
-    view = facts(
+    view = seat.session.view
+    table = facts(
         "set",
         ("debug", "on" if seat.debug else "off"),
-        ("watch", ", ".join(seat.watched or picture.opening.symbols)),
+        ("watch", ", ".join(seat.watched or view.opening.symbols)),
     )
-    return report_of("set", picture, view, "Everything else is fixed when a session starts.")
+    return report_of("set", view, table, "Everything else is fixed when a session starts.")
 
 
 def _debug(seat: Seat, values: Sequence[str]) -> None:
@@ -54,7 +53,7 @@ def _watch(seat: Seat, values: Sequence[str]) -> None:
     if not values:
         raise ConfigError("name the symbols to watch, or write: set watch all")
     symbols = () if list(values) == ["all"] else tuple(values)
-    watch(seat.desk, symbols)
+    watch(seat.session, symbols)
     seat.watched = symbols
 
 
@@ -62,7 +61,7 @@ SETTABLE: Mapping[str, Callable[[Seat, Sequence[str]], None]] = {"debug": _debug
 
 
 def _why_not(seat: Seat, key: str) -> str:
-    settings = Picture.of(seat.desk.entries()).opening.settings
+    settings = seat.session.view.settings
     name = key.removeprefix("live_")
     if key in all_keys() or name in settings or name.partition(".")[0] in settings:
         return (

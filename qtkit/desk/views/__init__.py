@@ -1,4 +1,4 @@
-"""From a session's picture to rows: pure functions, the same for shell and panels.
+"""From a session's view to rows: pure functions, the same for shell and panels.
 
 Every time is shown in the exchange's zone, every amount of money in the account's currency.
 """

@@ -6,18 +6,18 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from qtkit.core.render import mark
-from qtkit.desk.picture import Picture
-from qtkit.desk.table_view import Column, View, number_text
+from qtkit.desk.table_view import Column, TableView, number_text
 from qtkit.ledger.positions import Position
+from qtkit.projections.session_view import SessionView
 
 __all__ = ["cash", "positions", "prices"]
 
 _UNIT_COST = Decimal("0.0001")
 
 
-def positions(picture: Picture) -> View:
+def positions(view: SessionView) -> TableView:
     """Return what is held, at the newest prices that the session knows."""
-    ledger = picture.state.ledger
+    ledger = view.state.ledger
     held = sorted((p for p in ledger.positions.values() if not p.is_empty), key=_symbol_of)
     currency = ledger.currency
     columns = (
@@ -30,16 +30,16 @@ def positions(picture: Picture) -> View:
         Column(name="value", unit=currency, places=2),
         Column(name="profit", unit=currency, places=2),
     )
-    rows = tuple(_position_row(picture, position) for position in held)
-    return View(name="positions", columns=columns, rows=rows, empty="nothing is held")
+    rows = tuple(_position_row(view, position) for position in held)
+    return TableView(name="positions", columns=columns, rows=rows, empty="nothing is held")
 
 
 def _symbol_of(position: Position) -> str:
     return position.symbol
 
 
-def _position_row(picture: Picture, position: Position) -> tuple[object, ...]:
-    price = _price(picture, position.symbol)
+def _position_row(view: SessionView, position: Position) -> tuple[object, ...]:
+    price = _price(view, position.symbol)
     value = None if price is None else price * position.quantity
     waiting = ", ".join(f"{number_text(x.quantity)} to {x.settles}" for x in position.unsettled)
     return (
@@ -54,14 +54,14 @@ def _position_row(picture: Picture, position: Position) -> tuple[object, ...]:
     )
 
 
-def _price(picture: Picture, symbol: str) -> Decimal | None:
-    seen = picture.prices.get(symbol)
-    return seen.close if seen else picture.last_closes.get(symbol)
+def _price(view: SessionView, symbol: str) -> Decimal | None:
+    seen = view.prices.bars.get(symbol)
+    return seen.close if seen else view.prices.last_closes.get(symbol)
 
 
-def cash(picture: Picture) -> View:
+def cash(view: SessionView) -> TableView:
     """Return the session's cash, from its opening to now, and whether it adds up."""
-    ledger, flows = picture.state.ledger, picture.flows
+    ledger, flows = view.state.ledger, view.flows
     adds_up = flows.closing == ledger.cash
     rows = (
         ("opening", flows.opening),
@@ -75,13 +75,13 @@ def cash(picture: Picture) -> View:
         ("adds up", mark("pass" if adds_up else "fail")),
     )
     columns = (Column(name="what"), Column(name="amount", unit=ledger.currency, places=2))
-    return View(name="cash", columns=columns, rows=rows, is_facts=True)
+    return TableView(name="cash", columns=columns, rows=rows, is_facts=True)
 
 
-def prices(picture: Picture, symbols: Iterable[str]) -> View:
+def prices(view: SessionView, symbols: Iterable[str]) -> TableView:
     """Return the newest prices of symbols."""
-    rows = tuple(_price_row(picture, symbol) for symbol in symbols)
-    currency = picture.state.ledger.currency
+    rows = tuple(_price_row(view, symbol) for symbol in symbols)
+    currency = view.state.ledger.currency
     columns = (
         Column(name="symbol"),
         Column(name="price", unit=currency, places=2),
@@ -90,19 +90,19 @@ def prices(picture: Picture, symbols: Iterable[str]) -> View:
         Column(name="change", unit="%"),
         Column(name="held", unit="shares"),
     )
-    return View(name="prices", columns=columns, rows=rows, day=picture.now.date())
+    return TableView(name="prices", columns=columns, rows=rows, day=view.now.date())
 
 
-def _price_row(picture: Picture, symbol: str) -> tuple[object, ...]:
-    seen, before = picture.prices.get(symbol), picture.last_closes.get(symbol)
+def _price_row(view: SessionView, symbol: str) -> tuple[object, ...]:
+    seen, before = view.prices.bars.get(symbol), view.prices.last_closes.get(symbol)
     change = None
     if seen is not None and before:
         change = ((seen.close / before - 1) * 100).quantize(Decimal("0.01"))
     return (
         symbol,
         seen.close if seen else "none today",
-        picture.local(seen.end) if seen else None,
+        view.local(seen.end) if seen else None,
         before,
         change,
-        picture.state.ledger.position(symbol),
+        view.state.ledger.position(symbol),
     )

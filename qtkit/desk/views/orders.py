@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from qtkit.desk.picture import Picture
-from qtkit.desk.table_view import Column, View
+from qtkit.desk.table_view import Column, TableView
 from qtkit.desk.views.standing import story
+from qtkit.journal import story as order_entries
 from qtkit.ledger.orders import OrderState
 from qtkit.model.events import Entry
 from qtkit.model.orders import OrderStatus, owner
+from qtkit.projections.session_view import SessionView
 
 __all__ = ["fills", "order_story", "orders", "refusals", "unmatched_fills"]
 
 
 def orders(
-    picture: Picture, *, doubtful: bool = False, rejected: bool = False, symbol: str = ""
-) -> View:
+    view: SessionView, *, doubtful: bool = False, rejected: bool = False, symbol: str = ""
+) -> TableView:
     """Return the session's orders, the newest last.
 
     Parameters
@@ -30,8 +31,8 @@ def orders(
     wanted = {status for status, is_wanted in asked_for.items() if is_wanted}
     found = [
         order
-        for order_id in picture.orders
-        if (order := picture.state.ledger.order(order_id)) is not None
+        for order_id in view.orders.records
+        if (order := view.state.ledger.order(order_id)) is not None
         and (not wanted or order.status in wanted)
         and symbol in {"", order.symbol}
     ]
@@ -41,27 +42,27 @@ def orders(
         Column(name="side"),
         Column(name="quantity", unit="shares"),
         Column(name="symbol"),
-        Column(name="limit", unit=picture.state.ledger.currency, places=2),
+        Column(name="limit", unit=view.state.ledger.currency, places=2),
         Column(name="filled", unit="shares"),
         Column(name="status"),
         Column(name="broker's id"),
         Column(name="by"),
         Column(name="reason"),
     )
-    return View(
+    return TableView(
         name="orders",
         columns=columns,
-        rows=tuple(_order_row(picture, order) for order in found),
+        rows=tuple(_order_row(view, order) for order in found),
         empty="there are no such orders",
-        day=picture.now.date(),
+        day=view.now.date(),
     )
 
 
-def _order_row(picture: Picture, order: OrderState) -> tuple[object, ...]:
-    line = picture.orders[order.order_id]
+def _order_row(view: SessionView, order: OrderState) -> tuple[object, ...]:
+    line = view.orders.records[order.order_id]
     return (
         order.order_id,
-        picture.local(line.asked.at) if line.asked else "earlier",
+        view.local(line.requested.at) if line.requested else "earlier",
         "buy" if order.quantity > 0 else "sell",
         abs(order.quantity),
         order.symbol,
@@ -70,28 +71,27 @@ def _order_row(picture: Picture, order: OrderState) -> tuple[object, ...]:
         str(order.status),
         order.broker_order_id,
         owner(order.origin, order.by),
-        _order_reason(picture, order),
+        _order_reason(view, order),
     )
 
 
-def _order_reason(picture: Picture, order: OrderState) -> str:
-    refused = picture.orders[order.order_id].rejected
+def _order_reason(view: SessionView, order: OrderState) -> str:
+    refused = view.orders.records[order.order_id].rejected
     if refused is not None:
         return f"{refused.reason_code} {refused.reason}".strip()
     return order.reason
 
 
-def order_story(picture: Picture, order: OrderState, entries: Iterable[Entry]) -> View:
+def order_story(view: SessionView, order: OrderState, entries: Iterable[Entry]) -> TableView:
     """Return what happened to one order, line by line."""
-    lines = set(picture.orders[order.order_id].lines)
-    return story(picture, (e for e in entries if e.seq in lines), title=order.story)
+    return story(view, order_entries(entries, order.order_id), title=order.story)
 
 
-def refusals(picture: Picture) -> View:
+def refusals(view: SessionView) -> TableView:
     """Return what risk rules refused: no order exists of these."""
     rows = tuple(
         (
-            picture.local(entry.at),
+            view.local(entry.at),
             "buy" if entry.event.quantity > 0 else "sell",
             abs(entry.event.quantity),
             entry.event.symbol,
@@ -99,30 +99,30 @@ def refusals(picture: Picture) -> View:
             owner(entry.event.origin, entry.event.by),
             "; ".join(f"{v.rule}: {v.summary}" for v in entry.event.verdicts),
         )
-        for entry in picture.refusals
+        for entry in view.orders.refusals
     )
     columns = (
         Column(name="time"),
         Column(name="side"),
         Column(name="quantity", unit="shares"),
         Column(name="symbol"),
-        Column(name="price", unit=picture.state.ledger.currency, places=2),
+        Column(name="price", unit=view.state.ledger.currency, places=2),
         Column(name="by"),
         Column(name="rule and reason"),
     )
-    return View(
+    return TableView(
         name="refusals",
         title="Refused by risk rules",
         columns=columns,
         rows=rows,
         empty="no risk rule refused anything",
-        day=picture.now.date(),
+        day=view.now.date(),
     )
 
 
-def fills(picture: Picture, *, symbol: str = "") -> View:
+def fills(view: SessionView, *, symbol: str = "") -> TableView:
     """Return the executions that were booked, the newest last."""
-    currency = picture.state.ledger.currency
+    currency = view.state.ledger.currency
     columns = (
         Column(name="executed"),
         Column(name="side"),
@@ -137,7 +137,7 @@ def fills(picture: Picture, *, symbol: str = "") -> View:
     )
     rows = tuple(
         (
-            picture.local(fill.executed_at),
+            view.local(fill.executed_at),
             "buy" if fill.quantity > 0 else "sell",
             abs(fill.quantity),
             fill.symbol,
@@ -148,18 +148,18 @@ def fills(picture: Picture, *, symbol: str = "") -> View:
             fill.fill_id,
             fill.late,
         )
-        for fill in (entry.event for entry in picture.fills)
+        for fill in (entry.event for entry in view.orders.fills)
         if symbol in {"", fill.symbol}
     )
-    return View(
+    return TableView(
         name="fills",
         columns=columns,
         rows=rows,
         empty="nothing was executed",
-        day=picture.now.date(),
+        day=view.now.date(),
     )
 
 
-def unmatched_fills(picture: Picture) -> View:
+def unmatched_fills(view: SessionView) -> TableView:
     """Return executions that fit no order of ours: recorded and not booked."""
-    return story(picture, picture.unmatched, title="Not booked: they fit no order of ours")
+    return story(view, view.orders.unmatched, title="Not booked: they fit no order of ours")

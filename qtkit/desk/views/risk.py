@@ -8,10 +8,10 @@ from decimal import Decimal
 from typing import Any
 
 from qtkit.core.render import Mark, mark
-from qtkit.desk.picture import Picture
-from qtkit.desk.table_view import Column, View, number_text
+from qtkit.desk.table_view import Column, TableView, number_text
 from qtkit.model import events as ev
 from qtkit.model.status import EngineStatus
+from qtkit.projections.session_view import SessionView
 
 __all__ = ["bar", "rules"]
 
@@ -32,13 +32,13 @@ def bar(share: Decimal) -> str:
     return f"{'█' * cells}{'░' * (_CELLS - cells)} {share:.0%}".replace("%", " %")
 
 
-def rules(picture: Picture) -> View:
+def rules(view: SessionView) -> TableView:
     """Return each rule: limit, how much of it is used, and how often it refused.
 
     A rule for a single order is used by the session's largest order so far.
     """
-    refused = Counter(v.rule for entry in picture.refusals for v in entry.event.verdicts)
-    known = tuple(_rules(picture))
+    refused = Counter(v.rule for entry in view.orders.refusals for v in entry.event.verdicts)
+    known = tuple(_rules(view))
     told = tuple(_row(rule, refused) for rule in known)
     others = sorted(refused.keys() - {rule["rule"] for rule in known})
     more = tuple((name, "", "", "", refused[name]) for name in others)
@@ -49,7 +49,7 @@ def rules(picture: Picture) -> View:
         Column(name="use"),
         Column(name="refusals", right=True),
     )
-    return View(name="rules", columns=columns, rows=(*told, *more))
+    return TableView(name="rules", columns=columns, rows=(*told, *more))
 
 
 def _row(rule: Mapping[str, Any], refused: Mapping[str, int]) -> tuple[object, ...]:
@@ -69,12 +69,12 @@ def _use(share: Decimal) -> Mark:
     return Mark(bar(share), shown.symbol, shown.colour)
 
 
-def _rules(picture: Picture) -> Iterator[dict[str, Any]]:
-    state, ledger = picture.state, picture.state.ledger
-    risk: Mapping[str, Any] = picture.opening.settings.get("risk") or {}
-    asked = [line.asked.event for line in picture.orders.values() if line.asked]
+def _rules(view: SessionView) -> Iterator[dict[str, Any]]:
+    state, ledger = view.state, view.state.ledger
+    risk: Mapping[str, Any] = view.settings.get("risk") or {}
+    asked = [o.requested.event for o in view.orders.records.values() if o.requested]
     yield {"rule": "risk.kill_switch", "limit": "off", "now": _switch(on=state.killed)}
-    symbols = risk.get("allowed_symbols") or picture.opening.symbols
+    symbols = risk.get("allowed_symbols") or view.opening.symbols
     yield {"rule": "risk.allowed_symbols", "limit": ", ".join(symbols), "now": ""}
     yield {
         "rule": "risk.trading_window",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qtkit.core.render import mark, verdict_counts
-from qtkit.desk.table_view import Column, View
+from qtkit.desk.table_view import Column, TableView
 from qtkit.reports.daily_sheet.notes import DayNotes
 from qtkit.reports.daily_sheet.rows import ROWS
 from qtkit.reports.daily_sheet.sheet import Sheet
@@ -11,7 +11,7 @@ from qtkit.reports.daily_sheet.sheet import Sheet
 __all__ = ["notes", "sheet"]
 
 
-def sheet(found: Sheet) -> View:
+def sheet(found: Sheet) -> TableView:
     """Return the rows of a sheet that was judged."""
     told = found.record
     by_stage = {stage.stage: stage for stage in told.stages}
@@ -26,10 +26,10 @@ def sheet(found: Sheet) -> View:
         for row in told.rows
     )
     names = ("row", "conclusion", "checks", "tick", "action summary")
-    return View(name="sheet", columns=tuple(Column(name=n) for n in names), rows=rows)
+    return TableView(name="sheet", columns=tuple(Column(name=n) for n in names), rows=rows)
 
 
-def notes(written: DayNotes) -> View:
+def notes(written: DayNotes) -> TableView:
     """Return the rows of a sheet as operators left them, with each row's criterion."""
     rows = []
     for row in ROWS:
@@ -39,4 +39,4 @@ def notes(written: DayNotes) -> View:
             (row.id, row.criterion, tick, str(note.summary) if note and note.summary else "")
         )
     names = ("row", "tick it when", "tick", "action summary")
-    return View(name="notes", columns=tuple(Column(name=n) for n in names), rows=tuple(rows))
+    return TableView(name="notes", columns=tuple(Column(name=n) for n in names), rows=tuple(rows))

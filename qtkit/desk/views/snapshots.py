@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from qtkit.core.paths import SessionFolder
 from qtkit.core.render import mark
-from qtkit.desk.picture import Picture
-from qtkit.desk.table_view import Column, View
+from qtkit.desk.table_view import Column, TableView
 from qtkit.model import events as ev
-from qtkit.model.events import Entry
+from qtkit.projections.session_view import SessionView
 
 __all__ = ["snapshots"]
 
 _SHORT = 12  # hex digits that people read
 
 
-def snapshots(picture: Picture, entries: Iterable[Entry], folder: SessionFolder) -> View:
+def snapshots(view: SessionView, folder: SessionFolder) -> TableView:
     """Return the snapshots of a session, and whether each is on disk."""
-    taken = (entry.event for entry in entries if isinstance(entry.event, ev.SnapshotTaken))
+    taken = (entry.event for entry in view.decisions.snapshots)
     rows = tuple(
         (
             event.step,
-            picture.local(event.taken_at),
-            picture.local(event.due),
+            view.local(event.taken_at),
+            view.local(event.due),
             event.digest[:_SHORT],
             mark("ok" if folder_has(folder, event) else "fail"),
         )
@@ -37,8 +34,8 @@ def snapshots(picture: Picture, entries: Iterable[Entry], folder: SessionFolder)
         Column(name="on disk"),
     )
     empty = "no snapshot was taken: split_strategy_prepare is off, or no step has come"
-    day = picture.now.date()
-    return View(name="snapshots", columns=columns, rows=rows, empty=empty, day=day)
+    day = view.now.date()
+    return TableView(name="snapshots", columns=columns, rows=rows, empty=empty, day=day)
 
 
 def folder_has(folder: SessionFolder, event: ev.SnapshotTaken) -> bool:

@@ -23,9 +23,10 @@ from qtkit.core.render import (
 )
 from qtkit.core.verdict import Conclusion, Status, conclude
 from qtkit.evidence import Evidence
+from qtkit.evidence.session import Session
 from qtkit.model.events import GateJudged, JsonObject, SessionStarted
 from qtkit.projections.session_view import SessionView
-from qtkit.reports.artifacts import journal_digest, read_metadata, session_view
+from qtkit.reports.artifacts import journal_digest, read_metadata
 from qtkit.reports.daily_sheet.notes import DayNotes, read_notes
 from qtkit.reports.daily_sheet.record import (
     DayRecord,
@@ -160,7 +161,7 @@ def _short(text: str) -> str:
 
 
 def sheet_of(
-    folder: SessionFolder,
+    session: Session,
     *,
     at: datetime,
     day: date | None = None,
@@ -184,17 +185,17 @@ def sheet_of(
     DataError
         If journal, metadata or notes cannot be read.
     """
-    told = session_view(folder)
-    date_ = sheet_day(told, day)
-    evidence = Evidence.of_folder(folder)
+    folder, entries, view = session.folder, session.entries(), session.view
+    date_ = sheet_day(view, day)
+    evidence = Evidence.of_folder(folder, entries=entries)
     wanted = {stage for row in ROWS for stage in row.stages}
     reports = {s.id: judge(s, evidence, day=date_) for s in all_stages() if s.id in wanted}
     rows = tuple(_row(row, reports) for row in ROWS)
     notes = read_notes(folder, date_)
-    before = _day_before(told.opening, date_)
+    before = _day_before(view.opening, date_)
     ticks = {row.row: _tick(notes, row.row, headless=headless) for row in rows}
     record = DayRecord(
-        **_identity(folder, told, date_),
+        **_identity(session, date_),
         **_judged(rows, reports, ticks),
         action_summaries={name: str(note.summary) for name, note in notes.items() if note.summary},
         gate=_gate(evidence, date_),
@@ -204,11 +205,11 @@ def sheet_of(
         folder=folder,
         record=_compared(folder, record, before),
         compared_with=before,
-        lived_before=before in told.open_days,
+        lived_before=before in view.books.open_days,
     )
 
 
-def sheet_day(told: SessionView, day: date | None) -> date:
+def sheet_day(view: SessionView, day: date | None) -> date:
     """Return the date that is meant.
 
     Raises
@@ -216,7 +217,7 @@ def sheet_day(told: SessionView, day: date | None) -> date:
     ConfigError
         If the session did not live through it.
     """
-    lived = [*told.closed_days, *told.open_days]
+    lived = [*view.books.closed_days, *view.books.open_days]
     if day is None and lived:
         return lived[-1]
     if day is None or day not in lived:
@@ -234,9 +235,10 @@ def _row(row: Row, reports: Mapping[str, StageReport]) -> SheetRow:
     )
 
 
-def _identity(folder: SessionFolder, told: SessionView, day: date) -> JsonObject:
+def _identity(session: Session, day: date) -> JsonObject:
     """Return what was judged, and what it was made with."""
-    metadata, facts, opening = read_metadata(folder), record_facts(folder, day=day), told.opening
+    folder, view = session.folder, session.view
+    metadata, facts, opening = read_metadata(folder), record_facts(session, day=day), view.opening
     dirty = "+dirty" if metadata.get("dirty") else ""
     return {
         "session_id": folder.session_id,
@@ -245,7 +247,7 @@ def _identity(folder: SessionFolder, told: SessionView, day: date) -> JsonObject
         "mode": opening.mode,
         "exchange": opening.exchange,
         "day": day,
-        "journal_lines": told.last.seq,
+        "journal_lines": view.last.seq,
         "journal_digest": journal_digest(folder),
         "toolkit_version": metadata.get("toolkit_version", "unknown"),
         "commit": f"{metadata.get('commit', '')}{dirty}",

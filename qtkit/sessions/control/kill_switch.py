@@ -16,7 +16,7 @@ from qtkit.runtime.kill_switch import (
     set_kill_file,
     switch_is_on,
 )
-from qtkit.sessions.session import Session
+from qtkit.sessions.remote import RemoteSession
 from qtkit.trading.risk.kill_file import kill_file_is_there, kill_requests
 
 __all__ = ["kill_account", "lift_account"]
@@ -101,7 +101,7 @@ def lift_account(account: AccountFolder, *, by: str, why: str, timeout: float = 
     # the engine may not have come to look at the file yet, and then thinks that it is not killed
     beside = {"file": True} if there else {}
     try:
-        done = Session(running).command("lift", by=by, why=why, timeout=timeout, **beside)
+        done = RemoteSession(running).command("lift", by=by, why=why, timeout=timeout, **beside)
     except QtkitError:
         for request in before:
             set_kill_file(account, by=request.by or "KILL file", why=request.why, at=request.at)

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from qtkit.desk.rehearsal import Rehearsal
+from qtkit.sessions.local import LocalSession
 
 GRID = Path(__file__).parents[3] / "examples" / "live_grid_multi.py"
 HALF_PAST_TEN = datetime(2026, 3, 4, 2, 30, tzinfo=UTC)
 
 
 @pytest.fixture
-def rehearsal(tmp_path: Path) -> Iterator[Rehearsal]:
-    with Rehearsal.of(GRID, day=date(2026, 3, 4), root=tmp_path / "outputs") as session:
+def rehearsal(tmp_path: Path) -> Iterator[LocalSession]:
+    with LocalSession.of(GRID, day=date(2026, 3, 4), root=tmp_path / "outputs") as session:
         session.advance(HALF_PAST_TEN)
         yield session
 

@@ -11,8 +11,9 @@ import pytest
 
 from qtkit.desk.panels import ControlDesk, desk
 from qtkit.desk.panels.widgets import Button, Choice, Field, Text, Tick
-from qtkit.desk.rehearsal import Rehearsal
+from qtkit.evidence.recorded import RecordedSession
 from qtkit.model.status import EngineStatus
+from qtkit.sessions.local import LocalSession
 
 CONTROLS = """
 session: pause resume stop known attach reload strategy mode account new_account
@@ -31,7 +32,7 @@ operations: gate reconcile diagnose refill snapshots days sure rotatelogs
 
 
 @pytest.fixture
-def control(rehearsal: Rehearsal) -> Iterator[ControlDesk]:
+def control(rehearsal: LocalSession) -> Iterator[ControlDesk]:
     """A desk whose panels are open, and that looks for news only when it is told."""
     shown = desk(rehearsal, by="anna")
     shown.begin()
@@ -44,7 +45,7 @@ def news(control: ControlDesk, panel: str) -> str:
     return control.panels[panel].part("news", Text).html
 
 
-def has_journal(rehearsal: Rehearsal, kind: str) -> bool:
+def has_journal(rehearsal: LocalSession, kind: str) -> bool:
     return any(type(entry.event).__struct_config__.tag == kind for entry in rehearsal.entries())
 
 
@@ -52,7 +53,7 @@ def has_journal(rehearsal: Rehearsal, kind: str) -> bool:
 
 
 def test_pause_and_resume_follow_the_engine_not_the_finger(
-    control: ControlDesk, rehearsal: Rehearsal
+    control: ControlDesk, rehearsal: LocalSession
 ) -> None:
     panel = control.panels["session"]
     assert not panel.part("resume", Button).is_on
@@ -61,7 +62,7 @@ def test_pause_and_resume_follow_the_engine_not_the_finger(
 
     assert "status running → paused because of pause" in news(control, "session")
     assert "anna asked: pause" in news(control, "session")
-    assert control.watch.picture.state.status is EngineStatus.PAUSED
+    assert control.watch.view.state.status is EngineStatus.PAUSED
     assert panel.part("resume", Button).is_on
     assert not panel.part("pause", Button).is_on
 
@@ -77,12 +78,14 @@ def test_a_stop_ends_the_session_and_switches_its_buttons_off(control: ControlDe
     panel.press("stop")
 
     assert "stop asked for by anna" in news(control, "session")
-    assert control.watch.picture.state.ended
+    assert control.watch.view.state.ended
     assert [panel.part(n, Button).is_on for n in ("pause", "resume", "stop")] == [False] * 3
     assert "none: the session has ended" in panel.text()
 
 
-def test_a_session_of_the_list_is_attached_to(control: ControlDesk, rehearsal: Rehearsal) -> None:
+def test_a_session_of_the_list_is_attached_to(
+    control: ControlDesk, rehearsal: LocalSession
+) -> None:
     panel = control.panels["session"]
     assert panel.part("known", Choice).value == rehearsal.folder.session_id
 
@@ -124,7 +127,9 @@ def test_a_start_that_fails_says_why(control: ControlDesk) -> None:
 # --- book ----------------------------------------------------------------------------------------
 
 
-def test_an_order_by_hand_is_booked_and_shown(control: ControlDesk, rehearsal: Rehearsal) -> None:
+def test_an_order_by_hand_is_booked_and_shown(
+    control: ControlDesk, rehearsal: LocalSession
+) -> None:
     book = control.panels["book"]
     book.fill("symbol", "601398.SH")
     book.fill("shares", "100")
@@ -158,7 +163,7 @@ def test_a_sale_of_shares_of_today_is_refused_by_its_rule(control: ControlDesk) 
 
 @pytest.mark.parametrize("typed", ["", "many", "-5", "0", "NaN", "inf"])
 def test_shares_that_are_no_number_above_0_go_nowhere(control: ControlDesk, typed: str) -> None:
-    lines = len(control.watch.entries)
+    lines = len(control.watch.session.entries())
     book = control.panels["book"]
     book.fill("shares", typed)
 
@@ -166,14 +171,14 @@ def test_shares_that_are_no_number_above_0_go_nowhere(control: ControlDesk, type
 
     assert "is no number above 0" in news(control, "book")
     control.watch.look()
-    assert len(control.watch.entries) == lines
+    assert len(control.watch.session.entries()) == lines
 
 
 # --- risk ----------------------------------------------------------------------------------------
 
 
 def test_the_kill_switch_wants_a_confirmation_and_then_stops_the_next_order(
-    control: ControlDesk, rehearsal: Rehearsal
+    control: ControlDesk, rehearsal: LocalSession
 ) -> None:
     risk, book = control.panels["risk"], control.panels["book"]
     assert not risk.part("kill", Button).is_on
@@ -327,7 +332,7 @@ def test_all_stages_are_run_at_once_and_their_conclusions_shown(control: Control
     assert [line for line in lines if "✗" in line] == []
 
 
-def test_summary_tick_and_record_are_on_disk(control: ControlDesk, rehearsal: Rehearsal) -> None:
+def test_summary_tick_and_record_are_on_disk(control: ControlDesk, rehearsal: LocalSession) -> None:
     panel = control.panels["checklist"]
     panel.fill("summary_0", "watched the start")
     panel.tick("tick_0")
@@ -336,7 +341,7 @@ def test_summary_tick_and_record_are_on_disk(control: ControlDesk, rehearsal: Re
     panel.press("save")
 
     assert "written to" in news(control, "checklist")
-    day = control.watch.picture.state.today
+    day = control.watch.view.state.today
     assert day is not None
     record = json.loads(rehearsal.folder.day_record(day).read_text())
     assert record["action_summaries"]["0"].startswith("watched the start (anna")
@@ -351,10 +356,12 @@ def test_summary_tick_and_record_are_on_disk(control: ControlDesk, rehearsal: Re
     assert saved["summary"]["text"] == "watched the start"
 
 
-def test_a_tick_that_somebody_else_sets_shows(control: ControlDesk, rehearsal: Rehearsal) -> None:
+def test_a_tick_that_somebody_else_sets_shows(
+    control: ControlDesk, rehearsal: LocalSession
+) -> None:
     from qtkit.reports.daily_sheet.notes import write_summary, write_tick
 
-    at, day = datetime(2026, 3, 4, 8, tzinfo=UTC), control.watch.picture.state.today
+    at, day = datetime(2026, 3, 4, 8, tzinfo=UTC), control.watch.view.state.today
     assert day is not None
     write_tick(rehearsal.folder, day, "1", ticked=True, by="bea", at=at)
     write_summary(rehearsal.folder, day, "1", "stopped it", by="bea", at=at)
@@ -368,7 +375,7 @@ def test_a_tick_that_somebody_else_sets_shows(control: ControlDesk, rehearsal: R
 
 
 def test_the_day_is_judged_without_writing_a_record(
-    control: ControlDesk, rehearsal: Rehearsal
+    control: ControlDesk, rehearsal: LocalSession
 ) -> None:
     control.panels["checklist"].press("judge")
 
@@ -380,13 +387,13 @@ def test_the_day_is_judged_without_writing_a_record(
 
 
 def test_health_tells_a_shut_switch_and_a_process_that_is_gone(
-    control: ControlDesk, rehearsal: Rehearsal
+    control: ControlDesk, rehearsal: LocalSession
 ) -> None:
     assert "engine       ✓ alive" in control.panels["health"].text()
 
     rehearsal.command("kill", why="a drill")
     rehearsal.close()  # without a stop: like a crash
-    after = desk(rehearsal.folder).panels["health"].text()
+    after = desk(RecordedSession(rehearsal.folder)).panels["health"].text()
 
     assert "kill switch  ✗ ON" in after
     assert "engine       ✗ gone" in after
@@ -420,4 +427,4 @@ def _parts(panel: object) -> dict[str, object]:
 
 
 def test_decimals_of_the_book_are_exact(control: ControlDesk) -> None:
-    assert control.watch.picture.state.ledger.cash == Decimal("380605.24")
+    assert control.watch.view.state.ledger.cash == Decimal("380605.24")

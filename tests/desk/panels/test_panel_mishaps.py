@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from shutil import copytree
 from threading import Thread
@@ -14,7 +13,6 @@ import pytest
 
 from qtkit.core.errors import ConfigError
 from qtkit.core.paths import SessionFolder
-from qtkit.desk.desk import Reply
 from qtkit.desk.panels import (
     BookPanel,
     ChecklistPanel,
@@ -27,9 +25,12 @@ from qtkit.desk.panels import (
     desk,
 )
 from qtkit.desk.panels.widgets import Element, Kit, Text
-from qtkit.desk.rehearsal import Rehearsal
 from qtkit.desk.report import Report
+from qtkit.evidence.recorded import RecordedSession
+from qtkit.evidence.session import CommandDone
 from qtkit.model.events import Entry, GateJudged
+from qtkit.projections.session_view import SessionView
+from qtkit.sessions.local import LocalSession
 from qtkit.stages import judge, stage_named
 
 EVIL = "<script>alert(1)</script>"
@@ -50,7 +51,7 @@ class Clumsy(Panel):
         raise KeyError(EVIL)
 
 
-def test_a_mistake_in_a_handler_shows_in_the_panel(rehearsal: Rehearsal) -> None:
+def test_a_mistake_in_a_handler_shows_in_the_panel(rehearsal: LocalSession) -> None:
     panel = Clumsy(rehearsal).open()
     try:
         panel.press("oops")
@@ -64,7 +65,7 @@ def test_a_mistake_in_a_handler_shows_in_the_panel(rehearsal: Rehearsal) -> None
     assert EVIL not in shown
 
 
-def test_a_mistake_in_an_errand_shows_in_the_panel(rehearsal: Rehearsal) -> None:
+def test_a_mistake_in_an_errand_shows_in_the_panel(rehearsal: LocalSession) -> None:
     panel = Clumsy(rehearsal).open()
 
     def fails() -> Report:
@@ -79,14 +80,14 @@ def test_a_mistake_in_an_errand_shows_in_the_panel(rehearsal: Rehearsal) -> None
         panel.close()
 
 
-def test_a_further_panel_stands_on_the_desk(rehearsal: Rehearsal) -> None:
+def test_a_further_panel_stands_on_the_desk(rehearsal: LocalSession) -> None:
     control = desk(rehearsal, Clumsy)
 
     assert list(control.panels)[-1] == "clumsy"
     assert "fine so far" in control.text()
 
 
-def test_a_panel_can_be_added_to_a_desk_that_is_open(rehearsal: Rehearsal) -> None:
+def test_a_panel_can_be_added_to_a_desk_that_is_open(rehearsal: LocalSession) -> None:
     control = ControlDesk(rehearsal).open()
     try:
         control.add(Clumsy)
@@ -104,7 +105,7 @@ def test_a_panel_can_be_added_to_a_desk_that_is_open(rehearsal: Rehearsal) -> No
 
 
 def test_buttons_pressed_on_many_threads_at_once_are_handled_one_by_one(
-    rehearsal: Rehearsal,
+    rehearsal: LocalSession,
 ) -> None:
     """A kernel may handle clicks on a thread of its own, beside a cell that runs."""
     panel = OperationsPanel(rehearsal).open()
@@ -123,7 +124,7 @@ def test_buttons_pressed_on_many_threads_at_once_are_handled_one_by_one(
 
 
 def test_reports_of_a_session_that_was_left_are_not_shown_for_another(
-    rehearsal: Rehearsal, tmp_path: Path
+    rehearsal: LocalSession, tmp_path: Path
 ) -> None:
     panel = ChecklistPanel(rehearsal)
     panel.begin()
@@ -133,7 +134,7 @@ def test_reports_of_a_session_that_was_left_are_not_shown_for_another(
         assert "0.1  ✓ pass" in panel.text()
         other = tmp_path / "elsewhere" / "paper_sessions" / "20260305_010000_paper_0123456"
         copytree(rehearsal.folder.path, other)
-        panel.watch.attach(SessionFolder(other))
+        panel.watch.attach(RecordedSession(SessionFolder(other)))
         assert "0.1  ✓ pass" not in panel.text()
         panel._keep(rehearsal.folder.session_id, [judge(stage_named("0"), rehearsal)], "0")
         assert "0.1  ✓ pass" not in panel.text()
@@ -141,9 +142,9 @@ def test_reports_of_a_session_that_was_left_are_not_shown_for_another(
         panel.close()
 
 
-def test_a_command_to_a_session_whose_process_is_gone_says_so(rehearsal: Rehearsal) -> None:
+def test_a_command_to_a_session_whose_process_is_gone_says_so(rehearsal: LocalSession) -> None:
     rehearsal.close()
-    panel = RiskPanel(rehearsal.folder).open()
+    panel = RiskPanel(RecordedSession(rehearsal.folder)).open()
     try:
         panel.tick("sure")
         panel.press("kill")
@@ -154,10 +155,10 @@ def test_a_command_to_a_session_whose_process_is_gone_says_so(rehearsal: Rehears
 
 
 def test_a_journal_that_cannot_be_trusted_is_told_where_somebody_looks(
-    rehearsal: Rehearsal,
+    rehearsal: LocalSession,
 ) -> None:
     rehearsal.close()
-    panel = BookPanel(rehearsal.folder).open()
+    panel = BookPanel(RecordedSession(rehearsal.folder)).open()
     try:
         with rehearsal.folder.journal.open("ab") as file:
             file.write(b'{"not": "a line of ours"}\n')
@@ -167,22 +168,26 @@ def test_a_journal_that_cannot_be_trusted_is_told_where_somebody_looks(
         panel.close()
 
 
-@dataclass
-class Told:
+class Told(RecordedSession):
     """A session that is only told about."""
 
-    folder: SessionFolder
-    told: list[Entry]
+    def __init__(self, folder: SessionFolder, told: Sequence[Entry]) -> None:
+        super().__init__(folder, SessionView.of(told))
+        self._told = tuple(told)
 
-    def entries(self) -> Iterable[Entry]:
-        return self.told
+    @property
+    def view(self) -> SessionView:
+        return self._view
 
-    def command(self, verb: str, *, by: str = "operator", **arguments: Any) -> Reply:  # noqa: ANN401
+    def entries(self, after: int = 0) -> tuple[Entry, ...]:
+        return self._told[after:]
+
+    def command(self, verb: str, *, by: str = "operator", **arguments: Any) -> CommandDone:  # noqa: ANN401
         raise ConfigError(f"{verb} {EVIL} by {by} with {arguments}")
 
 
 @pytest.fixture
-def evil(rehearsal: Rehearsal) -> Told:
+def evil(rehearsal: LocalSession) -> Told:
     """The session, with a symbol and an account that somebody made up."""
     entries = list(rehearsal.entries())
     opening = entries[0].event
@@ -208,13 +213,6 @@ def test_a_symbol_from_outside_stays_text_everywhere(evil: Told) -> None:
     assert f"buy {EVIL} by operator" in control.panels["book"].text()
 
 
-def test_a_session_without_a_folder_of_that_name_is_a_clear_mistake(tmp_path: Path) -> None:
-    from qtkit.core.errors import DataError
-
-    with pytest.raises(DataError, match="no session begins with 'nosuch'"):
-        Watch("nosuch", root=tmp_path)
-
-
 def test_no_session_is_a_clear_mistake_of_who_asks(tmp_path: Path) -> None:
     panel = SessionPanel(Watch(root=tmp_path)).open()
     try:
@@ -224,4 +222,4 @@ def test_no_session_is_a_clear_mistake_of_who_asks(tmp_path: Path) -> None:
     finally:
         panel.close()
     with pytest.raises(ConfigError, match="no session is chosen"):
-        _ = panel.watch.desk
+        _ = panel.watch.session

@@ -9,14 +9,14 @@ import pytest
 from qtkit.core.render import REPORT_MIME
 from qtkit.desk.panels import ControlDesk, Panel, desk
 from qtkit.desk.panels.control import STANDARD
-from qtkit.desk.rehearsal import Rehearsal
+from qtkit.sessions.local import LocalSession
 from tests.desk.panels.reading import words_of
 
 _ONLY_IN_TEXT = {"→", "journal", "lines"}  # a verdict's next step stands in a column of HTML
 
 
 @pytest.mark.parametrize("kind", STANDARD, ids=lambda kind: kind.name)
-def test_text_and_html_have_the_same_words(rehearsal: Rehearsal, kind: type[Panel]) -> None:
+def test_text_and_html_have_the_same_words(rehearsal: LocalSession, kind: type[Panel]) -> None:
     panel = kind(rehearsal)
 
     text, html = panel.text().split(), words_of(panel.html())
@@ -26,7 +26,7 @@ def test_text_and_html_have_the_same_words(rehearsal: Rehearsal, kind: type[Pane
 
 
 @pytest.mark.parametrize("kind", STANDARD, ids=lambda kind: kind.name)
-def test_the_widgets_show_what_the_text_says(rehearsal: Rehearsal, kind: type[Panel]) -> None:
+def test_the_widgets_show_what_the_text_says(rehearsal: LocalSession, kind: type[Panel]) -> None:
     panel = kind(rehearsal).open()
     try:
         shown = set(words_of(panel.shown()))
@@ -35,7 +35,7 @@ def test_the_widgets_show_what_the_text_says(rehearsal: Rehearsal, kind: type[Pa
         panel.close()
 
 
-def test_the_book_at_half_past_ten_is_that_of_the_ledger(rehearsal: Rehearsal) -> None:
+def test_the_book_at_half_past_ten_is_that_of_the_ledger(rehearsal: LocalSession) -> None:
     """1 000 000.00 - 619 209.00 - 185.76 = 380 605.24, of five fills in four orders."""
     book = desk(rehearsal).panels["book"].text()
 
@@ -52,14 +52,14 @@ def test_the_book_at_half_past_ten_is_that_of_the_ledger(rehearsal: Rehearsal) -
     assert book.index("q000004") < book.index("q000001"), "the newest order stands first"
 
 
-def test_the_session_says_what_comes_next_and_when(rehearsal: Rehearsal) -> None:
+def test_the_session_says_what_comes_next_and_when(rehearsal: LocalSession) -> None:
     text = desk(rehearsal).panels["session"].text()
 
     assert "acquire_live_price at 10:31:00, in 1 min 0 s" in text
     assert "engine ✓ alive · feed ✓ fresh · loop ✓ steady · broker ✓ connected" in text
 
 
-def test_the_timeline_counts_the_reference_day(rehearsal: Rehearsal) -> None:
+def test_the_timeline_counts_the_reference_day(rehearsal: LocalSession) -> None:
     """240 price polls and 48 steps on a Shanghai day; at 10:30 a quarter of them is done."""
     lines = desk(rehearsal).panels["schedule"].text().splitlines()
     told = {line.split()[0]: line.split()[-4:] for line in lines if "▁" in line}
@@ -69,7 +69,7 @@ def test_the_timeline_counts_the_reference_day(rehearsal: Rehearsal) -> None:
 
 
 def test_nobody_there_gets_one_picture_and_no_widget(
-    rehearsal: Rehearsal, nobody_is_there: None, widgets: Callable[[], int]
+    rehearsal: LocalSession, nobody_is_there: None, widgets: Callable[[], int]
 ) -> None:
     before = widgets()
 
@@ -83,7 +83,7 @@ def test_nobody_there_gets_one_picture_and_no_widget(
 
 @pytest.mark.parametrize("asked", ["1", "yes"])
 def test_headless_wins_over_a_lab(
-    rehearsal: Rehearsal, somebody_is_there: None, monkeypatch: pytest.MonkeyPatch, asked: str
+    rehearsal: LocalSession, somebody_is_there: None, monkeypatch: pytest.MonkeyPatch, asked: str
 ) -> None:
     monkeypatch.setenv("QTKIT_HEADLESS", asked)
 
@@ -91,7 +91,7 @@ def test_headless_wins_over_a_lab(
 
 
 def test_somebody_there_gets_the_widgets_and_the_picture_behind_them(
-    rehearsal: Rehearsal, somebody_is_there: None
+    rehearsal: LocalSession, somebody_is_there: None
 ) -> None:
     shown = desk(rehearsal)
     try:
@@ -111,7 +111,7 @@ def test_a_desk_without_a_session_says_so(tmp_path: object) -> None:
 
 
 def test_a_panel_names_its_parts_where_one_is_asked_for_that_it_lacks(
-    rehearsal: Rehearsal,
+    rehearsal: LocalSession,
 ) -> None:
     from qtkit.core.errors import ConfigError
 

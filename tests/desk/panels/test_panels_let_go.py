@@ -13,7 +13,7 @@ from qtkit.desk.panels import BookPanel, ControlDesk, HealthPanel, desk
 from qtkit.desk.panels.background import BackgroundTasks
 from qtkit.desk.panels.refresh_timer import RefreshTimer
 from qtkit.desk.panels.widgets import Choice, Text
-from qtkit.desk.rehearsal import Rehearsal
+from qtkit.sessions.local import LocalSession
 
 
 def _threads() -> set[str]:
@@ -21,7 +21,7 @@ def _threads() -> set[str]:
 
 
 def test_a_hundred_openings_leave_no_widget_and_no_thread(
-    rehearsal: Rehearsal, widgets: Callable[[], int]
+    rehearsal: LocalSession, widgets: Callable[[], int]
 ) -> None:
     shown = desk(rehearsal)
     before, threads = widgets(), threading.active_count()
@@ -36,7 +36,7 @@ def test_a_hundred_openings_leave_no_widget_and_no_thread(
     assert not any(panel.is_open for panel in shown.panels.values())
 
 
-def test_nothing_of_ours_is_observed_after_a_close(rehearsal: Rehearsal) -> None:
+def test_nothing_of_ours_is_observed_after_a_close(rehearsal: LocalSession) -> None:
     panel = BookPanel(rehearsal).open()
     choice = panel.part("open_order", Choice).raw
 
@@ -52,7 +52,7 @@ def test_nothing_of_ours_is_observed_after_a_close(rehearsal: Rehearsal) -> None
 
 
 def test_a_cell_that_runs_again_closes_the_desk_it_showed(
-    rehearsal: Rehearsal, somebody_is_there: None
+    rehearsal: LocalSession, somebody_is_there: None
 ) -> None:
     first, second = desk(rehearsal), desk(rehearsal)
     first._repr_mimebundle_()
@@ -65,7 +65,7 @@ def test_a_cell_that_runs_again_closes_the_desk_it_showed(
 
 
 def test_a_panel_that_runs_again_closes_the_one_it_showed(
-    rehearsal: Rehearsal, somebody_is_there: None
+    rehearsal: LocalSession, somebody_is_there: None
 ) -> None:
     first, second, other = BookPanel(rehearsal), BookPanel(rehearsal), HealthPanel(rehearsal)
     first._repr_mimebundle_()
@@ -78,7 +78,7 @@ def test_a_panel_that_runs_again_closes_the_one_it_showed(
     other.close()
 
 
-def test_what_has_not_changed_is_not_written_again(rehearsal: Rehearsal) -> None:
+def test_what_has_not_changed_is_not_written_again(rehearsal: LocalSession) -> None:
     control = ControlDesk(rehearsal)
     control.begin()
     changes = list[object]()
@@ -95,7 +95,7 @@ def test_what_has_not_changed_is_not_written_again(rehearsal: Rehearsal) -> None
         control.close()
 
 
-def test_only_the_panel_that_is_looked_at_follows(rehearsal: Rehearsal) -> None:
+def test_only_the_panel_that_is_looked_at_follows(rehearsal: LocalSession) -> None:
     control = desk(rehearsal)
     control.begin()
     try:
@@ -140,7 +140,7 @@ def test_an_errand_does_not_wait_for_another_that_hangs() -> None:
 
 
 @pytest.mark.parametrize("times", [2])
-def test_a_panel_closed_twice_is_closed(rehearsal: Rehearsal, times: int) -> None:
+def test_a_panel_closed_twice_is_closed(rehearsal: LocalSession, times: int) -> None:
     panel = BookPanel(rehearsal).open()
 
     for _ in range(times):

@@ -13,7 +13,7 @@ import pytest
 from qtkit.core.clock import cpu_seconds, stopwatch
 from qtkit.desk.panels import ControlDesk, Watch, desk
 from qtkit.desk.panels.widgets import Button, Text
-from qtkit.sessions.session import Session
+from qtkit.sessions.remote import RemoteSession
 
 GRID = Path(__file__).parents[3] / "examples" / "live_grid_multi.py"
 SETTINGS = """
@@ -38,7 +38,7 @@ def control(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlDesk]:
     panel.errands.finish(90)
     yield shown
     shown.close()
-    session = Session(shown.watch.folder)
+    session = RemoteSession(shown.watch.folder)
     if session.is_running:
         session.stop()
 
@@ -57,7 +57,7 @@ def _news(control: ControlDesk, panel: str) -> str:
 
 def test_the_session_that_was_started_is_followed(control: ControlDesk) -> None:
     assert "started 20260304_0133" in _news(control, "session")
-    assert control.watch.alive
+    assert control.watch.signs.alive
 
     line = control._kit.parts["line"] if control._kit else None
     assert isinstance(line, Text)
@@ -66,7 +66,7 @@ def test_the_session_that_was_started_is_followed(control: ControlDesk) -> None:
 
     assert "Asia/Shanghai" in line.html
     assert "demo" in control.panels["session"].text()
-    assert control.watch.picture.opening.settings["seed"] == 7
+    assert control.watch.view.opening.settings["seed"] == 7
 
 
 def test_a_live_session_costs_a_desk_less_than_three_percent_of_a_core(
@@ -105,7 +105,7 @@ def test_a_process_that_hangs_is_told_from_one_that_lives(
     monkeypatch.setattr("qtkit.desk.panels.session_watch._SILENT", 3.0)
     health = control.panels["health"]
     control.choose("Health")
-    pid = Session(control.watch.folder).status()["pid"]
+    pid = RemoteSession(control.watch.folder).status()["pid"]
 
     os.kill(pid, signal.SIGSTOP)
     try:
@@ -129,5 +129,5 @@ def test_killed_and_stopped_from_the_desk(control: ControlDesk) -> None:
     session.press("stop")
 
     assert "stop asked for by operator" in _news(control, "session")
-    _until(lambda: control.watch.picture.state.ended and not control.watch.alive)
+    _until(lambda: control.watch.view.state.ended and not control.watch.signs.alive)
     assert "the session has ended" in session.text()

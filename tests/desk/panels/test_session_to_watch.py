@@ -8,8 +8,8 @@ import pytest
 
 from qtkit.core.errors import ConfigError
 from qtkit.desk.panels.open_session import session_to_watch
-from qtkit.sessions.session import Session
-from qtkit.sessions.simulated import SimulatedSession
+from qtkit.sessions.local import LocalSession
+from qtkit.sessions.remote import RemoteSession
 
 GRID = str(Path(__file__).parents[3] / "examples" / "live_grid_multi.py")
 
@@ -22,8 +22,8 @@ def test_headless_a_day_is_simulated_where_the_environment_says_and_attached_to_
     made = session_to_watch(GRID, day="2026-03-04", root=str(tmp_path / "not_here"))
     again = session_to_watch(GRID, day="2026-03-04", session=made.session_id)
 
-    assert isinstance(made, SimulatedSession)
-    assert isinstance(again, Session)
+    assert isinstance(made, LocalSession)
+    assert isinstance(again, RemoteSession)
     assert (
         again.folder.path
         == made.folder.path
@@ -43,6 +43,6 @@ def test_somebody_at_the_lab_gets_a_live_session(
 
     session = session_to_watch(GRID, day="2026-03-04", root=str(tmp_path))
 
-    assert isinstance(session, Session)
+    assert isinstance(session, RemoteSession)
     assert session.is_running
     session.stop()

@@ -20,7 +20,7 @@ from qtkit.model import events as ev
 from qtkit.runtime.accounts import create_account
 from qtkit.runtime.kill_switch import drop_kill_file, kill_mark
 from qtkit.sessions.control.kill_switch import kill_account, lift_account
-from qtkit.sessions.session import Session
+from qtkit.sessions.remote import open_session
 from qtkit.sessions.simulated import simulate
 from qtkit.trading.risk.kill_file import kill_file_is_there, kill_requests, set_aside
 from tests.sessions.live_processes import CHURN
@@ -51,7 +51,7 @@ def reasons(account: AccountFolder) -> list[tuple[str, str]]:
 
 
 def switched(folder: Path) -> list[tuple[bool, str, str]]:
-    entries = Session.attach(folder).entries()
+    entries = open_session(folder).entries()
     found = [e.event for e in entries if isinstance(e.event, ev.KillSwitchSet)]
     return [(event.on, event.by, event.why) for event in found]
 

@@ -24,7 +24,8 @@ from qtkit.runtime.build import build
 from qtkit.runtime.run import Place
 from qtkit.runtime.settings import SessionSettings
 from qtkit.runtime.spec import SessionSpec
-from qtkit.sessions.simulated import SimulatedSession, simulate
+from qtkit.sessions.local import LocalSession
+from qtkit.sessions.simulated import simulate
 from qtkit.testing import scripted_spec
 
 SYMBOL = "600036.SH"
@@ -51,7 +52,7 @@ class PowerLost(Exception):
     """Nothing after this was written."""
 
 
-def lived(root: Path, **logs: object) -> SimulatedSession:
+def lived(root: Path, **logs: object) -> LocalSession:
     return simulate(SPEC, day=WEDNESDAY, days=2, root=root, settings={"logs": logs})
 
 

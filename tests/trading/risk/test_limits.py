@@ -119,7 +119,7 @@ def test_a_second_session_of_the_day_counts_the_first_ones_turnover(tmp_path: Pa
     simulate(spec, **asked, stop=at("10:00"))  # type: ignore[arg-type]
     second = simulate(spec, **asked, start=at("10:10"), stop=at("11:00"))  # type: ignore[arg-type]
 
-    assert [r.entry.event.verdicts[0].rule for r in second.told.refusals] == [
+    assert [e.event.verdicts[0].rule for e in second.view.orders.refusals] == [
         "risk.max_day_turnover"
     ]
 

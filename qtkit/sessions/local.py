@@ -1,4 +1,4 @@
-"""A simulated session whose time an operator moves by hand: to learn the shell, and to test it."""
+"""A simulated session in the caller's own process: its time moves only when it is advanced."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from types import TracebackType
 from typing import Any, Self
 
 from qtkit.core.errors import ConfigError
-from qtkit.core.paths import OutputRoot, SessionFolder
-from qtkit.model.events import Entry
-from qtkit.reports.artifacts import rebuild
+from qtkit.core.paths import OutputRoot, has_lines
+from qtkit.evidence.session import CommandDone
+from qtkit.reports.artifacts import rebuild, write_reports
 from qtkit.runtime.build import build
 from qtkit.runtime.configuration.reader import settings_of
 from qtkit.runtime.metadata import write_identity
 from qtkit.runtime.run import Run
-from qtkit.runtime.session_status import write_status
 from qtkit.runtime.settings import SessionSettings
 from qtkit.runtime.spec import SessionSpec
-from qtkit.sessions.session import Done
+from qtkit.sessions.display import DisplayedSession
 from qtkit.trading.engine.command_queue import Answer, Command
+from qtkit.trading.engine.signals import stop_on_signals
 from qtkit.trading.strategy.loader import load_spec
 from qtkit.trading.strategy.protocol import StrategySpec
 
-__all__ = ["Rehearsal"]
+__all__ = ["LocalSession"]
 
 
-class Rehearsal:
-    """A simulated session that waits for its operator; use it as a context manager.
+class LocalSession(DisplayedSession):
+    """A simulated session; use it as a context manager, or let it `live_through` its days.
 
     Parameters
     ----------
@@ -37,11 +37,9 @@ class Rehearsal:
     """
 
     def __init__(self, run: Run) -> None:
-        self._run, self._engine = run, run.engine
-        self._clock = run.manual_clock
-        self._open = True
-        run.begin()
-        self._wake = self._engine.turn()
+        super().__init__(run.folder)
+        self._run: Run | None = run
+        self._wake: datetime | None = None
 
     @classmethod
     def of(
@@ -99,26 +97,55 @@ class Rehearsal:
         run = build(spec, root)
         try:
             write_identity(run, by_hand=True)
-            return cls(run)
+            session = cls(run)
+            session.begin()
         except BaseException:
             run.close()
             raise
+        return session
+
+    def begin(self) -> None:
+        """Start the engine and wait for what the operator wants."""
+        run = self._running
+        run.begin()
+        self._wake = run.engine.turn()
+
+    def live_through(self) -> None:
+        """Live through all of its days; whatever happens, the folder tells how far it came."""
+        run, self._run = self._running, None
+        with stop_on_signals(run.engine):
+            try:
+                run.run()
+            except BaseException:
+                if has_lines(run.folder):
+                    write_reports(run.folder)
+                raise
+            self._view = write_reports(run.folder)
 
     @property
-    def folder(self) -> SessionFolder:
-        """Where it writes."""
-        return self._run.folder
+    def _running(self) -> Run:
+        """The engine and what is around it.
+
+        Raises
+        ------
+        ConfigError
+            If the session has ended.
+        """
+        if self._run is None:
+            raise ConfigError(f"session {self.session_id} has ended; it can only be read")
+        return self._run
 
     @property
     def now(self) -> datetime:
         """The session's time, UTC."""
-        return self._clock.now()
+        return self._running.manual_clock.now()
 
-    def entries(self, after: int = 0) -> tuple[Entry, ...]:
-        """Return the journal's entries behind line `after`."""
-        return tuple(e for e in self._engine.context.journal.entries() if e.seq > after)
+    @property
+    def _is_silent(self) -> bool:
+        """Whether it should have told that it lives: its time stands still between two calls."""
+        return False
 
-    def command(self, verb: str, *, by: str = "operator", **arguments: object) -> Done:
+    def command(self, verb: str, *, by: str = "operator", **arguments: object) -> CommandDone:
         """Ask the engine for something, and return the journal lines that it became.
 
         Raises
@@ -126,16 +153,16 @@ class Rehearsal:
         ConfigError
             If the engine refuses, with its reason, or the session has ended.
         """
-        self._make_sure_it_lives()
+        run = self._running
         answers = list[Answer]()
         command = Command(verb=verb, arguments=dict(arguments), by=by, answer=answers.append)
-        self._engine.inbox.put(command)
-        self._turn()
+        run.engine.inbox.put(command)
+        self._turn(run)
         answer = answers[0]
         if answer.refused:
             raise ConfigError(f"{verb} was refused: {answer.refused}")
-        came = (e for e in self.entries(answer.first_line - 1) if e.seq <= answer.last_line)
-        return Done(verb, tuple(came))
+        entries = self.entries(answer.first_line - 1)
+        return CommandDone(verb, entries[: answer.last_line - answer.first_line + 1])
 
     def advance(self, until: datetime) -> None:
         """Live through everything up to a time; at the end of its days the session stops.
@@ -145,44 +172,39 @@ class Rehearsal:
         ConfigError
             If the time has passed, or the session has ended.
         """
-        self._make_sure_it_lives()
-        if until < self.now:
+        run, clock = self._running, self._running.manual_clock
+        if until < clock.now():
             raise ConfigError(
-                f"time does not go back: it is {self.now.isoformat()}, asked for was "
+                f"time does not go back: it is {clock.now().isoformat()}, asked for was "
                 f"{until.isoformat()}"
             )
-        end = self._run.plan.until or until
+        end = run.plan.until or until
         while self._wake is not None and self._wake <= until and self._wake < end:
-            self._clock.set(self._wake)
-            self._turn()
+            clock.set(self._wake)
+            self._turn(run)
         if self._wake is not None:
-            self._clock.set(min(until, end))
+            clock.set(min(until, end))
             if until >= end:
-                self._engine.request_stop("end_of_data", by="qtkit")
-            self._turn()
+                run.engine.request_stop("end_of_data", by="qtkit")
+            self._turn(run)
 
     def stop(self, *, by: str = "operator") -> None:
         """Stop it in order; one that has ended is left as it is."""
-        if self._open:
+        if self._run is not None:
             self.command("stop", by=by)
 
-    def _make_sure_it_lives(self) -> None:
-        if not self._open:
-            raise ConfigError(f"session {self.folder.session_id} has ended; it can only be read")
-
-    def _turn(self) -> None:
-        self._wake = self._engine.turn()
+    def _turn(self, run: Run) -> None:
+        self._wake = run.engine.turn()
         if self._wake is None:
             self.close()
 
     def close(self) -> None:
         """Let everything go; a session that has not ended is like one that crashed."""
-        if not self._open:
+        run, self._run = self._run, None
+        if run is None:
             return
-        self._open = False
-        self._run.close()
-        write_status(self.folder)
-        rebuild(self.folder)
+        run.close()
+        rebuild(run.folder)
 
     def __enter__(self) -> Self:
         return self
