@@ -29,6 +29,7 @@ _KEYS = {
     "task_skipped": ("task_id", "skip_reason"),
     "task_failed": ("task_id", "dead_letter"),
     "task_cancelled": ("task_id",),
+    "setting_changed": ("name", "by"),
 }
 _STORY: dict[type[ev.Event], str] = {
     ev.ScheduleBuilt: "schedule_built",

@@ -20,14 +20,18 @@ from qtkit.testing.events import (
 )
 from qtkit.testing.journals import HandMadeJournal, entries_of
 from qtkit.testing.prices import bars_of, hand_made_bars, hand_made_data
+from qtkit.testing.programs import Programmed, ProgramRule, Sight
 from qtkit.testing.strategies import ScriptedStrategy, scripted_spec
 
 __all__ = [
     "DAY",
     "SHANGHAI",
     "HandMadeJournal",
+    "ProgramRule",
+    "Programmed",
     "ScriptedStrategy",
     "SettableClock",
+    "Sight",
     "account_reconciled",
     "at",
     "bars_of",

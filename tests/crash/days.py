@@ -83,6 +83,7 @@ def _plan(root: Path, day: date, **parts: Any) -> SessionSpec:  # noqa: ANN401 -
     }
     data = hand_made_data(prices, [BEFORE, SHORT], _calendar(overlay), volume=10_000.0)
     settings = SessionSettings(
+        debug=True,
         calendar_overlay=str(overlay),
         price_poll_minutes=5,
         max_price_age_seconds=400,

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from qtkit.model.books import Book
+from qtkit.model.engine import AccountKind, EngineDescription
 from qtkit.model.events.base import Event, JsonObject, Topic
 
 __all__ = [
@@ -39,6 +40,7 @@ class SessionStarted(SessionEvent, frozen=True, kw_only=True, gc=False):
     """One life of the engine on one account began; this alone lets the journal be folded."""
 
     format: int
+    engine: EngineDescription  # in the engine's own words
     mode: str  # backtest, shadow, paper, live
     account: str
     strategy: str
@@ -48,6 +50,8 @@ class SessionStarted(SessionEvent, frozen=True, kw_only=True, gc=False):
     data: dict[str, str] = msgspec.field(default_factory=dict)  # feed, its address, calendar
     digests: Digests = Digests()
     seed: int
+    bar_seconds: int  # length of the bars that it trades on
+    account_kind: AccountKind
     opening: Book
     killed: bool  # whether the kill switch was on
     next_order: int  # first free order number of the account
@@ -64,6 +68,7 @@ class SessionResumed(SessionEvent, frozen=True, kw_only=True, gc=False):
     entries: int  # entries found
     torn_bytes: int  # bytes of a half-written last line that were cut off
     doubtful: tuple[str, ...]  # order ids whose fate had to be asked for
+    engine: EngineDescription | None = None  # where another one than before came back
     digests: Digests = Digests()  # of what it goes on under
 
 

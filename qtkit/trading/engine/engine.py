@@ -24,8 +24,8 @@ from qtkit.market.feeds.protocol import Feed
 from qtkit.model import events as ev
 from qtkit.model.status import EngineStatus
 from qtkit.trading.engine.broker_session import BrokerSession
+from qtkit.trading.engine.command_handler import CommandHandler
 from qtkit.trading.engine.command_queue import CommandQueue
-from qtkit.trading.engine.commands import CommandHandler
 from qtkit.trading.engine.context import EngineContext
 from qtkit.trading.engine.diagnosis import diagnose_pending_orders
 from qtkit.trading.engine.end_of_day import EndOfDay

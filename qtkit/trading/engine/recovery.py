@@ -14,8 +14,9 @@ from qtkit.model.events import PlannedTask
 from qtkit.model.orders import OrderStatus
 from qtkit.model.status import EngineStatus
 from qtkit.trading.engine.broker_session import BrokerSession
-from qtkit.trading.engine.commands import CommandHandler
+from qtkit.trading.engine.command_handler import CommandHandler
 from qtkit.trading.engine.context import EngineContext
+from qtkit.trading.engine.description import engine_description
 from qtkit.trading.engine.execution_reports import ExecutionReports
 from qtkit.trading.engine.order_outcomes import doubt, give_up, settle
 
@@ -70,6 +71,7 @@ class Recovery:
             If the journal does not begin with a session, or the session has ended.
         """
         context, last = self._context, self._folded()
+        described = engine_description()
         # said before it is written, so that no written return is missing in the log
         context.log.say("session_resumed", entries=context.journal.seq)
         context.record(
@@ -78,6 +80,7 @@ class Recovery:
                 torn_bytes=getattr(context.journal, "torn_bytes", 0),
                 doubtful=tuple(context.state.ledger.orders),
                 digests=goes_on.digests,
+                engine=None if context.state.engine == described else described,
             )
         )
         for change in goes_on.changes:

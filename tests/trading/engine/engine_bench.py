@@ -99,6 +99,7 @@ class Setup:
     exchange: str = "XSHG"
     zone: str = "Asia/Shanghai"
     cash: Decimal = Decimal(1_000_000)
+    currency: str = "CNY"
     shares: Mapping[str, int] = field(default_factory=dict)  # held at the start, settled
     commands: Sequence[tuple[datetime, Command]] = ()
     broker_faults: Sequence[BrokerFault] = ()
@@ -200,14 +201,15 @@ def on_the_bench(
     """Put an engine together; it is not started."""
     calendar = exchange_calendar(setup.exchange)
     clock = ManualClock(setup.start)
-    spec = scripted_spec(
+    script = scripted_spec(
         setup.script,
         list(setup.prices),
         exchange=setup.exchange,
         zone=setup.zone,
         opening_cash=setup.cash,
     )
-    settings = SessionSettings(**setup.settings)
+    spec = replace(script, currency=setup.currency)
+    settings = SessionSettings(**{"debug": True, **setup.settings})
     data = setup.data or hand_made_data(setup.prices, setup.days, calendar, volume=setup.volume)
     kept, keeper, log = MemoryJournal(clock), book or MemoryBook(), Listener()
     kept._entries, kept.seq = list(journal), len(journal)
@@ -280,5 +282,6 @@ def _opening(setup: Setup, spec: StrategySpec, settings: SessionSettings) -> ev.
             PositionLine(symbol=symbol, quantity=Decimal(shares))
             for symbol, shares in sorted(setup.shares.items())
         )
-        heritage = CarryOver(opening=Book(cash=setup.cash, positions=lines), strategy_state={})
+        opening = Book(cash=setup.cash, positions=lines, currency=setup.currency)
+        heritage = CarryOver(opening=opening, strategy_state={})
     return opening_event(spec, settings, settings.for_journal(spec), "bench", heritage)

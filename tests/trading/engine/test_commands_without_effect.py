@@ -67,7 +67,7 @@ def test_a_command_without_effect_is_answered_as_refused(
         ),
         ("cancel_task", {"arguments": {"task_id": "20260304-run_strategy-094000"}}),
         ("run_task", {"arguments": {"task": "run_strategy"}}),
-        ("note", {"arguments": {"anything": "goes"}}),
+        ("note", {"arguments": {"text": "anything goes"}}),
     ],
 )
 def test_a_command_that_has_its_effect_is_not(verb: str, parts: dict[str, object]) -> None:
