@@ -30,7 +30,7 @@ from qtkit.testing import hand_made_data
 from qtkit.trading.strategy.loader import load_spec
 from tests.market.bar_makers import utc
 
-DAYS = [date(2026, 3, 4), date(2026, 3, 5), date(2026, 3, 6)]
+DAYS = [date(2026, 3, 4), date(2026, 3, 5)]
 CUT = utc("2026-03-05 16:00")
 SYMBOL = "AAPL"
 CODE = """
@@ -48,7 +48,8 @@ class Hourly:
     def state(self): return {}
     def restore(self, state): pass
 
-SPEC = StrategySpec(name="hourly", make=Hourly, symbols=("AAPL",), exchange="XNYS", currency="USD")
+SPEC = StrategySpec(name="hourly", make=Hourly, symbols=("AAPL",), exchange="XNYS", currency="USD",
+                    step_minutes=30)
 """
 EVE = Acceptance(by="eve", why="it bought too much")
 
@@ -61,14 +62,14 @@ def code(folder: Path, size: int) -> Path:
 
 
 def asked(file: Path, data: MarketData, **settings: object) -> SessionSpec:
-    """Return three days of New York."""
+    """Return two days of New York."""
     return SessionSpec(
         strategy=load_spec(file),
-        settings=settings_of(settings),
+        settings=settings_of({"price_poll_minutes": 5, **settings}),
         source=file,
         account="demo",
         day=DAYS[0],
-        days=3,
+        days=2,
         start=utc("2026-03-04 14:00"),
         data=data,
     )
@@ -194,7 +195,7 @@ def test_once_accepted_it_is_what_the_next_return_is_compared_with(
 
 
 @pytest.mark.parametrize(
-    "settings", [{"seed": 99}, {"price_poll_minutes": 5}, {"startup_gate_mode": "block"}], ids=str
+    "settings", [{"seed": 99}, {"price_poll_minutes": 10}, {"startup_gate_mode": "block"}], ids=str
 )
 def test_some_things_never_change_whoever_accepts_them(
     tmp_path: Path, root: OutputRoot, data: MarketData, settings: dict[str, Any]
@@ -240,12 +241,12 @@ def test_there_is_nothing_to_accept_where_nothing_was_cut_off(
     tmp_path: Path, root: OutputRoot, data: MarketData
 ) -> None:
     finished(asked(tmp_path / "hourly.py", data), root)
-    next_week = replace(
-        asked(tmp_path / "hourly.py", data), day=DAYS[2], start=utc("2026-03-06 22:00"), accept=EVE
+    later_on = replace(
+        asked(tmp_path / "hourly.py", data), day=DAYS[1], start=utc("2026-03-05 22:00"), accept=EVE
     )
 
     with pytest.raises(ConfigError, match="no session was cut off"):
-        build(next_week, root)
+        build(later_on, root)
 
 
 @pytest.mark.parametrize(("by", "why"), [("", "x"), ("x", " "), ("", "")])
@@ -285,7 +286,7 @@ def moved(entries: Sequence[ev.Entry]) -> list[ev.Entry]:
     """Return the journal with its change in the middle of the first day."""
     change = entries[place_of(entries, ev.SettingsChanged)]
     rest = dropped(entries, ev.SettingsChanged)
-    lines = [*rest[:500], structs.replace(change, at=rest[500].at), *rest[500:]]
+    lines = [*rest[:200], structs.replace(change, at=rest[200].at), *rest[200:]]
     return [structs.replace(e, seq=place) for place, e in enumerate(lines, 1)]
 
 
