@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from functools import lru_cache
 
-from qtkit.core.errors import DataError
 from qtkit.core.verdict import Status, Verdict, fail, ok, pending, warn
 from qtkit.evidence import Capability, Evidence
 from qtkit.evidence.audit_ledger import Finding, OrderAccount
 from qtkit.evidence.audit_reading import Reading
 from qtkit.evidence.evidence import Recorded
-from qtkit.market.instruments import InstrumentTable
 from qtkit.market.trading_minutes import date_of_bar
 from qtkit.model import events as ev
 from qtkit.stages.check import check
@@ -184,7 +181,7 @@ def _unbalanced(account: OrderAccount) -> Iterator[Finding]:
         )
 
 
-@check("3.5.4", "No fill is booked twice", needs={Capability.FILLS})
+@check("3.5.4", "No fill is booked twice", needs={Capability.FILLS, Capability.FILL_IDS})
 def no_fill_is_booked_twice(evidence: Evidence) -> Verdict:
     """No fill is booked twice; repeats are counted."""
     tally = evidence.tally
@@ -250,7 +247,9 @@ def _gaps(fill: Recorded[ev.OrderFilled]) -> Iterator[str]:
         yield f"fill {event.fill_id} has negative costs"
 
 
-@check("3.5.6", "Reservations", needs={Capability.ORDERS, Capability.BOOKS})
+@check(
+    "3.5.6", "Reservations", needs={Capability.ORDERS, Capability.BOOKS, Capability.RESERVATIONS}
+)
 def reservations_hold(evidence: Evidence) -> Verdict:
     """Reserved cash and available quantity are never negative, and end at zero."""
     tally = evidence.tally
@@ -273,7 +272,7 @@ def reservations_hold(evidence: Evidence) -> Verdict:
     )
 
 
-@check("3.5.7", "Our book is the broker's", needs={Capability.BOOKS})
+@check("3.5.7", "Our book is the broker's", needs={Capability.BOOKS, Capability.BROKER_BOOK})
 def our_book_is_the_brokers(evidence: Evidence) -> Verdict:
     """Our book equals the broker's own book, symbol by symbol."""
     fills = evidence.of(ev.OrderFilled)
@@ -334,7 +333,7 @@ def _apart(event: ev.AccountReconciled) -> Iterator[str]:
             yield f"{verdict.rule}: {verdict.summary}"
 
 
-@check("3.5.8", "Settlement", needs={Capability.FILLS, Capability.BOOKS})
+@check("3.5.8", "Settlement", needs={Capability.FILLS, Capability.BOOKS, Capability.SETTLEMENT})
 def settlement_follows_the_rule(evidence: Evidence) -> Verdict:
     """Settlement follows the instrument's rule by trading days, on the engine's clock."""
     fills = evidence.of(ev.OrderFilled)
@@ -357,11 +356,6 @@ def settlement_follows_the_rule(evidence: Evidence) -> Verdict:
     )
 
 
-@lru_cache(maxsize=1)
-def _instruments() -> InstrumentTable:
-    return InstrumentTable.load()
-
-
 def _wrong_settlement(evidence: Evidence, fill: Recorded[ev.OrderFilled]) -> Iterator[str]:
     """Yield what is wrong with when a fill happened and when it settles."""
     event = fill.event
@@ -374,11 +368,11 @@ def _wrong_settlement(evidence: Evidence, fill: Recorded[ev.OrderFilled]) -> Ite
     if event.quantity < 0:
         return
     traded = date_of_bar(evidence.calendar, event.executed_at)
-    try:
-        days = _instruments().on(event.symbol, traded).settle_days
-    except DataError as problem:
-        yield f"fill {event.fill_id}: {problem}"
+    rules = evidence.rules_at(event.symbol, fill.seq)
+    if rules is None:
+        yield f"fill {event.fill_id}: the journal lists no rules of {event.symbol}"
         return
+    days = rules.settle_days
     due = evidence.calendar.session_after(traded, days)
     if event.settles != due:
         yield (

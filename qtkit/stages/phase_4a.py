@@ -31,7 +31,7 @@ _TRADE = "wait for the first fill"
 _P99 = 0.99
 
 
-@check("4-A.1", "Fills come through poll_fills", needs={Capability.FILLS})
+@check("4-A.1", "Fills come through poll_fills", needs={Capability.FILLS, Capability.TOLD_FILLS})
 def fills_come_through_the_poll(evidence: Evidence) -> Verdict:
     """Every booked fill came through `poll_fills` and carries the broker's own ids."""
     fills = evidence.of(ev.OrderFilled)
@@ -53,7 +53,7 @@ def fills_come_through_the_poll(evidence: Evidence) -> Verdict:
 
 def _wrong_origin(evidence: Evidence, fill: ev.OrderFilled) -> Iterator[str]:
     name = fill.fill_id or "a fill without id"
-    if fill.channel != "poll_fills":
+    if fill.channel not in evidence.engine.fill_channels:
         yield f"{name} came through {fill.channel!r}"
     if not fill.fill_id or not fill.broker_order_id or not fill.venue:
         yield f"{name} lacks the broker's order id, its own id or the venue"
@@ -61,9 +61,14 @@ def _wrong_origin(evidence: Evidence, fill: ev.OrderFilled) -> Iterator[str]:
     known = account.broker_order_id if account else ""
     if known and fill.broker_order_id and known != fill.broker_order_id:
         yield f"{name} is of broker order {fill.broker_order_id}, accepted was {known}"
-    delivered = evidence.facts.delivered_fills
-    if delivered is not None and fill.fill_id not in delivered:
+    delivered, report = evidence.facts.delivered_fills, evidence.told.get(fill.fill_id)
+    if report is None or (delivered is not None and fill.fill_id not in delivered):
         yield f"{name} was never told by the broker"
+    elif (report.symbol, report.quantity, report.price) != (fill.symbol, fill.quantity, fill.price):
+        yield (
+            f"{name} was told as {report.quantity} {report.symbol} at {report.price} and booked as "
+            f"{fill.quantity} {fill.symbol} at {fill.price}"
+        )
 
 
 @check("4-A.2", "Each order has an outcome", needs={Capability.ORDERS})
@@ -157,7 +162,7 @@ def _without_order(evidence: Evidence) -> Iterator[tuple[int, str]]:
 @check(
     "4-A.4",
     "The day is clean",
-    needs={Capability.SCHEDULE},
+    needs={Capability.SCHEDULE, Capability.ERRORS},
     applies_to=(REFERENCE.name, EARLY_FILLS.name, EARLY_FILLS_REPEATED.name),
 )
 def the_day_is_clean(evidence: Evidence) -> Verdict:
@@ -187,7 +192,7 @@ def the_day_is_clean(evidence: Evidence) -> Verdict:
 @check(
     "4-A.5",
     "Booking is prompt",
-    needs={Capability.FILLS},
+    needs={Capability.FILLS, Capability.BOOKING_TIMES},
     applies_to=(REFERENCE.name, EARLY_FILLS.name),
 )
 def booking_is_prompt(evidence: Evidence) -> Verdict:

@@ -28,17 +28,8 @@ from qtkit.stages.phrases import counted, not_yet, show_command, shown, so_far
 from qtkit.stages.scenarios import CUT_AT_STEP, REFERENCE
 from qtkit.stages.stage import Stage
 
-__all__ = ["GATE_RULES", "phase_5b"]
+__all__ = ["phase_5b"]
 
-
-GATE_RULES = frozenset(
-    f"gate.{name}"
-    for name in (
-        "strategy", "data", "calendar", "account", "cash", "positions", "open_orders", "fills",
-        "clock", "artifacts", "kill_switch", "last_reconciliation", "order_sizes"
-    )
-)  # fmt: skip
-"""What a gate has to look at, every time."""
 
 _STEP = "run_strategy"
 _SHUT = frozenset({Status.FAIL, Status.ERROR})
@@ -263,7 +254,7 @@ def the_gate_is_judged_each_time(evidence: Evidence) -> Verdict:
     begun = bool(evidence.of(ev.TaskQueued))
     if not judged and not begun:
         return not_yet(evidence, "there is no task", fix="wait for the first task")
-    wrong = [f for j in judged for f in _incomplete(j)]
+    wrong = [f for j in judged for f in _incomplete(evidence, j)]
     wrong += unasked(evidence) if off else unjudged(evidence)
     if wrong:
         return fail(
@@ -275,14 +266,13 @@ def the_gate_is_judged_each_time(evidence: Evidence) -> Verdict:
     told = ", ".join(f"{occasion} {number}" for occasion, number in sorted(counts.items()))
     if off:
         return ok(f"the gate is off, judged {len(judged)} times: {told or 'nobody asked'}")
-    return ok(
-        f"{counted(len(judged), 'judgement')}{so_far(evidence)} by {len(GATE_RULES)} checks: {told}"
-    )
+    checks = len(evidence.engine.gate_checks)
+    return ok(f"{counted(len(judged), 'judgement')}{so_far(evidence)} by {checks} checks: {told}")
 
 
-def _incomplete(judged: Recorded[ev.GateJudged]) -> Iterator[tuple[int, str]]:
+def _incomplete(evidence: Evidence, judged: Recorded[ev.GateJudged]) -> Iterator[tuple[int, str]]:
     event = judged.event
-    missing = GATE_RULES - {v.rule for v in event.verdicts}
+    missing = set(evidence.engine.gate_checks) - {v.rule for v in event.verdicts}
     if missing:
         yield judged.seq, f"{event.occasion}: {', '.join(sorted(missing))} were not judged"
     shut = any(v.status in _SHUT for v in event.verdicts)

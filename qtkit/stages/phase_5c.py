@@ -192,7 +192,7 @@ def _unfounded(refused: Recorded[ev.OrderRefused]) -> Iterator[tuple[int, str]]:
 
 def _skipped_numbers(evidence: Evidence) -> Iterator[tuple[int, str]]:
     """Yield order numbers that are missing: a refusal must not use one up."""
-    if not evidence.started:
+    if not evidence.started or Capability.ORDER_NUMBERS not in evidence.capabilities:
         return
     expected = evidence.started.event.next_order
     for entry in evidence.session.of(ev.OrderRequested):
@@ -275,7 +275,11 @@ _PLANTED = {
 }
 
 
-@check("5-C.6", "Pending orders are diagnosed", needs={Capability.ORDERS, Capability.BOOKS})
+@check(
+    "5-C.6",
+    "Pending orders are diagnosed",
+    needs={Capability.ORDERS, Capability.BOOKS, Capability.DIAGNOSIS},
+)
 def pending_orders_are_diagnosed(evidence: Evidence) -> Verdict:
     """The diagnosis fills every field, is clean on a healthy day, and finds what is planted."""
     diagnoses = evidence.of(ev.PendingDiagnosed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,13 +19,12 @@ from qtkit.model import events as ev
 from qtkit.model.books import Book, PositionLine
 from qtkit.model.events import Entry
 from qtkit.model.intents import Intent
-from qtkit.model.orders import OrderType
 from qtkit.runtime.accounts import CarryOver
 from qtkit.runtime.build import engine_context, opening_event
 from qtkit.runtime.factories import sim_market
 from qtkit.runtime.market_data import MarketData
 from qtkit.runtime.settings import SessionSettings
-from qtkit.testing import hand_made_data, scripted_spec
+from qtkit.testing import DAY, at, hand_made_data, local, scripted_spec
 from qtkit.testing.prices import PricePath
 from qtkit.trading.brokers.protocol import Broker
 from qtkit.trading.brokers.sim.broker import SimBroker
@@ -40,30 +39,8 @@ from qtkit.trading.strategy.guard import Guarded
 from qtkit.trading.strategy.protocol import Strategy, StrategySpec
 
 BANK, STEEL = "600036.SH", "601398.SH"
-DAY, NEXT = date(2026, 3, 4), date(2026, 3, 5)  # a Wednesday and the day after
+NEXT = date(2026, 3, 5)
 E = TypeVar("E", bound=ev.Event)
-
-
-def at(moment: str, day: date = DAY) -> datetime:
-    """Return a Shanghai time as UTC: eight hours earlier, all year."""
-    return datetime.combine(day, time.fromisoformat(moment), tzinfo=UTC) - timedelta(hours=8)
-
-
-def local(moment: datetime) -> str:
-    """Return a moment as Shanghai reads it."""
-    return (moment + timedelta(hours=8)).time().isoformat()
-
-
-def want(symbol: str, shares: int, limit: str | None = None) -> Intent:
-    """Return what a script wants."""
-    return Intent(
-        symbol=symbol,
-        quantity=Decimal(shares),
-        because="the script says so",
-        order_type=OrderType.MARKET if limit is None else OrderType.LIMIT,
-        limit_price=None if limit is None else Decimal(limit),
-        tag="script",
-    )
 
 
 def command(moment: str, verb: str, **arguments: Any) -> tuple[datetime, Command]:  # noqa: ANN401

@@ -8,8 +8,9 @@ import pytest
 
 from qtkit.core.errors import ConfigError
 from qtkit.model import events as ev
+from qtkit.testing import intent
 from qtkit.trading.engine.commands import COMMANDS, checked_arguments
-from tests.trading.engine.engine_bench import BANK, STEEL, command, day_of, want
+from tests.trading.engine.engine_bench import BANK, STEEL, command, day_of
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "lift": {"why": "all is well"},
@@ -60,7 +61,7 @@ def test_an_exit_a_cancel_a_kill_and_a_stop_are_carried_out_whatever_the_session
         settings["min_disk_megabytes"] = 10**12
     bench = day_of(
         shares={STEEL: 300},
-        script={"09:35": [want(BANK, 100, "1.00")]} if status != "gate shut" else {},
+        script={"09:35": [intent(BANK, 100, "1.00")]} if status != "gate shut" else {},
         settings=settings,
         commands=[
             *before.get(status, []),
