@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import date
@@ -29,7 +29,7 @@ _KEYS = {
     "task_skipped": ("task_id", "skip_reason"),
     "task_failed": ("task_id", "dead_letter"),
     "task_cancelled": ("task_id",),
-    "setting_changed": ("name", "by"),
+    "settings_changed": ("name", "by"),
 }
 _STORY: dict[type[ev.Event], str] = {
     ev.ScheduleBuilt: "schedule_built",
@@ -40,7 +40,7 @@ _STORY: dict[type[ev.Event], str] = {
     ev.TaskFailed: "task_failed",
     ev.TaskCancelled: "task_cancelled",
     ev.SessionResumed: "session_resumed",
-    ev.SettingsChanged: "setting_changed",
+    ev.SettingsChanged: "settings_changed",
 }
 _FIELD = re.compile(r'([^\s"=]+)=("(?:[^"\\]|\\.)*"|"[^\n]*|\S*)')
 _TRACE = "Traceback (most recent call last)"
@@ -127,7 +127,7 @@ def _take(story: LogStory, parts: list[str], *, belongs: bool) -> None:
         return
     keys = _KEYS.get(verb)
     if keys is not None and belongs:
-        story.lives[-1].append((story.lines, _told(verb, (value_in(rest, k) for k in keys))))
+        story.lives[-1].append((story.lines, _told(verb, [value_in(rest, k) for k in keys])))
     elif verb == "internal_error" and belongs:
         story.troubles.append((story.lines, f"{verb} {rest}"))
 
@@ -141,7 +141,7 @@ def _come_back(story: LogStory, entries: str) -> None:
     story.skips.append([])
 
 
-def _told(verb: str, values: Iterator[str]) -> str:
+def _told(verb: str, values: Sequence[str]) -> str:
     return " ".join((verb, *values))
 
 
@@ -185,5 +185,5 @@ def journal_story(journal: JournalLines) -> list[list[Told]]:
             lives.append([])
             continue
         keys = _KEYS[verb]
-        lives[-1].append((entry.seq, _told(verb, (str(getattr(event, key)) for key in keys))))
+        lives[-1].append((entry.seq, _told(verb, [str(getattr(event, key)) for key in keys])))
     return lives

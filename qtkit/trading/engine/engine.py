@@ -7,7 +7,7 @@ feed and the broker alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -65,6 +65,8 @@ class Engine:
         What a new session starts from; it is not used when the journal already has one.
     goes_on
         Under what it comes back to a journal that has a session; None: as `opening` has it.
+    news
+        Recorded when the session has begun, or come back.
     signal
         Set by whoever has something for the loop; None: one of its own.
 
@@ -83,11 +85,12 @@ class Engine:
         refill: Refill,
         opening: ev.SessionStarted,
         goes_on: GoesOn | None = None,
+        news: Sequence[ev.Event] = (),
         signal: Signal | None = None,
     ) -> None:
         self.context, self.signal = context, signal or Signal()
         self.inbox = CommandQueue(self.signal)
-        self._feed, self._refill = feed, refill
+        self._feed, self._refill, self._news = feed, refill, news
         self._opening, self._goes_on = opening, goes_on
         self._broker_session = BrokerSession(context)
         self._execution_reports = ExecutionReports(context, self._broker_session)
@@ -154,23 +157,25 @@ class Engine:
         context = self.context
         if context.journal.seq == 0:
             context.record(self._opening)
-            context.log.say(
-                "session_started", account=self._opening.account, mode=self._opening.mode
-            )
+            self._tell_news()
             context.strategy.restore(context.state.strategy_state)
             self._broker_session.connect()
             self.context.move(EngineStatus.SLEEPING, "start")
         else:
-            self._recovery.come_back(self._goes_on or GoesOn(self._opening.digests))
+            goes_on = self._goes_on or GoesOn(self._opening.digests)
+            self._recovery.come_back(goes_on, self._tell_news)
             self._gate_due = "restart"
         self._strategy_runner.start_listening()
         self._next_pulse = _next_minute(context.clock.now())
+
+    def _tell_news(self) -> None:
+        for event in self._news:
+            self.context.record(event)
 
     def request_stop(self, reason: str, by: str = "operator") -> None:
         """Ask for an orderly stop; asking twice changes nothing."""
         if self.context.state.stop is None:
             self.context.record(ev.StopRequested(by=by, reason=reason))
-            self.context.log.say("stop_requested", reason=reason, by=by)
 
     # --- the loop ----------------------------------------------------------------------------
 
@@ -280,7 +285,6 @@ class Engine:
         for step in context.clock.steps():
             seconds, apart = (_milliseconds(s) for s in (step.seconds, step.apart))
             context.record(ev.ClockStepped(seconds=seconds, apart=apart))
-            context.log.say("clock_stepped", seconds=seconds, apart=apart)
 
     # --- the tasks ---------------------------------------------------------------------------
 

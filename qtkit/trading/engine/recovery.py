@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
@@ -62,7 +62,7 @@ class Recovery:
         self._broker_session, self._execution_reports = broker_session, execution_reports
         self._commands = commands
 
-    def come_back(self, goes_on: GoesOn) -> None:
+    def come_back(self, goes_on: GoesOn, tell_news: Callable[[], None]) -> None:
         """Fold the journal, note the return, settle what was in doubt, go on with the day.
 
         Raises
@@ -72,8 +72,6 @@ class Recovery:
         """
         context, last = self._context, self._folded()
         described = engine_description()
-        # said before it is written, so that no written return is missing in the log
-        context.log.say("session_resumed", entries=context.journal.seq)
         context.record(
             ev.SessionResumed(
                 entries=context.journal.seq,
@@ -85,7 +83,7 @@ class Recovery:
         )
         for change in goes_on.changes:
             context.record(change)
-            context.log.say("setting_changed", name=change.name, by=change.by, why=change.why)
+        tell_news()
         if isinstance(last.event, ev.CommandReceived):
             self._commands.give_up(last.event)
         context.strategy.restore(context.state.strategy_state)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from qtkit.core.errors import BrokerUnavailable
+from qtkit.testing import at
 from qtkit.trading.brokers.protocol import Broker
 from qtkit.trading.brokers.sim import faults as broken
 from qtkit.trading.brokers.sim.broker import SimBroker
-from tests.trading.engine.engine_bench import at, day_of
+from tests.trading.engine.engine_bench import day_of
 
 AWAY = broken.Disconnect(start=at("10:00"), until=at("11:00"))
 
