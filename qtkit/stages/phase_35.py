@@ -7,8 +7,8 @@ from decimal import Decimal
 
 from qtkit.core.verdict import Status, Verdict, fail, ok, pending, warn
 from qtkit.evidence import Capability, Evidence
+from qtkit.evidence.audit_comparison import Reading
 from qtkit.evidence.audit_ledger import Finding, OrderAccount
-from qtkit.evidence.audit_reading import Reading
 from qtkit.evidence.evidence import Recorded
 from qtkit.market.trading_minutes import date_of_bar
 from qtkit.model import events as ev

@@ -78,7 +78,7 @@ def every_order_has_an_outcome(evidence: Evidence) -> Verdict:
     if not asked:
         return not_yet(evidence, "there is no order", fix="wait for the first order")
     now = evidence.session.orders  # an order may end on a later day than it was requested on
-    left = sorted(asked.keys() & now.open.keys() - now.kept)
+    left = sorted(asked.keys() & now.open.keys() - now.kept - now.working)
     doubtful = [o for o in sorted(asked.keys() & now.doubtful.keys()) if _too_long(evidence, o)]
     if doubtful or (left and not evidence.session.running):
         named = doubtful or left
