@@ -1,8 +1,7 @@
-"""A broker and a feed of another package: one entry point each, and a day is traded through them."""
+"""A broker and a feed of another package: one entry point each, and they trade a day."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -99,7 +98,7 @@ ENTRIES = "[qtkit.brokers]\nbourse = bourse:Bourse\n\n[qtkit.feeds]\nticker = bo
 
 
 @pytest.fixture
-def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let another package be installed, as an installer would leave it."""
     site = tmp_path / "site"
     info = site / "bourse-1.0.dist-info"
@@ -108,7 +107,6 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: bourse\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(ENTRIES)
     monkeypatch.syspath_prepend(site)
-    yield
 
 
 def asked() -> SessionSpec:
@@ -141,9 +139,8 @@ def test_a_day_is_traded_through_a_broker_and_a_feed_of_another_package(tmp_path
     entries = [entry.event for entry in read_journal(run.folder.journal)]
     fills = [e for e in entries if isinstance(e, ev.OrderFilled)]
     assert {e.broker_name for e in entries if isinstance(e, ev.BrokerConnected)} == {"bourse"}
-    assert [(f.quantity, f.price, f.venue) for f in fills] == [
-        (10, 200, "BOURSE"), (10, 200, "BOURSE"), (-10, 200, "BOURSE"),
-    ]  # fmt: skip
+    assert [f.quantity for f in fills] == [10, 10, -10]
+    assert {(str(f.price), f.venue) for f in fills} == {("200.0", "BOURSE")}
     assert entries[-1].closing.cash == Decimal(1_000_000) - 2000
 
 
