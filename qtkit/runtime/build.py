@@ -232,7 +232,8 @@ def _wired(beginning: _Beginning) -> Run:
     """Put a session together."""
     plan, clock, place = beginning.plan, beginning.clock, beginning.place
     spec, strategy = plan.spec, plan.strategy
-    market = _market(beginning)
+    # how logs are kept is written down before there is a journal
+    files, market = _files(beginning), _market(beginning)
     broker = broker_of(
         BrokerRequest(
             spec=spec,
@@ -253,7 +254,7 @@ def _wired(beginning: _Beginning) -> Run:
         calendar=plan.calendar,
         data=market.prices,
         strategy=Guarded(strategy),
-        files=_files(beginning),
+        files=files,
         kill_file=place.account.kill_file if place else None,
         look_around=FolderWatch(_needed_files(place)).look if place else lambda: None,
         columns=None if place else {s: sound_bars(b) for s, b in market.prices.bars.items()},

@@ -144,7 +144,6 @@ class Run:
             if self.lock is not None:
                 last.callback(self.lock.release)
             with ExitStack() as ends:
-                ends.callback(self.context.files.close)
                 ends.callback(self.broker.close)
                 ends.callback(self.context.journal.close)
             if self.lock is not None and self.lock.is_held and self.context.state.ended:

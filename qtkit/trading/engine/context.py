@@ -71,9 +71,6 @@ class SessionFiles(Protocol):
     def take_trace(self, error: BaseException) -> None:
         """Write the traceback of an error behind the line of its event."""
 
-    def close(self) -> None:
-        """Let everything go; nothing more is written."""
-
     def replay(self, entry: Entry, ledger: Ledger) -> None:
         """Learn what those lines were in an earlier life."""
 
