@@ -26,8 +26,9 @@ from qtkit.model import events as ev
 from qtkit.model.bars import BAR_NANOS, Bars
 from qtkit.model.books import Book
 from qtkit.model.engine import AccountKind
-from qtkit.model.events import FORMAT, SessionStarted, TablesRefilled
+from qtkit.model.events import FORMAT, Digests, SessionStarted, TablesRefilled
 from qtkit.projections.engine_state import EngineState
+from qtkit.projections.terms import settings_digest
 from qtkit.runtime.accounts import CarryOver, account_record, create_account, inherit
 from qtkit.runtime.chain import note_session
 from qtkit.runtime.factories import (
@@ -42,9 +43,10 @@ from qtkit.runtime.factories import (
 from qtkit.runtime.kill_switch import hand_over_lift
 from qtkit.runtime.market_data import PriceSource
 from qtkit.runtime.plan import SessionPlan, check_dates, goes_on, plan_of
-from qtkit.runtime.resume import same_as_begun
+from qtkit.runtime.resume import Return, returned
 from qtkit.runtime.run import Place, Run
-from qtkit.runtime.settings import SessionSettings, settings_digest
+from qtkit.runtime.settings import SessionSettings
+from qtkit.runtime.sources import data_sources, opening_digests
 from qtkit.runtime.spec import BACKTEST, SessionSpec
 from qtkit.trading.brokers.permit_broker import PermitBroker
 from qtkit.trading.brokers.protocol import Broker
@@ -54,6 +56,7 @@ from qtkit.trading.engine.context import EngineContext, SessionFiles
 from qtkit.trading.engine.description import backtest_description, engine_description
 from qtkit.trading.engine.engine import Engine
 from qtkit.trading.engine.logs.settings import keep_logs
+from qtkit.trading.engine.recovery import GoesOn
 from qtkit.trading.engine.session_files import FolderFiles, NoFiles
 from qtkit.trading.risk.settings import rules_of
 from qtkit.trading.strategy.guard import Guarded
@@ -75,6 +78,7 @@ class _Beginning:
     place: Place | None = None
     lock: NamedLock | None = None
     account: str = "backtest"  # as the journal names it
+    back: Return | None = None  # where it goes on in a journal
 
 
 def build(spec: SessionSpec, where: OutputRoot | Place) -> Run:
@@ -115,6 +119,7 @@ def _in_memory(plan: SessionPlan) -> _Beginning:
 
 
 def _on_fresh_account(plan: SessionPlan, root: OutputRoot, undo: ExitStack) -> _Beginning:
+    _nothing_to_accept(plan.spec)
     clock = _clock(plan, None)
     folder = _new_folder(plan, root, clock)
     account = root.account(plan.spec.settings.mode, folder.session_id)
@@ -132,6 +137,7 @@ def _on_fresh_account(plan: SessionPlan, root: OutputRoot, undo: ExitStack) -> _
 
 def _on_account(plan: SessionPlan, where: OutputRoot | Place, undo: ExitStack) -> _Beginning:
     account = where.account if isinstance(where, Place) else _named_account(plan, where)
+    back: Return | None = None
     lock = _taken(account, undo)
     if isinstance(where, Place) and not account.record.exists():
         clock = _clock(plan, None)
@@ -139,10 +145,13 @@ def _on_account(plan: SessionPlan, where: OutputRoot | Place, undo: ExitStack) -
     else:
         carry_over = inherit(account)
         if carry_over.unfinished is not None:
-            same_as_begun(carry_over.unfinished, plan.spec.strategy, plan.spec.settings)
+            back = returned(plan, carry_over.unfinished)
+            plan = back.plan
         plan = goes_on(plan, account, carry_over)
         clock = _clock(plan, carry_over.last_at)
         _not_before(account, clock, carry_over.last_at)
+    if back is None:
+        _nothing_to_accept(plan.spec)
     folder = carry_over.unfinished or _folder_in(where, plan, clock)
     return _Beginning(
         plan=plan,
@@ -151,7 +160,17 @@ def _on_account(plan: SessionPlan, where: OutputRoot | Place, undo: ExitStack) -
         place=Place(folder, account),
         lock=lock,
         account=plan.spec.account or "simulated",
+        back=back,
     )
+
+
+def _nothing_to_accept(spec: SessionSpec) -> None:
+    """Make sure that nobody accepts changes of a session that begins."""
+    if spec.accept is not None:
+        raise ConfigError(
+            "no session was cut off here, so that there are no changes to accept; leave "
+            "--accept-changes out to begin a new one"
+        )
 
 
 def _named_account(plan: SessionPlan, root: OutputRoot) -> AccountFolder:
@@ -299,6 +318,9 @@ def opening_event(
     settings: dict[str, Any],
     account: str,
     carry_over: CarryOver,
+    *,
+    data: dict[str, str] | None = None,
+    digests: Digests | None = None,
 ) -> SessionStarted:
     """Return the first line of a journal: with it alone the rest can be folded."""
     return SessionStarted(
@@ -310,7 +332,8 @@ def opening_event(
         symbols=spec.symbols,
         exchange=spec.exchange,
         settings=settings,
-        settings_digest=settings_digest(settings),
+        data=data or {},
+        digests=digests or Digests(settings=settings_digest(settings)),
         seed=asked.seed,
         bar_seconds=BAR_NANOS // 1_000_000_000,
         account_kind=AccountKind.CASH,
@@ -364,10 +387,8 @@ def _journal(beginning: _Beginning) -> Journal:
 
 def _driver(beginning: _Beginning, context: EngineContext, market: Market) -> Engine | Backtest:
     plan, clock, place = beginning.plan, beginning.clock, beginning.place
-    spec = plan.spec
-    opening = opening_event(
-        spec.strategy, spec.settings, plan.settings, beginning.account, beginning.carry_over
-    )
+    spec, back = plan.spec, beginning.back
+    opening = _opening(beginning)
     if place is None:
         return Backtest(context, _manual(clock), opening)
     signal = Event()
@@ -377,6 +398,7 @@ def _driver(beginning: _Beginning, context: EngineContext, market: Market) -> En
         workers=kind_named(spec.kind).workers(spec, clock, signal),
         refill=_refill_of(plan, market, place.folder),
         opening=opening,
+        goes_on=GoesOn(back.digests, back.changes) if back else None,
         news=_news(beginning, market),
         signal=signal,
     )
@@ -385,6 +407,21 @@ def _driver(beginning: _Beginning, context: EngineContext, market: Market) -> En
         if plan.start is None or at > plan.start or (at == plan.start and not plan.is_return):
             engine.inbox.put_at(at, command)
     return engine
+
+
+def _opening(beginning: _Beginning) -> SessionStarted:
+    plan = beginning.plan
+    spec = plan.spec
+    data = data_sources(spec, plan.calendar)
+    return opening_event(
+        spec.strategy,
+        spec.settings,
+        plan.settings,
+        beginning.account,
+        beginning.carry_over,
+        data=data,
+        digests=opening_digests(spec, plan.settings, data),
+    )
 
 
 def _manual(clock: Clock) -> ManualClock:

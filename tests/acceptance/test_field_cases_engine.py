@@ -23,7 +23,8 @@ from qtkit.runtime.spec import SessionSpec
 from qtkit.testing import DAY, at, intent, local, scripted_spec
 from qtkit.trading.brokers.sim.faults import Disconnect
 from qtkit.trading.engine.command_queue import Command
-from qtkit.trading.engine.schedule import Timetable, catch_up, day_schedule, schedule_digest
+from qtkit.trading.engine.recovery import catch_up
+from qtkit.trading.engine.schedule import Timetable, day_schedule, schedule_digest
 from qtkit.trading.engine.thread import EngineThread
 from qtkit.trading.strategy.protocol import Prepared, View
 from tests.trading.engine.engine_bench import BANK, command, day_of
