@@ -80,4 +80,4 @@ def test_the_rules_of_a_share_that_nobody_traded_before_are_told_first() -> None
 
     (listed,) = bench.of(ev.InstrumentsListed)
     (rules,) = listed.instruments
-    assert (rules.symbol, rules.settle_days, rules.lot) == ("600519.SH", 1, 100)
+    assert (rules.symbol, rules.settle_days, rules.lot) == ("600519.SH", 1, Decimal(100))
