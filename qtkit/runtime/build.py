@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from threading import Event
@@ -13,20 +13,19 @@ from typing import Any
 
 from qtkit.core.calendars import Calendar
 from qtkit.core.clock import Clock, ManualClock
-from qtkit.core.errors import ConfigError, DataError, InvariantBroken
+from qtkit.core.errors import ConfigError, InvariantBroken
 from qtkit.core.files import make_folder
 from qtkit.core.folder_watch import FolderWatch
 from qtkit.core.locks import NamedLock
-from qtkit.core.paths import AccountFolder, OutputRoot, SessionFolder, lock_of, session_id_of
+from qtkit.core.paths import AccountFolder, OutputRoot, SessionFolder, session_id_of
 from qtkit.journal import FileJournal, Journal, MemoryJournal
 from qtkit.ledger.ledger import Ledger
 from qtkit.market.instruments import InstrumentTable
-from qtkit.market.tables.bar_table import BarTable
 from qtkit.model import events as ev
 from qtkit.model.bars import BAR_NANOS, Bars
 from qtkit.model.books import Book
 from qtkit.model.engine import AccountKind
-from qtkit.model.events import FORMAT, Digests, SessionStarted, TablesRefilled
+from qtkit.model.events import FORMAT, Digests, SessionStarted
 from qtkit.projections.engine_state import EngineState
 from qtkit.projections.terms import settings_digest
 from qtkit.runtime.accounts import CarryOver, account_record, create_account, inherit
@@ -43,6 +42,7 @@ from qtkit.runtime.factories import (
 from qtkit.runtime.kill_switch import hand_over_lift
 from qtkit.runtime.market_data import PriceSource
 from qtkit.runtime.plan import SessionPlan, check_dates, goes_on, plan_of
+from qtkit.runtime.refill import refill_of
 from qtkit.runtime.resume import Return, returned
 from qtkit.runtime.run import Place, Run
 from qtkit.runtime.settings import SessionSettings
@@ -256,7 +256,7 @@ def _wired(beginning: _Beginning) -> Run:
         strategy=Guarded(strategy),
         files=files,
         kill_file=place.account.kill_file if place else None,
-        look_around=FolderWatch(_needed_files(place)).look if place else lambda: None,
+        look_around=FolderWatch(place.needed_files).look if place else lambda: None,
         columns=None if place else {s: sound_bars(b) for s, b in market.prices.bars.items()},
     )
     return Run(
@@ -396,7 +396,7 @@ def _driver(beginning: _Beginning, context: EngineContext, market: Market) -> En
         context,
         feed=market.feed,
         workers=kind_named(spec.kind).workers(spec, clock, signal),
-        refill=_refill_of(plan, market, place.folder),
+        refill=refill_of(plan, market, place.folder),
         opening=opening,
         goes_on=GoesOn(back.digests, back.changes) if back else None,
         news=_news(beginning, market),
@@ -428,40 +428,3 @@ def _manual(clock: Clock) -> ManualClock:
     if not isinstance(clock, ManualClock):
         raise InvariantBroken("a backtest moves its own clock")
     return clock
-
-
-def _needed_files(place: Place) -> tuple[Path, ...]:
-    """Return the files and folders that an engine cannot do without."""
-    folder, account = place.folder, place.account
-    return (
-        account.path,
-        account.lock,
-        account.record,
-        account.broker_book,
-        folder.path,
-        folder.artifacts,
-        folder.journal,
-        lock_of(folder.journal),
-    )
-
-
-def _refill_of(
-    plan: SessionPlan, market: Market, folder: SessionFolder
-) -> Callable[[date], TablesRefilled]:
-    """Return what brings the session's own copy of its table up to date, and nothing else."""
-    name = plan.spec.strategy.table
-    table = BarTable(folder.tables, name)
-
-    def refill(day: date) -> TablesRefilled:
-        segments = plan.calendar.segments(day)
-        if not segments:
-            raise DataError(f"{day} is no trading day: there is nothing to refill")
-        total = 0
-        for bars in market.prices.bars.values():
-            fresh = bars.between(segments[0].start, segments[-1].end)
-            total += len(fresh)
-            if len(fresh):
-                table.merge(fresh)
-        return TablesRefilled(trading_date=day, tables=(name,), bars=total)
-
-    return refill

@@ -245,8 +245,10 @@ def test_there_is_nothing_to_accept_where_nothing_was_cut_off(
         asked(tmp_path / "hourly.py", data), day=DAYS[1], start=utc("2026-03-05 22:00"), accept=EVE
     )
 
-    with pytest.raises(ConfigError, match="no session was cut off"):
+    with pytest.raises(ConfigError) as refused:
         build(later_on, root)
+
+    assert refused.value.exit_code == 2
 
 
 @pytest.mark.parametrize(("by", "why"), [("", "x"), ("x", " "), ("", "")])
