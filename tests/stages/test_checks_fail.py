@@ -303,7 +303,7 @@ PHASE_35: list[tuple[str, str, Plant]] = [
         ev.OrderFilled, {"price": Decimal(0)}, order_id="q3")),
     ("3.5.5", "has negative costs", lambda s: s.edit(
         ev.OrderFilled, {"commission": Decimal(-1)}, order_id="q3")),
-    ("3.5.5", "is of 0 shares", lambda s: s.edit(
+    ("3.5.5", "is of no shares", lambda s: s.edit(
         ev.OrderFilled, {"quantity": Decimal(0)}, order_id="q3")),
     ("3.5.5", "no fill id", lambda s: s.edit(ev.OrderFilled, {"fill_id": ""}, order_id="q3")),
     ("3.5.6", "is worth 200000.00, reserves 199999.00", lambda s: s.edit(
