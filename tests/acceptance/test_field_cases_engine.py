@@ -49,9 +49,9 @@ class Raising(Counting):
 
 def test_no_status_but_those_of_the_table() -> None:
     """Row 1: a status that is none is refused, and so is a move that the table does not have."""
-    with pytest.raises(ValueError, match="'x' is not a valid EngineStatus"):
+    with pytest.raises(ValueError, match="not a valid EngineStatus"):
         EngineStatus("x")
-    with pytest.raises(InvariantBroken, match="sleeping cannot become x because of open_market"):
+    with pytest.raises(InvariantBroken, match="x because of open_market"):
         check_move("sleeping", "open_market", "x")
     check_move("sleeping", "open_market", "running")
 

@@ -45,6 +45,8 @@ def session(lab: Lab, page: Page) -> Iterator[RemoteSession]:
 
 
 DAY = date(2026, 3, 4)
+SUMMARY = "watched the start; all as it should be"
+SUMMARY = "watched the start; all as it should be"
 
 
 def _part(page: Page, name: str, inner: str = "") -> Locator:
@@ -71,10 +73,10 @@ def test_an_operator_runs_stages_ticks_kills_and_saves_the_record(
         _part(page, f"checklist-run_{stage}").click()
         _says(page, f"checklist-stage_{stage}", proof)
 
-    _part(page, "checklist-summary_0", "input").fill("watched the start; all as it should be")
+    _part(page, "checklist-summary_0", "input").fill(SUMMARY)
     _part(page, "checklist-summary_0", "input").press("Enter")
     _part(page, "checklist-tick_0", "input").check()
-    _says(page, "checklist-sheet", "watched the start; all as it should be")
+    _says(page, "checklist-sheet", SUMMARY)
     _says(page, "checklist-sheet", "✓ operator")
 
     _choose(page, "Risk")
@@ -95,7 +97,7 @@ def test_an_operator_runs_stages_ticks_kills_and_saves_the_record(
     _part(page, "checklist-save").click()
     _says(page, "checklist-news", "written to")
     record = json.loads(session.folder.day_record(DAY).read_text())
-    assert record["action_summaries"]["0"].startswith("watched the start; all as it should be (op")
+    assert record["action_summaries"]["0"].startswith(f"{SUMMARY} (op")
     assert record["ticks"]["0"].startswith("✓ operator")
     assert record["ticks"]["1"] == ""
     assert record["conclusion"] == "pending"

@@ -16,6 +16,7 @@ from qtkit.core.config.secret import MASK
 from qtkit.core.errors import ConfigError
 from qtkit.core.paths import OutputRoot
 from qtkit.runtime.chain import sessions_of
+from tests.golden import texts
 
 GRID = Path(__file__).parents[2] / "examples" / "live_grid_multi.py"
 WORD = "geheim-9f3a"
@@ -59,7 +60,7 @@ def test_a_configuration_that_holds_is_told(folder: Path) -> None:
 
     assert (done.exit_code, done.output) == (
         0,
-        "qtkit.toml holds: 9 keys are given, the others are defaults\n",
+        texts.CONFIGURATION_HOLDS,
     )
 
 

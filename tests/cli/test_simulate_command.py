@@ -91,7 +91,7 @@ def test_a_file_that_is_no_strategy_starts_nothing(
 @pytest.mark.parametrize(
     ("words", "code", "sentence"),
     [
-        (("nowhere.py", "--date", "2026-03-04"), 2, "there is no strategy file nowhere.py"),
+        (("nowhere.py", "--date", "2026-03-04"), 2, "no strategy file nowhere.py"),
         ((GRID, "--date", "2027-03-04"), 3, "XSHG is known from"),
         ((GRID, "--date", "2026-03-04", "--account", "nobody"), 2, "--new_account nobody"),
         ((GRID, "--date", "2026-03-04", "--data", "mine"), 3, "table 'mine'"),

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
+from qtkit.cli import qtkit as command_line
 from qtkit.cli import run_command
 from qtkit.core.paths import SessionFolder
 from qtkit.evidence.recorded import RecordedSession
@@ -54,23 +56,27 @@ def is_one_sentence(done: subprocess.CompletedProcess[str]) -> bool:
     ],
     ids=lambda words: " ".join(str(word) for word in words if word != GRID),
 )
-def test_a_root_that_nobody_can_write_to(tmp_path: Path, words: tuple[object, ...]) -> None:
+def test_a_root_that_nobody_can_write_to(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: tuple[object, ...]
+) -> None:
     (tmp_path / "one.ipynb").write_text(NOTEBOOK)
     (tmp_path / "bars.csv").write_text(BARS)
     found = [tmp_path / str(w) if str(w).endswith(("ipynb", "csv")) else w for w in words]
 
-    done = qtkit(*found, "--root", "/proc")
+    with pytest.raises(SystemExit) as left:
+        run_command(command_line, [str(word) for word in (*found, "--root", "/proc")])
 
-    assert done.returncode == 3
-    assert is_one_sentence(done), done.stderr
+    assert left.value.code == 3
+    shown = capsys.readouterr().err
+    assert (shown.count("\n"), "Error: " in shown) == (1, True), shown
 
 
 @pytest.mark.parametrize("words", [("kill", "demo"), ("check",), ("runs", "list")])
 def test_looking_where_nothing_can_be_is_no_accident(words: tuple[str, ...]) -> None:
-    done = qtkit(*words, "--root", "/proc")
+    with pytest.raises(SystemExit) as left:
+        run_command(command_line, [*words, "--root", "/proc"])
 
-    assert done.returncode in {0, 2, 3}
-    assert "Traceback" not in done.stderr
+    assert left.value.code in {0, 2, 3}
 
 
 @pytest.mark.parametrize("size", [10, 3_000, 30_000, 100_000, 300_000])
@@ -82,13 +88,13 @@ def test_a_file_that_may_not_grow_ends_a_session_and_a_return_goes_on(
     done = qtkit(*words, FSIZE=size)
     folders = list((tmp_path / "paper_sessions").glob("*/artifacts/journal.jsonl"))
     found = [summarise(journal) for journal in folders]
-    again = qtkit(*words)
+    again = CliRunner().invoke(command_line, [str(word) for word in words])
 
     assert done.returncode == 3
     assert is_one_sentence(done), done.stderr
     assert all(journal.torn_bytes == 0 for journal in found)
-    assert again.returncode == 0, again.stderr
-    assert RecordedSession(SessionFolder(Path(again.stdout.splitlines()[-1]))).exit_code == 0
+    assert again.exit_code == 0, again.output
+    assert RecordedSession(SessionFolder(Path(again.output.splitlines()[-1]))).exit_code == 0
 
 
 def test_too_few_open_files(tmp_path: Path) -> None:
@@ -103,8 +109,8 @@ def test_too_few_open_files(tmp_path: Path) -> None:
     [
         MemoryError(),
         RuntimeError("can't start new thread"),
-        ImportError("numpy: it is broken\n\nlibx.so: failed to map segment from shared object"),
-        SystemError("error return without exception set"),
+        ImportError("numpy: it is broken\n\nlibx.so: cannot map"),
+        SystemError("error return without exception"),
     ],
     ids=lambda problem: type(problem).__name__,
 )

@@ -13,6 +13,8 @@ from pydantic.fields import FieldInfo
 from qtkit.core.config.messages import expectation, is_secret, may_be_none, shown
 from qtkit.core.config.secret import MASK, Secret
 
+WHOLE, ZONE = "whole number", "zone"
+
 
 def field(annotation: Any, **limits: Any) -> FieldInfo:  # noqa: ANN401 - any type there is
     return FieldInfo.from_annotated_attribute(annotation, Field(**limits))
@@ -21,19 +23,19 @@ def field(annotation: Any, **limits: Any) -> FieldInfo:  # noqa: ANN401 - any ty
 @pytest.mark.parametrize(
     ("found", "words"),
     [
-        (field(int, ge=0, le=300), "a whole number, at least 0, at most 300"),
+        (field(int, ge=0, le=300), f"a {WHOLE}, at least 0, at most 300"),
         (field(float, gt=0), "a number, above 0"),
         (field(Decimal, lt=1_000_000), "a number, below 1,000,000"),
         (field(Decimal | None, gt=0), "a number, above 0, or none"),
         (field(bool), "true or false"),
         (field(str), "text"),
         (field(time), "a time HH:MM"),
-        (field(datetime), "a time with its zone, such as 2026-03-04T09:30:00+08:00"),
+        (field(datetime), f"a time with its {ZONE}, such as 2026-03-04T09:30:00+08:00"),
         (field(Literal["cancel", "keep"]), "one of cancel, keep"),
         (field(tuple[str, ...]), "a list of texts"),
         (field(tuple[tuple[time, time], ...]), "a list of pairs"),
         (field(tuple[time, ...]), "a list of values"),
-        (field(dict[str, int]), "a table of whole numbers"),
+        (field(dict[str, int]), f"a table of {WHOLE}s"),
         (field(Secret | None), "a secret text, or none"),
         (field(FieldInfo), "FieldInfo"),
     ],

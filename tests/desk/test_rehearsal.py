@@ -40,9 +40,9 @@ def test_a_session_ends_by_itself_at_the_end_of_its_days(tmp_path: Path) -> None
         desk.advance(CLOSE)
 
         last = desk.entries()[-1].event
-        with pytest.raises(ConfigError, match="has ended; it can only be read"):
+        with pytest.raises(ConfigError, match="has ended"):
             desk.command("pause")
-        with pytest.raises(ConfigError, match="has ended; it can only be read"):
+        with pytest.raises(ConfigError, match="has ended"):
             desk.advance(CLOSE)
 
     assert isinstance(last, SessionEnded)
@@ -66,7 +66,7 @@ def test_one_that_was_left_is_resumed_on_its_account(tmp_path: Path) -> None:
 def test_time_does_not_go_back(tmp_path: Path) -> None:
     with (
         rehearsal(tmp_path) as desk,
-        pytest.raises(ConfigError, match="time does not go back"),
+        pytest.raises(ConfigError, match="does not go back"),
     ):
         desk.advance(datetime(2026, 3, 4, 0, 59, tzinfo=UTC))
 

@@ -174,7 +174,7 @@ def test_empty_cells_are_refused(table: BarTable) -> None:
     content = pa.table({"end": pa.array([1, 2], pa.int64()), **columns})
     parquet.write_table(content, table.path / "A.parquet")
 
-    with pytest.raises(DataError, match="1 empty cells in column open"):
+    with pytest.raises(DataError, match="1 empty cells in"):
         table.read("A")
 
 
@@ -227,7 +227,7 @@ def test_a_contradiction_is_refused_and_nothing_written(table: BarTable) -> None
     table.merge(minutes("A", "2026-03-04 01:31", 5))
     before = table.fingerprint("A")
 
-    with pytest.raises(DataError, match=r"2 new bars of A contradict.*01:34:00.*there .*10.0") as e:
+    with pytest.raises(DataError, match=r"bars of A contradict.*01:34:00.*there .*10.0") as e:
         table.merge(minutes("A", "2026-03-04 01:34", 5, price=11.0))
 
     assert "--replace" in str(e.value)
@@ -246,7 +246,7 @@ def test_a_contradiction_replaces_when_asked_to(table: BarTable) -> None:
 def test_new_bars_that_contradict_each_other_are_refused(table: BarTable) -> None:
     twice = bars_at("A", ["2026-03-04 01:31", "2026-03-04 01:31"], [10.0, 11.0])
 
-    with pytest.raises(DataError, match="contradict another bar of the same minute"):
+    with pytest.raises(DataError, match="contradict another bar"):
         table.merge(twice, replace=True)
     assert table.symbols() == ()
 

@@ -10,6 +10,8 @@ import nbformat
 import pytest
 
 from qtkit.core.render import REPORT_MIME
+from tests.golden.names import names_in
+from tests.golden import texts
 from tests.notebooks.replaying import comparing_reports
 from tests.notebooks.tidying import code_digest, problems, stable, tidied
 
@@ -84,9 +86,8 @@ def test_a_cell_that_changed_after_its_run_is_stale(notebook: Callable[..., Any]
     found = notebook(_cell("1 + 1", _output("2")))
     found.cells[1].source = "1 + 2"
 
-    assert problems(found) == [
-        "its outputs are stale, a code cell has changed since: run `make notebooks`"
-    ]
+    (problem,) = problems(found)
+    assert problem.startswith("its outputs are stale")
 
 
 def test_words_around_the_code_may_change_without_a_run(notebook: Callable[..., Any]) -> None:
@@ -114,22 +115,20 @@ def test_words_around_the_code_may_change_without_a_run(notebook: Callable[..., 
 def test_logic_in_a_cell_is_refused(notebook: Callable[..., Any], source: str, named: str) -> None:
     found = problems(notebook(_cell(source, _output("1"))))
 
-    assert found == [f"code cell 1: logic belongs into the library, where it is tested: {named}"]
+    (problem,) = found
+    assert problem.startswith("code cell 1: logic")
+    assert problem.endswith(f": {named}")
 
 
 def test_a_stripped_output_is_refused(notebook: Callable[..., Any]) -> None:
-    assert problems(notebook(_cell("1 + 1"))) == [
-        "code cell 1: it was not run, or its outputs were stripped: run `make notebooks`"
-    ]
+    assert problems(notebook(_cell("1 + 1"))) == [texts.CELL_WITHOUT_OUTPUT]
 
 
 def test_a_cell_that_was_never_run_is_refused(notebook: Callable[..., Any]) -> None:
     found = notebook(_cell("x = 1"))
     found.cells[1].execution_count = None
 
-    assert problems(found) == [
-        "code cell 1: it was not run, or its outputs were stripped: run `make notebooks`"
-    ]
+    assert problems(found) == [texts.CELL_WITHOUT_OUTPUT]
 
 
 def test_thirteen_code_cells_are_too_many_and_a_checklist_may_have_sixteen(
@@ -137,24 +136,23 @@ def test_thirteen_code_cells_are_too_many_and_a_checklist_may_have_sixteen(
 ) -> None:
     found = notebook(*(_cell("x = 1") for _ in range(12)))
 
-    assert problems(found) == ["it has 13 code cells, at most 12 are read to the end"]
+    assert [names_in(problem) for problem in problems(found)] == [["13", "12"]]
     assert problems(found, "smoke_checklist.ipynb") == []
 
 
 def test_a_place_on_a_machine_is_refused(notebook: Callable[..., Any]) -> None:
     found = problems(notebook(_cell("folder", _output(f"in {MACHINE}/x"))))
 
-    assert found == [
-        f"code cell 1: it names places on one machine: {MACHINE.removesuffix('/outputs')}"
-    ]
+    (problem,) = found
+    assert problem.startswith("code cell 1: it names places")
+    assert problem.endswith(MACHINE.removesuffix("/outputs"))
 
 
 def test_printed_text_is_refused(notebook: Callable[..., Any]) -> None:
     printed = {"output_type": "stream", "name": "stdout", "text": "hello"}
 
-    assert problems(notebook(_cell("print('hello')", printed))) == [
-        "code cell 1: it shows a stream, expected a value that shows itself"
-    ]
+    (problem,) = problems(notebook(_cell("print('hello')", printed)))
+    assert problem.startswith("code cell 1: it shows a stream")
 
 
 def test_an_output_without_text_or_with_a_huge_picture_is_refused(
@@ -164,18 +162,15 @@ def test_an_output_without_text_or_with_a_huge_picture_is_refused(
     del bare["data"]["text/plain"]
     huge = _output("chart", **{"image/png": "A" * 80_001})
 
-    assert problems(notebook(_cell("a", bare), _cell("b", huge))) == [
-        "code cell 1: its output has no text, so that nothing can be compared",
-        "code cell 2: its picture takes 80001 characters, at most 80000",
-    ]
+    found = problems(notebook(_cell("a", bare), _cell("b", huge)))
+    assert [names_in(problem) for problem in found] == [["1"], ["2", "80001", "80000"]]
 
 
 def test_a_blocked_stage_is_not_committed(notebook: Callable[..., Any]) -> None:
     report = {"type": "stage_report", "conclusion": "blocked"}
 
-    assert problems(notebook(_cell("a", _output("report", **{REPORT_MIME: report})))) == [
-        "code cell 1: it shows a stage that is blocked"
-    ]
+    (problem,) = problems(notebook(_cell("a", _output("report", **{REPORT_MIME: report}))))
+    assert problem.startswith("code cell 1: it shows a stage")
 
 
 @pytest.mark.parametrize(
@@ -185,15 +180,14 @@ def test_a_parameter_needs_a_type_and_a_comment(notebook: Callable[..., Any], li
     found = notebook()
     found.cells[0].source = line
 
-    assert problems(tidied(found)) == [
-        f"parameter {line!r} needs a type and, after two spaces, a comment that helps"
-    ]
+    (problem,) = problems(tidied(found))
+    assert problem.startswith(f"parameter {line!r} needs")
 
 
 def test_one_cell_holds_the_parameters(notebook: Callable[..., Any]) -> None:
     found = notebook(_cell(PARAMETERS, tags=("parameters",)))
 
-    assert problems(found) == ["it has 2 cells tagged parameters, expected one"]
+    assert [names_in(problem) for problem in problems(found)] == [["2"]]
 
 
 def test_what_differs_from_machine_to_machine_leaves_a_report_and_nothing_else_does() -> None:

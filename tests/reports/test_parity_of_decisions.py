@@ -20,6 +20,8 @@ from qtkit.reports.parity_report import KINDS, DecisionComparison
 from qtkit.runtime.backtest import BacktestResult, backtest
 from qtkit.sessions.simulated import simulate
 from qtkit.trading.strategy.loader import load_spec
+from tests.golden import texts
+from tests.golden.names import names_in
 from tests.stages.parts import BY_ID, NEXT_DAY, A, B, at, price, request, skipped, task_id
 from tests.stages.story import Story, healthy_day, stopped_at_lunch
 
@@ -104,7 +106,7 @@ def test_another_price_at_the_same_time_is_a_fill_price_with_the_setting_that_ex
 def test_without_such_a_setting_the_market_or_the_broker_differs() -> None:
     session = healthy_day().edit(ev.OrderFilled, {"price": Decimal("37.28")}, order_id="q3")
 
-    assert only(compared(session)).because == "the market or the broker, no setting explains it"
+    assert only(compared(session)).because.startswith("the market or")
 
 
 OUTCOMES: Mapping[str, tuple[dict[str, Any], str]] = {
@@ -167,7 +169,7 @@ def test_a_skipped_step_carries_its_reason_and_its_meaning() -> None:
 
     found = only(compared(session))
     assert (found.kind, found.backtest, found.session) == ("skipped", "nothing", "skipped: paused")
-    assert found.because == "An operator had paused trading when the task came due."
+    assert found.because == texts.PAUSED_BY_OPERATOR
     assert found.lines == (place + 1,)
 
 
@@ -193,10 +195,13 @@ def test_another_order_from_another_book_follows_from_what_made_it_so() -> None:
     found = compared(asking_at_two(session))
 
     assert [d.kind for d in found.differences] == ["fill_quantity", "follows"]
-    assert found.differences[1].because == (
-        "position 5,800 against 5,700, open order no against yes, "
-        "since the fill_quantity of 03-04 11:30"
-    )
+    assert names_in(found.differences[1].because) == [
+        "5,800",
+        "5,700",
+        "fill_quantity",
+        "03-04",
+        "11:30",
+    ]
     assert found.conclusion == "explained"
 
 
@@ -237,7 +242,7 @@ def test_another_opening_book_is_a_condition_and_explains_from_the_start_on() ->
 
     assert found.conditions == (("opening cash", "1000000", "1000001"),)
     assert only(found).kind == "follows"
-    assert only(found).because == "what concerns other symbols, from the start on"
+    assert only(found).because.startswith("what concerns other symbols")
 
 
 def test_another_quantity_of_the_same_symbol_is_one_difference_with_both_sides() -> None:
@@ -281,7 +286,7 @@ def test_an_operators_order_is_no_decision() -> None:
 def test_two_strategies_are_not_compared() -> None:
     other = healthy_day().edit(ev.SessionStarted, {"strategy": "another"})
 
-    with pytest.raises(ConfigError, match="live_grid_multi and the session of another"):
+    with pytest.raises(ConfigError, match="live_grid_multi and the session"):
         compared(other)
 
 
@@ -381,5 +386,5 @@ def test_a_long_list_is_cut_in_the_text_and_whole_in_json(
     count = len(found.differences)
 
     assert count > 20
-    assert f"… and {count - 20} more, all of them in the JSON form" in str(found)
+    assert f"… and {count - 20} more" in str(found)
     assert len(found.as_json()["differences"]) == count

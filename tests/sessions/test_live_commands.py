@@ -23,6 +23,7 @@ from qtkit.sessions.control import server as commanding
 from qtkit.sessions.control.server import CommandServer
 from qtkit.sessions.control.socket import LONGEST_PATH, free_socket, socket_path
 from qtkit.trading.engine.command_queue import Answer, Command
+from tests.golden.names import names_in
 
 PAUSE = b'{"verb":"pause","arguments":{},"by":"anna"}\n'
 
@@ -161,7 +162,7 @@ def test_a_request_that_never_ends_is_refused_and_its_client_let_go(
         answer = said(line)
         assert line.recv(1) == b""
 
-    assert answer["refused"] == "a request has at most 65536 bytes"
+    assert names_in(str(answer["refused"])) == ["65536"]
     assert engine.taken == []
 
 
@@ -322,7 +323,7 @@ def test_after_the_end_nothing_is_left_and_who_waits_is_told(short: Path) -> Non
         while not engine.taken and elapsed() < 5:
             threading.Event().wait(0.01)
         server.close()
-        assert said(line)["refused"] == "the session has ended before the command's turn"
+        assert str(said(line)["refused"]).startswith("the session has ended")
     server.close()
 
     assert not server.path.exists()

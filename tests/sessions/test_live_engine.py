@@ -301,7 +301,7 @@ def test_an_account_has_one_engine_and_is_free_after_a_refusal(tmp_path: Path) -
     account_of(tmp_path)
     with (
         wired(tmp_path, plan("2026-03-04 01:29"), "demo"),
-        pytest.raises(FolderLocked, match="account 'demo' is in use"),
+        pytest.raises(FolderLocked, match="'demo' is in use"),
     ):
         build(replace(plan("2026-03-04 01:29"), account="demo"), root_of(tmp_path))
     with pytest.raises(BeyondCalendar):
@@ -329,7 +329,7 @@ def test_the_clock_does_not_go_behind_what_the_account_has_lived_through(tmp_pat
 
 
 def test_only_paper_has_a_broker(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="mode was 'live', and there is a broker for 'paper'"):
+    with pytest.raises(ConfigError, match=r"mode was 'live'.* 'paper'"):
         build(plan("2026-03-04 01:29", mode="live"), root_of(tmp_path))
 
 
@@ -339,8 +339,8 @@ def test_only_paper_has_a_broker(tmp_path: Path) -> None:
 def test_killed_without_an_engine_the_next_start_is_killed_and_stays_so(tmp_path: Path) -> None:
     place = account_of(tmp_path)
     sentence = kill_account(place, by="anna", why="odd fills")
-    assert "the kill switch is ON" in sentence
-    assert "the next one starts with the switch on" in sentence
+    assert "kill switch is ON" in sentence
+    assert "with the switch on" in sentence
     entries = lived(tmp_path, plan("2026-03-04 01:29"), "2026-03-04 01:36", "demo")
 
     assert of(entries, ev.KillSwitchSet)[0].on
@@ -356,7 +356,7 @@ def test_lifted_without_an_engine_the_next_start_journals_who_and_why(tmp_path: 
     sentence = lift_account(place, by="bert", why="fills explained")
     entries = lived(tmp_path, plan("2026-03-04 01:37"), "2026-03-04 01:41", "demo")
 
-    assert "the next start lifts the kill switch" in sentence
+    assert "lifts the kill switch" in sentence
     assert of(entries, ev.SessionStarted)[0].killed
     (lifted,) = of(entries, ev.KillSwitchSet)
     assert (lifted.on, lifted.by, lifted.why) == (False, "bert", "fills explained")
@@ -411,7 +411,7 @@ def test_a_kill_file_that_is_a_folder_stops_too_and_says_why_it_cannot_go(tmp_pa
     lived(tmp_path, plan("2026-03-04 01:00"), "2026-03-04 01:01", "demo")
     place.kill_file.mkdir()
 
-    with pytest.raises(ConfigError, match=r"cannot be removed .* stays on until it is"):
+    with pytest.raises(ConfigError, match=r"cannot be removed .* stays on until"):
         lift_account(place, by="bert", why="fine")
     assert not place.lift_request.exists()
     kill_account(place, by="anna", why="again")

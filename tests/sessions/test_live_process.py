@@ -74,7 +74,7 @@ def test_from_start_to_stop(session: RemoteSession, root: Path) -> None:
     assert session.view.state.status == "paused"
     with pytest.raises(ConfigError, match="pause was refused: the engine is paused: nothing to"):
         session.command("pause")
-    with pytest.raises(ConfigError, match="there is no command 'paus'"):
+    with pytest.raises(ConfigError, match="is no command 'paus'"):
         session.command("paus")
 
     other = open_session(session.session_id[:10], root=root)
@@ -92,7 +92,7 @@ def test_from_start_to_stop(session: RemoteSession, root: Path) -> None:
     assert session.evidence().running
 
     assert session.stop()["status_reason"] == "stop"
-    until(lambda: not is_alive(pid), 15, "the end of the process")
+    until(lambda: not is_alive(pid), 60, "the end of the process")
     assert not socket.exists()
     assert session.stop()["terminal"] is True
     with pytest.raises(SessionUnreachable, match="nothing was sent: it is stopped"):
@@ -131,14 +131,14 @@ start = "2026-03-04T09:00:00+08:00"
 def test_killing_and_lifting_through_the_second_door(session: RemoteSession, root: Path) -> None:
     killed = qtkit("kill", "demo", "--root", root, "--by", "anna", "--why", "odd prices")
     assert killed.exit_code == 0
-    assert "the engine that runs on it looks at the file" in killed.output
+    assert "looks at the file" in killed.output
     until(lambda: session.view.state.killed, 10, "the kill switch")
     nameless = qtkit("kill", "demo", "--root", root, "--lift", "--by", "bert")
-    assert "lifting the kill switch needs who and why" in str(nameless.exception)
+    assert "needs who and why" in str(nameless.exception)
     assert session.view.state.killed
 
     lifted = qtkit("kill", "demo", "--root", root, "--lift", "--by", "bert", "--why", "fine")
-    assert "the kill switch is off; lift: journal lines" in lifted.output
+    assert "lift: journal lines" in lifted.output
     assert not session.view.state.killed
     told = [e.event for e in session.entries() if isinstance(e.event, ev.KillSwitchSet)]
     assert [(k.on, k.by, k.why) for k in told] == [
@@ -238,7 +238,7 @@ def test_a_signal_stops_a_session_in_the_foreground_and_more_change_nothing(
 
 
 def test_what_cannot_start_says_why_and_leaves_nothing(root: Path) -> None:
-    with pytest.raises(ConfigError, match="there is no account 'nobody'"):
+    with pytest.raises(ConfigError, match="is no account 'nobody'"):
         RemoteSession.start(GRID, root=root, account="nobody")
     with pytest.raises(ConfigError, match="spede"):
         RemoteSession.start(GRID, root=root, settings={"feed": {"spede": 60}})
@@ -293,10 +293,10 @@ def test_a_shell_that_fails_stops_the_session_in_order(root: Path, tmp_path: Pat
 
 
 def test_a_process_that_does_not_trade_in_time_is_ended(root: Path) -> None:
-    with pytest.raises(SessionUnreachable, match=r"did not trade within 0.01 s and was asked to"):
+    with pytest.raises(SessionUnreachable, match=r"not trade within 0.01 s and was"):
         RemoteSession.start(GRID, root=root, settings=replay(), timeout=0.01)
 
-    until(lambda: str(root) not in _commands(), 15, "the end of the process")
+    until(lambda: str(root) not in _commands(), 60, "the end of the process")
 
 
 def _commands() -> str:

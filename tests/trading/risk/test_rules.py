@@ -24,6 +24,8 @@ from qtkit.trading.risk.rules import (
     symbol_is_allowed,
     time_is_in_window,
 )
+from tests.golden import texts
+from tests.golden.names import names_in
 from tests.trading.risk.risk_moments import BANK, HEALTHY, INSTRUMENT, moment, order
 
 PASS, FAIL, ERROR = Status.PASS, Status.FAIL, Status.ERROR
@@ -204,7 +206,7 @@ def test_without_limit_and_quote_the_reference_price_counts(
 def test_a_value_over_the_limit_names_both() -> None:
     verdict = order_value_is_within(Decimal(40_000))(order(1100), HEALTHY)
 
-    assert verdict.summary == (f"{BANK}: order value 44,000.00 CNY is over the limit of 40,000 CNY")
+    assert names_in(verdict.summary) == [BANK, "44,000.00", "CNY", "40,000", "CNY"]
 
 
 @pytest.mark.parametrize(
@@ -255,9 +257,9 @@ def test_windows_never_widen_the_hours_of_the_exchange(
 @pytest.mark.parametrize(
     ("killed", "kill_file", "sentence"),
     [
-        (True, False, "trading was stopped by command"),
-        (False, True, "trading was stopped by file"),
-        (True, True, "trading was stopped by command and by file"),
+        (True, False, "by command"),
+        (False, True, "by file"),
+        (True, True, "command and by file"),
     ],
 )
 def test_either_door_of_the_kill_switch_keeps_orders_in(
@@ -301,5 +303,5 @@ def test_a_reduction_passes_the_kill_switch_and_the_windows_and_the_verdict_says
     outside = time_is_in_window(SHANGHAI)(order(-1000), view)
 
     assert (killed.status, outside.status) == (PASS, PASS)
-    assert killed.summary == "the kill switch is on, and the order reduces the position"
-    assert outside.summary == "outside the trading windows, and the order reduces the position"
+    assert killed.summary == texts.REDUCTION_PASSES_KILL_SWITCH
+    assert outside.summary == texts.REDUCTION_PASSES_WINDOWS
