@@ -191,8 +191,9 @@ class Check:
 
     def _verdict(self, evidence: Evidence, judgement: Judgement) -> Verdict:
         """Return a judgement in words."""
-        words = Words(self.measures, evidence.calendar.zone if evidence.started else None)
-        findings = self._in_words(judgement.findings, words)
+        zone = evidence.calendar.zone if evidence.started else None
+        words = Words(self.measures, zone)
+        findings = self._in_words(judgement.findings, Words({}, zone))
         facts = self._facts(evidence, judgement)
         implied = {
             "so_far": " so far" if evidence.running else "",
