@@ -25,7 +25,6 @@ __all__ = ["attach"]
 )
 @click.option("--by", default="operator", show_default=True, help="Who asks; it is journalled.")
 @click.option("--timeout", type=float, default=10.0, show_default=True, help="Seconds to wait.")
-@click.option("--debug", is_flag=True, help="Let the shell run tasks by hand.")
 @root_option
 def attach(
     *,
@@ -34,7 +33,6 @@ def attach(
     ask: str | None,
     by: str,
     timeout: float,
-    debug: bool,
     root: Path,
 ) -> None:
     """Attach to SESSION: open the operator's shell, or say one line in it.
@@ -56,9 +54,9 @@ def attach(
     from qtkit.desk.shell import interact, run_line
 
     if line is None:
-        interact(found, by=by, debug=debug)
+        interact(found, by=by)
     else:
-        click.echo(run_line(found, line, by=by, debug=debug))
+        click.echo(run_line(found, line, by=by))
 
 
 def _parsed(line: str) -> tuple[str, dict[str, str]]:

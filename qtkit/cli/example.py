@@ -52,6 +52,11 @@ def command_of(spec: StrategySpec, source: Path) -> click.Command:
         debug: bool,
         root: Path,
     ) -> None:
+        from qtkit.runtime.settings import SessionSettings
+        from qtkit.sessions.simulated import prepare_account
+        from qtkit.sessions.simulated import simulate as simulated
+
+        settings = SessionSettings(debug=debug)
         if day is None:
             ctx.exit(
                 trade_live(
@@ -62,16 +67,16 @@ def command_of(spec: StrategySpec, source: Path) -> click.Command:
                     new_account=new_account,
                     restart=restart,
                     ui=ui,
-                    debug=debug,
+                    settings=settings,
                 )
             )
-        from qtkit.sessions.simulated import prepare_account
-        from qtkit.sessions.simulated import simulate as simulated
 
         name = prepare_account(
             spec, root=root, account=account, new_account=new_account, restart=restart, day=day
         )
-        session = simulated(source, spec=spec, day=day, days=days, root=root, account=name)
+        session = simulated(
+            source, spec=spec, day=day, days=days, root=root, account=name, settings=settings
+        )
         click.echo(str(session))
         click.echo(session.folder.path)
         ctx.exit(session.exit_code)

@@ -89,8 +89,12 @@ def live(  # noqa: PLR0913 - one for each option
         new_account=new_name,
         restart=restart,
         ui=ui,
-        debug=debug,
-        settings=settings_of(_over(found.settings.model_dump(exclude_unset=True), given)),
+        settings=settings_of(
+            {
+                **_over(found.settings.model_dump(exclude_unset=True), given),
+                **({"debug": True} if debug else {}),
+            }
+        ),
         detached=detached,
     )
     ctx.exit(code)
@@ -131,7 +135,6 @@ def trade_live(  # noqa: PLR0913 - one for each option
     new_account: str | None = None,
     restart: bool = False,
     ui: str = "none",
-    debug: bool = False,
     settings: SessionSettings | None = None,
     detached: bool = False,
 ) -> int:
@@ -143,7 +146,7 @@ def trade_live(  # noqa: PLR0913 - one for each option
     from qtkit.sessions.simulated import prepare_account
 
     settings = settings or SessionSettings()
-    meanwhile = _shell(debug=debug) if ui == "cli" else None
+    meanwhile = _shell() if ui == "cli" else None
     name = prepare_account(
         spec,
         root=root,
@@ -171,9 +174,9 @@ def _tell(folder: SessionFolder) -> None:
     click.echo(f"it runs; look with {look}, stop with Ctrl-C", err=True)
 
 
-def _shell(*, debug: bool) -> Callable[[SessionFolder], None]:
+def _shell() -> Callable[[SessionFolder], None]:
     """Return what opens the operator's shell on this process's own session."""
     from qtkit.desk.shell import interact
     from qtkit.sessions.remote import RemoteSession
 
-    return lambda folder: interact(RemoteSession(folder), debug=debug)
+    return lambda folder: interact(RemoteSession(folder))

@@ -46,12 +46,14 @@ def shell(  # noqa: PLR0913 - one for each option
     from qtkit.desk.shell import Console, interact
     from qtkit.sessions.local import LocalSession
 
-    with LocalSession.of(strategy, day=day, days=days, root=root, account=account) as session:
+    with LocalSession.of(
+        strategy, day=day, days=days, root=root, account=account, settings={"debug": debug}
+    ) as session:
         click.echo(session.folder.path)
-        console = Console.at(session, by=by, debug=debug)
+        console = Console.at(session, by=by)
         try:
             if not lines:
-                interact(session, by=by, debug=debug)
+                interact(session, by=by)
             for line in lines:
                 if text := console.run(line):
                     click.echo(text)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
+from difflib import get_close_matches
 
-__all__ = ["error_text", "is_writable", "sentence_of", "shown", "writable"]
+__all__ = ["error_text", "is_writable", "nearest", "sentence_of", "shown", "writable"]
 
 _LONGEST = 200  # letters of a value that a sentence shows
 _LONGEST_ERROR = 2_000  # letters of an error
@@ -72,3 +74,18 @@ def error_text(error: BaseException) -> str:
     """
     name, text = type(error).__name__, sentence_of(error)
     return f"{name}: {text}"
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return the hint that names what was probably meant.
+
+    Examples
+    --------
+    >>> nearest("600063.SH", ["600036.SH", "000651.SZ"])
+    "; did you mean '600036.SH'?"
+    """
+    names = list(known)
+    near = get_close_matches(word, names, n=1)
+    if near:
+        return f"; did you mean {near[0]!r}?"
+    return f"; there are: {', '.join(names)}" if names else "; there are none"

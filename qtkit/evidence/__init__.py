@@ -2,9 +2,7 @@
 
 from qtkit.evidence.evidence import Evidence
 from qtkit.evidence.scenario import (
-    ALL_CAPABILITIES,
     REFERENCE_DAY,
-    Capability,
     Command,
     Fault,
     PowerCut,
@@ -13,6 +11,7 @@ from qtkit.evidence.scenario import (
     Scenario,
 )
 from qtkit.evidence.target import Target
+from qtkit.model.engine import ALL_CAPABILITIES, Capability
 
 __all__ = [
     "ALL_CAPABILITIES",

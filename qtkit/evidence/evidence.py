@@ -21,17 +21,19 @@ from qtkit.evidence.downtime import Downtime, downtimes
 from qtkit.evidence.journal_lines import JournalLines, Recorded, Wholeness, gathered
 from qtkit.evidence.orders import Orders
 from qtkit.evidence.run_notes import read_run_notes
-from qtkit.evidence.scenario import ALL_CAPABILITIES, Capability, RunFacts, Scenario
+from qtkit.evidence.scenario import RunFacts, Scenario
 from qtkit.evidence.sys_log import LogStory, read_log
 from qtkit.evidence.tasks import TaskStory, task_stories
 from qtkit.journal import read_journal
 from qtkit.model import events as ev
+from qtkit.model.engine import ALL_CAPABILITIES, Capability, EngineDescription
 from qtkit.model.events import Entry, Event
 from qtkit.runtime.settings import declared_default
 
 __all__ = ["Evidence", "Recorded", "Wholeness"]
 
-_WITHOUT_FOLDER = ALL_CAPABILITIES - {Capability.SYS_LOG, Capability.FILES}
+_OF_THE_FOLDER = frozenset({Capability.SYS_LOG, Capability.FILES})
+_UNKNOWN = EngineDescription(name="unknown", version="", capabilities=(Capability.JOURNAL,))
 _OF_THE_SESSION = (ev.SessionStarted, ev.SessionResumed, ev.StopRequested, ev.SessionEnded)
 
 
@@ -53,7 +55,7 @@ class Evidence(JournalLines):
 
     running: bool = False
     folder: SessionFolder | None = None
-    capabilities: frozenset[Capability] = _WITHOUT_FOLDER
+    capabilities: frozenset[Capability] = ALL_CAPABILITIES - _OF_THE_FOLDER
     known_defects: Mapping[str, str] = field(default_factory=dict)
     runs: Mapping[str, Evidence] = field(default_factory=dict)
     facts: RunFacts = field(default_factory=RunFacts)
@@ -76,7 +78,9 @@ class Evidence(JournalLines):
     ) -> Evidence:
         """Gather evidence from entries, in one pass."""
         lines, whole = gathered(entries)
-        with_folder = ALL_CAPABILITIES if folder else _WITHOUT_FOLDER
+        # before its first line, a session may still show anything
+        described = frozenset(_engine_of(lines).capabilities) if lines else ALL_CAPABILITIES
+        shown = described if folder else described - _OF_THE_FOLDER
         return cls(
             lines=lines,
             whole=whole,
@@ -84,7 +88,7 @@ class Evidence(JournalLines):
             folder=folder,
             facts=facts or RunFacts(),
             scenario=scenario,
-            capabilities=with_folder if capabilities is None else capabilities,
+            capabilities=shown if capabilities is None else capabilities,
         )
 
     @classmethod
@@ -155,6 +159,11 @@ class Evidence(JournalLines):
     def started(self) -> Recorded[ev.SessionStarted] | None:
         """The first line of the session."""
         return self.first(ev.SessionStarted)
+
+    @property
+    def engine(self) -> EngineDescription:
+        """What the engine said of itself last."""
+        return _engine_of(self.session.lines)
 
     @property
     def ended(self) -> Recorded[ev.SessionEnded] | None:
@@ -260,6 +269,14 @@ class Evidence(JournalLines):
             return read_object(path, "an object", "The journal is not affected")
         except FileNotFoundError:
             return None
+
+
+def _engine_of(lines: Mapping[type[Event], Sequence[Entry]]) -> EngineDescription:
+    """Return the newest description of the engine; one that shows nothing where there is none."""
+    begun = lines.get(ev.SessionStarted, ())[:1]
+    later = [e for e in lines.get(ev.SessionResumed, ()) if e.event.engine is not None]
+    newest = (*begun, *later)[-1:]
+    return newest[0].event.engine if newest else _UNKNOWN
 
 
 def ends_on_a_line(path: Path) -> bool:

@@ -12,7 +12,8 @@ import msgspec
 
 from qtkit.core.errors import DataError
 from qtkit.core.paths import SessionFolder, write_atomic
-from qtkit.evidence.scenario import ALL_CAPABILITIES, Capability, RunFacts
+from qtkit.evidence.scenario import RunFacts
+from qtkit.model.engine import ALL_CAPABILITIES, Capability
 
 __all__ = ["RunNotes", "read_run_notes", "write_run_notes"]
 

@@ -5,16 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, time
 from decimal import Decimal
-from enum import StrEnum
 from pathlib import Path
 from typing import Literal
 
 from qtkit.model.events import SessionStarted
 
 __all__ = [
-    "ALL_CAPABILITIES",
     "REFERENCE_DAY",
-    "Capability",
     "Command",
     "Fault",
     "PowerCut",
@@ -24,27 +21,6 @@ __all__ = [
 ]
 
 REFERENCE_DAY = date(2026, 3, 4)
-
-
-class Capability(StrEnum):
-    """What an engine's evidence can show."""
-
-    JOURNAL = "journal"
-    SCENARIOS = "scenarios"
-    STATES = "states"
-    SCHEDULE = "schedule"
-    ORDERS = "orders"
-    FILLS = "fills"
-    BOOKS = "books"
-    SYS_LOG = "sys_log"
-    FILES = "files"  # status, break point, lock
-    STRATEGY_STATE = "strategy_state"
-    SNAPSHOTS = "snapshots"
-    GATE = "gate"
-
-
-ALL_CAPABILITIES = frozenset(Capability)
-"""What a session folder of our own shows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

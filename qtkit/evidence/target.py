@@ -7,7 +7,8 @@ from typing import Protocol, runtime_checkable
 
 from qtkit.core.paths import SessionFolder
 from qtkit.evidence.evidence import Evidence
-from qtkit.evidence.scenario import Capability, Scenario
+from qtkit.evidence.scenario import Scenario
+from qtkit.model.engine import Capability
 
 __all__ = ["Target"]
 

@@ -15,8 +15,10 @@ from __future__ import annotations
 from enum import StrEnum
 
 from qtkit.core.errors import InvariantBroken
+from qtkit.core.signals import STOP_REASONS
+from qtkit.model.engine import StatusRole
 
-__all__ = ["STATUS_TABLE", "EngineStatus", "check_move"]
+__all__ = ["END_REASONS", "STATUS_ROLES", "STATUS_TABLE", "EngineStatus", "check_move"]
 
 
 class EngineStatus(StrEnum):
@@ -29,6 +31,19 @@ class EngineStatus(StrEnum):
 
 
 _S = EngineStatus
+
+STATUS_ROLES: dict[EngineStatus, StatusRole] = {
+    _S.STOPPED: StatusRole.ENDS,
+    _S.SLEEPING: StatusRole.WAITS,
+    _S.RUNNING: StatusRole.TRADES,
+    _S.PAUSED: StatusRole.HELD,
+}
+END_REASONS: dict[str, tuple[str, ...]] = {
+    "signal": tuple(sorted(STOP_REASONS)),
+    # a scenario's stop is told as what it plays
+    "qtkit": (*sorted(STOP_REASONS), "end_of_data", "stop"),
+}
+"""Who else than an operator asks for a stop, and the reasons that each may give."""
 
 STATUS_TABLE: dict[tuple[str, str], frozenset[str]] = {
     (_S.STOPPED, "start"): frozenset({_S.SLEEPING}),

@@ -12,6 +12,8 @@ from qtkit.core.verdict import Status
 from qtkit.ledger.ledger import Ledger
 from qtkit.model import events as ev
 from qtkit.model.books import Book
+from qtkit.model.engine import EngineDescription
+from qtkit.model.instruments import InstrumentRules
 from qtkit.model.orders import OrderOrigin
 from qtkit.model.status import EngineStatus, check_move
 
@@ -32,6 +34,9 @@ class EngineState:
     connected: bool = False
     next_order: int = 1
     polls: int = 0  # deliveries of the feed so far
+    engine: EngineDescription | None = None  # of whoever wrote the journal last
+    instruments: dict[str, InstrumentRules] = field(default_factory=dict)  # as last told
+    reported: set[tuple[str, str]] = field(default_factory=set)  # order id, fill id
     turnover: Decimal = Decimal(0)  # value of today's orders that left, account currency
     order_values: dict[str, Decimal] = field(default_factory=dict)  # of them, by order id
     turnover_before: dict[str, str] = field(default_factory=dict)  # date -> of an earlier session
@@ -80,7 +85,7 @@ _Handler = Callable[[EngineState, Any, ev.Entry], None]
 
 def _session_started(state: EngineState, event: ev.SessionStarted, _: ev.Entry) -> None:
     state.ledger = Ledger.opened(event.opening, known_fills=event.known_fills)
-    state.predecessor = event.predecessor
+    state.predecessor, state.engine = event.predecessor, event.engine
     state.killed, state.next_order = event.killed, event.next_order
     state.strategy_state = event.strategy_state
     state.reconciled_ok = event.inherited.get("reconciliation_ok")
@@ -101,12 +106,14 @@ def _clock_stepped(state: EngineState, event: ev.ClockStepped, _: ev.Entry) -> N
     state.clock_apart = event.apart
 
 
-def _session_resumed(state: EngineState, _event: ev.SessionResumed, _: ev.Entry) -> None:
+def _session_resumed(state: EngineState, event: ev.SessionResumed, _: ev.Entry) -> None:
+    state.engine = event.engine or state.engine
     state.clock_apart = Decimal(0)  # a new process has looked at the clock anew
 
 
 def _day_started(state: EngineState, event: ev.DayStarted, _: ev.Entry) -> None:
     state.today, state.day_open = event.trading_date, event.open
+    state.instruments |= {rules.symbol: rules for rules in event.instruments}
     state.decided, state.failures = set(), {}
     state.snapshots = {}
     earlier = state.turnover_before.get(str(event.trading_date), "0")
@@ -221,6 +228,14 @@ def _session_ended(state: EngineState, _event: ev.SessionEnded, _: ev.Entry) -> 
     state.ended = True
 
 
+def _instruments_listed(state: EngineState, event: ev.InstrumentsListed, _: ev.Entry) -> None:
+    state.instruments |= {rules.symbol: rules for rules in event.instruments}
+
+
+def _fills_reported(state: EngineState, event: ev.FillsReported, _: ev.Entry) -> None:
+    state.reported.update((report.order_id, report.fill_id) for report in event.fills)
+
+
 def _prices_seen(state: EngineState, event: ev.PricesSeen, _: ev.Entry) -> None:
     state.polls = event.poll
 
@@ -264,6 +279,8 @@ _HANDLERS: dict[type, _Handler] = {
     ev.SessionEnded: _session_ended,
     ev.DecisionTaken: _decided,
     ev.PricesSeen: _prices_seen,
+    ev.InstrumentsListed: _instruments_listed,
+    ev.FillsReported: _fills_reported,
     ev.PositionAdjusted: _position_adjusted,
 }
 

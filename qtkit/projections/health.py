@@ -100,4 +100,12 @@ class Health(TopicFold):
         ev.BrokerDisconnected: _broker,
         ev.InternalErrorRaised: _raised,
     }
-    ignores = frozenset({ev.BarsRefused, ev.ClockStepped, ev.PendingDiagnosed, ev.TablesRefilled})
+    ignores = frozenset(
+        {
+            ev.BarsRefused,
+            ev.ClockStepped,
+            ev.PendingDiagnosed,
+            ev.InstrumentsListed,
+            ev.TablesRefilled,
+        }
+    )

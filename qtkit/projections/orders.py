@@ -127,6 +127,7 @@ class OrderHistory(TopicFold):
             ev.CancelFailed,
             ev.CancelRequested,
             ev.FillRepeated,
+            ev.FillsReported,
             ev.OrderCancelled,
             ev.OrderDoubted,
             ev.OrderLost,

@@ -50,4 +50,6 @@ class PriceHistory(TopicFold):
         ev.DayStarted: _day_started,
         ev.PricesSeen: _seen,
     }
-    ignores = frozenset({ev.BarsLeftOut, ev.BarsRefused, ev.FeedFailed, ev.TablesRefilled})
+    ignores = frozenset(
+        {ev.BarsLeftOut, ev.BarsRefused, ev.FeedFailed, ev.InstrumentsListed, ev.TablesRefilled}
+    )

@@ -93,7 +93,8 @@ def _evidence_of(folder: SessionFolder, scenario: Scenario | None) -> Evidence:
     if scenario is None:
         return evidence
     notes = read_run_notes(folder)
-    return replace(evidence, capabilities=notes.capabilities, known_defects=notes.known_defects)
+    shown = evidence.capabilities & notes.capabilities
+    return replace(evidence, capabilities=shown, known_defects=notes.known_defects)
 
 
 def _stage_of(shown: StageRecord) -> Stage:

@@ -22,8 +22,9 @@ from qtkit.journal import FileJournal, Journal, MemoryJournal
 from qtkit.ledger.ledger import Ledger
 from qtkit.market.instruments import InstrumentTable
 from qtkit.market.tables.bar_table import BarTable
-from qtkit.model.bars import Bars
+from qtkit.model.bars import BAR_NANOS, Bars
 from qtkit.model.books import Book
+from qtkit.model.engine import AccountKind
 from qtkit.model.events import FORMAT, SessionStarted, TablesRefilled
 from qtkit.projections.engine_state import EngineState
 from qtkit.runtime.accounts import CarryOver, account_record, create_account, inherit
@@ -43,12 +44,13 @@ from qtkit.runtime.plan import SessionPlan, check_dates, goes_on, plan_of
 from qtkit.runtime.resume import same_as_begun
 from qtkit.runtime.run import Place, Run
 from qtkit.runtime.settings import SessionSettings, settings_digest
-from qtkit.runtime.spec import SessionSpec
+from qtkit.runtime.spec import BACKTEST, SessionSpec
 from qtkit.trading.brokers.permit_broker import PermitBroker
 from qtkit.trading.brokers.protocol import Broker
 from qtkit.trading.engine.backtest import Backtest
 from qtkit.trading.engine.bar_history import EngineView, History, sound_bars
 from qtkit.trading.engine.context import EngineContext, SessionFiles, SysLog
+from qtkit.trading.engine.description import backtest_description, engine_description
 from qtkit.trading.engine.engine import Engine
 from qtkit.trading.engine.logs.settings import keep_logs, rotation_of
 from qtkit.trading.engine.logs.sys_log import NullLog, SessionLog
@@ -306,6 +308,7 @@ def opening_event(
     """Return the first line of a journal: with it alone the rest can be folded."""
     return SessionStarted(
         format=FORMAT,
+        engine=backtest_description() if asked.mode == BACKTEST else engine_description(),
         mode=asked.mode,
         account=account,
         strategy=spec.name,
@@ -314,6 +317,8 @@ def opening_event(
         settings=settings,
         settings_digest=settings_digest(settings),
         seed=asked.seed,
+        bar_seconds=BAR_NANOS // 1_000_000_000,
+        account_kind=AccountKind.CASH,
         opening=carry_over.opening,
         killed=carry_over.killed,
         next_order=carry_over.next_order,

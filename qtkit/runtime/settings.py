@@ -68,6 +68,8 @@ class SessionSettings(BaseModel):
         default="cancel", description="what an orderly stop does with open orders"
     )
 
+    debug: bool = Field(default=False, description="let operators run tasks by hand")
+
     split_strategy_prepare: bool = Field(
         default=False, description="prepare each step ahead, in a task and a snapshot of its own"
     )
@@ -215,6 +217,7 @@ class SessionSettings(BaseModel):
             broker_poll_seconds=self.broker_poll_seconds,
             retry_seconds=self.retry_seconds,
             retries=self.retries,
+            debug=self.debug,
             on_stop=self.on_stop,
         )
 

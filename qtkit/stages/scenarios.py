@@ -170,6 +170,7 @@ CLOSED_DAY = Scenario(
     sentence="A day on which the exchange is closed, and a step asked for by hand.",
     day=date(2026, 2, 17),
     commands=(Command(at=time(10, 0), verb="run_task", arguments=(("task", "run_strategy"),)),),
+    settings=(("debug", True),),
     stop_at=time(16, 0),
 )
 AFTER_HOLIDAY = Scenario(

@@ -122,7 +122,7 @@ def _run(target: Target, scenario: Scenario, place: Path) -> Evidence:
     return replace(
         evidence,
         scenario=scenario,
-        capabilities=target.capabilities,
+        capabilities=evidence.capabilities & target.capabilities,
         known_defects=target.known_defects,
     )
 

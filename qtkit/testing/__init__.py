@@ -20,14 +20,19 @@ from qtkit.testing.events import (
 )
 from qtkit.testing.journals import HandMadeJournal, entries_of
 from qtkit.testing.prices import bars_of, hand_made_bars, hand_made_data
+from qtkit.testing.programs import Programmed, ProgramRule, Sight
+from qtkit.testing.sessions import hand_made_session, hand_made_spec, intent
 from qtkit.testing.strategies import ScriptedStrategy, scripted_spec
 
 __all__ = [
     "DAY",
     "SHANGHAI",
     "HandMadeJournal",
+    "ProgramRule",
+    "Programmed",
     "ScriptedStrategy",
     "SettableClock",
+    "Sight",
     "account_reconciled",
     "at",
     "bars_of",
@@ -36,6 +41,9 @@ __all__ = [
     "event",
     "hand_made_bars",
     "hand_made_data",
+    "hand_made_session",
+    "hand_made_spec",
+    "intent",
     "last_price",
     "local",
     "open_order",

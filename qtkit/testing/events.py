@@ -16,7 +16,9 @@ from qtkit.core.verdict import ok
 from qtkit.model import events as ev
 from qtkit.model.books import Book, OpenOrder, PositionLine, UnsettledLot
 from qtkit.model.events import PlannedTask
+from qtkit.model.instruments import InstrumentRules
 from qtkit.testing.days import DAY, at
+from qtkit.trading.engine.description import engine_description
 
 __all__ = [
     "account_reconciled",
@@ -39,9 +41,21 @@ E = TypeVar("E", bound=msgspec.Struct)
 Number = Decimal | int | str
 NEXT_DAY = DAY + timedelta(days=1)
 
+_SHARES = tuple(
+    InstrumentRules(
+        symbol=symbol,
+        exchange=exchange,
+        currency="CNY",
+        lot=Decimal(100),
+        tick=Decimal("0.01"),
+        settle_days=1,
+    )
+    for symbol, exchange in (("600036.SH", "XSHG"), ("000651.SZ", "XSHE"))
+)
 _DEFAULTS: Mapping[type[msgspec.Struct], Mapping[str, object]] = {
     ev.SessionStarted: {
         "format": ev.FORMAT,
+        "engine": engine_description(),
         "mode": "paper",
         "account": "demo",
         "strategy": "by_hand",
@@ -50,6 +64,8 @@ _DEFAULTS: Mapping[type[msgspec.Struct], Mapping[str, object]] = {
         "settings": {},
         "settings_digest": "d" * 64,
         "seed": 7,
+        "bar_seconds": 60,
+        "account_kind": "cash",
         "opening": Book(cash=Decimal(1_000_000)),
         "killed": False,
         "next_order": 1,
@@ -57,7 +73,7 @@ _DEFAULTS: Mapping[type[msgspec.Struct], Mapping[str, object]] = {
         "known_fills": (),
         "predecessor": "",
     },
-    ev.DayStarted: {"open": True},
+    ev.DayStarted: {"open": True, "instruments": _SHARES},
     ev.ScheduleBuilt: {"digest": "a" * 64},
     ev.DecisionTaken: {"aside": (), "intents": 0, "state_digest": "0" * 64},
     ev.OrderRequested: {

@@ -20,21 +20,13 @@ from qtkit.model.status import EngineStatus, check_move
 from qtkit.runtime.accounts import create_account, restart_account
 from qtkit.runtime.build import build
 from qtkit.runtime.spec import SessionSpec
-from qtkit.testing import scripted_spec
+from qtkit.testing import DAY, at, intent, local, scripted_spec
 from qtkit.trading.brokers.sim.faults import Disconnect
 from qtkit.trading.engine.command_queue import Command
 from qtkit.trading.engine.schedule import Timetable, catch_up, day_schedule, schedule_digest
 from qtkit.trading.engine.thread import EngineThread
 from qtkit.trading.strategy.protocol import Prepared, View
-from tests.trading.engine.engine_bench import (
-    BANK,
-    DAY,
-    at,
-    command,
-    day_of,
-    local,
-    want,
-)
+from tests.trading.engine.engine_bench import BANK, command, day_of
 from tests.trading.engine.test_snapshots import Counting
 
 SHANGHAI = exchange_calendar("XSHG")
@@ -68,7 +60,7 @@ def test_a_task_by_hand_is_written_down() -> None:
 
 def test_a_fill_that_the_broker_tells_is_booked() -> None:
     """Row 3: from `poll_fills` to the book, without a step in between."""
-    bench = day_of(script={"09:35": [want(BANK, 200)]}).run("09:38")
+    bench = day_of(script={"09:35": [intent(BANK, 200)]}).run("09:38")
 
     (fill,) = bench.of(ev.OrderFilled)
     assert fill.channel == "poll_fills"
@@ -109,7 +101,7 @@ def test_an_engine_starts_once_and_an_account_has_one(tmp_path: Path) -> None:
 def test_a_stop_in_mid_session_closes_the_books_and_lets_the_threads_go() -> None:
     """Row 6: orders are cancelled, the book is held against the broker's, the thread is gone."""
     bench = day_of(
-        script={"09:35": [want(BANK, 200)]},
+        script={"09:35": [intent(BANK, 200)]},
         settings={"latency_seconds": 600},
         commands=(command("09:37", "stop"),),
     )
@@ -203,7 +195,7 @@ def test_a_step_that_comes_due_while_one_runs_is_skipped() -> None:
 def test_a_fill_is_booked_while_trading_is_paused() -> None:
     """Row 13: fills are no tasks, so no policy drops them."""
     bench = day_of(
-        script={"09:35": [want(BANK, 200)]},
+        script={"09:35": [intent(BANK, 200)]},
         commands=(command("09:35:30", "pause"),),
         settings={"latency_seconds": 60},
     ).run("09:40")
@@ -215,7 +207,7 @@ def test_a_fill_is_booked_while_trading_is_paused() -> None:
 def test_a_fill_that_is_told_at_lunch_is_booked_at_lunch() -> None:
     """Row 13, while sleeping: the broker was away when it executed, and is back at 11:40."""
     away = Disconnect(start=at("11:25:30"), until=at("11:40"))
-    bench = day_of(script={"11:25": [want(BANK, 200)]}, broker_faults=(away,)).run("11:45")
+    bench = day_of(script={"11:25": [intent(BANK, 200)]}, broker_faults=(away,)).run("11:45")
 
     assert bench.when(ev.OrderFilled) == ["11:40:00"]
     assert bench.statuses()[-2][1] == "sleeping"

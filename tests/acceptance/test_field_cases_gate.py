@@ -25,7 +25,7 @@ from qtkit.runtime.registry import find_session
 from qtkit.runtime.run import Run
 from qtkit.runtime.settings import SessionSettings
 from qtkit.runtime.spec import SessionSpec
-from qtkit.testing import scripted_spec
+from qtkit.testing import DAY, at, intent, local, scripted_spec
 from qtkit.trading.brokers.protocol import AccountReport, BrokerOrder
 from qtkit.trading.brokers.sim.broker import SimBroker
 from qtkit.trading.brokers.sim.faults import CashOff, Reject
@@ -38,17 +38,7 @@ from qtkit.trading.risk.rules import (
     symbol_is_allowed,
     time_is_in_window,
 )
-from tests.trading.engine.engine_bench import (
-    BANK,
-    DAY,
-    STEEL,
-    Bench,
-    at,
-    command,
-    day_of,
-    local,
-    want,
-)
+from tests.trading.engine.engine_bench import BANK, STEEL, Bench, command, day_of
 from tests.trading.risk.risk_moments import moment, order
 
 
@@ -117,7 +107,7 @@ def test_ids_of_accepted_rejected_and_refused_orders() -> None:
     A sale of more than can be sold is refused before it leaves, not when its fill comes.
     """
     bench = day_of(
-        script={"09:35": [want(BANK, 100), want(BANK, 200), want(STEEL, -600)]},
+        script={"09:35": [intent(BANK, 100), intent(BANK, 200), intent(STEEL, -600)]},
         shares={STEEL: 500},
         broker_faults=(Reject(order=2, code="suspended", reason="trading is halted"),),
     ).run("09:38")
@@ -159,7 +149,7 @@ def test_a_refusal_makes_a_line_in_risk_log_and_no_order(tmp_path: Path) -> None
 
 def test_a_refusal_does_not_linger() -> None:
     """Row 45: each judgement is an event of its own: an order after a refusal simply leaves."""
-    bench = day_of(script={"09:35": [want(BANK, 150)], "09:40": [want(BANK, 100)]}).run("09:42")
+    bench = day_of(script={"09:35": [intent(BANK, 150)], "09:40": [intent(BANK, 100)]}).run("09:42")
 
     assert [r.quantity for r in bench.of(ev.OrderRefused)] == [150]
     assert [o.quantity for o in bench.of(ev.OrderRequested)] == [100]
@@ -168,8 +158,8 @@ def test_a_refusal_does_not_linger() -> None:
 def test_turnover_is_that_of_the_day() -> None:
     """Row 46: yesterday's orders do not count; today's do, at the price they were judged by."""
     bench = day_of(
-        script={"03-04 09:35": [want(BANK, 900)], "03-05 09:35": [want(BANK, 900)],
-                "03-05 09:40": [want(BANK, 200)]},
+        script={"03-04 09:35": [intent(BANK, 900)], "03-05 09:35": [intent(BANK, 900)],
+                "03-05 09:40": [intent(BANK, 200)]},
         settings={"risk": {"max_day_turnover": 10_000}},
     ).run(at("09:46") + timedelta(days=1))  # fmt: skip
 
@@ -321,7 +311,7 @@ def test_a_mismatch_at_the_close_is_on_disk_and_the_day_is_closed(tmp_path: Path
 
 def test_the_close_ends_every_order_of_the_day() -> None:
     """Row 52: an order that was never executed expires at the broker, and nothing stays open."""
-    bench = day_of(script={"14:55": [want(BANK, 100, limit="9.50")]}).run("15:16")
+    bench = day_of(script={"14:55": [intent(BANK, 100, limit="9.50")]}).run("15:16")
 
     (ended,) = bench.of(ev.OrderCancelled)
     assert (ended.order_id, ended.quantity) == ("q000001", Decimal(100))

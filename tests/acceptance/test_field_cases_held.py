@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from qtkit.model import events as ev
+from qtkit.testing import at, intent
 from qtkit.trading.brokers.sim.faults import Reject as Rejected
 from qtkit.trading.brokers.sim.faults import Repeat, UnmatchedFill
-from tests.trading.engine.engine_bench import BANK, NEXT, STEEL, at, command, day_of, want
+from tests.trading.engine.engine_bench import BANK, NEXT, STEEL, command, day_of
 
 BLOCK = {"startup_gate_mode": "block"}
 
@@ -68,7 +69,7 @@ def test_cash_is_reserved_when_an_order_leaves() -> None:
     """After row 56: two buys of 8000 on 10 000 of cash: the second one is refused at once."""
     bench = day_of(
         cash=Decimal(10_000),
-        script={"09:35": [want(BANK, 700), want(STEEL, 900)]},
+        script={"09:35": [intent(BANK, 700), intent(STEEL, 900)]},
         settings={"latency_seconds": 600},
     ).run("09:36")
 
@@ -81,7 +82,7 @@ def test_a_sale_of_more_than_can_be_sold_is_refused_when_it_is_asked_for() -> No
     """After row 56: what an open sell has claimed cannot be sold again."""
     bench = day_of(
         shares={BANK: 500},
-        script={"09:35": [want(BANK, -300), want(BANK, -300)]},
+        script={"09:35": [intent(BANK, -300), intent(BANK, -300)]},
         settings={"latency_seconds": 600},
     ).run("09:36")
 
@@ -95,7 +96,7 @@ def test_a_fill_of_a_rejected_order_is_recorded_and_not_booked() -> None:
         at=at("09:36"), order_id="q000001", symbol=BANK, quantity=Decimal(100), price=Decimal(10)
     )
     bench = day_of(
-        script={"09:35": [want(BANK, 100)]},
+        script={"09:35": [intent(BANK, 100)]},
         broker_faults=(Rejected(order=1), ghost),
         commands=(command("09:37", "reconcile"),),
     ).run("09:38")
@@ -109,7 +110,7 @@ def test_a_fill_of_a_rejected_order_is_recorded_and_not_booked() -> None:
 def test_a_fill_with_the_brokers_ids_is_booked_once_however_often_it_is_told() -> None:
     """After row 56: a fill that carries broker ids is booked; a repeated part only once."""
     bench = day_of(
-        script={"09:35": [want(BANK, 500)]},
+        script={"09:35": [intent(BANK, 500)]},
         volume=2_000.0,
         broker_faults=(Repeat(order=1),),
     ).run("09:45")
@@ -150,7 +151,7 @@ def test_a_cancel_reaches_the_broker() -> None:
 def test_the_reason_of_a_rejection_is_stored() -> None:
     """After row 56: code and text, in journal and log, and the order is listed with them."""
     bench = day_of(
-        script={"09:35": [want(BANK, 100)]},
+        script={"09:35": [intent(BANK, 100)]},
         broker_faults=(Rejected(order=1, code="suspended", reason="trading is halted"),),
     ).run("09:36")
 
@@ -165,8 +166,8 @@ def test_shares_settle_by_trading_days_on_the_engines_clock() -> None:
     bench = day_of(
         days=(friday, monday),
         start=at("14:40", friday),
-        script={"03-06 14:45": [want(BANK, 100)], "03-06 14:50": [want(BANK, -100)],
-                "03-09 09:35": [want(BANK, -100)]},
+        script={"03-06 14:45": [intent(BANK, 100)], "03-06 14:50": [intent(BANK, -100)],
+                "03-09 09:35": [intent(BANK, -100)]},
         settings={"price_poll_minutes": 5, "max_price_age_seconds": 400},
     ).run(at("09:46", monday))  # fmt: skip
 
@@ -177,7 +178,7 @@ def test_shares_settle_by_trading_days_on_the_engines_clock() -> None:
 
 def test_a_strategys_state_moves_with_fills_and_not_with_wishes() -> None:
     """After row 56: the refused order leaves no trace in it."""
-    bench = day_of(script={"09:35": [want(BANK, 150), want(STEEL, 100)]}).run("09:38")
+    bench = day_of(script={"09:35": [intent(BANK, 150), intent(STEEL, 100)]}).run("09:38")
 
     assert bench.of(ev.StrategySaved)[0].state == {STEEL: "100"}
     assert [r.symbol for r in bench.of(ev.OrderRefused)] == [BANK]
@@ -185,7 +186,7 @@ def test_a_strategys_state_moves_with_fills_and_not_with_wishes() -> None:
 
 def test_the_same_seed_and_data_make_the_same_ledger() -> None:
     """After row 56: line by line."""
-    script = {"09:35": [want(BANK, 500), want(STEEL, 300)], "09:45": [want(BANK, 100)]}
+    script = {"09:35": [intent(BANK, 500), intent(STEEL, 300)], "09:45": [intent(BANK, 100)]}
     one, two = (day_of(script=script, volume=1_500.0).run("10:00") for _ in range(2))
 
     assert one.entries == two.entries

@@ -16,6 +16,7 @@ from qtkit.market.feeds.recorded import NotANumber
 from qtkit.model import events as ev
 from qtkit.model.events import Entry
 from qtkit.model.orders import OrderStatus
+from qtkit.testing import at, intent
 from qtkit.trading.brokers.permit_broker import PermitBroker
 from qtkit.trading.brokers.protocol import BrokerEvent, BrokerFill, Order
 from qtkit.trading.brokers.sim.broker import SimBroker
@@ -24,7 +25,7 @@ from qtkit.trading.brokers.sim.store import MemoryBook
 from qtkit.trading.engine.workers import ThreadWorkers
 from tests.golden.names import names_in
 from tests.trading.brokers.sim_world import SHARE, bars_of, clock_at, market_of, order
-from tests.trading.engine.engine_bench import BANK, STEEL, Bench, at, command, day_of, want
+from tests.trading.engine.engine_bench import BANK, STEEL, Bench, command, day_of
 from tests.trading.ledger.ledger_story import (
     THURSDAY,
     WEDNESDAY,
@@ -76,7 +77,7 @@ def parted(change: Any = None) -> Bench:  # noqa: ANN401 - a function of news
     """Buy 500 shares, told in two parts."""
     telling = (lambda news: change(in_parts(news))) if change else in_parts
     return day_of(
-        script={"09:35": [want(BANK, 500)]}, prices={BANK: 20.0}, wrap_broker=retold(telling)
+        script={"09:35": [intent(BANK, 500)]}, prices={BANK: 20.0}, wrap_broker=retold(telling)
     ).run("09:38")
 
 
@@ -130,7 +131,7 @@ class DiskFullError(OSError):
 
 def test_a_fill_that_cannot_be_written_moves_nothing() -> None:
     """Row 26: one event moves cash, position and order; where it is not written, none moves."""
-    bench = day_of(script={"09:35": [want(BANK, 500)]})
+    bench = day_of(script={"09:35": [intent(BANK, 500)]})
     write = bench.journal.append
 
     def append(event: ev.Event) -> Entry:
@@ -173,7 +174,7 @@ def test_costs_follow_the_shares() -> None:
 @pytest.mark.parametrize(("cash", "leaves"), [("1005.00", True), ("1004.99", False)])
 def test_fees_count_when_an_order_is_sized(cash: str, *, leaves: bool) -> None:
     """Row 28: 100 shares at 10 with a fee of at least 5 need 1005.00, to the cent."""
-    bench = day_of(cash=Decimal(cash), script={"09:35": [want(BANK, 100, limit="10.00")]}).run(
+    bench = day_of(cash=Decimal(cash), script={"09:35": [intent(BANK, 100, limit="10.00")]}).run(
         "09:36"
     )
 
@@ -186,9 +187,9 @@ def test_fees_count_when_an_order_is_sized(cash: str, *, leaves: bool) -> None:
 def test_a_price_that_is_no_number_keeps_one_symbol_out_and_no_other() -> None:
     """Row 29: no bar without a finite, positive price is seen by anybody."""
     broken = tuple(NotANumber(symbol=BANK, end=at(f"09:{m}")) for m in range(31, 36))
-    bench = day_of(script={"09:35": [want(BANK, 200), want(STEEL, 200)]}, feed_faults=broken).run(
-        "09:38"
-    )
+    bench = day_of(
+        script={"09:35": [intent(BANK, 200), intent(STEEL, 200)]}, feed_faults=broken
+    ).run("09:38")
 
     (decision,) = bench.of(ev.DecisionTaken)
     assert decision.aside == (BANK,)
@@ -202,7 +203,7 @@ def test_orders_leave_in_the_order_in_which_the_strategy_asks() -> None:
     A buy may use no cash that a sell has not yet brought: what is reserved must be free.
     """
     bench = day_of(
-        script={"09:35": [want(BANK, 100), want(STEEL, -200), want(BANK, 300)]},
+        script={"09:35": [intent(BANK, 100), intent(STEEL, -200), intent(BANK, 300)]},
         shares={STEEL: 500},
     ).run("09:36")
 

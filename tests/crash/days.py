@@ -15,12 +15,10 @@ from qtkit.core.calendars import Calendar, exchange_calendar
 from qtkit.core.paths import OutputRoot
 from qtkit.evidence import REFERENCE_DAY
 from qtkit.market.feeds.recorded import NotANumber, Silence
-from qtkit.model.intents import Intent
-from qtkit.model.orders import OrderType
 from qtkit.runtime.accounts import create_account
 from qtkit.runtime.settings import SessionSettings
 from qtkit.runtime.spec import SessionSpec
-from qtkit.testing import hand_made_data, scripted_spec
+from qtkit.testing import hand_made_data, intent, scripted_spec
 from qtkit.trading.brokers.sim import faults as broken
 from qtkit.trading.engine.command_queue import Command
 from qtkit.trading.strategy.loader import load_spec
@@ -39,24 +37,12 @@ def at(local: str, day: date = SHORT) -> datetime:
     return wall - timedelta(hours=8)
 
 
-def market(symbol: str, shares: int, limit: str | None = None) -> Intent:
-    """Return an order by script."""
-    return Intent(
-        symbol=symbol,
-        quantity=Decimal(shares),
-        because="the script says so",
-        order_type=OrderType.MARKET if limit is None else OrderType.LIMIT,
-        limit_price=None if limit is None else Decimal(limit),
-        tag="script",
-    )
-
-
 SCRIPT = {
-    "03-04 09:35": [market(BANK, 3_000), market(STEEL, 2_000)],
-    "03-05 09:35": [market(BANK, 2_500), market(STEEL, -700), market(SHOP, 150)],
-    "03-05 09:40": [market(BANK, -1_000), market(SHOP, 500, "9.50"), market(STEEL, 300)],
-    "03-05 09:45": [market(BANK, 600), market(STEEL, -400, "10.90"), market(SHOP, 400)],
-    "03-05 09:49": [market(BANK, -500)],
+    "03-04 09:35": [intent(BANK, 3_000), intent(STEEL, 2_000)],
+    "03-05 09:35": [intent(BANK, 2_500), intent(STEEL, -700), intent(SHOP, 150)],
+    "03-05 09:40": [intent(BANK, -1_000), intent(SHOP, 500, "9.50"), intent(STEEL, 300)],
+    "03-05 09:45": [intent(BANK, 600), intent(STEEL, -400, "10.90"), intent(SHOP, 400)],
+    "03-05 09:49": [intent(BANK, -500)],
 }
 
 
@@ -83,6 +69,7 @@ def _plan(root: Path, day: date, **parts: Any) -> SessionSpec:  # noqa: ANN401 -
     }
     data = hand_made_data(prices, [BEFORE, SHORT], _calendar(overlay), volume=10_000.0)
     settings = SessionSettings(
+        debug=True,
         calendar_overlay=str(overlay),
         price_poll_minutes=5,
         max_price_age_seconds=400,

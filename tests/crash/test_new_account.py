@@ -17,11 +17,11 @@ from qtkit.core.paths import OutputRoot
 from qtkit.journal import read_journal
 from qtkit.model import events as ev
 from qtkit.sessions.simulated import prepare_account, simulate
-from qtkit.testing import scripted_spec
-from tests.crash.days import BANK, market
+from qtkit.testing import intent, scripted_spec
+from tests.crash.days import BANK
 
 DAY = date(2026, 3, 4)
-SPEC = scripted_spec({"03-04 09:35": [market(BANK, 100)]}, [BANK], opening_cash=Decimal(100_000))
+SPEC = scripted_spec({"03-04 09:35": [intent(BANK, 100)]}, [BANK], opening_cash=Decimal(100_000))
 START, STOP = (datetime(2026, 3, 4, 1, minute, tzinfo=UTC) for minute in (29, 38))
 
 

@@ -6,46 +6,31 @@ The strategy buys 100 at 09:35. No slippage, no latency; a fill costs 0.03 %, at
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import date
-from decimal import Decimal
 from pathlib import Path
 
-from qtkit.core.calendars import exchange_calendar
-from qtkit.core.paths import OutputRoot
-from qtkit.model.intents import Intent
-from qtkit.runtime.configuration.reader import settings_of
-from qtkit.runtime.spec import SessionSpec
 from qtkit.sessions.local import LocalSession
-from qtkit.testing import hand_made_data, scripted_spec
+from qtkit.testing import DAY, hand_made_session, intent, scripted_spec
 from qtkit.trading.brokers.sim.faults import NO_FAULTS, FaultScript
 
 SYMBOL = "600036.SH"
-DAY = date(2026, 3, 4)
-_ZONE = "Asia/Shanghai"
-
-
-def wanted(quantity: int) -> Intent:
-    return Intent(symbol=SYMBOL, quantity=Decimal(quantity), because="the script says so")
 
 
 def rehearsal(
     root: Path,
     *,
     faults: FaultScript = NO_FAULTS,
-    day: date = DAY,
     days: Sequence[date] = (DAY,),
     account: str | None = None,
     **settings: object,
 ) -> LocalSession:
     """Return the day, just started at 09:00."""
-    calendar = exchange_calendar("XSHG")
-    plan = SessionSpec(
-        strategy=scripted_spec({"09:35": [wanted(100)]}, [SYMBOL]),
-        settings=settings_of({"slippage_bps": 0, **settings}),
-        day=day,
-        days=len(days),
-        data=hand_made_data({SYMBOL: 10.0}, days, calendar),
+    return hand_made_session(
+        scripted_spec({"09:35": [intent(SYMBOL, 100)]}, [SYMBOL]),
+        {SYMBOL: 10.0},
+        root,
+        days=days,
+        settings={"slippage_bps": 0, **settings},
         broker_faults=faults,
+        account=account,
     )
-    return LocalSession.planned(replace(plan, account=account), root=OutputRoot(root))

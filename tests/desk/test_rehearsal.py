@@ -15,7 +15,8 @@ from qtkit.journal import compare, read_journal
 from qtkit.model.events import SessionEnded, SessionResumed
 from qtkit.sessions.local import LocalSession
 from qtkit.sessions.simulated import simulate
-from tests.desk.hand_made_day import DAY, rehearsal
+from qtkit.testing import DAY
+from tests.desk.hand_made_day import rehearsal
 
 GRID = Path(__file__).parents[2] / "examples" / "live_grid_multi.py"
 CLOSE = datetime(2026, 3, 4, 7, 40, tzinfo=UTC)

@@ -47,13 +47,12 @@ def desk(tmp_path: Path) -> Iterator[LocalSession]:
         ("watch 600063.SH", "no prices of 600063.SH; did you mean '600036.SH'?"),
         ("stage 9", "is no stage '9'"),
         ("liveconfig gaet", "is no setting 'gaet'"),
-        ("run --task prices", "is no task 'prices'; there are: pre_open,"),
-        ("run --task refill", "`run` is for looking"),
+        ("run --task refill", "run_task acts outside"),
         ("set step_minutes 1", "step_minutes is fixed when"),
         ("set live_prepare_lead_seconds 9", "live_prepare_lead_seconds is fixed when"),
         ("set risk.max_quantity 1", "risk.max_quantity is fixed when"),
-        ("set debgu on", "is no setting 'debgu'; did you mean 'debug'?"),
-        ("set debug maybe", "debug is on or"),
+        ("set wathc all", "is no setting 'wathc'; did you mean 'watch'?"),
+        ("set debug on", "debug is fixed when"),
         ("set watch", "write: set watch all"),
         ("set watch 1", "no prices of 1"),
         ("resume", "resume was refused: the engine is sleeping: nothing to resume"),
@@ -80,7 +79,7 @@ def test_a_mistake_is_one_sentence_that_says_what_to_do(
 def test_a_mistake_changes_nothing(desk: LocalSession) -> None:
     before = desk.entries()
 
-    for line in ("buy", "postions", "set step_minutes 1", "run --task refill", "note"):
+    for line in ("buy", "postions", "set step_minutes 1", "note"):
         Console.at(desk).answer(line)
 
     assert desk.entries() == before
@@ -122,10 +121,10 @@ def test_help_explains_a_command(desk: LocalSession, line: str) -> None:
 
 def test_what_was_set_holds_for_one_shell(desk: LocalSession) -> None:
     console = Console.at(desk)
-    console.run("set debug on")
+    console.run("set watch 600036.SH")
 
-    assert "finished" in console.run("run --task diagnose_pending_orders")
-    assert "off" in run_line(desk, "set")
+    assert console.seat.watched == ("600036.SH",)
+    assert Console.at(desk).seat.watched == ()
 
 
 def test_a_session_that_nobody_runs_can_be_read_and_not_commanded(tmp_path: Path) -> None:

@@ -146,12 +146,9 @@ def test_the_kill_switch_lets_a_reduction_through(tmp_path: Path) -> None:
     assert "accepted by sim" in let_through
 
 
-def test_an_operator_takes_debug_from_the_start_of_the_shell(tmp_path: Path) -> None:
-    line = "run --task diagnose_pending_orders"
-    with rehearsal(tmp_path) as desk:
-        with pytest.raises(ConfigError, match="start the shell with --debug"):
-            run_line(desk, line)
-        told = run_line(desk, line, debug=True)
+def test_a_session_that_was_started_for_debugging_runs_tasks_by_hand(tmp_path: Path) -> None:
+    with rehearsal(tmp_path, debug=True) as desk:
+        told = run_line(desk, "run --task diagnose_pending_orders")
 
     assert "with the broker: 0 open with us, 0 there" in plain(told)
 

@@ -43,7 +43,7 @@ def lived(root: Path, lines: list[str]) -> Iterator[tuple[str, str]]:
     The broker refuses the second order, and says nothing about the third, which it has.
     """
     faults = (Reject(order=2, code="c12", reason="no such board"), Timeout(order=3, arrived=True))
-    with rehearsal(root, faults=FaultScript(faults=faults)) as desk:
+    with rehearsal(root, faults=FaultScript(faults=faults), debug=True) as desk:
         console = Console.at(desk, by="anna")
         for line in lines:
             yield line, plain(console.answer(line))

@@ -19,12 +19,15 @@ from pydantic_core import PydanticUndefined
 from qtkit.cli import qtkit
 from qtkit.core.config.messages import shown
 from qtkit.core.paths import write_atomic
+from qtkit.desk.commands.table import DESK_COMMANDS
+from qtkit.desk.shell.commands import WORDS, usage
 from qtkit.model.events import BY_KIND
 from qtkit.model.skip_reasons import GLOSSARY
 from qtkit.runtime.configuration.keys import SECTIONS, all_keys
 from qtkit.runtime.configuration.vendor_key_names import COUNTERPARTS
 from qtkit.runtime.settings import SessionSettings
 from qtkit.stages import all_stages
+from qtkit.trading.engine.commands import COMMANDS
 from qtkit.trading.risk.settings import RiskSettings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -143,6 +146,35 @@ def _described(name: str, command: click.Command) -> Iterator[str]:
         yield ""
 
 
+def shell() -> str:
+    """Return the commands of the operator's shell."""
+    lines = _table("command", "what it does")
+    for word, command in WORDS.items():
+        declared = DESK_COMMANDS.get(word)
+        verb = declared and COMMANDS.get(declared.verb)
+        only = (
+            "Only in a session that was started with `--debug`."
+            if verb and verb.needs_debug
+            else ""
+        )
+        sentences = (command.help, declared.more if declared else "", only)
+        lines.append(_row(f"`{usage(word)}`", " ".join(filter(None, sentences))))
+    return "\n".join(lines)
+
+
+def verbs() -> str:
+    """Return the engine's own verbs."""
+    lines = _table("verb", "what it does", "arguments", "lowers risk", "needs debug")
+    for verb, command in COMMANDS.items():
+        arguments = (
+            f"`{a.name}`{'' if a.required else '?'}" + (f" ({a.unit})" if a.unit else "")
+            for a in command.arguments
+        )
+        marks = ("yes" if command.lowers_risk else "", "yes" if command.needs_debug else "")
+        lines.append(_row(f"`{verb}`", command.help, ", ".join(arguments), *marks))
+    return "\n".join(lines)
+
+
 def settings() -> str:
     """Return the settings of a session with their defaults."""
     return _model(SessionSettings)
@@ -211,7 +243,9 @@ PARTS: Mapping[str, Callable[[], str]] = {
         glossary,
         risk,
         settings,
+        shell,
         stages,
+        verbs,
     )
 }
 

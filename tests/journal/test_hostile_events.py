@@ -19,7 +19,6 @@ from hypothesis import strategies as st
 from qtkit.core.clock import ManualClock
 from qtkit.journal import FileJournal, read_journal
 from qtkit.model import events as ev
-from qtkit.model.books import Book
 from qtkit.model.events import ALL_EVENTS
 from tests.journal.journal_lines import opening
 from tests.journal.test_journal_codec import anything_of
@@ -188,11 +187,7 @@ def test_a_value_that_is_small_in_memory_and_endless_on_paper_is_refused(place: 
 
 def test_a_format_that_our_reader_refuses_is_not_written(place: Path) -> None:
     journal = FileJournal(place / "format.jsonl", ManualClock(NINE))
-    began = ev.SessionStarted(
-        format=ev.FORMAT + 1, mode="paper", account="a", strategy="s", symbols=(), exchange="XNYS",
-        settings={}, settings_digest="", seed=0, opening=Book(cash=Decimal(0)), killed=False,
-        next_order=1, strategy_state={}, known_fills=(), predecessor="",
-    )  # fmt: skip
+    began = opening(ev.FORMAT + 1)
     with pytest.raises(ValueError, match="SessionStarted"):
         journal.append(began)
     journal.close()

@@ -170,6 +170,14 @@ BUGS_OF_TIME: tuple[Bug, ...] = (
         engine_test("history", "test_a_price_is_fresh_by_trading_time"),
     ),
     planted(
+        "a backtest takes prices that a session holds to be stale",
+        "qtkit/trading/engine/backtest.py",
+        "            context.settings.max_price_age_seconds,",
+        "            context.settings.max_price_age_seconds * 2,",
+        "tests/trading/engine/test_parity_law.py"
+        "::test_a_backtest_and_a_session_take_the_same_decisions_and_fills",
+    ),
+    planted(
         "lunch makes prices stale",
         "qtkit/trading/engine/bar_history.py",
         "traded = traded + np.maximum(np.minimum(end, until) - np.maximum(start, since), 0)",

@@ -23,13 +23,12 @@ from qtkit.core.errors import ConfigError, InvariantBroken
 from qtkit.core.paths import AccountFolder, SessionFolder
 from qtkit.evidence.evidence import Evidence
 from qtkit.evidence.scenario import (
-    ALL_CAPABILITIES,
-    Capability,
     RotationSeen,
     RunFacts,
     Scenario,
 )
 from qtkit.journal import read_journal, summarise
+from qtkit.model.engine import ALL_CAPABILITIES, Capability
 from qtkit.model.events import CommandReceived, Entry, SessionStarted, StopRequested
 from qtkit.runtime.build import build
 from qtkit.runtime.run import Place, Run

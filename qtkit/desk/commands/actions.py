@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from qtkit.core.advice import lift_command
 from qtkit.core.errors import ConfigError
 from qtkit.desk import views
-from qtkit.desk.commands.queries import nearest, report_of
+from qtkit.desk.commands.queries import report_of
 from qtkit.desk.report import Part, Report
 from qtkit.desk.table_view import Column, TableView, facts
 from qtkit.evidence.session import OperableSession
@@ -16,7 +16,6 @@ from qtkit.model import events as ev
 from qtkit.model.events import Entry
 from qtkit.projections.session_view import SessionView
 from qtkit.reports.artifacts import kill_words
-from qtkit.trading.engine.schedule import PRIORITY
 
 __all__ = [
     "buy",
@@ -153,38 +152,28 @@ def cancel_task(session: OperableSession, task_id: str, *, by: str = _OPERATOR) 
     return _told("task", *_asked(session, "cancel_task", by, task_id=task_id))
 
 
-def run(session: OperableSession, task: str, *, debug: bool = False, by: str = _OPERATOR) -> Report:
-    """Let a task come due now.
+def run(session: OperableSession, task: str, *, by: str = _OPERATOR) -> Report:
+    """Let a task come due now; only in a session that was started for debugging.
 
     Parameters
     ----------
     task
         Any task's name, `diagnose_pending_orders` included.
-    debug
-        Must be on: a task by hand is for looking for mistakes, not for trading.
 
     Raises
     ------
     ConfigError
-        If `debug` is off, or there is no such task.
+        If the session was not started for debugging, or there is no such task.
     """
-    if task not in PRIORITY:
-        raise ConfigError(f"there is no task {task!r}{nearest(task, PRIORITY)}")
-    if not debug:
-        raise ConfigError(
-            "`run` is for looking for mistakes and acts outside the schedule, so it is off: "
-            "start the shell with --debug, or type `set debug on`"
-        )
-    return _by_hand(session, "run", task, by)
+    return _by_hand("run", *_asked(session, "run_task", by, task=task))
 
 
 def refill(session: OperableSession, *, by: str = _OPERATOR) -> Report:
     """Bring the session's local tables up to date now, and only those that it uses."""
-    return _by_hand(session, "refill", "refill", by)
+    return _by_hand("refill", *_asked(session, "refill", by))
 
 
-def _by_hand(session: OperableSession, name: str, task: str, by: str) -> Report:
-    view, came = _asked(session, "run_task", by, task=task)
+def _by_hand(name: str, view: SessionView, came: tuple[Entry, ...]) -> Report:
     at_work = [e.event.task_id for e in came if isinstance(e.event, ev.TaskQueued)]
     lines = [view.tasks.stories[task_id] for task_id in at_work if task_id in view.tasks.stories]
     later = [f"still at work: `task {line.task_id}` shows it" for line in lines if line.is_open]

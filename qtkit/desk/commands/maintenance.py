@@ -11,7 +11,9 @@ from qtkit.reports.retention import LogRotation, expired_logs, rotate_logs
 __all__ = ["rotatelogs"]
 
 
-def rotatelogs(session: Session, *, days: int, really: bool = False) -> Report:
+def rotatelogs(
+    session: Session, *, days: int, really: bool = False, dry_run: bool = False
+) -> Report:
     """Return the risk logs that have expired, and delete them if that is really meant.
 
     Parameters
@@ -20,6 +22,8 @@ def rotatelogs(session: Session, *, days: int, really: bool = False) -> Report:
         A session that ended more days ago has expired, by the machine's date.
     really
         Delete; otherwise it is only shown what would go.
+    dry_run
+        Only show it, whatever else is said.
 
     Raises
     ------
@@ -28,7 +32,7 @@ def rotatelogs(session: Session, *, days: int, really: bool = False) -> Report:
     """
     root, now = OutputRoot(session.folder.path.parents[1]), wall_time()
     found = expired_logs(root, days, now)
-    if really:
+    if really and not dry_run:
         found = rotate_logs(found, now)
     return Report(name="rotatelogs", heading=found.heading, parts=tuple(_lines(found)))
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from difflib import get_close_matches
 from pathlib import Path
 
 from qtkit.core.errors import ConfigError
 from qtkit.core.paths import SessionFolder
 from qtkit.core.render import mark
+from qtkit.core.text import nearest
 from qtkit.desk import views
 from qtkit.desk.report import Part, Report
 from qtkit.desk.table_view import Column, TableView, facts
@@ -24,7 +24,6 @@ __all__ = [
     "cash",
     "fills",
     "liveconfig",
-    "nearest",
     "orders",
     "positions",
     "reasons",
@@ -44,21 +43,6 @@ def report_of(name: str, view: SessionView, *parts: Part) -> Report:
     return Report(name=name, heading=f"{name} · {views.as_of(view)}", parts=parts)
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Return the hint that names what was probably meant.
-
-    Examples
-    --------
-    >>> nearest("600063.SH", ["600036.SH", "000651.SZ"])
-    "; did you mean '600036.SH'?"
-    """
-    names = list(known)
-    near = get_close_matches(word, names, n=1)
-    if near:
-        return f"; did you mean {near[0]!r}?"
-    return f"; there are: {', '.join(names)}" if names else "; there are none"
-
-
 # --- the day ---------------------------------------------------------------------------------
 
 
@@ -74,13 +58,13 @@ def schedule(session: Session, *, whole_day: bool = False, rows: int = 0) -> Rep
     Parameters
     ----------
     whole_day
-        Also what has run already.
+        Also what has run already; then all of it.
     rows
         Only the first so many; 0: all.
     """
     view = session.view
     found = views.schedule(view, whole_day=whole_day)
-    shown = replace(found, rows=found.rows[:rows]) if rows else found
+    shown = replace(found, rows=found.rows[:rows]) if rows and not whole_day else found
     return report_of("schedule", view, shown, *_left_out(found, shown, "more to come"))
 
 

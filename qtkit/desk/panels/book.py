@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 
 from qtkit.core.errors import ConfigError
 from qtkit.desk import commands, views
-from qtkit.desk.panels.panel import Panel
+from qtkit.desk.panels.panel import Panel, command_button
 from qtkit.desk.panels.widgets import Button, Choice, Element, Field, Kit
 from qtkit.desk.report import Part, Report
 from qtkit.desk.table_view import TableView
@@ -47,14 +47,14 @@ class BookPanel(Panel):
         return (
             kit.row(
                 kit.choice("open_order", "Open order", ()),
-                kit.button("cancel", "Cancel order", self._cancel, style="warning"),
+                command_button(kit, "cancel", self._cancel, label="Cancel order", style="warning"),
             ),
             kit.row(
                 kit.choice("symbol", "Symbol", ()),
                 kit.field("shares", "Shares", hint="such as 100"),
                 kit.field("limit", "Limit price", hint="empty: at market"),
-                kit.button("buy", "Buy", lambda: self._order("buy"), hint="Buy by hand"),
-                kit.button("sell", "Sell", lambda: self._order("sell"), hint="Sell by hand"),
+                command_button(kit, "buy", lambda: self._order("buy")),
+                command_button(kit, "sell", lambda: self._order("sell")),
             ),
         )
 

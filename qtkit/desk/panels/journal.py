@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from qtkit.core.errors import ConfigError
+from qtkit.core.text import nearest
 from qtkit.desk import views
-from qtkit.desk.commands.queries import nearest
 from qtkit.desk.event_text import sentence
 from qtkit.desk.panels.panel import Panel
 from qtkit.desk.panels.widgets import Choice, Element, Field, Kit

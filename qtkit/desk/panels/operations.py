@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from qtkit.core.errors import ConfigError
-from qtkit.desk import commands
+from qtkit.desk.commands.table import DESK_COMMANDS, DeskCommand
 from qtkit.desk.event_text import sentence
 from qtkit.desk.panels.book import newest
-from qtkit.desk.panels.panel import Panel
+from qtkit.desk.panels.panel import Panel, command_button
 from qtkit.desk.panels.widgets import Button, Element, Field, Kit, Tick
 from qtkit.desk.report import Report
 from qtkit.desk.table_view import facts
@@ -18,12 +18,7 @@ from qtkit.model.events import Entry
 
 __all__ = ["OperationsPanel"]
 
-_ASKING: dict[str, tuple[str, str, Callable[..., Report]]] = {
-    "gate": ("Gate", "Judge the gate now, by all its checks", commands.gate),
-    "reconcile": ("Reconcile", "Hold our book against the broker's", commands.reconcile),
-    "diagnose": ("Diagnose", "Hold open orders against the broker's list", commands.diagnose),
-    "refill": ("Refill", "Bring the local tables up to date", commands.refill),
-}
+_ASKING = {word: DESK_COMMANDS[word] for word in ("gate", "reconcile", "diagnose", "refill")}
 
 
 class OperationsPanel(Panel):
@@ -51,15 +46,16 @@ class OperationsPanel(Panel):
     def controls(self, kit: Kit) -> Sequence[Element]:
         """Return the buttons."""
         asking = [
-            kit.button(name, label, self._asks(name), hint=hint)
-            for name, (label, hint, _) in _ASKING.items()
+            command_button(kit, word, self._asks(command)) for word, command in _ASKING.items()
         ]
         return (
             kit.row(*asking, kit.button("snapshots", "Snapshots", self._snapshots)),
             kit.row(
                 kit.field("days", "Keep risk logs for days", value="30"),
                 kit.tick("sure", "Really delete"),
-                kit.button("rotatelogs", "Rotate logs", self._rotate, style="warning"),
+                command_button(
+                    kit, "rotatelogs", self._rotate, label="Rotate logs", style="warning"
+                ),
             ),
         )
 
@@ -69,12 +65,10 @@ class OperationsPanel(Panel):
         for name in _ASKING:
             self.part(name, Button).enable(on=is_there)
 
-    def _asks(self, name: str) -> Callable[[], None]:
-        work = _ASKING[name][2]
-
+    def _asks(self, command: DeskCommand) -> Callable[[], None]:
         def ask() -> None:
             by = self.watch.by
-            self.ask(name, lambda session: work(session, by=by))
+            self.ask(command.word, lambda session: command.run(session, by))
 
         return ask
 
@@ -92,6 +86,6 @@ class OperationsPanel(Panel):
         sure.set(on=False)
 
         def work(session: OperableSession) -> Report:
-            return commands.rotatelogs(session, days=days, really=really)
+            return DESK_COMMANDS["rotatelogs"].run(session, "", days=days, really=really)
 
         self.ask("rotatelogs", work)

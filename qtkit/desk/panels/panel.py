@@ -8,13 +8,14 @@ from typing import TypeVar
 
 from qtkit.core.errors import ConfigError, QtkitError
 from qtkit.desk import views
+from qtkit.desk.commands.table import DESK_COMMANDS
 from qtkit.desk.panels.base import Screen
 from qtkit.desk.panels.session_watch import Watch
 from qtkit.desk.panels.widgets import Button, Choice, Element, Field, Kit, Text, Tick
 from qtkit.desk.report import Part, Report
 from qtkit.evidence.session import OperableSession, Session
 
-__all__ = ["Panel"]
+__all__ = ["Panel", "command_button"]
 
 _E = TypeVar("_E", bound=Element)
 _NONE_YET = "No session yet: start one in the session panel, or attach to one."
@@ -184,3 +185,11 @@ def _tried(work: Callable[[], Report | None]) -> tuple[Report | None, str]:
         return None, str(problem)
     except Exception as problem:  # noqa: BLE001 - an errand's error has nobody else to show it
         return None, f"{type(problem).__name__}: {problem}; this is a mistake of the panel"
+
+
+def command_button(
+    kit: Kit, word: str, do: Callable[[], None], *, label: str = "", style: str = ""
+) -> Button:
+    """Return the button of a desk's command: what it says and explains stands in their table."""
+    command = DESK_COMMANDS[word]
+    return kit.button(word, label or command.label, do, style=style, hint=command.help)

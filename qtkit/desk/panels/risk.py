@@ -8,7 +8,7 @@ from qtkit.core.advice import kill_command, lift_command
 from qtkit.core.errors import ConfigError
 from qtkit.desk import commands, views
 from qtkit.desk.panels.book import newest
-from qtkit.desk.panels.panel import Panel
+from qtkit.desk.panels.panel import Panel, command_button
 from qtkit.desk.panels.widgets import Button, Element, Field, Kit, Tick
 from qtkit.desk.report import Report
 from qtkit.desk.views.risk import rules
@@ -46,7 +46,7 @@ class RiskPanel(Panel):
             kit.row(
                 kit.field("why", "Reason", hint="for the journal"),
                 kit.tick("sure", "Yes, stop trading on this account", self.adjust),
-                kit.button("kill", "KILL", self._kill, style="danger", hint="Stop trading"),
+                command_button(kit, "kill", self._kill, label="KILL", style="danger"),
             ),
         )
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from qtkit.core.errors import ConfigError
-from qtkit.desk import commands, views
-from qtkit.desk.panels.panel import Panel
+from qtkit.desk import views
+from qtkit.desk.commands.table import DESK_COMMANDS
+from qtkit.desk.panels.panel import Panel, command_button
 from qtkit.desk.panels.widgets import Button, Choice, Element, Field, Kit
 from qtkit.desk.report import Report
 from qtkit.desk.table_view import facts
@@ -50,9 +51,9 @@ class SessionPanel(Panel):
         """Return the controls: of the session that is there, and to come to another."""
         return (
             kit.row(
-                kit.button("pause", "Pause", lambda: self._command("pause"), style="warning"),
-                kit.button("resume", "Resume", lambda: self._command("resume"), style="success"),
-                kit.button("stop", "Stop", lambda: self._command("stop"), style="danger"),
+                command_button(kit, "pause", lambda: self._command("pause"), style="warning"),
+                command_button(kit, "resume", lambda: self._command("resume"), style="success"),
+                command_button(kit, "stop", lambda: self._command("stop"), style="danger"),
             ),
             kit.row(
                 kit.choice("known", "Session", ()),
@@ -102,8 +103,8 @@ class SessionPanel(Panel):
         self.part("stop", Button).enable(on=lives)
 
     def _command(self, verb: str) -> None:
-        work, by = getattr(commands, verb), self.watch.by
-        self.ask(verb, lambda session: work(session, by=by))
+        work, by = DESK_COMMANDS[verb], self.watch.by
+        self.ask(verb, lambda session: work.run(session, by))
 
     def _attach(self) -> None:
         chosen = self.part("known", Choice).value

@@ -1,27 +1,27 @@
-"""The words of the shell; each is thin, the work is a function of `qtkit.desk.commands`."""
+"""The words of the shell: the desk's commands from their table, and a few of the shell itself."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from inspect import getdoc
 from typing import Any
 
 import click
 
 from qtkit.core.errors import ConfigError
 from qtkit.core.render import Table, text_table
+from qtkit.core.text import nearest
 from qtkit.desk import commands
-from qtkit.desk.commands.queries import nearest
+from qtkit.desk.commands.table import DESK_COMMANDS, DeskCommand, Parameter
 from qtkit.desk.shell.context import JSON, Seat, Shown
 from qtkit.desk.shell.set_command import set_for_the_shell
 from qtkit.sessions.local import LocalSession
+from qtkit.trading.engine.commands import ArgumentKind
 
-__all__ = ["ALIASES", "WORDS", "usage"]
+__all__ = ["ALIASES", "OFFERS", "WORDS", "usage"]
 
 ALIASES = {"exit": "bye", "quit": "bye", "?": "help"}
-_STANDINGS = ("queued", "running", "finished", "skipped", "failed", "cancelled")
 
 
 class _Number(click.ParamType[Decimal]):
@@ -46,273 +46,62 @@ class _Number(click.ParamType[Decimal]):
         return number
 
 
-_NUMBER, _SIGNED = _Number(), _Number(signed=True)
-_ROWS = click.option(
-    "--rows", type=click.IntRange(min=0), default=20, show_default=True, help="0: all."
-)
-_SYMBOL = click.option("--symbol", default="", metavar="SYMBOL", help="Only this symbol.")
-_LIMIT = click.option("--limit", type=_NUMBER, metavar="PRICE", help="At this price or better.")
-_BECAUSE = click.option(
-    "--because", default="by hand", show_default=True, metavar="TEXT", help="For the journal."
-)
+_NUMBERS = {ArgumentKind.AMOUNT: _Number(), ArgumentKind.SIGNED: _Number(signed=True)}
 
 
-# --- looking ---------------------------------------------------------------------------------
+# --- from the table --------------------------------------------------------------------------
 
 
-@click.command()
-@click.pass_obj
-def status(seat: Seat) -> Shown:
-    """Show where the session stands."""
-    return commands.status(seat.session)
+def _typed(parameter: Parameter) -> click.ParamType[Any] | None:
+    if parameter.choices:
+        return click.Choice(parameter.choices)
+    if parameter.least is not None:
+        return click.IntRange(min=parameter.least)
+    return _NUMBERS.get(parameter.kind)
 
 
-@click.command()
-@click.option("--all", "whole_day", is_flag=True, help="Also what has run already.")
-@_ROWS
-@click.pass_obj
-def schedule(seat: Seat, *, whole_day: bool, rows: int) -> Shown:
-    """Show what is still to run today."""
-    return commands.schedule(seat.session, whole_day=whole_day, rows=0 if whole_day else rows)
-
-
-@click.command()
-@click.option(
-    "--standing",
-    type=click.Choice(_STANDINGS),
-    default=None,
-    metavar="STANDING",
-    help=f"Only tasks that are {', '.join(_STANDINGS)}.",
-)
-@click.option("--name", default="", metavar="TASK", help="Only tasks of this name.")
-@_ROWS
-@click.pass_obj
-def tasks(seat: Seat, *, standing: str | None, name: str, rows: int) -> Shown:
-    """Show today's tasks that came due, and what was skipped."""
-    return commands.tasks(seat.session, standing=standing or "", name=name, rows=rows)
-
-
-@click.command()
-@click.argument("task_id")
-@click.option("--cancel", "off", is_flag=True, help="Take it off, if it has not started.")
-@click.pass_obj
-def task(seat: Seat, task_id: str, *, off: bool) -> Shown:
-    """Show one task and its story."""
-    if off:
-        return commands.cancel_task(seat.session, task_id, by=seat.by)
-    return commands.task(seat.session, task_id)
-
-
-@click.command()
-@click.argument("order_id", default="", metavar="[ORDER]")
-@click.option("--doubtful", is_flag=True, help="Only those whose fate is not known.")
-@click.option("--rejected", is_flag=True, help="Only those that the broker refused.")
-@_SYMBOL
-@click.pass_obj
-def orders(seat: Seat, order_id: str, *, doubtful: bool, rejected: bool, symbol: str) -> Shown:
-    """Show the orders; with an id, that order's story."""
-    return commands.orders(
-        seat.session, order_id, doubtful=doubtful, rejected=rejected, symbol=symbol
+def _written(parameter: Parameter) -> click.Parameter:
+    """Return a parameter as it is written in the shell."""
+    has_default = not (
+        parameter.required or parameter.many or parameter.choices or parameter.is_flag
+    )
+    default = {"default": parameter.default} if has_default else {}
+    if not parameter.option:
+        return click.Argument(
+            [parameter.name],
+            type=_typed(parameter),
+            metavar=parameter.metavar,
+            required=parameter.required,
+            nargs=-1 if parameter.many else 1,
+            **default,
+        )
+    return click.Option(
+        [parameter.option, parameter.name],
+        type=_typed(parameter),
+        is_flag=parameter.is_flag or None,
+        metavar=parameter.metavar or None,
+        required=parameter.required,
+        show_default=parameter.shows_default,
+        help=parameter.help,
+        **default,
     )
 
 
-@click.command()
-@click.pass_obj
-def positions(seat: Seat) -> Shown:
-    """Show what is held, and what of it can be sold."""
-    return commands.positions(seat.session)
+def _from_table(command: DeskCommand) -> click.Command:
+    @click.pass_obj
+    def carry_out(seat: Seat, /, **values: Any) -> Shown:  # noqa: ANN401 - as the table says
+        if command.word == "watch":
+            values["symbols"] = values["symbols"] or seat.watched
+        defaults = {p.name: p.default for p in command.parameters}
+        given = {name: defaults[name] if v is None else v for name, v in values.items()}
+        return command.run(seat.session, seat.by, **given)
 
-
-@click.command()
-@_SYMBOL
-@click.pass_obj
-def fills(seat: Seat, *, symbol: str) -> Shown:
-    """Show the executions."""
-    return commands.fills(seat.session, symbol=symbol)
-
-
-@click.command()
-@click.pass_obj
-def cash(seat: Seat) -> Shown:
-    """Show the cash, from the opening to now."""
-    return commands.cash(seat.session)
-
-
-@click.command()
-@click.argument("symbols", nargs=-1, metavar="[SYMBOL]...")
-@click.pass_obj
-def watch(seat: Seat, symbols: tuple[str, ...]) -> Shown:
-    """Show the newest prices; `set watch` chooses which."""
-    return commands.watch(seat.session, symbols or seat.watched)
-
-
-@click.command()
-@click.pass_obj
-def strategies(seat: Seat) -> Shown:
-    """Show the strategy, its parameters and its state."""
-    return commands.strategies(seat.session)
-
-
-@click.command()
-@click.pass_obj
-def artifacts(seat: Seat) -> Shown:
-    """Show the session's files."""
-    return commands.artifacts(seat.session)
-
-
-@click.command()
-@click.argument("key", default="", metavar="[KEY]")
-@click.pass_obj
-def liveconfig(seat: Seat, key: str) -> Shown:
-    """Show the settings that the session really has."""
-    return commands.liveconfig(seat.session, key)
-
-
-@click.command()
-@click.pass_obj
-def reasons(seat: Seat) -> Shown:
-    """Explain the skip reasons."""
-    return commands.reasons(seat.session)
-
-
-@click.command()
-@click.argument("stage_id", metavar="STAGE")
-@click.pass_obj
-def stage(seat: Seat, stage_id: str) -> Shown:
-    """Judge the session by one stage of the checklist."""
-    return commands.stage(seat.session, stage_id)
-
-
-# --- asking ----------------------------------------------------------------------------------
-
-
-@click.command()
-@click.argument("symbol")
-@click.argument("shares", type=_NUMBER)
-@_LIMIT
-@_BECAUSE
-@click.pass_obj
-def buy(seat: Seat, symbol: str, shares: Decimal, *, limit: Decimal | None, because: str) -> Shown:
-    """Buy by hand, under the same risk rules."""
-    return commands.buy(seat.session, symbol, shares, limit=limit, because=because, by=seat.by)
-
-
-@click.command()
-@click.argument("symbol")
-@click.argument("shares", type=_NUMBER)
-@_LIMIT
-@_BECAUSE
-@click.pass_obj
-def sell(seat: Seat, symbol: str, shares: Decimal, *, limit: Decimal | None, because: str) -> Shown:
-    """Sell by hand, under the same risk rules."""
-    return commands.sell(seat.session, symbol, shares, limit=limit, because=because, by=seat.by)
-
-
-@click.command()
-@click.argument("symbol", default="", metavar="[SYMBOL]")
-@click.option("--shares", type=_SIGNED, default=0, metavar="N", help="+ come, - go.")
-@click.option("--cash", type=_SIGNED, default=0, metavar="N", help="+ comes, - goes.")
-@click.option("--undo", type=click.IntRange(min=1), default=None, metavar="LINE", help="Its line.")
-@click.option("--why", default="", metavar="TEXT", help="For the journal.")
-@click.option("--yes", is_flag=True, help="Really book it; without it nothing is.")
-@click.pass_obj
-def adjust(seat: Seat, /, *, yes: bool, undo: int | None, **what: Any) -> Shown:  # noqa: ANN401
-    """Book shares or cash that no order explains; or take one back."""
-    return commands.adjust(seat.session, undo=undo or 0, really=yes, by=seat.by, **what)
-
-
-@click.command()
-@click.argument("order_id", metavar="ORDER")
-@click.pass_obj
-def cancel(seat: Seat, order_id: str) -> Shown:
-    """Cancel an open order at the broker."""
-    return commands.cancel(seat.session, order_id, by=seat.by)
-
-
-@click.command()
-@click.pass_obj
-def pause(seat: Seat) -> Shown:
-    """Hold price polls and strategy steps back."""
-    return commands.pause(seat.session, by=seat.by)
-
-
-@click.command()
-@click.pass_obj
-def resume(seat: Seat) -> Shown:
-    """End a pause."""
-    return commands.resume(seat.session, by=seat.by)
-
-
-@click.command()
-@click.pass_obj
-def gate(seat: Seat) -> Shown:
-    """Judge the gate now, by all its checks."""
-    return commands.gate(seat.session, by=seat.by)
-
-
-@click.command()
-@click.pass_obj
-def reconcile(seat: Seat) -> Shown:
-    """Hold our book against the broker's now."""
-    return commands.reconcile(seat.session, by=seat.by)
-
-
-@click.command()
-@click.pass_obj
-def diagnose(seat: Seat) -> Shown:
-    """Hold our open orders against the broker's list."""
-    return commands.diagnose(seat.session, by=seat.by)
-
-
-@click.command()
-@click.pass_obj
-def refill(seat: Seat) -> Shown:
-    """Bring the session's local tables up to date."""
-    return commands.refill(seat.session, by=seat.by)
-
-
-@click.command()
-@click.option("--task", "task_name", required=True, metavar="NAME", help="Any task's name.")
-@click.pass_obj
-def run(seat: Seat, *, task_name: str) -> Shown:
-    """Run a task by hand; only with debug on."""
-    return commands.run(seat.session, task_name, debug=seat.debug, by=seat.by)
-
-
-@click.command()
-@click.argument("text", default="", metavar="TEXT")
-@click.pass_obj
-def note(seat: Seat, text: str) -> Shown:
-    """Write a sentence into the journal."""
-    return commands.note(seat.session, text, by=seat.by)
-
-
-@click.command()
-@click.option("--why", default="", metavar="TEXT", help="For the journal.")
-@click.pass_obj
-def kill(seat: Seat, *, why: str) -> Shown:
-    """Set the kill switch: only reductions leave."""
-    return commands.kill(seat.session, why=why, by=seat.by)
-
-
-@click.command()
-@click.option(
-    "--days", type=click.IntRange(min=0), required=True, metavar="N", help="Keep this many days."
-)
-@click.option("--dry-run", is_flag=True, help="Only show what would go.")
-@click.option("--yes", is_flag=True, help="Really delete; without it nothing goes.")
-@click.pass_obj
-def rotatelogs(seat: Seat, *, days: int, dry_run: bool, yes: bool) -> Shown:
-    """Delete expired risk logs of finished sessions."""
-    return commands.rotatelogs(seat.session, days=days, really=yes and not dry_run)
-
-
-@click.command()
-@click.option("--reason", default="stop", show_default=True, metavar="TEXT")
-@click.pass_obj
-def stop(seat: Seat, *, reason: str) -> Shown:
-    """Stop the session in order; the shell stays, `bye` leaves it."""
-    return commands.stop(seat.session, reason=reason, by=seat.by)
+    return click.Command(
+        command.word,
+        params=[_written(parameter) for parameter in command.parameters],
+        callback=carry_out,
+        help=command.help,
+    )
 
 
 # --- the shell itself ------------------------------------------------------------------------
@@ -360,7 +149,7 @@ def help_(word: str) -> Shown:
     if name not in WORDS:
         raise ConfigError(f"there is no command {word!r}{nearest(word, WORDS)}")
     command = WORDS[name]
-    lines = [f"{usage(name)}: {_purpose(command)}"]
+    lines = [f"{usage(name)}: {command.help}"]
     context = click.Context(command)
     records = [parameter.get_help_record(context) for parameter in command.params]
     rows = tuple(record for record in records if record is not None)
@@ -372,7 +161,7 @@ def _options(rows: Sequence[tuple[str, str]]) -> Table:
 
 
 def _overview() -> str:
-    rows = tuple((usage(name), _purpose(command)) for name, command in WORDS.items())
+    rows = tuple((usage(name), command.help or "") for name, command in WORDS.items())
     return text_table(Table("", ("command", "what it does"), rows))
 
 
@@ -390,10 +179,6 @@ def _option_usage(option: click.Option) -> str:
     if not option.is_flag:
         word = f"{word} {option.metavar or 'N'}"
     return word if option.required else f"[{word}]"
-
-
-def _purpose(command: click.Command) -> str:
-    return (getdoc(command.callback) or "").splitlines()[0]
 
 
 @click.command()
@@ -433,9 +218,12 @@ def _with_json(command: click.Command) -> click.Command:
 
 WORDS: dict[str, click.Command] = {
     str(command.name): _with_json(command)
-    for command in (
-        status, schedule, tasks, task, orders, positions, fills, cash, watch, buy, sell, cancel,
-        adjust, strategies, set_, pause, resume, gate, reconcile, diagnose, refill, run, artifacts,
-        liveconfig, rotatelogs, reasons, stage, note, kill, stop, advance, help_, bye,
-    )
-}  # fmt: skip
+    for command in (*map(_from_table, DESK_COMMANDS.values()), set_, advance, help_, bye)
+}
+
+OFFERS = {
+    (command.word, parameter.name): parameter.offer
+    for command in DESK_COMMANDS.values()
+    for parameter in command.parameters
+} | {("set", "key"): "settings", ("set", "values"): "symbols", ("help", "word"): "words"}
+"""Command and parameter -> what completes it."""

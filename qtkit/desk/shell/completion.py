@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import click
 
 from qtkit.core.errors import QtkitError
-from qtkit.desk.shell.commands import ALIASES, WORDS
+from qtkit.desk.shell.commands import ALIASES, OFFERS, WORDS
 from qtkit.desk.shell.context import Seat
 from qtkit.desk.shell.set_command import SETTABLE
 from qtkit.projections.session_view import SessionView
@@ -49,14 +49,15 @@ def _for_command(
     options = [p for p in command.params if isinstance(p, click.Option)]
     open_option = next((o for o in options if before and before[-1] in o.opts), None)
     if open_option is not None and not open_option.is_flag:
-        return _values(seat, open_option)
+        return _values(seat, command, open_option)
     if fragment.startswith("-"):
         return [Candidate(o.opts[0], o.help or "") for o in options if o.opts[0] not in before]
     arguments = [p for p in command.params if isinstance(p, click.Argument)]
     place = len(_positional(before, options))
     if place < len(arguments):
-        return _values(seat, arguments[place])
-    return _values(seat, arguments[-1]) if arguments and arguments[-1].nargs == -1 else []
+        return _values(seat, command, arguments[place])
+    rest = arguments[-1:] if arguments and arguments[-1].nargs == -1 else []
+    return _values(seat, command, rest[0]) if rest else []
 
 
 def _positional(before: list[str], options: list[click.Option]) -> list[str]:
@@ -69,10 +70,10 @@ def _positional(before: list[str], options: list[click.Option]) -> list[str]:
     ]
 
 
-def _values(seat: Seat, parameter: click.Parameter) -> list[Candidate]:
+def _values(seat: Seat, command: click.Command, parameter: click.Parameter) -> list[Candidate]:
     if isinstance(parameter.type, click.Choice):
         return [Candidate(str(choice)) for choice in parameter.type.choices]
-    source = _SOURCES.get(parameter.name or "")
+    source = _SOURCES.get(OFFERS.get((command.name or "", parameter.name or ""), ""))
     if source is None:
         return []
     try:
@@ -99,14 +100,11 @@ def _task_ids(view: SessionView) -> Iterator[Candidate]:
 
 
 _SOURCES: Mapping[str, Callable[[SessionView], Iterable[Candidate]]] = {
-    "symbol": _symbols,
     "symbols": _symbols,
-    "order_id": _order_ids,
-    "task_id": _task_ids,
-    "task_name": lambda _: map(Candidate, PRIORITY),
-    "name": lambda _: map(Candidate, PRIORITY),
-    "stage_id": lambda _: (Candidate(s.id, s.title) for s in all_stages()),
-    "key": lambda view: map(Candidate, (*SETTABLE, *view.opening.settings)),
-    "values": _symbols,
-    "word": lambda _: _commands(),
+    "orders": _order_ids,
+    "tasks": _task_ids,
+    "task_names": lambda _: map(Candidate, PRIORITY),
+    "stages": lambda _: (Candidate(s.id, s.title) for s in all_stages()),
+    "settings": lambda view: map(Candidate, (*SETTABLE, *view.opening.settings)),
+    "words": lambda _: _commands(),
 }

@@ -9,7 +9,7 @@ import click
 
 from qtkit.core.errors import ConfigError, QtkitError
 from qtkit.core.render import json_text
-from qtkit.desk.commands.queries import nearest
+from qtkit.core.text import nearest
 from qtkit.desk.shell.commands import ALIASES, WORDS, usage
 from qtkit.desk.shell.context import JSON, Seat, Shown
 from qtkit.evidence.session import OperableSession
@@ -33,17 +33,15 @@ class Console:
     seat: Seat
 
     @classmethod
-    def at(cls, session: OperableSession, *, by: str = "operator", debug: bool = False) -> Console:
+    def at(cls, session: OperableSession, *, by: str = "operator") -> Console:
         """Return a console.
 
         Parameters
         ----------
         by
             The operator's name, as the journal has it.
-        debug
-            Let tasks be run by hand.
         """
-        return cls(Seat(session=session, by=by, debug=debug))
+        return cls(Seat(session=session, by=by))
 
     @property
     def left(self) -> bool:
@@ -77,11 +75,9 @@ class Console:
             return f"a file could not be read or written: {problem}"
 
 
-def run_line(
-    session: OperableSession, line: str, *, by: str = "operator", debug: bool = False
-) -> str:
+def run_line(session: OperableSession, line: str, *, by: str = "operator") -> str:
     """Carry one line out on a session and return its answer; raises as `Console.run`."""
-    return Console.at(session, by=by, debug=debug).run(line)
+    return Console.at(session, by=by).run(line)
 
 
 def _split(line: str) -> tuple[str, list[str]]:

@@ -30,8 +30,6 @@ class Seat:
     ----------
     by
         The operator's name, as the journal has it.
-    debug
-        Whether tasks may be run by hand.
     watched
         What `watch` shows; empty: everything the session trades.
     left
@@ -40,6 +38,5 @@ class Seat:
 
     session: OperableSession
     by: str = "operator"
-    debug: bool = False
     watched: tuple[str, ...] = ()
     left: bool = False

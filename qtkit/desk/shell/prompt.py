@@ -24,11 +24,7 @@ _GREETING = "`help` lists the commands, Tab completes, `bye` leaves."
 
 
 def interact(
-    session: OperableSession,
-    *,
-    by: str = "operator",
-    debug: bool = False,
-    history: Path | None = None,
+    session: OperableSession, *, by: str = "operator", history: Path | None = None
 ) -> None:
     """Let an operator work on a session until they leave; the session goes on.
 
@@ -36,12 +32,10 @@ def interact(
     ----------
     by
         The operator's name, as the journal has it.
-    debug
-        Let tasks be run by hand.
     history
         Where lines are kept for another time; None: beside the sessions.
     """
-    console = Console.at(session, by=by, debug=debug)
+    console = Console.at(session, by=by)
     click.echo(_GREETING)
     kept = history or OutputRoot(session.folder.path.parents[1]).shell_history
     for line in _lines(console.seat, kept):

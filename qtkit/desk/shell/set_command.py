@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from qtkit.core.errors import ConfigError
-from qtkit.desk.commands.queries import nearest, report_of, watch
+from qtkit.core.text import nearest
+from qtkit.desk.commands.queries import report_of, watch
 from qtkit.desk.report import Report
 from qtkit.desk.shell.context import Seat
 from qtkit.desk.table_view import facts
@@ -36,16 +37,9 @@ def set_for_the_shell(seat: Seat, key: str, values: Sequence[str]) -> Report:
     view = seat.session.view
     table = facts(
         "set",
-        ("debug", "on" if seat.debug else "off"),
         ("watch", ", ".join(seat.watched or view.opening.symbols)),
     )
     return report_of("set", view, table, "Everything else is fixed when a session starts.")
-
-
-def _debug(seat: Seat, values: Sequence[str]) -> None:
-    if list(values) not in (["on"], ["off"]):
-        raise ConfigError(f"debug is on or off, was {' '.join(values) or 'nothing'}")
-    seat.debug = list(values) == ["on"]
 
 
 def _watch(seat: Seat, values: Sequence[str]) -> None:
@@ -57,7 +51,7 @@ def _watch(seat: Seat, values: Sequence[str]) -> None:
     seat.watched = symbols
 
 
-SETTABLE: Mapping[str, Callable[[Seat, Sequence[str]], None]] = {"debug": _debug, "watch": _watch}
+SETTABLE: Mapping[str, Callable[[Seat, Sequence[str]], None]] = {"watch": _watch}
 
 
 def _why_not(seat: Seat, key: str) -> str:

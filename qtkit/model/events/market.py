@@ -9,12 +9,14 @@ from typing import ClassVar
 import msgspec
 
 from qtkit.model.events.base import Event, Moment, Topic
+from qtkit.model.instruments import InstrumentRules
 
 __all__ = [
     "BarLeftOut",
     "BarsLeftOut",
     "BarsRefused",
     "FeedFailed",
+    "InstrumentsListed",
     "LastPrice",
     "MarketEvent",
     "PricesSeen",
@@ -70,6 +72,12 @@ class BarsLeftOut(MarketEvent, frozen=True, kw_only=True, gc=False):
 
     counts: dict[str, int]  # why -> bars
     samples: tuple[BarLeftOut, ...]  # the first of them
+
+
+class InstrumentsListed(MarketEvent, frozen=True, kw_only=True, gc=False):
+    """Somebody came to instruments whose rules no day's beginning has told."""
+
+    instruments: tuple[InstrumentRules, ...]
 
 
 class TablesRefilled(MarketEvent, frozen=True, kw_only=True, gc=False):

@@ -6,6 +6,8 @@ from datetime import date
 from decimal import Decimal
 from typing import ClassVar
 
+import msgspec
+
 from qtkit.core.verdict import Verdict
 from qtkit.model.events.base import Event, Moment, Topic
 from qtkit.model.orders import OrderOrigin, OrderType, Routing, TimeInForce
@@ -15,7 +17,9 @@ __all__ = [
     "CancelFailed",
     "CancelRequested",
     "FillRepeated",
+    "FillReport",
     "FillUnmatched",
+    "FillsReported",
     "OrderAccepted",
     "OrderCancelled",
     "OrderDoubted",
@@ -109,6 +113,23 @@ class OrderFilled(OrderEvent, frozen=True, kw_only=True, gc=False):
     venue: str
     channel: str  # how the report came in; the engine's description names its channels
     late: str = ""  # why it was not expected any more: "cancelled", "lost"
+
+
+class FillReport(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
+    """One execution as the broker told it."""
+
+    order_id: str
+    fill_id: str
+    symbol: str
+    quantity: Decimal  # shares, signed
+    price: Decimal  # account currency per share
+
+
+class FillsReported(OrderEvent, frozen=True, kw_only=True, gc=False):
+    """The broker told executions for the first time; written before any of them is booked."""
+
+    channel: str
+    fills: tuple[FillReport, ...]
 
 
 class FillRepeated(OrderEvent, frozen=True, kw_only=True, gc=False):

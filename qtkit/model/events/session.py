@@ -7,6 +7,7 @@ from typing import ClassVar
 import msgspec
 
 from qtkit.model.books import Book
+from qtkit.model.engine import AccountKind, EngineDescription
 from qtkit.model.events.base import Event, JsonObject, Topic
 
 __all__ = ["SessionEnded", "SessionEvent", "SessionResumed", "SessionStarted", "StopRequested"]
@@ -22,6 +23,7 @@ class SessionStarted(SessionEvent, frozen=True, kw_only=True, gc=False):
     """One life of the engine on one account began; this alone lets the journal be folded."""
 
     format: int
+    engine: EngineDescription  # in the engine's own words
     mode: str  # backtest, shadow, paper, live
     account: str
     strategy: str
@@ -30,6 +32,8 @@ class SessionStarted(SessionEvent, frozen=True, kw_only=True, gc=False):
     settings: JsonObject  # every setting that matters to trading
     settings_digest: str  # sha256 of the settings, hex
     seed: int
+    bar_seconds: int  # length of the bars that it trades on
+    account_kind: AccountKind
     opening: Book
     killed: bool  # whether the kill switch was on
     next_order: int  # first free order number of the account
@@ -46,6 +50,7 @@ class SessionResumed(SessionEvent, frozen=True, kw_only=True, gc=False):
     entries: int  # entries found
     torn_bytes: int  # bytes of a half-written last line that were cut off
     doubtful: tuple[str, ...]  # order ids whose fate had to be asked for
+    engine: EngineDescription | None = None  # where another one than before came back
 
 
 class StopRequested(SessionEvent, frozen=True, kw_only=True, gc=False):

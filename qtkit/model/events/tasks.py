@@ -9,6 +9,7 @@ import msgspec
 
 from qtkit.model.books import Book
 from qtkit.model.events.base import Event, Moment, Topic
+from qtkit.model.instruments import InstrumentRules
 
 __all__ = [
     "DayClosed",
@@ -46,6 +47,7 @@ class DayStarted(TaskEvent, frozen=True, kw_only=True, gc=False):
     open: bool  # whether the exchange trades on it
     # symbol -> close of the trading date before it
     last_closes: dict[str, Decimal] = msgspec.field(default_factory=dict)
+    instruments: tuple[InstrumentRules, ...] = ()  # rules that are new, or changed with this date
 
 
 class ScheduleBuilt(TaskEvent, frozen=True, kw_only=True, gc=False):
@@ -63,6 +65,7 @@ class TaskQueued(TaskEvent, frozen=True, kw_only=True, gc=False):
     task: str
     due: Moment
     step: int | None = None
+    cause: str = ""  # why it came, where no schedule has it; "" for the day's own rows
 
 
 class TaskStarted(TaskEvent, frozen=True, kw_only=True, gc=False):

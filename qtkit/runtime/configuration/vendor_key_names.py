@@ -33,7 +33,7 @@ COUNTERPARTS: tuple[Counterpart, ...] = (
     Counterpart("mode", ("session.mode",)),
     Counterpart("live_trade_account_id", ("account.name",), "accounts go by name alone"),
     Counterpart("live_trade_account_name", ("account.name", "account.new")),
-    Counterpart("live_trade_debug_mode", (), "an option: `qtkit live --debug`"),
+    Counterpart("live_trade_debug_mode", ("session.debug",)),
     Counterpart("live_trade_init_cash", ("account.opening_cash",)),
     Counterpart(
         "live_trade_init_holdings",

@@ -21,25 +21,23 @@ from qtkit.core.clock import ManualClock
 from qtkit.core.errors import StrategyError
 from qtkit.core.text import error_text
 from qtkit.model import events as ev
-from qtkit.model.bars import BAR_NANOS, nanos, time_of
+from qtkit.model.bars import nanos, time_of
 from qtkit.model.intents import Intent
 from qtkit.model.money import decimal_of
 from qtkit.model.status import EngineStatus
 from qtkit.trading.engine.bar_history import (
     EngineView,
-    History,
     Series,
     is_usable,
-    last_price,
 )
 from qtkit.trading.engine.broker_session import BrokerSession
 from qtkit.trading.engine.context import EngineContext
 from qtkit.trading.engine.end_of_day import EndOfDay
 from qtkit.trading.engine.execution_reports import ExecutionReports
 from qtkit.trading.engine.order_entry import OrderEntry
-from qtkit.trading.engine.schedule import step_nanos
+from qtkit.trading.engine.schedule import poll_nanos, step_nanos
 from qtkit.trading.engine.snapshots import Snapshots
-from qtkit.trading.engine.strategy_runner import StrategyRunner, state_digest, withheld
+from qtkit.trading.engine.strategy_runner import StateWatch, StrategyRunner
 from qtkit.trading.strategy.guard import fail, guarded
 
 __all__ = ["Backtest"]
@@ -48,6 +46,7 @@ _NEVER = np.iinfo(np.int64).max
 
 
 _EMPTY = (tuple, list)
+_Shown = tuple[Series, list[int]]
 
 
 def _raised(due: int, error: Exception) -> StrategyError:
@@ -80,9 +79,14 @@ class Backtest:
         self._before = context.history.sharing()  # what a preparation sees: it ends before the step
         self._ahead = EngineView(context.strategy_symbols, self._before, context.state.ledger)
         self._end_of_day = EndOfDay(context, self._orders, self._execution_reports)
-        self._saved = ""  # digest of the strategy's state: deciding must not change it
         self._guard = guarded(context.strategy)
+        self._watch = StateWatch(self._guard)
         self._wake = _NEVER  # when news may come next, nanoseconds
+        # of the day: when prices are asked for, and how many bars have ended at the last poll of
+        # the day before and at each of these
+        self._polls, self._last_poll = np.empty(0, np.int64), 0
+        self._ended = list[NDArray[np.int64]]()
+        self._shown, self._shown_ahead = list[_Shown](), list[_Shown]()
         self.steps = 0
         self.equity = dict[date, Decimal]()  # at each day's close, account currency
 
@@ -121,10 +125,14 @@ class Backtest:
         closes = {s: context.close_before(s, day) for s in context.strategy_symbols}
         context.record(
             ev.DayStarted(
-                trading_date=day, open=True, last_closes={s: c for s, c in closes.items() if c}
+                trading_date=day,
+                open=True,
+                last_closes={s: c for s, c in closes.items() if c},
+                instruments=context.rules_on(day),
             )
         )
-        self._saved = state_digest(context.strategy.state())
+        self._watch.keep()
+        self._ask_for_prices(segments)
         for segment in segments:
             self._clock.set(segment.start)
             self._move(EngineStatus.RUNNING, "open_market")
@@ -132,12 +140,34 @@ class Backtest:
             self._news_until(nanos(segment.end), self._next_news())
             self._clock.set(segment.end)
             self._move(EngineStatus.SLEEPING, "close_market")
+        self._watch.demand()  # also where no step of the day wanted anything
+        self._show_known(self._last_poll + 1)
         self._end_of_day.close_day(day, early=False)
-        self._show_until(nanos(segments[-1].end))
+        self._show_all(nanos(segments[-1].end))
         self.equity[day] = context.state.ledger.equity(self._last_prices())
 
-    def _show_until(self, at: int) -> None:
-        """Show every bar that has ended: the last step comes before the day's last bars."""
+    def _ask_for_prices(self, segments: Sequence[Segment]) -> None:
+        """Note when the day's prices are asked for, and how many bars have ended by then.
+
+        Before the first of them, what was known at the last one of the day before is known.
+        """
+        table, every = self._context.settings.timetable, self._context.history.series.values()
+        self._polls = np.concatenate([poll_nanos(segment, table) for segment in segments])
+        moments = np.concatenate(([self._last_poll], self._polls))
+        self._ended = [series.end.searchsorted(moments, "right") for series in every]
+        counts = [ended.tolist() for ended in self._ended]
+        self._shown = list(zip(every, counts, strict=True))
+        self._shown_ahead = list(zip(self._before.series.values(), counts, strict=True))
+        self._last_poll = int(moments[-1])
+
+    def _show_known(self, at: int) -> None:
+        """Show what is known when news come: they come before a price poll of the same moment."""
+        poll = int(self._polls.searchsorted(at, "left"))
+        for series, ended in self._shown:
+            series.size = ended[poll]
+
+    def _show_all(self, at: int) -> None:
+        """Show every bar that has ended: the day is valued at its last prices."""
         for series in self._context.history.series.values():
             series.size = int(series.end.searchsorted(at, "right"))
 
@@ -155,41 +185,43 @@ class Backtest:
         """
         context = self._context
         dues = step_nanos(segment, close, context.settings.timetable)
-        ended = _ended(context.history, dues)
-        usable = self._usable(dues, ended)
-        shown = _sizes(ended)
+        # a price poll of the same moment comes before a step
+        polls = self._polls.searchsorted(dues, "right")
+        usable = self._usable(dues, polls)
         moments = self._moments(segment, dues)
-        preparations = _in_time(dues, moments, self._preparations(segment, dues, moments, usable))
-        view, decide = context.view, self._guard.strategy.decide
+        preparations = _in_time(dues, moments, self._preparations(dues, moments, usable))
+        steps = zip(dues.tolist(), polls.tolist(), preparations, strict=True)
+        shown, view, decide = self._shown, context.view, self._guard.strategy.decide
         self._ahead.move(int(moments[0]), day, frozenset(), context.state.ledger)
         self._wake = self._next_news()
-        for k, (due, basis) in enumerate(zip(dues.tolist(), preparations, strict=True)):
-            for series, sizes in shown:
-                series.size = sizes[k]
+        for k, (due, poll, basis) in enumerate(steps):
             if due >= self._wake:
                 self._wake = self._news_until(due, self._wake)
-            if usable is None:
+            for series, ended in shown:
+                series.size = ended[poll]
+            if k and usable is None:
                 view.moment = due
-            elif usable[k]:
-                view.move(due, day, usable[k], context.state.ledger)
             else:
-                continue  # no symbol has a usable price
+                fresh = None if usable is None else usable[k]
+                view.move(due, day, fresh, context.state.ledger)
+                if fresh is not None and not fresh:
+                    continue  # no symbol has a usable price
             try:
                 intents = decide(view, basis)
             except BaseException as error:  # noqa: BLE001 - a strategy may raise whatever there is
                 self._fail("decide", due, error)
             if intents or type(intents) not in _EMPTY:
-                self._want(intents, due, self.steps + k, usable[k] if usable else None)
+                self._want(intents, due, self.steps + k)
         self.steps += dues.size
 
-    def _want(self, intents: object, due: int, step: int, usable: frozenset[str] | None) -> None:
+    def _want(self, intents: object, due: int, step: int) -> None:
         """Place what a strategy returned, if it is intents."""
         try:
             wanted = self._guard.checked(intents)
         except BaseException as error:  # noqa: BLE001 - a generator may raise whatever there is
             self._fail("decide", due, error)
         if wanted:
-            self._place(wanted, due, step, usable)
+            self._place(wanted, due, step)
             self._wake = self._next_news()
 
     def _fail(self, what: str, due: int, error: BaseException) -> NoReturn:
@@ -205,7 +237,6 @@ class Backtest:
 
     def _preparations(
         self,
-        segment: Segment,
         dues: NDArray[np.int64],
         moments: NDArray[np.int64],
         usable: Sequence[frozenset[str]] | None,
@@ -214,20 +245,17 @@ class Backtest:
 
         A preparation sees what the polls before its moment brought, as in a session.
         """
-        start = nanos(segment.start)
-        poll = self._context.settings.timetable.price_poll_minutes * BAR_NANOS
-        known = start + np.maximum((moments - 1 - start) // poll, 0) * poll
-        shown, view = _sizes(_ended(self._before, known)), self._ahead
-        prepare = self._guard.strategy.prepare
-        for k, moment in enumerate(moments.tolist()):
+        polls = self._polls.searchsorted(moments, "left")
+        shown, view, prepare = self._shown_ahead, self._ahead, self._guard.strategy.prepare
+        for k, (moment, poll) in enumerate(zip(moments.tolist(), polls.tolist(), strict=True)):
             if moment >= self._wake:
                 self._wake = self._news_until(moment, self._wake)
-            for series, sizes in shown:
-                series.size = sizes[k]
-            view.moment = moment
             if usable is not None and not usable[k]:
                 yield None
                 continue
+            for series, ended in shown:
+                series.size = ended[poll]
+            view.moment = moment
             try:
                 made = prepare(view)
             except BaseException as error:  # noqa: BLE001 - as above
@@ -235,15 +263,17 @@ class Backtest:
             yield made
 
     def _usable(
-        self, dues: NDArray[np.int64], ended: Sequence[tuple[Series, NDArray[np.int64]]]
+        self, dues: NDArray[np.int64], polls: NDArray[np.int64]
     ) -> list[frozenset[str]] | None:
         """Return each step's symbols with a fresh price; None where all have one at each step."""
-        context = self._context
-        context.view.move(int(dues[0]), context.state.today or date.min, None, context.state.ledger)
-        fresh = [self._fresh(series, dues, counts) for series, counts in ended]
+        every = self._context.history.series
+        fresh = [
+            self._fresh(series, dues, ended[polls])
+            for series, ended in zip(every.values(), self._ended, strict=True)
+        ]
         if all(column.all() for column in fresh):
             return None
-        symbols = tuple(context.history.series)
+        symbols = tuple(every)
         return [frozenset(compress(symbols, row)) for row in zip(*fresh, strict=True)]
 
     def _fresh(
@@ -262,34 +292,13 @@ class Backtest:
             context.settings.max_price_age_seconds,
         )
 
-    def _place(
-        self, intents: tuple[Intent, ...], due: int, step: int, usable: frozenset[str] | None
-    ) -> None:
-        """Record a decision that wants something, and place it."""
-        context = self._context
-        if not intents:
-            return
+    def _place(self, intents: tuple[Intent, ...], due: int, step: int) -> None:
+        """Take a decision that wants something as the live engine takes it."""
         self._clock.set(time_of(due))
-        found = state_digest(context.strategy.state())
-        if found != self._saved:
-            raise StrategyError("decide changed what state() returns; move the state in on_fill")
-        symbols = dict.fromkeys(i.symbol for i in intents if i.symbol in context.history.series)
-        wanted = tuple(i for i in intents if not i.withheld)
-        context.record(
-            ev.DecisionTaken(
-                task_id=f"step-{step}",
-                step=step,
-                due=self._clock.now(),
-                prices=tuple(
-                    last_price(context.history, s) for s in symbols if usable is None or s in usable
-                ),
-                aside=(),
-                intents=len(wanted),
-                withheld=withheld(intents),
-                state_digest=found,
-            )
+        digest = self._watch.demand()
+        self._strategy_runner.take_decision(
+            intents, f"step-{step}", step, self._clock.now(), digest
         )
-        self._orders.place(wanted, step=step)
 
     # --- news --------------------------------------------------------------------------------
 
@@ -308,6 +317,7 @@ class Backtest:
         journal, before = self._context.journal, self._context.journal.seq
         while wake <= due:
             self._clock.set(time_of(wake))
+            self._show_known(wake)
             heard = journal.seq
             self._execution_reports.take_news()
             after = self._next_news()
@@ -315,7 +325,7 @@ class Backtest:
                 break  # nothing more comes of it before the clock moves
             wake = after
         if journal.seq != before:
-            self._saved = state_digest(self._context.strategy.state())
+            self._watch.keep()
         return wake
 
 
@@ -338,14 +348,3 @@ def _overlapping(
             ready.append(next(preparations))
             count += 1
         yield ready.popleft()
-
-
-def _ended(history: History, moments: NDArray[np.int64]) -> list[tuple[Series, NDArray[np.int64]]]:
-    """Return how many bars of each symbol have ended at each moment."""
-    return [
-        (series, series.end.searchsorted(moments, "right")) for series in history.series.values()
-    ]
-
-
-def _sizes(ended: Sequence[tuple[Series, NDArray[np.int64]]]) -> list[tuple[Series, list[int]]]:
-    return [(series, counts.tolist()) for series, counts in ended]

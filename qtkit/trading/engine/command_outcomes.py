@@ -32,6 +32,7 @@ _REASONS: Mapping[str, Mapping[type[ev.Event], Callable[[Any], str]]] = {
     "sell": _ORDER,
     "cancel": {ev.CancelFailed: lambda event: str(event.reason)},
     "run_task": _TASK,
+    "refill": _TASK,
 }
 
 

@@ -1,311 +1,259 @@
-"""What operators can ask of a running engine."""
+"""The engine's own verbs, declared once: whoever shows, completes, sends or refuses one reads it.
+
+A verb that needs debug acts outside the schedule, and the engine refuses it to a session that was
+not started for debugging, from wherever it comes. What can lower risk never needs it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from math import isfinite
-from typing import Any
+from enum import StrEnum
 
-from qtkit.core.errors import ConfigError, DataError
-from qtkit.core.text import shown, writable
-from qtkit.ledger.adjustment import Adjustment, demand_bookable
-from qtkit.model import events as ev
-from qtkit.model.instruments import Instrument
-from qtkit.model.intents import Intent
-from qtkit.model.orders import OrderOrigin, OrderType
-from qtkit.model.status import EngineStatus
-from qtkit.trading.engine.broker_session import BrokerSession
-from qtkit.trading.engine.command_outcomes import why_nothing_came
-from qtkit.trading.engine.command_queue import Answer, Command, CommandQueue
-from qtkit.trading.engine.context import EngineContext
-from qtkit.trading.engine.diagnosis import diagnose_pending_orders
-from qtkit.trading.engine.end_of_day import EndOfDay
-from qtkit.trading.engine.gate import Gate
-from qtkit.trading.engine.manual_tasks import why_not_by_hand
-from qtkit.trading.engine.order_entry import OrderEntry
-from qtkit.trading.engine.schedule import PRIORITY
-from qtkit.trading.engine.task_queue import TaskQueue
+from qtkit.core.errors import ConfigError
+from qtkit.core.text import nearest
 
-__all__ = ["CommandHandler"]
+__all__ = ["COMMANDS", "Argument", "ArgumentKind", "EngineCommand", "checked_arguments"]
 
-_Do = Callable[[Command], None]
-_LONGEST_WORD = 10_000  # letters of an argument
-_LARGEST_INT = 2**63
-_LONGEST_LINE = 16  # digits of a journal line's number
-_WORDS: Mapping[str, frozenset[str]] = {
-    verb: frozenset(words.split())
-    for verb, words in {
-        "pause": "", "resume": "", "stop": "reason", "kill": "why", "lift": "why file",
-        "buy": "symbol quantity limit because", "sell": "symbol quantity limit because",
-        "cancel": "order_id", "cancel_task": "task_id", "run_task": "task",
-        "gate": "", "diagnose": "", "reconcile": "", "adjust": "symbol quantity cash why undo",
-    }.items()
-}  # fmt: skip
+_LONGEST_LINE = 15  # digits of a journal line's number
+
+Value = str | Decimal | int
 
 
-class CommandHandler:
-    """Carries commands out on the engine's own thread; each becomes journal lines."""
+class ArgumentKind(StrEnum):
+    """What an argument is written as."""
 
-    def __init__(
-        self,
-        context: EngineContext,
-        *,
-        orders: OrderEntry,
-        closing: EndOfDay,
-        tasks: TaskQueue,
-        gate: Gate,
-        connection: BrokerSession,
-    ) -> None:
-        self._context, self._orders, self._end_of_day, self._tasks = context, orders, closing, tasks
-        self._gate, self._broker_session = gate, connection
-        self._verbs: Mapping[str, _Do] = {
-            "pause": self._pause,
-            "resume": self._resume,
-            "stop": self._stop,
-            "kill": lambda command: self._kill_switch(command, on=True),
-            "lift": lambda command: self._kill_switch(command, on=False),
-            "buy": lambda command: self._order(command, 1),
-            "sell": lambda command: self._order(command, -1),
-            "cancel": self._cancel,
-            "cancel_task": self._cancel_task,
-            "run_task": self._run_task,
-            "gate": lambda _: _nothing(self._gate.judge("demand")),
-            "diagnose": lambda _: _nothing(diagnose_pending_orders(self._context)),
-            "reconcile": lambda _: _nothing(self._end_of_day.reconcile()),
-            "adjust": self._adjust,
-            "note": lambda _: None,
-        }
-
-    def take(self, inbox: CommandQueue) -> None:
-        """Carry out what has come; what cannot be carried out is refused, with a reason."""
-        for command in inbox.take(self._context.clock.now()):
-            self._carry_out(_plain(command))
-
-    def _carry_out(self, command: Command) -> None:
-        context = self._context
-        received = context.record(
-            ev.CommandReceived(
-                command=command.verb,
-                arguments=command.arguments,
-                by=command.by,
-            )
-        )
-        context.log.say("command_received", command=command.verb, by=command.by)
-        refused = ""
-        context.listener = came = list[ev.Event]()
-        try:
-            self._verb(command)(command)
-        except ConfigError as problem:
-            refused = str(problem)
-        except ArithmeticError:
-            refused = f"its numbers are too large to calculate with: {command.arguments}"
-        finally:
-            context.listener = None
-        if refused:
-            self._refuse(command.verb, command.by, refused)
-        refused = refused or why_nothing_came(command.verb, came)
-        if command.answer is not None:
-            last = context.journal.seq
-            command.answer(Answer(first_line=received.seq, last_line=last, refused=refused))
-
-    def give_up(self, command: ev.CommandReceived) -> None:
-        """Refuse a command that the power took away before anything came of it."""
-        if command.command != "note":
-            reason = "the power went before it was carried out; ask again"
-            self._refuse(command.command, command.by, reason)
-
-    def _refuse(self, verb: str, by: str, reason: str) -> None:
-        context = self._context
-        context.record(ev.CommandRefused(command=verb, reason=reason, by=by))
-        context.log.say("command_refused", command=verb, reason=reason)
-
-    def _verb(self, command: Command) -> _Do:
-        if command.verb not in self._verbs:
-            raise ConfigError(
-                f"there is no command {command.verb!r}; there are {', '.join(self._verbs)}"
-            )
-        unknown = sorted(command.arguments.keys() - _WORDS.get(command.verb, command.arguments))
-        if unknown:
-            known = ", ".join(sorted(_WORDS[command.verb])) or "none"
-            raise ConfigError(
-                f"{command.verb} has no argument {', '.join(map(repr, unknown))}; it has {known}"
-            )
-        return self._verbs[command.verb]
-
-    def _move(self, after: EngineStatus, because: str) -> None:
-        context, before = self._context, self._context.state.status
-        context.record(ev.StatusChanged(before=before, after=after, because=because))
-        context.log.say("status_changed", before=before, after=after, because=because)
-
-    def _pause(self, _: Command) -> None:
-        if self._context.state.status not in {EngineStatus.RUNNING, EngineStatus.SLEEPING}:
-            raise ConfigError(f"the engine is {self._context.state.status}: nothing to pause")
-        self._move(EngineStatus.PAUSED, "pause")
-
-    def _resume(self, _: Command) -> None:
-        if self._context.state.status is not EngineStatus.PAUSED:
-            raise ConfigError(f"the engine is {self._context.state.status}: nothing to resume")
-        inside = self._context.inside(self._context.clock.now())
-        self._move(EngineStatus.RUNNING if inside else EngineStatus.SLEEPING, "resume")
-
-    def _stop(self, command: Command) -> None:
-        context = self._context
-        if context.state.stop is None:
-            reason = str(command.arguments.get("reason", "stop"))
-            context.record(ev.StopRequested(by=command.by, reason=reason))
-            context.log.say("stop_requested", reason=reason, by=command.by)
-
-    def _kill_switch(self, command: Command, *, on: bool) -> None:
-        why = str(command.arguments.get("why", "")).strip()
-        if not on and not why:
-            raise ConfigError("lifting the kill switch needs a reason: why=TEXT")
-        context = self._context
-        if not on and not context.state.killed and not command.arguments.get("file"):
-            raise ConfigError("the kill switch is not on: nothing to lift")
-        context.record(ev.KillSwitchSet(on=on, by=command.by, why=why))
-        context.log.say("kill_switch_set", on=on, by=command.by, why=why)
-
-    def _order(self, command: Command, side: int) -> None:
-        arguments = command.arguments
-        quantity = _number(arguments, "quantity")
-        limit = _number(arguments, "limit") if arguments.get("limit") is not None else None
-        if quantity <= 0:
-            raise ConfigError(f"quantity must be above 0, was {quantity}")
-        intent = Intent(
-            symbol=str(arguments.get("symbol", "")),
-            quantity=side * quantity,
-            because=str(arguments.get("because", "by hand")),
-            order_type=OrderType.MARKET if limit is None else OrderType.LIMIT,
-            limit_price=limit,
-        )
-        self._orders.place([intent], origin=OrderOrigin.OPERATOR, by=command.by)
-
-    def _cancel(self, command: Command) -> None:
-        order_id = str(command.arguments.get("order_id", ""))
-        if order_id not in self._context.state.ledger.orders:
-            known = ", ".join(self._context.state.ledger.orders) or "none"
-            raise ConfigError(f"{order_id!r} is no open order; open are: {known}")
-        self._orders.cancel(order_id, command.by)
-
-    def _cancel_task(self, command: Command) -> None:
-        task_id = str(command.arguments.get("task_id", ""))
-        if not self._tasks.cancel(task_id):
-            raise ConfigError(f"{task_id!r} is no task that is still to run; see `schedule`")
-
-    def _run_task(self, command: Command) -> None:
-        name = str(command.arguments.get("task", ""))
-        if reason := why_not_by_hand(self._context, name):
-            raise ConfigError(f"{name} does not run now: {reason}")
-        if not self._tasks.run_by_hand(name):
-            raise ConfigError(f"there is no task {name!r}; there are {', '.join(PRIORITY)}")
-
-    def _adjust(self, command: Command) -> None:
-        """Book what no order explains, on our side and on that of a broker that books it."""
-        context, arguments = self._context, command.arguments
-        why = str(arguments.get("why", "")).strip()
-        if not why:
-            raise ConfigError("an adjustment needs a reason: why=TEXT")
-        line = _line(arguments)
-        wanted = self._contrary(line) if line else _adjustment(arguments)
-        demand_bookable(wanted, context.state.ledger, self._rules_of(wanted.symbol))
-        context.record(
-            ev.PositionAdjusted(
-                symbol=wanted.symbol,
-                quantity=wanted.quantity,
-                cash=wanted.cash,
-                by=command.by,
-                why=why,
-                adjustment_id=f"{context.state.predecessor or 'first'}-{context.journal.seq + 1}",
-                undoes=line,
-            )
-        )
-        context.journal.sync()
-        context.log.say(
-            "position_adjusted", symbol=wanted.symbol, quantity=wanted.quantity,
-            cash=wanted.cash, by=command.by, why=why,
-        )  # fmt: skip
-        self._broker_session.hand_over_adjustments()
-
-    def _contrary(self, line: int) -> Adjustment:
-        """Return what takes an adjustment back; each can be taken back once."""
-        known = self._context.state.adjustments
-        event = known.get(line)
-        if event is None:
-            raise ConfigError(
-                f"undo={line} is no journal line of an adjustment; there are "
-                f"{', '.join(map(str, known)) or 'none'}"
-            )
-        again = next((n for n, other in known.items() if other.undoes == line), 0)
-        if again:
-            raise ConfigError(f"the adjustment of line {line} was undone by line {again}")
-        done = Adjustment(symbol=event.symbol, quantity=event.quantity, cash=event.cash)
-        return done.contrary
-
-    def _rules_of(self, symbol: str) -> Instrument | None:
-        context = self._context
-        day = context.state.today or context.calendar.local_date(context.clock.now())
-        try:
-            return context.instrument_of(symbol, day) if symbol else None
-        except DataError:
-            return None
+    TEXT = "text"
+    AMOUNT = "number above 0"
+    SIGNED = "number"
+    LINE = "number of a journal line"
 
 
-def _adjustment(arguments: Mapping[str, Any]) -> Adjustment:
-    return Adjustment(
-        symbol=str(arguments.get("symbol", "")),
-        quantity=_number(arguments, "quantity", "0"),
-        cash=_number(arguments, "cash", "0"),
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Argument:
+    """One argument of a verb.
+
+    Attributes
+    ----------
+    unit
+        Of a number; "" for a text.
+    default
+        What an argument is that was left out; it goes to the journal as it is.
+    """
+
+    name: str
+    help: str
+    kind: ArgumentKind = ArgumentKind.TEXT
+    unit: str = ""
+    required: bool = False
+    default: str = ""
+
+    @property
+    def expected(self) -> str:
+        """What it is written as, with its unit."""
+        return f"a {self.kind} ({self.unit})" if self.unit else f"a {self.kind}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineCommand:
+    """One verb that an engine carries out.
+
+    Attributes
+    ----------
+    help
+        One line, as a person reads it.
+    needs_debug
+        Only a session that was started for debugging carries it out.
+    lowers_risk
+        It lowers risk, or can: it is never refused for the way in which a session runs.
+    """
+
+    verb: str
+    help: str
+    arguments: tuple[Argument, ...] = ()
+    needs_debug: bool = False
+    lowers_risk: bool = False
+
+
+_WHY = Argument(name="why", help="For the journal.")
+_SYMBOL = Argument(name="symbol", help="What is traded.", required=True)
+_ORDER = (
+    _SYMBOL,
+    Argument(
+        name="quantity",
+        help="How many.",
+        kind=ArgumentKind.AMOUNT,
+        unit="shares",
+        required=True,
+    ),
+    Argument(
+        name="limit",
+        help="At this price or better; left out: at market.",
+        kind=ArgumentKind.AMOUNT,
+        unit="account currency per share",
+    ),
+    Argument(name="because", help="For the journal.", default="by hand"),
+)
+_ADJUSTMENT = (
+    Argument(name="symbol", help="What the shares are of."),
+    Argument(
+        name="quantity", help="+ come, - go.", kind=ArgumentKind.SIGNED, unit="shares", default="0"
+    ),
+    Argument(
+        name="cash",
+        help="+ comes, - goes.",
+        kind=ArgumentKind.SIGNED,
+        unit="account currency",
+        default="0",
+    ),
+    _WHY,
+    Argument(name="undo", help="Journal line of the one to be taken back.", kind=ArgumentKind.LINE),
+)
+
+COMMANDS: Mapping[str, EngineCommand] = {
+    command.verb: command
+    for command in (
+        EngineCommand(
+            verb="pause", help="Hold price polls and strategy steps back.", lowers_risk=True
+        ),
+        EngineCommand(verb="resume", help="End a pause; the engine goes where the calendar says."),
+        EngineCommand(
+            verb="stop",
+            help="Stop the session in order.",
+            arguments=(Argument(name="reason", help="For the journal.", default="stop"),),
+            lowers_risk=True,
+        ),
+        EngineCommand(
+            verb="kill",
+            help="Set the kill switch: only reductions leave.",
+            arguments=(_WHY,),
+            lowers_risk=True,
+        ),
+        EngineCommand(
+            verb="lift",
+            help="Lift the kill switch.",
+            arguments=(
+                Argument(name="why", help="For the journal.", required=True),
+                Argument(name="file", help="The kill file that was lifted."),
+            ),
+        ),
+        EngineCommand(
+            verb="buy",
+            help="Buy by hand, under the same risk rules.",
+            arguments=_ORDER,
+            lowers_risk=True,
+        ),
+        EngineCommand(
+            verb="sell",
+            help="Sell by hand, under the same risk rules; a reduction is never held back.",
+            arguments=_ORDER,
+            lowers_risk=True,
+        ),
+        EngineCommand(
+            verb="cancel",
+            help="Cancel an open order at the broker.",
+            arguments=(Argument(name="order_id", help="Of an open order.", required=True),),
+            lowers_risk=True,
+        ),
+        EngineCommand(
+            verb="cancel_task",
+            help="Take a task off that has not started.",
+            arguments=(Argument(name="task_id", help="Of a task of today.", required=True),),
+            lowers_risk=True,
+        ),
+        EngineCommand(
+            verb="run_task",
+            help="Run a task by hand.",
+            arguments=(Argument(name="task", help="Any task's name.", required=True),),
+            needs_debug=True,
+        ),
+        EngineCommand(verb="refill", help="Bring the session's local tables up to date."),
+        EngineCommand(verb="gate", help="Judge the gate now, by all its checks."),
+        EngineCommand(verb="diagnose", help="Hold our open orders against the broker's list."),
+        EngineCommand(verb="reconcile", help="Hold our book against the broker's now."),
+        EngineCommand(
+            verb="adjust",
+            help="Book shares or cash that no order explains; or take one back.",
+            arguments=_ADJUSTMENT,
+        ),
+        EngineCommand(
+            verb="note",
+            help="Write a sentence into the journal.",
+            arguments=(Argument(name="text", help="What is to be remembered."),),
+        ),
     )
+}
 
 
-def _line(arguments: Mapping[str, Any]) -> int:
-    """Return the journal line that is to be undone; 0 for none."""
-    text = str(arguments.get("undo", ""))
-    if not text:
-        return 0
-    others = sorted({"symbol", "quantity", "cash"} & arguments.keys())
-    if not text.isascii() or not text.isdigit() or not 0 < len(text) < _LONGEST_LINE or others:
+def checked_arguments(
+    verb: str, arguments: Mapping[str, object], *, debug: bool
+) -> dict[str, Value]:
+    """Return a command's arguments as their kinds, with the defaults of those that were left out.
+
+    A number that has no default and was left out is not among them.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such verb, the session does not carry it out, or an argument is wrong; all
+        that is wrong is named.
+    """
+    if verb not in COMMANDS:
+        raise ConfigError(f"there is no command {verb!r}{nearest(verb, COMMANDS)}")
+    command = COMMANDS[verb]
+    if command.needs_debug and not debug:
         raise ConfigError(
-            f"undo is the number of a journal line, and needs no {', '.join(others) or 'words'}; "
-            f"was {text[:40]!r}"
+            f"{verb} acts outside the schedule and is for looking for mistakes, and this session "
+            "was not started for it; start one with --debug"
         )
-    return int(text)
+    declared = {argument.name: argument for argument in command.arguments}
+    wrong = [_unknown(verb, name, declared) for name in arguments if name not in declared]
+    found = dict[str, Value]()
+    for name, argument in declared.items():
+        try:
+            value = _value(argument, arguments.get(name))
+        except ConfigError as problem:
+            wrong.append(str(problem))
+            continue
+        if value is not None:
+            found[name] = value
+    if wrong:
+        raise ConfigError("; ".join(wrong))
+    return found
 
 
-def _number(arguments: Mapping[str, Any], name: str, default: str | None = None) -> Decimal:
-    found = arguments.get(name, default)
+def _unknown(verb: str, name: str, declared: Mapping[str, Argument]) -> str:
+    return f"{verb} has no argument {name!r}{nearest(name, declared)}"
+
+
+def _value(argument: Argument, given: object) -> Value | None:
+    """Return an argument's value; None for a number that nobody gave."""
+    if given is None or given == "":
+        if argument.required:
+            raise ConfigError(f"{argument.name} is missing: {argument.expected}")
+        given = argument.default
+    if argument.kind is ArgumentKind.TEXT:
+        return str(given)
+    if given == "":
+        return None
+    line = argument.kind is ArgumentKind.LINE
+    return _line(argument, given) if line else _number(argument, given)
+
+
+def _number(argument: Argument, given: object) -> Decimal:
     try:
-        number = Decimal(str(found))
+        number = Decimal(str(given))
     except InvalidOperation:
         number = Decimal("NaN")
-    if not number.is_finite():
-        raise ConfigError(f"{name} must be a number, was {found!r}")
+    above = argument.kind is ArgumentKind.AMOUNT
+    if not number.is_finite() or (above and number <= 0):
+        raise ConfigError(f"{argument.name} must be {argument.expected}, was {given!r:.60}")
     return number
 
 
-def _plain(command: Command) -> Command:
-    """Return a command as a journal takes it: what is no JSON value is told as a word."""
-    arguments = {_word(name): _spelt(value) for name, value in command.arguments.items()}
-    return replace(command, verb=_word(command.verb), by=_word(command.by), arguments=arguments)
-
-
-def _word(value: object) -> str:
-    return writable(value)[:_LONGEST_WORD] if isinstance(value, str) else shown(value)
-
-
-def _spelt(value: object) -> str | float | bool | None:
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, str):
-        return _word(value)
-    if isinstance(value, int) and abs(value) < _LARGEST_INT:
-        return int(value)
-    if isinstance(value, float) and isfinite(value):
-        return float(value)
-    return str(value) if isinstance(value, Decimal | float) else shown(value)
-
-
-def _nothing(_: object) -> None:
-    """Drop a result that is in the journal already."""
+def _line(argument: Argument, given: object) -> int:
+    text = str(given)
+    if not text.isascii() or not text.isdigit() or not 0 < len(text) <= _LONGEST_LINE:
+        raise ConfigError(f"{argument.name} must be {argument.expected}, was {text[:40]!r}")
+    return int(text)

@@ -19,7 +19,7 @@ from qtkit.journal import Journal
 from qtkit.ledger.ledger import Ledger
 from qtkit.model.bars import nanos
 from qtkit.model.events import Entry, Event, InternalErrorRaised, JsonObject
-from qtkit.model.instruments import Instrument
+from qtkit.model.instruments import Instrument, InstrumentRules
 from qtkit.projections.engine_state import EngineState
 from qtkit.trading.brokers.fees import FeeSchedule
 from qtkit.trading.brokers.permit_broker import PermitBroker
@@ -50,6 +50,7 @@ class EngineSettings:
     prepare_in_worker: bool
     prepare_lead_seconds: int  # a preparation sees nothing younger than this before its step
     snapshot_max_age_seconds: float
+    debug: bool  # whether operators may act outside the schedule
     on_stop: str  # what a stop does with open orders: cancel, keep
 
 
@@ -150,6 +151,21 @@ class EngineContext:
         day = self.state.today or self.calendar.local_date(now)
         self.view.move(now, day, usable, self.state.ledger)
         return usable
+
+    def rules_on(self, day: date) -> tuple[InstrumentRules, ...]:
+        """Return the rules of what is traded or held, as far as they are not told yet."""
+        symbols = dict.fromkeys((*self.strategy_symbols, *self.state.ledger.positions))
+        return tuple(
+            rules for symbol in symbols if (rules := self.untold_rules(symbol, day)) is not None
+        )
+
+    def untold_rules(self, symbol: str, day: date) -> InstrumentRules | None:
+        """Return a symbol's rules on a date; None where the journal has them, or nobody does."""
+        try:
+            rules = InstrumentRules.of(self.instrument_of(symbol, day))
+        except DataError:
+            return None
+        return None if self.state.instruments.get(symbol) == rules else rules
 
     def instrument_today(self, symbol: str) -> Instrument | None:
         """Return a symbol's trading rules of today; None when nobody knows it."""

@@ -25,9 +25,10 @@ from qtkit.market.feeds.protocol import Feed
 from qtkit.model import events as ev
 from qtkit.model.status import EngineStatus
 from qtkit.trading.engine.broker_session import BrokerSession
+from qtkit.trading.engine.command_handler import CommandHandler
 from qtkit.trading.engine.command_queue import CommandQueue
-from qtkit.trading.engine.commands import CommandHandler
 from qtkit.trading.engine.context import EngineContext
+from qtkit.trading.engine.description import engine_description
 from qtkit.trading.engine.diagnosis import diagnose_pending_orders
 from qtkit.trading.engine.end_of_day import EndOfDay
 from qtkit.trading.engine.execution_reports import ExecutionReports
@@ -173,6 +174,7 @@ class Engine:
                 "the journal's session has ended; start a new session, it gets a journal of its own"
             )
         context.files.caught_up()
+        described = engine_description()
         # said before it is written, so that no written return is missing in the log
         context.log.say("session_resumed", entries=context.journal.seq)
         context.record(
@@ -180,6 +182,7 @@ class Engine:
                 entries=context.journal.seq,
                 torn_bytes=getattr(context.journal, "torn_bytes", 0),
                 doubtful=tuple(context.state.ledger.orders),
+                engine=None if context.state.engine == described else described,
             )
         )
         self._gate_due = "restart"

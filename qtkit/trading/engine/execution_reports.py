@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -27,13 +27,12 @@ from qtkit.trading.brokers.protocol import (
 )
 from qtkit.trading.engine.broker_session import BrokerSession
 from qtkit.trading.engine.context import EngineContext
+from qtkit.trading.engine.description import FILL_CHANNEL
 from qtkit.trading.engine.order_outcomes import acknowledge, reject
-from qtkit.trading.engine.strategy_runner import state_digest
 from qtkit.trading.strategy.protocol import Fill, JsonObject
 
 __all__ = ["ExecutionReports"]
 
-FILL_CHANNEL = "poll_fills"  # the only way that executions come in
 _ZERO = Decimal(0)
 
 
@@ -79,7 +78,16 @@ class ExecutionReports:
                 fresh.append(item)
         if known:
             self._repeated(known)
+        self._report(item for item in fresh if isinstance(item, BrokerFill))
         return fresh
+
+    def _report(self, fills: Iterable[BrokerFill]) -> None:
+        """Write down what the broker told for the first time, before any of it is booked."""
+        known = self._context.state.reported
+        reports = {(f.order_id, f.fill_id): f for f in fills}
+        fresh = tuple(_report_of(f) for key, f in reports.items() if key not in known)
+        if fresh:
+            self._context.record(ev.FillsReported(channel=FILL_CHANNEL, fills=fresh))
 
     def _take(self, item: NewsItem) -> None:
         ledger = self._context.state.ledger
@@ -172,8 +180,8 @@ class ExecutionReports:
                 broker_order_id=fill.broker_order_id,
                 fill_id=fill.fill_id,
                 symbol=fill.symbol,
-                quantity=fill.quantity if fill.quantity.is_finite() else _ZERO,
-                price=fill.price if fill.price.is_finite() else _ZERO,
+                quantity=_finite(fill.quantity),
+                price=_finite(fill.price),
                 reason=why,
             )
         )
@@ -246,7 +254,6 @@ class ExecutionReports:
         context = self._context
         try:
             saved = context.strategy.state()
-            state_digest(saved)
         except StrategyError as problem:
             if own:
                 raise
@@ -262,3 +269,18 @@ def _odd_numbers(fill: BrokerFill) -> str:
     if odd or not fill.price:
         return f"the broker reports {', '.join(odd) or 'a price of 0'}"
     return f"the broker reports what no book takes: {fill.quantity} shares at {fill.price}"
+
+
+def _report_of(fill: BrokerFill) -> ev.FillReport:
+    """Return an execution as the broker told it; a number that is none is told as 0."""
+    return ev.FillReport(
+        order_id=fill.order_id,
+        fill_id=fill.fill_id,
+        symbol=fill.symbol,
+        quantity=_finite(fill.quantity),
+        price=_finite(fill.price),
+    )
+
+
+def _finite(number: Decimal) -> Decimal:
+    return number if number.is_finite() else _ZERO

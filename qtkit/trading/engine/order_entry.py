@@ -103,6 +103,8 @@ class OrderEntry:
             time_in_force=intent.time_in_force,
             expires=intent.expires,
         )
+        if intent.symbol not in context.state.instruments:
+            self._list(intent.symbol)
         judgement = judge(request, view, context.rules)
         if judgement.permit is None or today is None:
             self._refuse(intent, wish, quote, judgement.refusals)
@@ -146,6 +148,13 @@ class OrderEntry:
             routing=intent.routing,
         )
         return order, judgement.permit
+
+    def _list(self, symbol: str) -> None:
+        """Tell the rules of an instrument that no day's beginning has told."""
+        today = self._context.state.today
+        rules = None if today is None else self._context.untold_rules(symbol, today)
+        if rules is not None:
+            self._context.record(ev.InstrumentsListed(instruments=(rules,)))
 
     def _refuse(
         self,

@@ -26,6 +26,7 @@ __all__ = [
     "catch_up",
     "day_schedule",
     "due_of_step",
+    "poll_nanos",
     "refuse_steps_that_never_come",
     "schedule_digest",
     "step_nanos",
@@ -85,7 +86,7 @@ def day_schedule(day: date, calendar: Calendar, table: Timetable) -> tuple[Plann
     for segment in segments:
         rows += [_row(day, "open_market", segment.start, zone)]
         rows += [_row(day, "close_market", segment.end, zone)]
-        polls = _every(segment, table.price_poll_minutes)
+        polls = [time_of(at) for at in poll_nanos(segment, table).tolist()]
         rows += [_row(day, "acquire_live_price", at, zone) for at in polls]
         steps = [time_of(at) for at in step_nanos(segment, close, table).tolist()]
         for step, at in enumerate(steps, first_step):
@@ -133,12 +134,16 @@ def _local_midnight(day: date, zone: ZoneInfo) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
 
 
-def _every(segment: Segment, minutes: int) -> list[datetime]:
-    """Return each multiple of `minutes` after the segment's start, its end included."""
-    gap, at, found = timedelta(minutes=minutes), segment.start, list[datetime]()
-    while (at := at + gap) <= segment.end:
-        found.append(at)
-    return found
+def poll_nanos(segment: Segment, table: Timetable) -> NDArray[np.int64]:
+    """Return when prices are asked for in a segment: each multiple of the setting, its end too.
+
+    Returns
+    -------
+    NDArray
+        Shape ``(polls,)``, nanoseconds since 1970 UTC, ascending.
+    """
+    gap = table.price_poll_minutes * _MINUTE_NANOS
+    return np.arange(nanos(segment.start) + gap, nanos(segment.end) + 1, gap, dtype=np.int64)
 
 
 def step_nanos(segment: Segment, close: datetime, table: Timetable) -> NDArray[np.int64]:

@@ -15,6 +15,7 @@ from qtkit.core.text import error_text
 from qtkit.market.feeds.protocol import Delivery, LeftOut
 from qtkit.model import events as ev
 from qtkit.model.bars import BarBatch, Bars, nanos
+from qtkit.model.events import JsonObject
 from qtkit.model.intents import Intent
 from qtkit.trading.engine.bar_history import last_price, sound_bars, trading_nanos
 from qtkit.trading.engine.context import EngineContext
@@ -22,8 +23,9 @@ from qtkit.trading.engine.order_entry import OrderEntry
 from qtkit.trading.engine.price_poll import finished, left_out_event
 from qtkit.trading.engine.snapshots import Snapshot, Snapshots
 from qtkit.trading.engine.task_skip import TaskSkip
+from qtkit.trading.strategy.guard import Guarded, guarded
 
-__all__ = ["StrategyRunner", "state_digest", "withheld"]
+__all__ = ["StateWatch", "StrategyRunner", "state_digest"]
 
 
 # version 2 writes values alone; later ones also tell which objects are shared
@@ -62,7 +64,43 @@ def _canonical_digest(state: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def withheld(intents: Iterable[Intent]) -> tuple[ev.Withheld, ...]:
+class StateWatch:
+    """Holds a strategy to its state: it moves with fills, and never with a decision.
+
+    Parameters
+    ----------
+    strategy
+        In its guard: what `state` returns there nobody can change, and is the same object as long
+        as it is the same state.
+    """
+
+    def __init__(self, strategy: Guarded) -> None:
+        self._strategy = strategy
+        self._kept: JsonObject = {}
+        self._digest = ""  # of what is kept; "" until somebody asks
+
+    def keep(self) -> None:
+        """Take the state of this moment as the one that decisions must leave alone."""
+        state = self._strategy.state()
+        if state is not self._kept:
+            self._kept, self._digest = state, ""
+
+    def demand(self) -> str:
+        """Return the digest of the state, which is still the one that was kept.
+
+        Raises
+        ------
+        StrategyError
+            If it is another.
+        """
+        self._digest = self._digest or state_digest(self._kept)
+        state = self._strategy.state()
+        if state is not self._kept and state_digest(state) != self._digest:
+            raise StrategyError("decide changed what state() returns; move the state in on_fill")
+        return self._digest
+
+
+def _withheld(intents: Iterable[Intent]) -> tuple[ev.Withheld, ...]:
     """Return what a strategy wanted and did not ask for, as an event carries it."""
     return tuple(
         ev.Withheld(symbol=i.symbol, quantity=i.quantity, because=i.because, reason=i.withheld)
@@ -77,6 +115,7 @@ class StrategyRunner:
     def __init__(self, context: EngineContext, orders: OrderEntry, snapshots: Snapshots) -> None:
         self._context, self._orders, self._snapshots = context, orders, snapshots
         self._heard: datetime | None = None  # when the feed last delivered bars
+        self._watch = StateWatch(guarded(context.strategy))
 
     def start_listening(self) -> None:
         """Count the feed's silence from now."""
@@ -180,24 +219,48 @@ class StrategyRunner:
         """
         context, step = self._context, -1 if task.step is None else task.step
         snapshot = self._prepared(task)
-        before = state_digest(context.strategy.state())
+        self._watch.keep()
         intents = tuple(context.strategy.decide(context.view, snapshot.prepared))
-        after = state_digest(context.strategy.state())
-        if after != before:
-            raise StrategyError("decide changed what state() returns; move the state in on_fill")
+        self.take_decision(
+            intents, task.task_id, step, task.due, self._watch.demand(), snapshot.digest
+        )
+
+    def take_decision(
+        self,
+        intents: tuple[Intent, ...],
+        task_id: str,
+        step: int,
+        due: datetime,
+        digest: str,
+        snapshot: str = "",
+    ) -> None:
+        """Record a decision with what it was taken on, and place what it wants.
+
+        Parameters
+        ----------
+        intents
+            What the strategy wants.
+        task_id, step, due
+            The step.
+        digest
+            Of the strategy's state, sha256, hex.
+        snapshot
+            Digest of what the step was prepared with; "" where that was no task of its own.
+        """
+        context = self._context
         wanted = tuple(i for i in intents if not i.withheld)
         seen = {s: context.view.price(s) > 0 for s in context.strategy_symbols}
         context.record(
             ev.DecisionTaken(
-                task_id=task.task_id,
+                task_id=task_id,
                 step=step,
-                due=task.due,
+                due=due,
                 prices=tuple(last_price(context.history, s) for s, fresh in seen.items() if fresh),
                 aside=tuple(s for s, fresh in seen.items() if not fresh),
                 intents=len(wanted),
-                withheld=withheld(intents),
-                state_digest=after,
-                snapshot=snapshot.digest,
+                withheld=_withheld(intents),
+                state_digest=digest,
+                snapshot=snapshot,
                 gate_warned=context.settings.gate_mode == "warn" and not context.state.gate_open,
             )
         )

@@ -138,7 +138,7 @@ class TaskQueue:
             self.skip(task, TaskSkip("canceled", "an operator took it off"))
         return bool(upcoming or waiting)
 
-    def run_by_hand(self, name: str) -> bool:
+    def run_by_hand(self, name: str, by: str) -> bool:
         """Let a task come due now; return whether there is one of this name."""
         if name not in self._kinds:
             return False
@@ -146,7 +146,7 @@ class TaskQueue:
         stamp = f"{now.astimezone(context.calendar.zone):%Y%m%d}-{name}-hand{context.journal.seq}"
         self._by_hand += name == "run_strategy"
         step = _FIRST_STEP_BY_HAND + self._by_hand if name == "run_strategy" else None
-        self._admit(ev.PlannedTask(task_id=stamp, task=name, due=now, step=step))
+        self._admit(ev.PlannedTask(task_id=stamp, task=name, due=now, step=step), cause=by)
         self._run_waiting()
         return True
 
@@ -156,7 +156,7 @@ class TaskQueue:
 
     # --- coming due --------------------------------------------------------------------------
 
-    def _admit(self, task: ev.PlannedTask) -> None:
+    def _admit(self, task: ev.PlannedTask, cause: str = "") -> None:
         objection = self._objection_at_due(task)
         if objection is not None:
             self.skip(task, objection)
@@ -168,6 +168,7 @@ class TaskQueue:
                 task=task.task,
                 due=task.due,
                 step=task.step,
+                cause=cause,
             )
         )
         context.log.say("task_queued", task=task.task, task_id=task.task_id)

@@ -55,6 +55,7 @@ class TradingDay:
                 trading_date=date_now,
                 open=bool(context.segments),
                 last_closes={symbol: close for symbol, close in closes.items() if close},
+                instruments=context.rules_on(date_now),
             )
         )
         context.log.say("day_started", day=date_now, open=bool(context.segments))

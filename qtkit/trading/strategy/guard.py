@@ -209,14 +209,19 @@ def _demand(intent: object) -> None:
             )
 
 
+_NO_MORE = (None, None, None, "")  # no stop price, no end in time, no routing, nothing withheld
+
+
 def _is_plain(intent: Intent) -> bool:
-    """Whether every part is exactly of its kind, finite and ASCII: what most intents are."""
+    """Whether every part is exactly of its kind, finite and ASCII: a plain order, as most are."""
     limit = intent.limit_price
     return (
         type(intent.quantity) is Decimal
         and intent.quantity.is_finite()
         and (limit is None or (type(limit) is Decimal and limit.is_finite()))
         and type(intent.order_type) is OrderType
+        and type(intent.time_in_force) is TimeInForce
+        and (intent.stop_price, intent.expires, intent.routing, intent.withheld) == _NO_MORE
         and _is_ascii(intent.symbol)
         and _is_ascii(intent.because)
         and _is_ascii(intent.tag)

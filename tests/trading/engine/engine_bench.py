@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,13 +19,12 @@ from qtkit.model import events as ev
 from qtkit.model.books import Book, PositionLine
 from qtkit.model.events import Entry
 from qtkit.model.intents import Intent
-from qtkit.model.orders import OrderType
 from qtkit.runtime.accounts import CarryOver
 from qtkit.runtime.build import engine_context, opening_event
 from qtkit.runtime.factories import sim_market
 from qtkit.runtime.market_data import MarketData
 from qtkit.runtime.settings import SessionSettings
-from qtkit.testing import hand_made_data, scripted_spec
+from qtkit.testing import DAY, at, hand_made_data, local, scripted_spec
 from qtkit.testing.prices import PricePath
 from qtkit.trading.brokers.protocol import Broker
 from qtkit.trading.brokers.sim.broker import SimBroker
@@ -40,30 +39,8 @@ from qtkit.trading.strategy.guard import Guarded
 from qtkit.trading.strategy.protocol import Strategy, StrategySpec
 
 BANK, STEEL = "600036.SH", "601398.SH"
-DAY, NEXT = date(2026, 3, 4), date(2026, 3, 5)  # a Wednesday and the day after
+NEXT = date(2026, 3, 5)
 E = TypeVar("E", bound=ev.Event)
-
-
-def at(moment: str, day: date = DAY) -> datetime:
-    """Return a Shanghai time as UTC: eight hours earlier, all year."""
-    return datetime.combine(day, time.fromisoformat(moment), tzinfo=UTC) - timedelta(hours=8)
-
-
-def local(moment: datetime) -> str:
-    """Return a moment as Shanghai reads it."""
-    return (moment + timedelta(hours=8)).time().isoformat()
-
-
-def want(symbol: str, shares: int, limit: str | None = None) -> Intent:
-    """Return what a script wants."""
-    return Intent(
-        symbol=symbol,
-        quantity=Decimal(shares),
-        because="the script says so",
-        order_type=OrderType.MARKET if limit is None else OrderType.LIMIT,
-        limit_price=None if limit is None else Decimal(limit),
-        tag="script",
-    )
 
 
 def command(moment: str, verb: str, **arguments: Any) -> tuple[datetime, Command]:  # noqa: ANN401
@@ -99,6 +76,7 @@ class Setup:
     exchange: str = "XSHG"
     zone: str = "Asia/Shanghai"
     cash: Decimal = Decimal(1_000_000)
+    currency: str = "CNY"
     shares: Mapping[str, int] = field(default_factory=dict)  # held at the start, settled
     commands: Sequence[tuple[datetime, Command]] = ()
     broker_faults: Sequence[BrokerFault] = ()
@@ -200,14 +178,15 @@ def on_the_bench(
     """Put an engine together; it is not started."""
     calendar = exchange_calendar(setup.exchange)
     clock = ManualClock(setup.start)
-    spec = scripted_spec(
+    script = scripted_spec(
         setup.script,
         list(setup.prices),
         exchange=setup.exchange,
         zone=setup.zone,
         opening_cash=setup.cash,
     )
-    settings = SessionSettings(**setup.settings)
+    spec = replace(script, currency=setup.currency)
+    settings = SessionSettings(**{"debug": True, **setup.settings})
     data = setup.data or hand_made_data(setup.prices, setup.days, calendar, volume=setup.volume)
     kept, keeper, log = MemoryJournal(clock), book or MemoryBook(), Listener()
     kept._entries, kept.seq = list(journal), len(journal)
@@ -280,5 +259,6 @@ def _opening(setup: Setup, spec: StrategySpec, settings: SessionSettings) -> ev.
             PositionLine(symbol=symbol, quantity=Decimal(shares))
             for symbol, shares in sorted(setup.shares.items())
         )
-        heritage = CarryOver(opening=Book(cash=setup.cash, positions=lines), strategy_state={})
+        opening = Book(cash=setup.cash, positions=lines, currency=setup.currency)
+        heritage = CarryOver(opening=opening, strategy_state={})
     return opening_event(spec, settings, settings.for_journal(spec), "bench", heritage)

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from qtkit.model import events as ev
+from qtkit.testing import at, intent
 from qtkit.trading.brokers.sim.faults import Disconnect
-from tests.trading.engine.engine_bench import BANK, STEEL, Bench, at, command, day_of, want
+from tests.trading.engine.engine_bench import BANK, STEEL, Bench, command, day_of
 
 
 def _clean(bench: Bench) -> list[bool]:
@@ -87,7 +88,7 @@ def test_what_no_book_takes_is_refused_and_nothing_is_booked(
 def test_shares_that_an_open_sell_was_promised_cannot_be_taken_away() -> None:
     bench = day_of(
         shares={BANK: 300},
-        script={"09:35": [want(BANK, -200, "10.90")]},
+        script={"09:35": [intent(BANK, -200, "10.90")]},
         commands=[_adjust(symbol=BANK, quantity="-101"), _adjust(symbol=BANK, quantity="-100")],
     ).run("09:42")
     assert [p.quantity for p in bench.of(ev.PositionAdjusted)] == [Decimal(-100)]

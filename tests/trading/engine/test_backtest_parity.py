@@ -21,11 +21,11 @@ from qtkit.runtime.build import build
 from qtkit.runtime.market_data import synthetic_data
 from qtkit.runtime.settings import SessionSettings
 from qtkit.runtime.spec import SessionSpec
-from qtkit.testing import hand_made_data, scripted_spec
+from qtkit.testing import DAY, hand_made_data, intent, scripted_spec
 from qtkit.testing.prices import PricePath
 from qtkit.trading.strategy.loader import load_spec
 from qtkit.trading.strategy.protocol import StrategySpec
-from tests.trading.engine.engine_bench import BANK, DAY, NEXT, STEEL, day_of, want
+from tests.trading.engine.engine_bench import BANK, NEXT, STEEL, day_of
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "live_grid_multi.py"
 DAYS = (date(2026, 3, 4), date(2026, 3, 5), date(2026, 3, 6))
@@ -76,11 +76,11 @@ def test_the_reference_strategy_trades_the_same_in_both(tmp_path: Path, seed: in
 
 def test_orders_that_rest_fill_in_parts_or_expire_do_the_same_in_both(tmp_path: Path) -> None:
     script = {
-        "03-04 09:35": [want(BANK, 30_000), want(STEEL, 500, "7.95")],
-        "03-04 14:55": [want(STEEL, 500, "7.50")],
-        "03-05 09:40": [want(BANK, -20_000), want(BANK, -20_000)],
-        "03-06 11:30": [want(STEEL, 100)],
-        "03-06 14:59": [want(BANK, -100)],
+        "03-04 09:35": [intent(BANK, 30_000), intent(STEEL, 500, "7.95")],
+        "03-04 14:55": [intent(STEEL, 500, "7.50")],
+        "03-05 09:40": [intent(BANK, -20_000), intent(BANK, -20_000)],
+        "03-06 11:30": [intent(STEEL, 100)],
+        "03-06 14:59": [intent(BANK, -100)],
     }
     calendar = day_of().calendar
     prices = {BANK: lambda n: 10.0 + (n % 7) / 100, STEEL: lambda n: 8.0 - (n % 11) / 100}
@@ -92,7 +92,7 @@ def test_orders_that_rest_fill_in_parts_or_expire_do_the_same_in_both(tmp_path: 
 
 
 def test_a_backtest_counts_steps_and_values_each_day() -> None:
-    script = {"03-04 09:35": [want(BANK, 1000)]}
+    script = {"03-04 09:35": [intent(BANK, 1000)]}
     data = hand_made_data({BANK: 10.0}, [DAY, NEXT], day_of().calendar)
     settings = SessionSettings(mode="backtest", slippage_bps=Decimal(0))
     result = run_backtest(scripted_spec(script, [BANK]), settings, [DAY, NEXT], data)
@@ -102,7 +102,11 @@ def test_a_backtest_counts_steps_and_values_each_day() -> None:
 
 def test_symbols_without_bars_or_with_gaps_stand_aside_in_both(tmp_path: Path) -> None:
     """A price that is not positive makes a gap of six minutes around two steps."""
-    script = {"09:35": [want(BANK, 100)], "09:40": [want(BANK, 100)], "09:50": [want(BANK, 100)]}
+    script = {
+        "09:35": [intent(BANK, 100)],
+        "09:40": [intent(BANK, 100)],
+        "09:50": [intent(BANK, 100)],
+    }
     prices: dict[str, PricePath] = {BANK: lambda n: 0.0 if 3 < n < 10 else 10.0, STEEL: 8.0}
     data = hand_made_data(prices, DAYS, day_of().calendar)
     tested, lived = both(scripted_spec(script, [BANK, STEEL]), data, tmp_path)

@@ -14,8 +14,8 @@ import pytest
 
 from qtkit.core.calendars import exchange_calendar
 from qtkit.model.events import PlannedTask
+from qtkit.testing import DAY, at
 from qtkit.trading.engine.schedule import Timetable, catch_up, day_schedule
-from tests.trading.engine.engine_bench import DAY, at
 
 SECONDS = 86_400
 PARTS = 4

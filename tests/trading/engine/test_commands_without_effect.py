@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from qtkit.testing import at, intent
 from qtkit.trading.brokers.sim.faults import CancelRefused, Reject
 from qtkit.trading.engine.command_queue import Answer, Command
-from tests.trading.engine.engine_bench import BANK, at, day_of, want
+from tests.trading.engine.engine_bench import BANK, day_of
 
 
 def answers_of(verb: str, when: str = "09:36", **parts: object) -> list[Answer]:
@@ -36,7 +37,7 @@ def answers_of(verb: str, when: str = "09:36", **parts: object) -> list[Answer]:
             "cancel",
             {
                 "arguments": {"order_id": "q000001"},
-                "script": {"09:35": [want(BANK, 100, "9.50")]},
+                "script": {"09:35": [intent(BANK, 100, "9.50")]},
                 "broker_faults": [CancelRefused(order=1, code="late", reason="too late")],
             },
             "too late",
@@ -62,12 +63,12 @@ def test_a_command_without_effect_is_answered_as_refused(
             "cancel",
             {
                 "arguments": {"order_id": "q000001"},
-                "script": {"09:35": [want(BANK, 100, "9.50")]},
+                "script": {"09:35": [intent(BANK, 100, "9.50")]},
             },
         ),
         ("cancel_task", {"arguments": {"task_id": "20260304-run_strategy-094000"}}),
         ("run_task", {"arguments": {"task": "run_strategy"}}),
-        ("note", {"arguments": {"anything": "goes"}}),
+        ("note", {"arguments": {"text": "anything goes"}}),
     ],
 )
 def test_a_command_that_has_its_effect_is_not(verb: str, parts: dict[str, object]) -> None:

@@ -12,13 +12,13 @@ import pytest
 from qtkit.core.calendars import exchange_calendar
 from qtkit.core.errors import ConfigError
 from qtkit.model.events import PlannedTask
+from qtkit.testing import DAY, local
 from qtkit.trading.engine.schedule import (
     Timetable,
     day_schedule,
     refuse_steps_that_never_come,
     schedule_digest,
 )
-from tests.trading.engine.engine_bench import DAY, local
 
 FIVE = Timetable()
 

@@ -23,9 +23,9 @@ from qtkit.runtime.run import Place
 from qtkit.runtime.settings import SessionSettings
 from qtkit.runtime.spec import SessionSpec
 from qtkit.stages import all_stages, judge
-from qtkit.testing import hand_made_data, scripted_spec
+from qtkit.testing import hand_made_data, intent, scripted_spec
 from qtkit.trading.strategy.protocol import StrategySpec
-from tests.trading.engine.engine_bench import Bench, day_of, want
+from tests.trading.engine.engine_bench import Bench, day_of
 from tests.trading.engine.test_backtest_parity import told
 
 COIN = "BTC-PERP"
@@ -33,10 +33,10 @@ DAYS = (date(2026, 3, 4), date(2026, 3, 5), date(2026, 3, 6))
 MIDNIGHT = datetime(2026, 3, 5, tzinfo=UTC)
 AT_MIDNIGHT = ("acquire_live_price", "close_market", "post_close", "refill")
 SCRIPT = {
-    "00:05": [want(COIN, 2)],
-    "11:30": [want(COIN, -1)],
-    "23:55": [want(COIN, 1)],
-    "23:59": [want(COIN, 1)],  # fills at the bar that ends at midnight
+    "00:05": [intent(COIN, 2)],
+    "11:30": [intent(COIN, -1)],
+    "23:55": [intent(COIN, 1)],
+    "23:59": [intent(COIN, 1)],  # fills at the bar that ends at midnight
 }
 
 

@@ -9,9 +9,10 @@ from threading import Event, Thread
 import pytest
 
 from qtkit.model import events as ev
+from qtkit.testing import at, intent
 from qtkit.trading.engine.command_queue import Answer, Command, CommandQueue
 from tests.golden.names import names_in
-from tests.trading.engine.engine_bench import BANK, STEEL, Bench, at, command, day_of, want
+from tests.trading.engine.engine_bench import BANK, STEEL, Bench, command, day_of
 
 
 def refusals(bench: Bench) -> list[tuple[str, str]]:
@@ -34,7 +35,7 @@ def test_an_unknown_command_is_refused_with_those_that_there_are() -> None:
     bench = day_of(commands=[command("09:10", "fly")]).run("09:12")
     ((verb, reason),) = refusals(bench)
     assert verb == "fly"
-    assert "'fly'; there are pause, resume" in reason
+    assert "'fly'; there are: pause, resume" in reason
 
 
 # --- pause and resume -------------------------------------------------
@@ -77,7 +78,7 @@ def test_what_is_paused_cannot_be_paused_and_what_runs_cannot_be_resumed() -> No
 
 def test_a_paused_engine_still_takes_fills_and_orders_by_hand() -> None:
     bench = day_of(
-        script={"09:35": [want(BANK, 100)]},
+        script={"09:35": [intent(BANK, 100)]},
         commands=[
             command("09:35:30", "pause"),
             command("09:37", "buy", symbol=STEEL, quantity="100"),
@@ -110,20 +111,22 @@ def test_orders_by_hand_name_who_asked() -> None:
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        ({"symbol": BANK}, "was None"),
-        ({"symbol": BANK, "quantity": "many"}, "was 'many'"),
-        ({"symbol": BANK, "quantity": "NaN"}, "was 'NaN'"),
-        ({"symbol": BANK, "quantity": float("nan")}, "was 'nan'"),
-        ({"symbol": BANK, "quantity": "-100"}, "quantity must be above 0, was -100"),
-        ({"symbol": BANK, "quantity": "100", "limit": "low"}, "was 'low'"),
+        ({"symbol": BANK}, "quantity is missing"),
+        ({"quantity": 100}, "symbol is missing"),
+        ({"symbol": BANK, "quantity": "many"}, "quantity must be"),
+        ({"symbol": BANK, "quantity": "NaN"}, "quantity must be"),
+        ({"symbol": BANK, "quantity": float("nan")}, "quantity must be"),
+        ({"symbol": BANK, "quantity": "-100"}, "quantity must be"),
+        ({"symbol": BANK, "quantity": "100", "limit": "low"}, "limit must be"),
     ],
 )
 def test_an_order_by_hand_that_makes_no_sense_is_refused(
     arguments: dict[str, object], reason: str
 ) -> None:
     bench = day_of(commands=[command("09:36", "buy", **arguments)]).run("09:37")
-    ((verb, why),) = refusals(bench)
-    assert (verb, reason in why) == ("buy", True)
+    ((verb, found),) = refusals(bench)
+    assert verb == "buy"
+    assert found.startswith(reason)
     assert not bench.of(ev.OrderRequested)
 
 
@@ -141,7 +144,7 @@ def test_a_number_too_large_is_refused_and_the_engine_lives_on() -> None:
 
 def test_a_cancel_of_what_is_not_open_is_refused_with_what_is() -> None:
     bench = day_of(
-        script={"09:35": [want(BANK, 100, "9.50")]},
+        script={"09:35": [intent(BANK, 100, "9.50")]},
         commands=[
             command("09:34", "cancel", order_id="q1"),
             command("09:36", "cancel", order_id="q1"),
@@ -195,7 +198,7 @@ def test_a_task_by_hand_that_may_not_run_says_why() -> None:
     assert bench.skipped() == {"09:10:00": "status_not_allowed"}
     ((verb, reason),) = refusals(bench)
     assert verb == "run_task"
-    assert "'dance'; there are pre_open, open_market" in reason
+    assert "'dance'; there are: pre_open" in reason
 
 
 def test_a_task_by_hand_that_is_at_work_when_the_stop_comes_is_accounted_for() -> None:
@@ -241,7 +244,10 @@ def test_an_adjustment_moves_the_book_and_says_why() -> None:
             {"quantity": "5", "why": "w"},
             "an adjustment of 5 shares names their symbol: symbol=CODE",
         ),
-        ({"cash": "Infinity", "why": "w"}, "a number, was 'Infinity'"),
+        (
+            {"cash": "Infinity", "why": "w"},
+            "a number (account currency), was 'Infinity'",
+        ),
     ],
 )
 def test_an_adjustment_that_makes_no_sense_never_reaches_the_book(
@@ -259,7 +265,7 @@ def test_an_adjustment_that_makes_no_sense_never_reaches_the_book(
 def test_a_killed_engine_decides_nothing_and_lets_only_what_lowers_risk_leave() -> None:
     bench = day_of(
         shares={BANK: 500},
-        script={"09:40": [want(STEEL, 100)]},
+        script={"09:40": [intent(STEEL, 100)]},
         commands=[
             command("09:36", "kill", why="smoke"),
             command("09:41", "buy", symbol=STEEL, quantity="100"),
@@ -279,7 +285,7 @@ def test_a_killed_engine_decides_nothing_and_lets_only_what_lowers_risk_leave() 
 
 def test_a_cancel_is_never_kept_in_by_a_kill_switch() -> None:
     bench = day_of(
-        script={"09:35": [want(BANK, 100, "9.50")]},
+        script={"09:35": [intent(BANK, 100, "9.50")]},
         commands=[command("09:36", "kill"), command("09:37", "cancel", order_id="q000001")],
     ).run("09:38")
     assert [c.reason for c in bench.of(ev.OrderCancelled)] == ["cancelled"]
@@ -287,15 +293,14 @@ def test_a_cancel_is_never_kept_in_by_a_kill_switch() -> None:
 
 def test_lifting_needs_a_reason() -> None:
     bench = day_of(commands=[command("09:10", "kill"), command("09:11", "lift")]).run("09:41")
-    ((verb, reason),) = refusals(bench)
-    assert (verb, "why=TEXT" in reason) == ("lift", True)
+    assert refusals(bench) == [("lift", "why is missing: a text")]
     assert bench.skipped() == {"09:35:00": "kill_switch", "09:40:00": "kill_switch"}
 
 
 def test_a_kill_file_is_seen_and_recorded_once(tmp_path: Path) -> None:
     file = tmp_path / "KILL"
     file.touch()
-    bench = day_of(kill_file=file, script={"09:35": [want(BANK, 100)]}).run("09:41")
+    bench = day_of(kill_file=file, script={"09:35": [intent(BANK, 100)]}).run("09:41")
     (switched,) = bench.of(ev.KillSwitchSet)
     assert (switched.on, switched.by) == (True, "KILL file")
     assert set(bench.skipped().values()) == {"kill_switch"}
@@ -304,7 +309,7 @@ def test_a_kill_file_is_seen_and_recorded_once(tmp_path: Path) -> None:
 def test_an_order_that_meets_a_fresh_kill_file_at_the_door_is_rejected(tmp_path: Path) -> None:
     """The file appears after the judgement and before the order leaves."""
     file = tmp_path / "KILL"
-    bench = day_of(kill_file=file, script={"09:35": [want(BANK, 100), want(STEEL, 100)]})
+    bench = day_of(kill_file=file, script={"09:35": [intent(BANK, 100), intent(STEEL, 100)]})
     send = bench.engine._orders._send
 
     def late(*args: object) -> None:

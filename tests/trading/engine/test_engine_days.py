@@ -9,18 +9,9 @@ import pytest
 
 from qtkit.model import events as ev
 from qtkit.runtime.accounts import CarryOver
+from qtkit.testing import DAY, at, intent, local
 from qtkit.trading.brokers.sim.faults import CashOff, Disconnect
-from tests.trading.engine.engine_bench import (
-    BANK,
-    DAY,
-    NEXT,
-    STEEL,
-    at,
-    command,
-    day_of,
-    local,
-    want,
-)
+from tests.trading.engine.engine_bench import BANK, NEXT, STEEL, command, day_of
 
 
 def test_a_day_begins_as_the_checklist_tells() -> None:
@@ -125,7 +116,7 @@ def test_a_closed_day_has_no_market_task_and_no_status_but_sleeping() -> None:
 
 
 def test_a_session_lives_on_into_the_next_day() -> None:
-    script = {"03-04 09:35": [want(BANK, 1000)], "03-05 09:35": [want(BANK, -1000)]}
+    script = {"03-04 09:35": [intent(BANK, 1000)], "03-05 09:35": [intent(BANK, -1000)]}
     bench = day_of(script=script).run(at("09:40", NEXT))
     assert [d.trading_date for d in bench.of(ev.DayStarted)] == [DAY, NEXT]
     assert [d.trading_date for d in bench.of(ev.DayClosed)] == [DAY, NEXT]
@@ -135,7 +126,7 @@ def test_a_session_lives_on_into_the_next_day() -> None:
 
 
 def test_what_was_bought_today_cannot_be_sold_today() -> None:
-    script = {"09:35": [want(BANK, 1000)], "09:40": [want(BANK, -1000)]}
+    script = {"09:35": [intent(BANK, 1000)], "09:40": [intent(BANK, -1000)]}
     bench = day_of(script=script, days=(DAY,)).run("09:45")
     (refused,) = bench.of(ev.OrderRefused)
     assert [v.rule for v in refused.verdicts] == ["risk.sellable"]
@@ -147,7 +138,7 @@ def test_what_was_bought_on_a_friday_can_be_sold_after_the_weekend_and_a_holiday
     """2026-02-13 is the last day before the New Year holiday; trading goes on on the 24th."""
     last, first = date(2026, 2, 13), date(2026, 2, 24)
     bench = day_of(
-        script={"02-13 09:35": [want(BANK, 1000)]}, start=at("09:00", last), days=(last, first)
+        script={"02-13 09:35": [intent(BANK, 1000)]}, start=at("09:00", last), days=(last, first)
     ).run(at("09:40", last))
     assert [f.settles for f in bench.of(ev.OrderFilled)] == [first]
 
@@ -172,7 +163,7 @@ def test_rows_that_a_day_leaves_behind_are_missed() -> None:
 
 
 def test_post_close_cancels_what_is_open_then_reconciles_then_closes() -> None:
-    bench = day_of(script={"14:55": [want(BANK, 100, "9.50")]}).run()
+    bench = day_of(script={"14:55": [intent(BANK, 100, "9.50")]}).run()
     ended = bench.of(ev.OrderCancelled)[0]
     assert (ended.quantity, ended.reason) == (Decimal(100), "expired")
     order = [bench.line(k) for k in (ev.OrderCancelled, ev.AccountReconciled, ev.DayClosed)]
@@ -211,7 +202,7 @@ def test_the_opening_book_is_what_the_heritage_says() -> None:
     bench = day_of(
         shares={BANK: 300},
         heritage=heritage,
-        script={"09:35": [want(STEEL, 100)]},
+        script={"09:35": [intent(STEEL, 100)]},
         commands=[command("09:31", "sell", symbol=BANK, quantity="100")],
     ).run("09:40")
     assert [o.order_id for o in bench.of(ev.OrderRequested)] == ["q000041"]

@@ -15,8 +15,9 @@ from qtkit.market.feeds.protocol import Feed
 from qtkit.model import events as ev
 from qtkit.model.bars import BAR_NANOS, BarBatch, Bars, nanos, time_of
 from qtkit.model.books import Book
+from qtkit.testing import at, local
 from qtkit.trading.engine.bar_history import EngineView, History, last_price, usable_symbols
-from tests.trading.engine.engine_bench import BANK, STEEL, at, day_of, local
+from tests.trading.engine.engine_bench import BANK, STEEL, day_of
 
 MORNING = ((nanos(at("09:30")), nanos(at("11:30"))), (nanos(at("13:00")), nanos(at("15:00"))))
 

@@ -15,9 +15,9 @@ from qtkit.runtime.build import build
 from qtkit.runtime.run import Run
 from qtkit.runtime.settings import SessionSettings
 from qtkit.runtime.spec import SessionSpec
-from qtkit.testing import hand_made_data, scripted_spec
+from qtkit.testing import DAY, at, hand_made_data, intent, scripted_spec
 from qtkit.trading.engine.logs.sys_log import NullLog, SessionLog, format_fields
-from tests.trading.engine.engine_bench import BANK, DAY, NEXT, at, command, day_of, want
+from tests.trading.engine.engine_bench import BANK, NEXT, command, day_of
 
 ZONE = day_of().calendar.zone
 
@@ -27,7 +27,7 @@ def session(root: Path, **settings: object) -> Run:
     calendar = day_of().calendar
     plan = SessionSpec(
         strategy=scripted_spec(
-            {"09:35": [want(BANK, 100, "9.50")], "09:40": [want(BANK, 100)]}, [BANK]
+            {"09:35": [intent(BANK, 100, "9.50")], "09:40": [intent(BANK, 100)]}, [BANK]
         ),
         settings=SessionSettings.model_validate(settings),
         day=DAY,

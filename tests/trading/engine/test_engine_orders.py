@@ -11,6 +11,7 @@ import pytest
 
 from qtkit.core.errors import BrokerTimeout, InvariantBroken
 from qtkit.model import events as ev
+from qtkit.testing import at, intent
 from qtkit.trading.brokers.protocol import (
     AccountReport,
     Ack,
@@ -21,9 +22,9 @@ from qtkit.trading.brokers.protocol import (
 )
 from qtkit.trading.brokers.sim import faults as broken
 from qtkit.trading.brokers.sim.broker import SimBroker
-from tests.trading.engine.engine_bench import BANK, STEEL, Bench, at, command, day_of, want
+from tests.trading.engine.engine_bench import BANK, STEEL, Bench, command, day_of
 
-BUY = {"09:35": [want(BANK, 1000)]}
+BUY = {"09:35": [intent(BANK, 1000)]}
 FEE, ZERO = Decimal(5), Decimal(0)
 
 
@@ -91,7 +92,7 @@ def test_an_order_is_requested_accepted_and_filled_on_the_next_bar() -> None:
 
 
 def test_the_orders_of_a_step_are_all_written_before_the_first_one_leaves() -> None:
-    bench = day_of(script={"09:35": [want(BANK, 100), want(STEEL, 100), want(BANK, 50)]}).run(
+    bench = day_of(script={"09:35": [intent(BANK, 100), intent(STEEL, 100), intent(BANK, 50)]}).run(
         "09:37"
     )
     kinds = [
@@ -118,18 +119,18 @@ def test_everything_is_on_disk_when_an_order_leaves() -> None:
 
 
 def test_a_limit_price_is_put_on_the_tick_never_worse_than_asked() -> None:
-    bench = day_of(script={"09:35": [want(BANK, 100, "9.987")]}).run("09:37")
+    bench = day_of(script={"09:35": [intent(BANK, 100, "9.987")]}).run("09:37")
     assert bench.of(ev.OrderRequested)[0].limit_price == Decimal("9.98")
 
 
 def test_order_ids_count_on_and_are_never_used_twice() -> None:
-    script = {"09:35": [want(BANK, 100)], "09:40": [want(BANK, 100), want(STEEL, 100)]}
+    script = {"09:35": [intent(BANK, 100)], "09:40": [intent(BANK, 100), intent(STEEL, 100)]}
     bench = day_of(script=script).run("09:45")
     assert [o.order_id for o in bench.of(ev.OrderRequested)] == ["q000001", "q000002", "q000003"]
 
 
 def test_a_refused_intent_makes_no_order_and_names_its_rules() -> None:
-    script = {"09:35": [want("000001.SZ", 100), want(BANK, 150)]}
+    script = {"09:35": [intent("000001.SZ", 100), intent(BANK, 150)]}
     bench = day_of(script=script).run("09:37")
     rules = [{v.rule for v in r.verdicts} for r in bench.of(ev.OrderRefused)]
     assert "risk.allowed_symbols" in rules[0]
@@ -255,7 +256,7 @@ class Forgetful(Behind):
 
 
 def test_an_order_that_stands_in_the_account_report_is_not_given_up() -> None:
-    script = {"09:35": [want(BANK, 100, "9.50")]}
+    script = {"09:35": [intent(BANK, 100, "9.50")]}
     bench = day_of(script=script, wrap_broker=Forgetful).run("09:45")
     assert not bench.of(ev.OrderLost)
 
@@ -265,7 +266,7 @@ def test_a_broker_that_is_asked_and_does_not_answer_leaves_the_doubt() -> None:
         def find(self, order_id: str) -> BrokerOrder | None:
             raise BrokerTimeout("no answer either")
 
-    script = {"09:35": [want(BANK, 100, "9.50")]}
+    script = {"09:35": [intent(BANK, 100, "9.50")]}
     bench = day_of(script=script, wrap_broker=Deaf).run("09:38")
     assert orders_story(bench)[:2] == ["OrderRequested 09:35:00", "OrderDoubted 09:35:00"]
     assert not bench.of(ev.OrderLost)
@@ -284,7 +285,7 @@ def test_whatever_a_broker_raises_puts_its_order_in_doubt_and_the_others_leave(
                 raise error
             return super().submit(order)
 
-    script = {"09:35": [want(BANK, 100), want(STEEL, 100)]}
+    script = {"09:35": [intent(BANK, 100), intent(STEEL, 100)]}
     bench = day_of(script=script, wrap_broker=Raising).run("09:40")
     assert orders_story(bench) == [
         "OrderRequested 09:35:00", "OrderDoubted 09:35:00", "OrderLost 09:36:00",
@@ -319,7 +320,7 @@ def test_an_order_that_could_not_be_sent_is_lost_and_its_cash_is_free() -> None:
             self.broker._connected = False
             return super().submit(order)
 
-    bench = day_of(script={"09:35": [want(BANK, 100), want(STEEL, 100)]}, wrap_broker=Gone).run(
+    bench = day_of(script={"09:35": [intent(BANK, 100), intent(STEEL, 100)]}, wrap_broker=Gone).run(
         "09:38"
     )
     assert [o.reason.partition(":")[0] for o in bench.of(ev.OrderLost)] == ["not sent", "not sent"]
@@ -383,7 +384,7 @@ def test_fills_that_come_in_another_order_make_the_same_book() -> None:
 
 def test_a_fill_that_races_its_cancel_is_booked_and_marked() -> None:
     bench = day_of(
-        script={"09:35": [want(BANK, 1000, "9.99")]},
+        script={"09:35": [intent(BANK, 1000, "9.99")]},
         broker_faults=[broken.FillAfterCancel(order=1, quantity=Decimal(300))],
         commands=[command("09:35:30", "cancel", order_id="q000001")],
     ).run("09:40")
@@ -492,7 +493,7 @@ def test_an_operators_own_order_does_not_move_the_strategys_state() -> None:
 
 def test_a_cancel_is_requested_sent_and_ends_as_news() -> None:
     bench = day_of(
-        script={"09:35": [want(BANK, 100, "9.50")]},
+        script={"09:35": [intent(BANK, 100, "9.50")]},
         commands=[command("09:36", "cancel", order_id="q000001")],
     ).run("09:40")
     assert orders_story(bench)[2:] == ["CancelRequested 09:36:00", "OrderCancelled 09:36:00"]
@@ -508,7 +509,7 @@ def test_a_cancel_is_requested_sent_and_ends_as_news() -> None:
 )
 def test_a_cancel_that_is_not_taken_is_told(fault: broken.Fault, told: str) -> None:
     bench = day_of(
-        script={"09:35": [want(BANK, 100, "9.50")]},
+        script={"09:35": [intent(BANK, 100, "9.50")]},
         broker_faults=[fault],
         commands=[command("09:36", "cancel", order_id="q000001")],
     ).run("09:37")

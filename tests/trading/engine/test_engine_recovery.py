@@ -10,28 +10,19 @@ import pytest
 from qtkit.core.errors import JournalCorrupt, StrategyError
 from qtkit.model import events as ev
 from qtkit.model.events import Entry
+from qtkit.testing import DAY, at, intent
 from qtkit.trading.brokers.sim import faults as broken
 from qtkit.trading.strategy.protocol import Fill, View
-from tests.trading.engine.engine_bench import (
-    BANK,
-    DAY,
-    NEXT,
-    STEEL,
-    at,
-    command,
-    day_of,
-    on_the_bench,
-    want,
-)
+from tests.trading.engine.engine_bench import BANK, NEXT, STEEL, command, day_of, on_the_bench
 from tests.trading.engine.test_engine_orders import orders_story
 from tests.trading.engine.test_engine_tasks import Wrapped
 
-BUY = {"09:35": [want(BANK, 1000)], "09:45": [want(STEEL, 100)]}
+BUY = {"09:35": [intent(BANK, 1000)], "09:45": [intent(STEEL, 100)]}
 STOP = ev.StopRequested(trading_date=DAY, by="eve", reason="fire")
 
 
 def test_a_return_is_recorded_with_what_was_found() -> None:
-    first = day_of(script={"09:35": [want(BANK, 1000, "9.50")]}).live("09:40")
+    first = day_of(script={"09:35": [intent(BANK, 1000, "9.50")]}).live("09:40")
     keep = first.line(ev.OrderAccepted)
     again = first.again("09:38", keep=keep).run("09:39")
     (resumed,) = again.of(ev.SessionResumed)
@@ -151,7 +142,7 @@ def test_a_crash_before_the_first_status_starts_the_machine_again() -> None:
 
 
 def test_a_crash_in_the_middle_of_a_stop_goes_on_stopping() -> None:
-    first = day_of(script={"09:35": [want(BANK, 100, "9.50")]}).live("09:37")
+    first = day_of(script={"09:35": [intent(BANK, 100, "9.50")]}).live("09:37")
     before = [*first.entries, Entry(seq=len(first.entries) + 1, at=at("09:37"), event=STOP)]
     again = on_the_bench(first.again("09:38").setup, journal=before, book=first.book).run("09:39")
     assert [e.reason for e in again.of(ev.SessionEnded)] == ["fire"]

@@ -10,7 +10,8 @@ from qtkit.core.errors import InvariantBroken
 from qtkit.model import events as ev
 from qtkit.model.skip_reasons import GLOSSARY
 from qtkit.model.status import STATUS_TABLE, EngineStatus, check_move
-from tests.trading.engine.engine_bench import BANK, day_of, want
+from qtkit.testing import intent
+from tests.trading.engine.engine_bench import BANK, day_of
 
 ALLOWED = {
     ("stopped", "start", "sleeping"),
@@ -72,7 +73,9 @@ def test_each_reason_of_the_glossary_can_be_understood() -> None:
 
 def test_the_same_journal_makes_the_same_state() -> None:
     """What a life knew at its end is what its lines say, and nothing else."""
-    bench = day_of(script={"09:35": [want(BANK, 1000)], "14:55": [want(BANK, 100, "9.5")]}).run()
+    bench = day_of(
+        script={"09:35": [intent(BANK, 1000)], "14:55": [intent(BANK, 100, "9.5")]}
+    ).run()
     folded = bench.again("15:40", keep=0).engine.context.state
     for entry in bench.entries:
         folded.apply(entry)

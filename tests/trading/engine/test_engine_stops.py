@@ -8,13 +8,14 @@ import pytest
 
 from qtkit.core.errors import BrokerUnavailable
 from qtkit.model import events as ev
+from qtkit.testing import DAY, at, intent
 from qtkit.trading.brokers.sim import faults as broken
 from qtkit.trading.strategy.protocol import JsonObject
-from tests.trading.engine.engine_bench import BANK, DAY, Bench, at, command, day_of, want
+from tests.trading.engine.engine_bench import BANK, Bench, command, day_of
 from tests.trading.engine.test_engine_orders import Behind
 from tests.trading.engine.test_engine_tasks import Wrapped
 
-OPEN_ORDER = {"09:35": [want(BANK, 1000, "9.50")]}
+OPEN_ORDER = {"09:35": [intent(BANK, 1000, "9.50")]}
 
 
 def last_kinds(bench: Bench, count: int) -> list[str]:
@@ -105,7 +106,7 @@ def test_what_a_signal_handler_notes_is_a_stop_with_its_name() -> None:
 
 
 def test_a_fill_that_comes_with_the_stop_is_booked() -> None:
-    bench = day_of(script={"09:35": [want(BANK, 100)]}).run("09:36", "stop")
+    bench = day_of(script={"09:35": [intent(BANK, 100)]}).run("09:36", "stop")
     assert bench.of(ev.SessionEnded)[0].closing.positions[0].quantity == Decimal(100)
 
 
@@ -119,7 +120,7 @@ def test_a_stop_does_not_need_the_broker() -> None:
 
 
 def test_a_broker_that_confirms_forgets_what_was_told() -> None:
-    bench = day_of(script={"09:35": [want(BANK, 100)]}).run("09:40", "stop")
+    bench = day_of(script={"09:35": [intent(BANK, 100)]}).run("09:40", "stop")
     assert bench.book.load().confirmed == len(bench.book.load().news) == 1
 
 
@@ -145,7 +146,7 @@ def test_a_strategy_that_raises_at_the_stop_loses_nothing_that_was_saved() -> No
 
     stopping: list[bool] = []
     bench = day_of(
-        script={"09:35": [want(BANK, 100)]},
+        script={"09:35": [intent(BANK, 100)]},
         wrap=lambda inner, _: Ashamed(inner, lambda _view: None),
     )
     bench.engine.start()

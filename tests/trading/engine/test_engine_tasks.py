@@ -13,20 +13,11 @@ from qtkit.core.errors import DataError, InvariantBroken
 from qtkit.market.feeds.recorded import NotANumber, Silence
 from qtkit.model import events as ev
 from qtkit.model.intents import Intent
+from qtkit.testing import DAY, at, intent, local
 from qtkit.trading.engine.context import EngineContext
 from qtkit.trading.engine.task_queue import TaskKind
 from qtkit.trading.strategy.protocol import Fill, JsonObject, Prepared, Strategy, View
-from tests.trading.engine.engine_bench import (
-    BANK,
-    DAY,
-    STEEL,
-    Bench,
-    at,
-    command,
-    day_of,
-    local,
-    want,
-)
+from tests.trading.engine.engine_bench import BANK, STEEL, Bench, command, day_of
 
 
 class Wrapped:
@@ -122,7 +113,7 @@ def test_the_last_step_of_a_segment_goes_before_the_close_however_slow_its_poll_
 
 def test_the_step_at_the_close_of_the_morning_runs_and_what_it_buys_is_refused() -> None:
     """At 11:30:00 the exchange is closed: nothing leaves, and nothing is lost but the order."""
-    bench = day_of(script={"11:30": [want(BANK, 100)]}, start=at("11:26")).run("11:31")
+    bench = day_of(script={"11:30": [intent(BANK, 100)]}, start=at("11:26")).run("11:31")
     assert only_steps(bench) == ["11:30:00"]
     (refused,) = bench.of(ev.OrderRefused)
     assert [v.rule for v in refused.verdicts] == ["risk.trading_window"]
@@ -232,13 +223,13 @@ def test_a_retry_that_works_is_one_decision() -> None:
 
         return Wrapped(inner, stumble)
 
-    bench = day_of(script={"09:35": [want(BANK, 100)]}, wrap=once).run("09:39")
+    bench = day_of(script={"09:35": [intent(BANK, 100)]}, wrap=once).run("09:39")
     assert only_steps(bench) == ["09:35:01"]
     assert len(bench.of(ev.OrderRequested)) == 1
 
 
 def test_an_order_too_large_to_calculate_with_is_refused_and_the_others_leave() -> None:
-    bench = day_of(script={"09:35": [want(BANK, 100), want(STEEL, 10**32)]}).run("09:39")
+    bench = day_of(script={"09:35": [intent(BANK, 100), intent(STEEL, 10**32)]}).run("09:39")
     (refused,) = bench.of(ev.OrderRefused)
     assert [v.rule for v in refused.verdicts] == ["risk.arithmetic"]
     assert [o.symbol for o in bench.of(ev.OrderFilled)] == [BANK]
@@ -261,7 +252,7 @@ def test_what_is_no_proper_intent_is_refused_by_name(intent: Intent, told: str) 
 
 def test_a_step_that_was_decided_is_never_decided_twice() -> None:
     """Something raises after the decision stands in the journal: the retry decides nothing."""
-    bench = day_of(script={"09:35": [want(BANK, 100)]})
+    bench = day_of(script={"09:35": [intent(BANK, 100)]})
 
     def broken(*_: object, **__: object) -> None:
         raise LookupError("planted")

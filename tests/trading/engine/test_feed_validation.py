@@ -16,8 +16,9 @@ from qtkit.market.feeds.protocol import Feed
 from qtkit.market.feeds.validation import delivered
 from qtkit.model import events as ev
 from qtkit.model.bars import Bars
+from qtkit.testing import intent
 from qtkit.trading.engine.refill_validation import refilled
-from tests.trading.engine.engine_bench import BANK, STEEL, Bench, command, day_of, want
+from tests.trading.engine.engine_bench import BANK, STEEL, Bench, command, day_of
 from tests.trading.engine.test_engine_orders import Behind
 
 ONE = np.array([1.0])
@@ -105,7 +106,7 @@ def _behind(**answers: Callable[[Any], object]) -> Callable[[Any], Any]:
 
 def test_a_fill_that_cannot_be_read_is_told_once_and_reconciliation_shows_it() -> None:
     bench = day_of(
-        script={"09:35": [want(BANK, 100)]},
+        script={"09:35": [intent(BANK, 100)]},
         wrap_broker=_behind(poll_fills=lambda news: ["garbage", *news, "garbage"]),
         commands=[command("09:38", "reconcile")],
     ).run("09:40")
@@ -115,7 +116,7 @@ def test_a_fill_that_cannot_be_read_is_told_once_and_reconciliation_shows_it() -
 
 def test_an_acknowledgement_that_is_none_leaves_the_order_in_doubt_and_asks() -> None:
     bench = day_of(
-        script={"09:35": [want(BANK, 100)]}, wrap_broker=_behind(submit=lambda _: None)
+        script={"09:35": [intent(BANK, 100)]}, wrap_broker=_behind(submit=lambda _: None)
     ).run("09:40")
     assert len(bench.of(ev.OrderDoubted)) == 1
     assert len(bench.of(ev.OrderFilled)) == 1  # found at the broker, and never sent again
@@ -144,7 +145,7 @@ def test_a_fill_that_no_book_takes_is_recorded_and_not_booked(change: dict[str, 
     from msgspec.structs import replace as changed
 
     bench = day_of(
-        script={"09:35": [want(BANK, 100)]},
+        script={"09:35": [intent(BANK, 100)]},
         wrap_broker=_behind(
             poll_fills=lambda news: [
                 changed(n, **change) if hasattr(n, "fill_id") else n for n in news

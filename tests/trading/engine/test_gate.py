@@ -19,6 +19,7 @@ from qtkit.model import events as ev
 from qtkit.model.books import Book
 from qtkit.runtime.accounts import CarryOver
 from qtkit.runtime.market_data import MarketData
+from qtkit.testing import at, local
 from qtkit.trading.brokers.protocol import AccountReport, BrokerOrder
 from qtkit.trading.brokers.sim.broker import SimBroker
 from qtkit.trading.brokers.sim.faults import (
@@ -31,15 +32,7 @@ from qtkit.trading.brokers.sim.faults import (
 from qtkit.trading.engine.session_files import FolderFiles
 from qtkit.trading.strategy.protocol import JsonObject
 from tests.golden.names import names_in
-from tests.trading.engine.engine_bench import (
-    BANK,
-    STEEL,
-    Bench,
-    at,
-    command,
-    day_of,
-    local,
-)
+from tests.trading.engine.engine_bench import BANK, STEEL, Bench, command, day_of
 from tests.trading.engine.test_snapshots import Counting
 
 RULES = {

@@ -9,21 +9,14 @@ import pytest
 
 from qtkit.core.errors import BrokerUnavailable
 from qtkit.model import events as ev
+from qtkit.testing import at, intent, local
 from qtkit.trading.brokers.protocol import AccountReport
 from qtkit.trading.brokers.sim.broker import SimBroker
 from qtkit.trading.brokers.sim.faults import (
     CashOff,
     ClockOff,
 )
-from tests.trading.engine.engine_bench import (
-    BANK,
-    STEEL,
-    at,
-    command,
-    day_of,
-    local,
-    want,
-)
+from tests.trading.engine.engine_bench import BANK, STEEL, command, day_of
 from tests.trading.engine.test_gate import (
     BLOCK,
     SINCE_EIGHT,
@@ -38,7 +31,7 @@ def test_a_shut_gate_keeps_out_steps_and_nothing_else() -> None:
     """A sale by hand, a buy, a cancel, fills, the closing: only the script's steps stay out."""
     bench = gated(
         settings={**BLOCK, "latency_seconds": 60},
-        script={"09:40": [want(BANK, 200)]},
+        script={"09:40": [intent(BANK, 200)]},
         shares={STEEL: 500},
         broker_faults=(
             ClockOff(start=SINCE_EIGHT, seconds=60),

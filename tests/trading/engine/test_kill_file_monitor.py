@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from qtkit.model import events as ev
-from tests.trading.engine.engine_bench import BANK, command, day_of, want
+from qtkit.testing import intent
+from tests.trading.engine.engine_bench import BANK, command, day_of
 
 ANNA = '{"by": "anna", "why": "odd fills", "at": "2026-03-04T01:20:00+00:00"}\n'
 
@@ -17,7 +18,7 @@ ANNA = '{"by": "anna", "why": "odd fills", "at": "2026-03-04T01:20:00+00:00"}\n'
 def test_who_and_why_and_when_are_journalled(tmp_path: Path) -> None:
     (tmp_path / "KILL").write_text(ANNA)
 
-    bench = day_of(kill_file=tmp_path / "KILL", script={"09:35": [want(BANK, 100)]}).run("09:41")
+    bench = day_of(kill_file=tmp_path / "KILL", script={"09:35": [intent(BANK, 100)]}).run("09:41")
 
     (killed,) = bench.of(ev.KillSwitchSet)
     assert (killed.on, killed.by, killed.why) == (True, "anna", "odd fills")

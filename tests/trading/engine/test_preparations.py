@@ -21,9 +21,9 @@ from qtkit.runtime.backtest import run_backtest
 from qtkit.runtime.build import build
 from qtkit.runtime.settings import SessionSettings
 from qtkit.runtime.spec import SessionSpec
-from qtkit.testing import hand_made_data
+from qtkit.testing import DAY, at, hand_made_data
 from qtkit.trading.strategy.protocol import Fill, JsonObject, Prepared, StrategySpec, View
-from tests.trading.engine.engine_bench import BANK, DAY, at, command, day_of
+from tests.trading.engine.engine_bench import BANK, command, day_of
 from tests.trading.engine.test_backtest_parity import told
 
 PRICES = {BANK: lambda n: 10.0 + n / 100}  # bar n of the day, ends at 09:31 + n minutes

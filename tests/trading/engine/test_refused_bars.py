@@ -7,7 +7,8 @@ from datetime import datetime
 from qtkit.market.feeds.protocol import Delivery, Feed
 from qtkit.model import events as ev
 from qtkit.model.bars import BarBatch
-from tests.trading.engine.engine_bench import at, day_of
+from qtkit.testing import at
+from tests.trading.engine.engine_bench import day_of
 
 
 class OneBadBar:

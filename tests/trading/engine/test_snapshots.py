@@ -18,10 +18,11 @@ from qtkit.core.paths import SessionFolder
 from qtkit.model import events as ev
 from qtkit.model.intents import Intent
 from qtkit.runtime.settings import SessionSettings
+from qtkit.testing import at, intent, local
 from qtkit.trading.engine.session_files import FolderFiles
 from qtkit.trading.engine.snapshots import prepared_json
 from qtkit.trading.strategy.protocol import Fill, JsonObject, Prepared, Strategy, View
-from tests.trading.engine.engine_bench import BANK, Bench, at, command, day_of, local, want
+from tests.trading.engine.engine_bench import BANK, Bench, command, day_of
 
 SPLIT: dict[str, Any] = {"split_strategy_prepare": True, "prepare_lead_seconds": 60}
 
@@ -420,7 +421,7 @@ def test_a_limit_below_the_lead_is_refused() -> None:
 
 
 def test_orders_are_the_same_with_and_without_the_split() -> None:
-    script = {"09:35": [want(BANK, 200)], "09:40": [want(BANK, 300)]}
+    script = {"09:35": [intent(BANK, 200)], "09:40": [intent(BANK, 300)]}
     off, on = (day_of(script=script, settings=s).run("09:50") for s in ({}, split()))
 
     assert [o.quantity for o in off.of(ev.OrderRequested)] == [200, 300]

@@ -7,9 +7,10 @@ from datetime import date
 import pytest
 
 from qtkit.model import events as ev
+from qtkit.testing import at
 from qtkit.trading.brokers.sim.faults import Disconnect
 from qtkit.trading.engine.command_queue import Command
-from tests.trading.engine.engine_bench import at, command, day_of
+from tests.trading.engine.engine_bench import command, day_of
 from tests.trading.engine.test_engine_commands import refusals
 
 # --- tasks by hand at the wrong time -------------------------------------------------

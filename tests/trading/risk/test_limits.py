@@ -13,11 +13,11 @@ from qtkit.model import events as ev
 from qtkit.model.intents import Intent
 from qtkit.runtime.accounts import create_account
 from qtkit.sessions.simulated import simulate
-from qtkit.testing import scripted_spec
+from qtkit.testing import DAY, at, intent, scripted_spec
 from qtkit.trading.brokers.sim.faults import Reject
 from qtkit.trading.risk.limits import day_turnover_is_within, position_is_within
 from qtkit.trading.risk.settings import RiskSettings, rules_of
-from tests.trading.engine.engine_bench import BANK, DAY, STEEL, Bench, at, command, day_of, want
+from tests.trading.engine.engine_bench import BANK, STEEL, Bench, command, day_of
 from tests.trading.risk.risk_moments import moment, order
 
 TURNOVER = day_turnover_is_within(Decimal(100_000))
@@ -84,9 +84,9 @@ def test_turnover_counts_what_left_and_not_what_was_rejected() -> None:
 
     Every day begins anew.
     """
-    script = {"03-04 09:35": [want(BANK, 1000)], "03-04 09:40": [want(BANK, 1000)],
-              "03-04 09:45": [want(BANK, 2000)], "03-04 09:50": [want(BANK, 100)],
-              "03-05 09:35": [want(BANK, 3000)]}  # fmt: skip
+    script = {"03-04 09:35": [intent(BANK, 1000)], "03-04 09:40": [intent(BANK, 1000)],
+              "03-04 09:45": [intent(BANK, 2000)], "03-04 09:50": [intent(BANK, 100)],
+              "03-05 09:35": [intent(BANK, 3000)]}  # fmt: skip
     bench = day_of(
         script=script,
         settings=limited(max_day_turnover=30_000),
@@ -98,7 +98,7 @@ def test_turnover_counts_what_left_and_not_what_was_rejected() -> None:
 
 
 def test_turnover_survives_a_power_cut() -> None:
-    script = {"09:35": [want(BANK, 2000)], "09:45": [want(BANK, 2000)]}
+    script = {"09:35": [intent(BANK, 2000)], "09:45": [intent(BANK, 2000)]}
     before = day_of(script=script, settings=limited(max_day_turnover=30_000)).run("09:41")
     after = before.again("09:41", keep=before.line(ev.OrderAccepted)).run("09:46")
 
