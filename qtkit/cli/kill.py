@@ -45,8 +45,6 @@ def kill(
         return
     if not ((by or "").strip() and (why or "").strip()):
         raise ConfigError(
-            "lifting the kill switch needs who and why: "
-            f"{lift_command(place.name, place.path.parent.name, root)}; "
-            "nothing was changed"
+            f"lifting the kill switch needs who and why: {lift_command(place)}; nothing was changed"
         )
     click.echo(lift_account(place, by=by or "", why=why or ""))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
+from qtkit.core.paths import AccountFolder
+
 __all__ = ["command", "kill_command", "lift_command", "root_words"]
 
 _DEFAULT_ROOT = Path("outputs")
@@ -26,12 +28,12 @@ def root_words(root: Path) -> tuple[object, ...]:
     return () if root == _DEFAULT_ROOT else ("--root", root.resolve())
 
 
-def kill_command(account: str, mode: str, root: Path) -> str:
+def kill_command(account: AccountFolder, *more: str) -> str:
     """Return the command that sets the kill switch of an account."""
-    return command("kill", account, "--mode", mode, *root_words(root))
+    mode, root = account.path.parent.name, account.path.parents[2]
+    return command("kill", account.name, "--mode", mode, *more, *root_words(root))
 
 
-def lift_command(account: str, mode: str, root: Path) -> str:
+def lift_command(account: AccountFolder) -> str:
     """Return the command that lifts it; who and why is for the reader to say."""
-    who = ("--lift", "--by", "NAME", "--why", "TEXT")
-    return command("kill", account, "--mode", mode, *who, *root_words(root))
+    return kill_command(account, "--lift", "--by", "NAME", "--why", "TEXT")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 from qtkit.core.facts import Finding, finding
 from qtkit.evidence.audit_book import AuditBook, OrderAccount
@@ -44,6 +44,19 @@ class AuditLedger(AuditBook):
         What breaks a rule, with its line.
     """
 
+    covers: ClassVar[frozenset[ev.Topic]] = frozenset({ev.Topic.BOOK, ev.Topic.ORDER})
+    handlers: ClassVar[Mapping[type[ev.Event], Callable[[AuditLedger, Entry, Any], None]]]
+    # none of them moves cash, shares, an order or a reservation
+    ignores: ClassVar[frozenset[type[ev.Event]]] = frozenset(
+        {
+            ev.CancelFailed,
+            ev.CancelRequested,
+            ev.FillUnmatched,
+            ev.FillsReported,
+            ev.OrderRefused,
+        }
+    )
+
     def __init__(self, day: date | None) -> None:
         self.day = day
         super().__init__()
@@ -64,7 +77,7 @@ class AuditLedger(AuditBook):
         """Work through a session's events; with `day`, report on that date only."""
         tally = cls(day)
         begun = day is None
-        for entry in journal.merged(*_HANDLERS):
+        for entry in journal.merged(*cls.handlers):
             event = entry.event
             on = event.trading_date
             if day is not None and on is not None:
@@ -73,7 +86,7 @@ class AuditLedger(AuditBook):
                 if not begun and on == day:
                     begun = True
                     tally.begin()
-            _HANDLERS[type(event)](tally, entry, event)
+            cls.handlers[type(event)](tally, entry, event)
         return tally
 
     def begin(self) -> None:
@@ -342,7 +355,7 @@ def _read(what: str, book: str) -> Callable[[AuditLedger, Entry, Any], None]:
     return handle
 
 
-_HANDLERS: dict[type[ev.Event], Callable[[AuditLedger, Entry, Any], None]] = {
+AuditLedger.handlers = {
     ev.SessionStarted: _session_started,
     ev.DayStarted: _day_started,
     ev.OrderRequested: _requested,

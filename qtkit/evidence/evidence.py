@@ -28,6 +28,7 @@ from qtkit.journal import read_journal
 from qtkit.model import events as ev
 from qtkit.model.engine import ALL_CAPABILITIES, Capability, EngineDescription
 from qtkit.model.events import Entry, Event
+from qtkit.model.instruments import InstrumentRules
 from qtkit.runtime.settings import declared_default
 
 __all__ = ["Evidence", "Recorded", "Wholeness"]
@@ -160,7 +161,7 @@ class Evidence(JournalLines):
         """The first line of the session."""
         return self.first(ev.SessionStarted)
 
-    @property
+    @cached_property
     def engine(self) -> EngineDescription:
         """What the engine said of itself last."""
         return _engine_of(self.session.lines)
@@ -206,6 +207,26 @@ class Evidence(JournalLines):
     def moment(self, day: date, at: time) -> datetime:
         """Return a local time of a date."""
         return datetime.combine(day, at, self.calendar.zone)
+
+    @cached_property
+    def told(self) -> Mapping[str, ev.FillReport]:
+        """What the broker told of executions, by fill id, as the journal has it."""
+        reports = self.session.of(ev.FillsReported)
+        return {fill.fill_id: fill for entry in reports for fill in entry.event.fills}
+
+    @cached_property
+    def _rules(self) -> Mapping[str, Sequence[tuple[int, InstrumentRules]]]:
+        """Each symbol's rules with the lines that told them."""
+        found: dict[str, list[tuple[int, InstrumentRules]]] = {}
+        for entry in self.session.merged(ev.DayStarted, ev.InstrumentsListed):
+            for rules in entry.event.instruments:
+                found.setdefault(rules.symbol, []).append((entry.seq, rules))
+        return found
+
+    def rules_at(self, symbol: str, line: int) -> InstrumentRules | None:
+        """Return a symbol's rules as they stood at a line; None where nobody told them."""
+        known = [rules for seq, rules in self._rules.get(symbol, ()) if seq <= line]
+        return known[-1] if known else None
 
     # --- what the lines add up to ------------------------------------------------------------
 

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 
 from qtkit.core.clock import stopwatch
 from qtkit.core.errors import ConfigError, DataError
 from qtkit.core.file_reader import read_object
-from qtkit.core.paths import OutputRoot, SessionFolder
+from qtkit.core.paths import SessionFolder
 from qtkit.evidence.evidence import Evidence
 from qtkit.journal.tail import JournalTail
 from qtkit.model.events import Entry, JsonObject
 from qtkit.projections.health import LifeSigns
 from qtkit.projections.session_view import SessionView
-from qtkit.runtime.session_status import is_written, session_status
+from qtkit.runtime.registry import account_of
+from qtkit.runtime.session_status import StatusFile, is_written
 from qtkit.trading.risk.kill_file import kill_file_is_there
 
 __all__ = ["RecordedSession"]
@@ -48,6 +50,7 @@ class RecordedSession:
         self._entries: list[Entry] | None = None
         self._view = view or SessionView()
         self._heartbeat: datetime | None = None
+        self._pid: int | None = None
         self._since_heartbeat: Callable[[], float] = stopwatch()
         self._was_alive = False
         self._since_lock: Callable[[], float] | None = None
@@ -124,7 +127,7 @@ class RecordedSession:
         written = self.written_status()
         if written.get("terminal") or (written and self.is_alive):
             return written
-        return session_status(self.folder)
+        return StatusFile(self.folder).as_json()
 
     def written_status(self) -> JsonObject:
         """Return what `session_status.json` holds; ``{}`` where there is none.
@@ -156,7 +159,8 @@ class RecordedSession:
             now=max(view.last.at, beat) if beat else view.last.at,
             alive=self._was_alive,
             silent=self._was_alive and view.end is None and self._is_silent,
-            kill_file=kill_file_is_there(self._kill_file(view)),
+            pid=self._pid,
+            kill_file=kill_file_is_there(self._kill_file),
         )
 
     @property
@@ -166,14 +170,15 @@ class RecordedSession:
     def _look_for_heartbeat(self) -> None:
         """Take the session's time from its heartbeat; without one the journal tells it."""
         with suppress(OSError, ValueError, KeyError, DataError):
-            beat = datetime.fromisoformat(self.written_status()["updated_at"])
+            status = self.written_status()
+            beat, self._pid = datetime.fromisoformat(status["updated_at"]), status.get("pid")
             if beat != self._heartbeat:
                 self._heartbeat, self._since_heartbeat = beat, stopwatch()
 
-    def _kill_file(self, view: SessionView) -> Path | None:
-        opening, root = view.opening, OutputRoot(self.folder.path.parents[1])
+    @cached_property
+    def _kill_file(self) -> Path | None:
         try:
-            return root.account(opening.mode, opening.account).kill_file
+            return account_of(self.folder).kill_file
         except ConfigError:
             # an account of a foreign engine, which has no folder of ours
             return None

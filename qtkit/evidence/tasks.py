@@ -11,7 +11,7 @@ __all__ = ["OUTCOMES", "TaskStory", "task_stories"]
 def task_stories(journal: JournalLines) -> dict[str, TaskStory]:
     """Return every task's story by its id, scheduled rows first."""
     history = TaskHistory()
-    for kind in history.handlers:
+    for kind, take in history.handlers.items():
         for entry in journal.lines.get(kind, ()):
-            history.apply(entry)
+            take(history, entry, entry.event)
     return history.stories

@@ -21,16 +21,24 @@ from qtkit.ledger.positions import (
 )
 from qtkit.model.books import Book, OpenOrder
 from qtkit.model.events import (
+    AccountReconciled,
+    CancelFailed,
+    CancelRequested,
     DayStarted,
     Event,
+    FillRepeated,
+    FillsReported,
+    FillUnmatched,
     OrderAccepted,
     OrderCancelled,
     OrderDoubted,
     OrderFilled,
     OrderLost,
+    OrderRefused,
     OrderRejected,
     OrderRequested,
     PositionAdjusted,
+    Topic,
 )
 from qtkit.model.orders import ORDER_TABLE, OrderMove
 
@@ -236,7 +244,7 @@ class Ledger:
         InvariantBroken
             If the event contradicts what was booked before; nothing was booked.
         """
-        booking = self._BOOKINGS.get(type(event))
+        booking = self.handlers.get(type(event))
         if booking is not None:
             booking(self, event)
 
@@ -390,7 +398,19 @@ class Ledger:
             if left:
                 self._open_by_symbol[after.symbol] = left
 
-    _BOOKINGS: ClassVar[dict[type[Event], Callable[[Ledger, Any], None]]] = {
+    covers: ClassVar[frozenset[Topic]] = frozenset({Topic.BOOK, Topic.ORDER})
+    ignores: ClassVar[frozenset[type[Event]]] = frozenset(
+        {
+            AccountReconciled,
+            CancelFailed,
+            CancelRequested,
+            FillRepeated,
+            FillUnmatched,
+            FillsReported,
+            OrderRefused,
+        }
+    )
+    handlers: ClassVar[dict[type[Event], Callable[[Ledger, Any], None]]] = {
         DayStarted: _day_started,
         OrderRequested: _requested,
         OrderAccepted: _accepted,

@@ -123,6 +123,10 @@ class EngineDescription(
         """Return the tasks of a role."""
         return frozenset(name for name, known in self.tasks.items() if known is role)
 
+    def explains(self, skip_reason: str) -> bool:
+        """Whether a reason stands in the engine's glossary."""
+        return any(reason.name == skip_reason for reason in self.skip_reasons)
+
     def in_role(self, status: str, role: StatusRole) -> bool:
         """Whether a status has a role."""
         return self.statuses.get(status) is role

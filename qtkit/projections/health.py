@@ -28,6 +28,8 @@ class LifeSigns:
         Whether somebody writes the journal.
     silent
         Whether its process has not told of its engine for too long.
+    pid
+        Of that process, as it told last; None where there is none of its own.
     kill_file
         Whether the account's kill file is there, whatever the engine knows of it.
     """
@@ -35,6 +37,7 @@ class LifeSigns:
     now: datetime
     alive: bool
     silent: bool = False
+    pid: int | None = None
     kill_file: bool = False
 
 

@@ -8,7 +8,6 @@ so were ``trade.log`` and ``risk.log``, which can be made again like the rest, b
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 
 from qtkit.core.calendars import exchange_calendar
 from qtkit.core.file_reader import read_object
@@ -31,7 +30,6 @@ _NOT_AFFECTED = (
 
 __all__ = [
     "journal_digest",
-    "kill_words",
     "read_metadata",
     "rebuild",
     "session_view",
@@ -102,10 +100,3 @@ def read_metadata(folder: SessionFolder) -> JsonObject:
         return read_object(folder.metadata, "an object", _NOT_AFFECTED)
     except FileNotFoundError:
         return {}
-
-
-def kill_words(folder: SessionFolder) -> tuple[str, str, Path]:
-    """Return account, mode and root of a session, as the kill commands name them."""
-    metadata = read_metadata(folder)
-    root = folder.path.resolve().parents[1]
-    return str(metadata.get("account", "")), str(metadata.get("mode", "paper")), root

@@ -206,7 +206,10 @@ def account_of(folder: SessionFolder) -> AccountFolder:
     first = next(iter(read_journal(folder.journal)), None)
     if first is None or not isinstance(first.event, SessionStarted):
         raise DataError(f"session {folder.session_id} has not started: it has no account")
-    return OutputRoot(folder.path.parents[1]).account(first.event.mode, first.event.account)
+    root, opening = OutputRoot(folder.path.parents[1]), first.event
+    # an account of one session alone is called after it, and its journal does not know its id
+    own = root.account(opening.mode, folder.session_id)
+    return own if own.path.is_dir() else root.account(opening.mode, opening.account)
 
 
 def existing(folder: SessionFolder) -> SessionFolder:

@@ -16,7 +16,7 @@ from qtkit.runtime.accounts import CarryOver
 from qtkit.runtime.chain import mark_session
 from qtkit.runtime.factories import Market
 from qtkit.runtime.plan import SessionPlan
-from qtkit.runtime.session_status import write_status
+from qtkit.runtime.session_status import StatusFile
 from qtkit.runtime.spec import SessionSpec
 from qtkit.trading.brokers.protocol import Broker
 from qtkit.trading.engine.backtest import Backtest
@@ -50,6 +50,7 @@ class Run:
     lock: NamedLock | None = None
     log: SessionLog | None = None
     is_open: bool = True
+    status_file: StatusFile | None = None
 
     @property
     def spec(self) -> SessionSpec:
@@ -99,6 +100,13 @@ class Run:
         return self.place
 
     @property
+    def _status(self) -> StatusFile:
+        """Its status file, which is read on and not from the beginning."""
+        if self.status_file is None:
+            self.status_file = StatusFile(self.folder)
+        return self.status_file
+
+    @property
     def resumed(self) -> bool:
         """Whether it goes on in the journal of a session that was cut off."""
         return self.carry_over.unfinished is not None
@@ -113,14 +121,14 @@ class Run:
             self.driver.run(self.plan.until, self.spec.stop_reason, self.plan.last_day)
         finally:
             self.close()
-        write_status(self.folder)
+        self._status.write()
 
     def begin(self) -> None:
         """Start the engine; status and chain know of it then."""
         self.engine.start()
         self.context.journal.sync()  # the status may know only what a loss of power leaves
         self.mark()
-        write_status(self.folder)
+        self._status.write()
 
     def mark(self) -> None:
         """Note in the account's chain that it has begun; say which files were rebuilt for it."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
+
 from qtkit.core.locks import is_locked
 from qtkit.core.paths import SessionFolder, on_disk, write_atomic
 from qtkit.core.render import json_text
-from qtkit.journal import read_journal
+from qtkit.journal.tail import JournalTail
 from qtkit.projections.base import project
 from qtkit.projections.session_status import SessionStatus
 
-__all__ = ["is_written", "session_status", "write_status"]
+__all__ = ["StatusFile", "is_written", "write_status"]
 
 
 def is_written(folder: SessionFolder) -> bool:
@@ -17,31 +20,54 @@ def is_written(folder: SessionFolder) -> bool:
     return is_locked(folder.journal.with_name(folder.journal.name + ".lock"))
 
 
-def session_status(folder: SessionFolder) -> dict[str, object]:
-    """Return where a session stands, read from its journal.
+class StatusFile:
+    """The status of a session that goes on: each line of its journal is read once."""
+
+    def __init__(self, folder: SessionFolder) -> None:
+        self._folder = folder
+        self._tail, self._status = JournalTail(folder.journal), SessionStatus()
+
+    def as_json(
+        self, *, beat: datetime | None = None, on_disk: int | None = None
+    ) -> dict[str, object]:
+        """Return where the session stands; see `SessionStatus.as_json`.
+
+        Raises
+        ------
+        DataError
+            If the journal has no line.
+        """
+        project(self._tail.news(), self._status)
+        alive = is_written(self._folder)
+        return self._status.as_json(
+            self._folder.session_id, alive=alive, beat=beat, on_disk=on_disk
+        )
+
+    def write(self) -> None:
+        """Write it anew; it knows only what a loss of power leaves."""
+        on_disk(self._folder.journal)
+        _write(self._folder, self.as_json())
+
+
+def write_status(folder: SessionFolder, status: SessionStatus | None = None) -> None:
+    """Write `session_status.json` of a session that nobody goes on with.
+
+    Parameters
+    ----------
+    status
+        Read from the whole journal; None: it is read now.
 
     Raises
     ------
     DataError
         If the journal has no line.
     """
-    status = SessionStatus()
-    project(read_journal(folder.journal), status)
-    return status.as_json(folder.session_id, alive=is_written(folder))
+    if status is None:
+        StatusFile(folder).write()
+        return
+    on_disk(folder.journal)
+    _write(folder, status.as_json(folder.session_id, alive=is_written(folder)))
 
 
-def write_status(folder: SessionFolder, status: SessionStatus | None = None) -> None:
-    """Write `session_status.json` anew; raises as `session_status`.
-
-    Parameters
-    ----------
-    status
-        Read from the whole journal; None: it is read now.
-    """
-    on_disk(folder.journal)  # the status may know only what a loss of power leaves
-    found = (
-        session_status(folder)
-        if status is None
-        else status.as_json(folder.session_id, alive=is_written(folder))
-    )
-    write_atomic(folder.status, json_text(found))
+def _write(folder: SessionFolder, status: Mapping[str, object]) -> None:
+    write_atomic(folder.status, json_text(status))

@@ -16,8 +16,7 @@ from qtkit.core.errors import ConfigError, SessionUnreachable
 from qtkit.core.paths import OutputRoot, SessionFolder
 from qtkit.evidence.session import CommandDone
 from qtkit.model.events import JsonObject
-from qtkit.reports.artifacts import kill_words
-from qtkit.runtime.registry import find_session
+from qtkit.runtime.registry import account_of, find_session
 from qtkit.runtime.settings import SessionSettings
 from qtkit.sessions.control.process import launched
 from qtkit.sessions.control.server import Reply, Request, reply_of, request_line
@@ -139,7 +138,7 @@ class RemoteSession(DisplayedSession):
                 f"{request.verb} was sent to session {self.session_id}, and no answer came within "
                 f"{timeout:g} s ({type(problem).__name__}: {problem}): whether it was carried out "
                 "stands in the journal. If the engine hangs, stop trading with "
-                f"{kill_command(*kill_words(self.folder))}"
+                f"{kill_command(account_of(self.folder))}"
             ) from None
 
     def stop(self, timeout: float = 30.0, *, by: str = "operator") -> JsonObject:

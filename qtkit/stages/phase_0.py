@@ -17,7 +17,7 @@ from qtkit.evidence.evidence import Recorded, ends_on_a_line
 from qtkit.evidence.status_spans import Span, spans_of, status_at
 from qtkit.evidence.tasks import TaskStory
 from qtkit.model import events as ev
-from qtkit.model.status import STATUS_TABLE
+from qtkit.model.engine import StatusRole
 from qtkit.stages.check import Outcome, check, judged
 from qtkit.stages.log_checks import log_tells_the_same_story
 from qtkit.stages.phrases import not_on_this_day, not_yet
@@ -63,7 +63,8 @@ def _startup(evidence: Evidence) -> Iterator[tuple[str, int | None]]:
     begun = [
         e
         for e in evidence.of(ev.StatusChanged)
-        if (e.event.before, e.event.after, e.event.because) == ("stopped", "sleeping", "start")
+        if evidence.engine.in_role(e.event.before, StatusRole.ENDS)
+        and evidence.engine.in_role(e.event.after, StatusRole.WAITS)
     ]
     queued = evidence.first(ev.TaskQueued)
     done = next(
@@ -126,12 +127,13 @@ def _off_the_table(
 ) -> Iterator[Finding]:
     """Yield each move that no row of the table allows."""
     status = status_at(evidence, changes[0].seq - 1)
+    table = {(move.before, move.because, move.after) for move in evidence.engine.moves}
     for change in changes:
         event, line = change.event, change.seq
         move = {"before": event.before, "after": event.after, "because": event.because}
         if event.before != status:
             yield finding("other_status", line, **move, status=status)
-        elif event.after not in STATUS_TABLE.get((event.before, event.because), frozenset()):
+        elif (event.before, event.because, event.after) not in table:
             yield finding("no_row", line, **move)
         status = event.after
 
@@ -164,12 +166,12 @@ def status_agrees_with_the_calendar(evidence: Evidence) -> Outcome:
     wrong += [
         finding("decided", d.seq, at=d.at, status=status)
         for d in evidence.of(ev.DecisionTaken)
-        if (status := status_at(evidence, d.seq)) != "running"
+        if not evidence.engine.in_role(status := status_at(evidence, d.seq), StatusRole.TRADES)
     ]
-    stretches = Counter(span.status for span in spans)
+    stretches = Counter(evidence.engine.statuses.get(span.status) for span in spans)
     return judged(
-        wrong, proof=changes, changes=changes, running=stretches["running"],
-        sleeping=stretches["sleeping"], paused=stretches["paused"]
+        wrong, proof=changes, changes=changes, running=stretches[StatusRole.TRADES],
+        sleeping=stretches[StatusRole.WAITS], paused=stretches[StatusRole.HELD]
     )  # fmt: skip
 
 
@@ -177,34 +179,50 @@ def _misplaced(evidence: Evidence, span: Span) -> Iterator[Finding]:
     """Yield what is wrong with one stretch of a status."""
     allowed = timedelta(seconds=evidence.number("max_wait_seconds"))
     segments = _segments_around(evidence, span.since, span.until)
-    if span.status == "running":
+    role = evidence.engine.statuses.get(span.status)
+    if role is StatusRole.TRADES:
         home = next((s for s in segments if s.start <= span.since < s.end), None)
         if home is None:
             yield finding("outside_trading", span.line, at=span.since)
         elif span.until > home.end + allowed:
             yield finding("after_the_segment", span.line, until=span.until)
-    elif span.status == "sleeping":
+    elif role is StatusRole.WAITS:
         for segment in segments:
             asleep = segment.overlap(span.since, span.until)
             if asleep > allowed.total_seconds():
                 since = max(span.since, segment.start)
                 yield finding("asleep", span.line, asleep=asleep, since=since)
-    elif span.status == "paused":
+    elif role is StatusRole.HELD:
         yield from _mispaused(evidence, span, segments)
 
 
 def _mispaused(evidence: Evidence, span: Span, segments: list[Segment]) -> Iterator[Finding]:
     """Yield what is wrong with a pause: how it began, and where its resume went."""
-    if span.because != "pause":
+    hold, release = _pauses(evidence)
+    if span.because not in hold:
         yield finding("other_pause", span.line, because=span.because)
-    if span.left_by != "resume":
+    if span.left_by not in release:
         return
     inside = any(s.holds(span.until) for s in segments)
     left = next((c for c in evidence.session.of(ev.StatusChanged) if c.seq > span.line), None)
-    expected = "running" if inside else "sleeping"
-    if left is not None and left.event.after != expected:
-        after = left.event.after
+    wanted = StatusRole.TRADES if inside else StatusRole.WAITS
+    if left is not None and not evidence.engine.in_role(left.event.after, wanted):
+        after, names = left.event.after, evidence.engine.statuses
+        expected = " or ".join(name for name, role in names.items() if role is wanted)
         yield finding("wrong_resume", left.seq, at=span.until, status=after, expected=expected)
+
+
+def _pauses(evidence: Evidence) -> tuple[frozenset[str], frozenset[str]]:
+    """Return why the engine's table lets trading be held back, and why it lets it go on."""
+    engine = evidence.engine
+    held = [m for m in engine.moves if engine.in_role(m.after, StatusRole.HELD)]
+    left = [
+        m
+        for m in engine.moves
+        if engine.in_role(m.before, StatusRole.HELD)
+        and not engine.in_role(m.after, StatusRole.ENDS)
+    ]
+    return frozenset(m.because for m in held), frozenset(m.because for m in left)
 
 
 def _disobeyed(evidence: Evidence) -> Iterator[Finding]:
@@ -213,10 +231,11 @@ def _disobeyed(evidence: Evidence) -> Iterator[Finding]:
     answers = [(c.seq, c.event.because) for c in session.of(ev.StatusChanged)]
     answers += [(r.seq, r.event.command) for r in session.of(ev.CommandRefused)]
     commands = session.of(ev.CommandReceived)
+    verbs = frozenset[str]().union(*_pauses(evidence))
     for number, command in enumerate(commands, 1):
         verb = command.event.command
         end = commands[number].seq if number < len(commands) else None
-        if verb not in {"pause", "resume"} or not evidence.window.holds(command.seq):
+        if verb not in verbs or not evidence.window.holds(command.seq):
             continue
         if end is None and session.running:
             continue
@@ -239,7 +258,7 @@ def _segments_around(evidence: Evidence, since: datetime, until: datetime) -> li
 
 
 @check(
-    "0.4", "Nothing is stuck", needs={Capability.SCHEDULE},
+    "0.4", "Nothing is stuck", needs={Capability.SCHEDULE, Capability.PULSE},
     facts=(
         *counts("queued waiting"),
         seconds("longest_wait", tolerance=1.0),

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from qtkit.core.facts import Finding, budget, count, counts, finding, seconds, text
-from qtkit.core.signals import STOP_REASONS
 from qtkit.core.verdict import skip
 from qtkit.evidence import Capability, Evidence
 from qtkit.evidence.evidence import Recorded, ends_on_a_line
 from qtkit.model import events as ev
+from qtkit.model.engine import StatusRole
 from qtkit.stages.break_point_checks import break_point, the_break_point_restores
 from qtkit.stages.check import Outcome, check, judged, looked_at
 from qtkit.stages.scenarios import STOPS
@@ -22,13 +22,6 @@ from qtkit.stages.session_end import NOT_ENDED, unended
 from qtkit.stages.stage import Stage
 
 __all__ = ["phase_1"]
-
-
-_NOT_A_PERSON = {
-    "signal": STOP_REASONS,
-    "qtkit": STOP_REASONS | {"end_of_data", "stop"},  # a scenario's stop is told as what it plays
-}
-"""Who else than an operator asks for a stop, and the reasons that each has."""
 
 
 @check(
@@ -72,15 +65,15 @@ def _wrong_end(evidence: Evidence, end: Recorded[ev.SessionEnded]) -> Iterator[F
         yield finding("other_reason", asked=asked.reason, reason=reason)
     elif not reason.strip():
         yield finding("no_reason")
-    elif asked.by in _NOT_A_PERSON and not _ordered(evidence, requests[0]):
-        known = _NOT_A_PERSON[asked.by]
+    elif asked.by in evidence.engine.end_reasons and not _ordered(evidence, requests[0]):
+        known = evidence.engine.end_reasons[asked.by]
         if reason not in known:
             yield finding("unknown_reason", reason=reason, known=known)
     scenario = evidence.scenario
     if scenario and scenario.stop_at and reason != scenario.stop_reason:
         yield finding("other_scenario", scenario=scenario.stop_reason, reason=reason)
     last = evidence.session.last(ev.StatusChanged)
-    if last is None or (last.event.after, last.event.because) != ("stopped", "stop"):
+    if last is None or not evidence.engine.in_role(last.event.after, StatusRole.ENDS):
         yield finding("last_status", status=last.event.after if last else "never set")
 
 

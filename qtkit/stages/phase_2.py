@@ -15,7 +15,7 @@ from qtkit.evidence import Capability, Evidence
 from qtkit.evidence.evidence import Recorded
 from qtkit.evidence.tasks import TaskStory
 from qtkit.model import events as ev
-from qtkit.model.skip_reasons import GLOSSARY
+from qtkit.model.engine import TaskRole
 from qtkit.stages.check import Outcome, check, judged, looked_at
 from qtkit.stages.phrases import not_yet
 from qtkit.stages.scenarios import (
@@ -32,10 +32,10 @@ from qtkit.stages.task_overlap import OVERLAPS, at_work, hidden_overruns, overla
 __all__ = ["phase_2"]
 
 
-_POLL, _STEP = "acquire_live_price", "run_strategy"
+_POLL, _STEP = TaskRole.POLL, TaskRole.STEP
 _OVERRUN = frozenset({"prev_running", "already_queued"})
 _NEAR = 5  # polls that may be at work when one step comes due
-_STATES = frozenset({"close_market"})  # its effect is a state: none is lost by not replaying it
+_STATES = TaskRole.CLOSE  # its effect is a state: none is lost by not replaying it
 _SCHEDULE = "wait until the day's schedule is built"
 
 
@@ -118,7 +118,9 @@ def _story_faults(evidence: Evidence, story: TaskStory) -> Iterator[Finding]:
 
 
 def _asked_for(evidence: Evidence, story: TaskStory) -> bool:
-    """Whether an operator named the task in a command before it."""
+    """Whether the task says what caused it, or an operator named it in a command before it."""
+    if story.queued is not None and story.queued.event.cause:
+        return True
     line = min(story.lines, default=0)
     return any(
         command.seq < line
@@ -153,7 +155,7 @@ def _unaccounted(evidence: Evidence) -> Iterator[Finding]:
         "no_sentence": "{task}: {detail!r} is no sentence",
         "other_row": "{task}: task, due time or step differ from its row of the schedule",
     },
-    fix="the glossary is `qtkit.model.skip_reasons`: name the reason there or correct it",
+    fix="the glossary is the engine's own, in the journal's first line: name the reason there",
 )  # fmt: skip
 def each_skip_says_why(evidence: Evidence) -> Outcome:
     """Each skip carries task, due time, a reason of the glossary, and a sentence."""
@@ -174,7 +176,7 @@ def _skip_faults(evidence: Evidence, skipped: Recorded[ev.TaskSkipped]) -> Itera
     name = skip.task_id or "a task without id"
     if not skip.task_id or not skip.task:
         yield finding("no_task", line, task=name)
-    if skip.skip_reason not in GLOSSARY:
+    if not evidence.engine.explains(skip.skip_reason):
         yield finding("unknown_reason", line, task=name, reason=skip.skip_reason)
     if len(skip.detail.split()) < 2:  # noqa: PLR2004 - one word is no sentence
         yield finding("no_sentence", line, task=name, detail=skip.detail)
@@ -185,7 +187,7 @@ def _skip_faults(evidence: Evidence, skipped: Recorded[ev.TaskSkipped]) -> Itera
 
 
 @check(
-    "2.3", "Nothing overlaps itself", needs={Capability.SCHEDULE},
+    "2.3", "Nothing overlaps itself", needs={Capability.SCHEDULE, Capability.POLLS},
     facts=counts("polls steps overruns"),
     holds="{polls} polls and {steps} steps one after the other{so_far}; {overruns} overruns, each "
     "skipped and named",
@@ -205,7 +207,7 @@ def nothing_overlaps_itself(evidence: Evidence) -> Outcome:
 
 
 @check(
-    "2.4", "A slow poll delays no step", needs={Capability.SCHEDULE},
+    "2.4", "A slow poll delays no step", needs={Capability.SCHEDULE, Capability.POLLS},
     applies_to=(REFERENCE.name, SLOW_FEED.name),
     facts=(
         count("steps"),
@@ -226,7 +228,11 @@ def a_slow_poll_delays_no_step(evidence: Evidence) -> Outcome:
     allowed = evidence.number("price_poll_delay_budget_seconds")
     polls = [(s.started.at, _worked_until(evidence, s))
              for s in at_work(evidence, _POLL) if s.started]  # fmt: skip
-    steps = [s for s in evidence.tasks.values() if s.task == _STEP and not s.at_start]
+    steps = [
+        s
+        for s in evidence.tasks.values()
+        if evidence.engine.role_of(s.task) is _STEP and not s.at_start
+    ]
     came = [(s, *when) for s in steps if (when := _came_to(s)) is not None]
     if not polls or not came:
         return not_yet(evidence, "there is no price poll with a strategy step", fix=_SCHEDULE)
@@ -278,7 +284,7 @@ def _came_to(story: TaskStory) -> tuple[int, float] | None:
 
 
 @check(
-    "2.5", "Failures are listed", needs={Capability.SCHEDULE},
+    "2.5", "Failures are listed", needs={Capability.SCHEDULE, Capability.ERRORS},
     applies_to=(REFERENCE.name, FAILING_STRATEGY.name, UNBOOKABLE_FILL.name),
     facts=counts("failing tasks dead_letters unmatched"),
     holds="{failing:task} of {tasks} failed{so_far}: {dead_letters} dead letters after their "
@@ -337,13 +343,25 @@ def _retry_faults(evidence: Evidence, story: TaskStory) -> Iterator[Finding]:
 
 
 def _dropped(evidence: Evidence) -> list[str]:
-    """Return the fills that the broker told and the journal never did; told of the last day."""
+    """Return the fills that the broker told and nobody booked or listed; told of the last day."""
     if not evidence.window.ends_the_session:
         return []
-    delivered = evidence.facts.delivered_fills or ()
+    told = set(evidence.facts.delivered_fills or ()) | _told_long_ago(evidence)
     kinds = (ev.OrderFilled, ev.FillUnmatched, ev.FillRepeated)
     known = {entry.event.fill_id for entry in evidence.session.merged(*kinds)}
-    return sorted(set(delivered) - known)
+    return sorted(told - known)
+
+
+def _told_long_ago(evidence: Evidence) -> set[str]:
+    """Return the fills that the journal reports; while it goes on, not those of right now."""
+    session = evidence.session
+    until, grace = session.until, timedelta(seconds=evidence.number("max_wait_seconds"))
+    return {
+        fill.fill_id
+        for entry in session.of(ev.FillsReported)
+        if session.ended or until is None or until - entry.at > grace
+        for fill in entry.event.fills
+    }
 
 
 def _not_as_asked(evidence: Evidence, failing: list[TaskStory]) -> Iterator[Finding]:
@@ -379,7 +397,7 @@ def the_share_of_skips_is_small(evidence: Evidence) -> Outcome:
     scheduled = Counter(story.task for story in stories)
     skipped: Counter[str] = Counter()
     for (task, _), number in counted_skips.items():
-        skipped[task] += 0 if task in _STATES else number
+        skipped[task] += 0 if evidence.engine.role_of(task) is _STATES else number
     wrong = [
         finding("above", task=task, skipped=number, scheduled=scheduled[task],
                 share=number / scheduled[task])

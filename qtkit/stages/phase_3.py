@@ -18,6 +18,7 @@ from qtkit.evidence.tasks import TaskStory
 from qtkit.journal import compare
 from qtkit.market.trading_minutes import date_of_bar
 from qtkit.model import events as ev
+from qtkit.model.engine import TaskRole
 from qtkit.model.events import PlannedTask
 from qtkit.stages.catch_up_oracle import expected_fate
 from qtkit.stages.check import Outcome, check, judged, runs_judged
@@ -197,7 +198,7 @@ def _fits(
 
 
 @check(
-    "3.4", "No decision is late", needs={Capability.SCHEDULE},
+    "3.4", "No decision is late", needs={Capability.SCHEDULE, Capability.DECISIONS},
     facts=(*counts("decisions steps skipped missed"), budget("late_after_seconds")),
     holds="{decisions} of {steps} steps decided in time{so_far}, {skipped} skipped, {missed} of "
     "them as missed",
@@ -219,7 +220,7 @@ def _fits(
 def no_decision_is_taken_late(evidence: Evidence) -> Outcome:
     """No decision is taken late or twice: a missed step is skipped as missed, none vanishes."""
     decisions = evidence.of(ev.DecisionTaken)
-    steps = [s for s in evidence.tasks.values() if s.task == _STEP]
+    steps = [s for s in evidence.tasks.values() if evidence.engine.role_of(s.task) is TaskRole.STEP]
     outcomes = [s.outcome for s in steps if s.outcome]
     if not decisions and not outcomes:
         return not_yet(evidence, "there is no strategy step", fix=_SCHEDULE)
@@ -301,6 +302,7 @@ def _lost_steps(evidence: Evidence, story: TaskStory) -> Iterator[Finding]:
         "not_once": "{task} stands {number} times in the schedule",
         "after_the_open": "pre_open comes after the open",
         "before_the_close": "{task} comes before the close",
+        "step_outside": "{task} comes at {at}, outside trading",
     },
     fix="hold the schedule against the exchange's published hours",
 )  # fmt: skip
@@ -354,6 +356,9 @@ def _off_calendar(evidence: Evidence, built: Recorded[ev.ScheduleBuilt]) -> Iter
         yield finding("schedule_without_date", line)
         return
     segments = evidence.calendar.segments(day)
+    if Capability.GRID not in evidence.capabilities:
+        yield from _outside_trading(evidence, built, segments)
+        return
     rows = sorted((r.due, r.task) for r in built.event.tasks if r.task in _MARKET)
     wanted = sorted(_market_rows(evidence, segments)) if segments else []
     for due, task in sorted(set(rows) ^ set(wanted)):
@@ -363,9 +368,24 @@ def _off_calendar(evidence: Evidence, built: Recorded[ev.ScheduleBuilt]) -> Iter
         yield finding("rows_twice", line, day=day)
     if segments:
         yield from _housekeeping(built, segments)
-    steps = [r.step for r in sorted(built.event.tasks, key=lambda r: r.due) if r.task == _STEP]
+    steps = [
+        r.step
+        for r in sorted(built.event.tasks, key=lambda r: r.due)
+        if evidence.engine.role_of(r.task) is TaskRole.STEP
+    ]
     if steps != list(range(len(steps))):
         yield finding("numbers", line, day=day, last=len(steps) - 1)
+
+
+def _outside_trading(
+    evidence: Evidence, built: Recorded[ev.ScheduleBuilt], segments: Sequence[Segment]
+) -> Iterator[Finding]:
+    """Yield steps that an engine without an exact grid has outside trading."""
+    for row in built.event.tasks:
+        if evidence.engine.role_of(row.task) is TaskRole.STEP and not any(
+            s.start <= row.due <= s.end for s in segments
+        ):
+            yield finding("step_outside", built.seq, task=row.task_id, at=row.due)
 
 
 def _market_rows(evidence: Evidence, segments: Sequence[Segment]) -> Iterator[tuple[datetime, str]]:

@@ -198,7 +198,8 @@ def _unbalanced(account: OrderAccount) -> Iterator[Finding]:
 
 
 @check(
-    "3.5.4", "No fill is booked twice", needs={Capability.FILLS}, facts=counts("fills repeats"),
+    "3.5.4", "No fill is booked twice", needs={Capability.FILLS, Capability.FILL_IDS},
+    facts=counts("fills repeats"),
     holds="{fills:fill}, each booked once{so_far}; {repeats:repeat} recognised",
     fails="{found:fill}: {findings}",
     finds=FILL_FINDINGS | {"unrecorded": "each fill was told twice, and no repeat is recorded"},
@@ -276,7 +277,7 @@ def _gaps(fill: Recorded[ev.OrderFilled]) -> Iterator[Finding]:
 
 
 @check(
-    "3.5.6", "Reservations", needs={Capability.ORDERS, Capability.BOOKS},
+    "3.5.6", "Reservations", needs={Capability.ORDERS, Capability.BOOKS, Capability.RESERVATIONS},
     facts=(*counts("orders open_orders"), money("reserved")),
     holds="{orders:order} never asked for more than was free{so_far}; {reserved} are reserved with "
     "{open_orders} open at the end",
@@ -299,7 +300,7 @@ def reservations_hold(evidence: Evidence) -> Outcome:
 
 
 @check(
-    "3.5.7", "Our book is the broker's", needs={Capability.BOOKS},
+    "3.5.7", "Our book is the broker's", needs={Capability.BOOKS, Capability.BROKER_BOOK},
     facts=(*counts("reconciliations broken symbols open_orders"), money("cash")),
     holds="{reconciliations:reconciliation} agree{so_far}; the last: cash {cash}, "
     "{symbols:symbol}, {open_orders:open order}",

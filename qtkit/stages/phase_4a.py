@@ -34,7 +34,7 @@ _P99 = 0.99
 
 
 @check(
-    "4-A.1", "Fills come through poll_fills", needs={Capability.FILLS},
+    "4-A.1", "Fills come through poll_fills", needs={Capability.FILLS, Capability.TOLD_FILLS},
     facts=(count("fills"), text("brokers")),
     holds="all {fills:fill} came through poll_fills{so_far} with the ids of {brokers}",
     fails="{found:fault} in {fills:fill}: {findings}",
@@ -43,6 +43,7 @@ _P99 = 0.99
         "no_ids": "{fill} lacks the broker's order id, its own id or the venue",
         "other_order": "{fill} is of broker order {broker_order}, accepted was {accepted}",
         "never_told": "{fill} was never told by the broker",
+        "told_other": "{fill} was told as {told} and booked as {booked}",
     },
     fix="look at the broker's adapter: ids come from the broker, news through the poll",
 )  # fmt: skip
@@ -59,7 +60,7 @@ def fills_come_through_the_poll(evidence: Evidence) -> Outcome:
 def _wrong_origin(evidence: Evidence, booked: Recorded[ev.OrderFilled]) -> Iterator[Finding]:
     fill, line = booked.event, booked.seq
     name = fill.fill_id or "a fill without id"
-    if fill.channel != "poll_fills":
+    if fill.channel not in evidence.engine.fill_channels:
         yield finding("channel", line, fill=name, channel=fill.channel)
     if not fill.fill_id or not fill.broker_order_id or not fill.venue:
         yield finding("no_ids", line, fill=name)
@@ -67,9 +68,13 @@ def _wrong_origin(evidence: Evidence, booked: Recorded[ev.OrderFilled]) -> Itera
     known, theirs = account.broker_order_id if account else "", fill.broker_order_id
     if known and theirs and known != theirs:
         yield finding("other_order", line, fill=name, broker_order=theirs, accepted=known)
-    delivered = evidence.facts.delivered_fills
-    if delivered is not None and fill.fill_id not in delivered:
+    delivered, report = evidence.facts.delivered_fills, evidence.told.get(fill.fill_id)
+    if report is None or (delivered is not None and fill.fill_id not in delivered):
         yield finding("never_told", line, fill=name)
+    elif (report.symbol, report.quantity, report.price) != (fill.symbol, fill.quantity, fill.price):
+        report_text = f"{report.quantity} {report.symbol} at {report.price}"
+        booked_text = f"{fill.quantity} {fill.symbol} at {fill.price}"
+        yield finding("told_other", line, fill=name, told=report_text, booked=booked_text)
 
 
 @check(
@@ -165,7 +170,7 @@ def _without_order(evidence: Evidence) -> Iterator[Finding]:
 
 
 @check(
-    "4-A.4", "The day is clean", needs={Capability.SCHEDULE},
+    "4-A.4", "The day is clean", needs={Capability.SCHEDULE, Capability.ERRORS},
     applies_to=(REFERENCE.name, EARLY_FILLS.name, EARLY_FILLS_REPEATED.name),
     facts=counts("finished log_lines"),
     holds="{finished:task} finished, no error, none failed; {log_lines:line} of sys.log looked at",
@@ -195,7 +200,7 @@ def _troubles(evidence: Evidence) -> Iterator[Finding]:
 
 
 @check(
-    "4-A.5", "Booking is prompt", needs={Capability.FILLS},
+    "4-A.5", "Booking is prompt", needs={Capability.FILLS, Capability.BOOKING_TIMES},
     applies_to=(REFERENCE.name, EARLY_FILLS.name),
     facts=(
         count("fills"),

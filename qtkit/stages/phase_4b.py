@@ -5,13 +5,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from qtkit.core.facts import Finding, budget, count, counts, finding, ratio, table
 from qtkit.core.verdict import Status, pending
 from qtkit.evidence import Capability, Evidence
 from qtkit.model import events as ev
-from qtkit.model.skip_reasons import GLOSSARY
+from qtkit.model.engine import SkipMeaning, TaskRole
 from qtkit.stages.check import Outcome, check, judged, looked_at, runs_judged
 from qtkit.stages.log_checks import the_log_counts_the_same_skips
 from qtkit.stages.phase_5_scenarios import GATE_CURED, SLOW_PREPARATION, STALE
@@ -32,7 +32,6 @@ from qtkit.stages.stage import Stage
 __all__ = ["phase_4b"]
 
 
-_STEP = "run_strategy"
 _SCHEDULE = "wait until the day's schedule is built"
 _AT_SEGMENT_END = next(s for s in LATE_STARTS if s.name == "start_113000")
 
@@ -83,7 +82,7 @@ def _gaps(evidence: Evidence) -> Iterator[Finding]:
     ids = Counter(s.event.task_id for s in skips)
     for s in skips:
         name = s.event.task_id or "a skip without id"
-        if fields := _empty_fields(s.event):
+        if fields := _empty_fields(evidence, s.event):
             yield finding("empty", s.seq, task=name, fields=fields)
         if ids[s.event.task_id] > 1:
             yield finding("twice", s.seq, task=name)
@@ -93,11 +92,11 @@ def _gaps(evidence: Evidence) -> Iterator[Finding]:
                 yield finding("no_column", story.line, task=story.task_id)
 
 
-def _empty_fields(skip: ev.TaskSkipped) -> list[str]:
+def _empty_fields(evidence: Evidence, skip: ev.TaskSkipped) -> list[str]:
     empty = [f for f in ("task_id", "task", "skip_reason", "detail") if not getattr(skip, f)]
     if skip.trading_date is None:
         empty.append("trading_date")
-    if skip.task == _STEP and skip.step is None:
+    if evidence.engine.role_of(skip.task) is TaskRole.STEP and skip.step is None:
         empty.append("step")
     return empty
 
@@ -111,9 +110,8 @@ def _empty_fields(skip: ev.TaskSkipped) -> list[str]:
     finds={
         "unknown": "{reason!r} is not in the glossary",
         "no_advice": "{reason!r} has no meaning or no advice",
-        "not_here": "{reason!r} is said not to exist in this version",
     },
-    fix="write the reason into the glossary: qtkit/model/skip_reasons.py",
+    fix="write the reason into the engine's glossary, which its journal begins with",
 )  # fmt: skip
 def the_glossary_explains_each_reason(evidence: Evidence) -> Outcome:
     """Each reason stands in the glossary with its meaning and what to do."""
@@ -123,21 +121,22 @@ def the_glossary_explains_each_reason(evidence: Evidence) -> Outcome:
     skips = evidence.of(ev.TaskSkipped)
     reasons = Counter(s.event.skip_reason for s in skips)
     first = {s.event.skip_reason: s.seq for s in reversed(skips)}
-    wrong = [finding(kind, first[r], reason=r) for r in sorted(reasons) if (kind := _faulty(r))]
+    glossary = {reason.name: reason for reason in evidence.engine.skip_reasons}
+    wrong = [
+        finding(kind, first[r], reason=r) for r in sorted(reasons) if (kind := _faulty(glossary, r))
+    ]
     return judged(
-        wrong, proof=skips, lines=[s.seq for s in skips if _faulty(s.event.skip_reason)],
+        wrong, proof=skips, lines=[s.seq for s in skips if _faulty(glossary, s.event.skip_reason)],
         tasks=evidence.tasks, skips=skips, reasons=dict(sorted(reasons.items())),
     )  # fmt: skip
 
 
-def _faulty(reason: str) -> str:
+def _faulty(glossary: Mapping[str, SkipMeaning], reason: str) -> str:
     """Return what the glossary fails to say about a reason; "" if nothing."""
-    entry = GLOSSARY.get(reason)
+    entry = glossary.get(reason)
     if entry is None:
         return "unknown"
-    if not entry.meaning.strip() or not entry.what_to_do.strip():
-        return "no_advice"
-    return "" if entry.exists else "not_here"
+    return "" if entry.meaning.strip() and entry.what_to_do.strip() else "no_advice"
 
 
 @check(
@@ -156,7 +155,8 @@ def each_reason_can_be_produced(evidence: Evidence) -> Outcome:
             where.setdefault(skip.event.skip_reason, f"in {name}")
     if not where:
         return pending("no run skipped anything", fix="run the scenarios")
-    exist = [reason for reason, e in GLOSSARY.items() if e.exists and e.simulated]
+    ours = next(iter(evidence.runs.values()), evidence).engine
+    exist = [reason.name for reason in ours.skip_reasons if reason.simulated]
     missing = (finding("not_produced", reason=reason) for reason in exist if reason not in where)
     produced = {reason: where[reason] for reason in exist if reason in where}
     return judged(missing, proof=runs_judged(evidence), reasons=exist, produced=produced)
@@ -180,7 +180,11 @@ def each_reason_can_be_produced(evidence: Evidence) -> Outcome:
 def the_share_of_skipped_steps_is_small(evidence: Evidence) -> Outcome:
     """The share of strategy steps skipped is within limits."""
     limit = evidence.number("skip_share_limit")
-    steps = [story for story in tasks_in_session(evidence) if story.task == _STEP]
+    steps = [
+        story
+        for story in tasks_in_session(evidence)
+        if evidence.engine.role_of(story.task) is TaskRole.STEP
+    ]
     if not steps:
         return not_yet(evidence, "there is no strategy step of its own", fix=_SCHEDULE)
     counted_skips = skip_counts(steps)

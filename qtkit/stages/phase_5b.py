@@ -29,17 +29,8 @@ from qtkit.stages.phrases import not_yet
 from qtkit.stages.scenarios import CUT_AT_STEP, REFERENCE
 from qtkit.stages.stage import Stage
 
-__all__ = ["GATE_RULES", "phase_5b"]
+__all__ = ["phase_5b"]
 
-
-GATE_RULES = frozenset(
-    f"gate.{name}"
-    for name in (
-        "strategy", "data", "calendar", "account", "cash", "positions", "open_orders", "fills",
-        "clock", "artifacts", "kill_switch", "last_reconciliation", "order_sizes"
-    )
-)  # fmt: skip
-"""What a gate has to look at, every time."""
 
 _STEP = "run_strategy"
 _FIX = "`gate` shows every verdict; {entries} what it was judged on"
@@ -279,18 +270,19 @@ def the_gate_is_judged_each_time(evidence: Evidence) -> Outcome:
     judgements, off = evidence.of(ev.GateJudged), _mode(evidence) == "off"
     if not judgements and not evidence.of(ev.TaskQueued):
         return not_yet(evidence, "there is no task", fix="wait for the first task")
-    wrong = [fault for judgement in judgements for fault in _incomplete(judgement)]
+    wrong = [fault for judgement in judgements for fault in _incomplete(evidence, judgement)]
     wrong += unasked(evidence) if off else unjudged(evidence)
     occasions = Counter(j.event.occasion for j in judgements)
     return judged(
         wrong, proof=judgements or looked_at(evidence, 0), case="off" if off else "",
-        judgements=judgements, rules=GATE_RULES, occasions=dict(sorted(occasions.items())),
+        judgements=judgements, rules=evidence.engine.gate_checks,
+        occasions=dict(sorted(occasions.items())),
     )  # fmt: skip
 
 
-def _incomplete(judged_gate: Recorded[ev.GateJudged]) -> Iterator[Finding]:
+def _incomplete(evidence: Evidence, judged_gate: Recorded[ev.GateJudged]) -> Iterator[Finding]:
     event, line = judged_gate.event, judged_gate.seq
-    missing = GATE_RULES - {v.rule for v in event.verdicts}
+    missing = set(evidence.engine.gate_checks) - {v.rule for v in event.verdicts}
     if missing:
         yield finding("not_judged", line, occasion=event.occasion, rules=missing)
     shut = any(v.status in _SHUT for v in event.verdicts)

@@ -195,7 +195,7 @@ def _unfounded(refused: Recorded[ev.OrderRefused]) -> Iterator[Finding]:
 
 def _skipped_numbers(evidence: Evidence) -> Iterator[Finding]:
     """Yield order numbers that are missing: a refusal must not use one up."""
-    if not evidence.started:
+    if not evidence.started or Capability.ORDER_NUMBERS not in evidence.capabilities:
         return
     expected = evidence.started.event.next_order
     for entry in evidence.session.of(ev.OrderRequested):
@@ -288,7 +288,8 @@ _PLANTED = {
 
 
 @check(
-    "5-C.6", "Pending orders are diagnosed", needs={Capability.ORDERS, Capability.BOOKS},
+    "5-C.6", "Pending orders are diagnosed",
+    needs={Capability.ORDERS, Capability.BOOKS, Capability.DIAGNOSIS},
     facts=(*counts("clean diagnoses most_open"), text("planted")),
     holds="{clean} of {diagnoses:diagnosis/diagnoses}{so_far} clean, at most {most_open} orders "
     "open{planted:?; found as planted: #}",

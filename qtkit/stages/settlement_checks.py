@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
 
-from qtkit.core.errors import DataError
 from qtkit.core.facts import Finding, counts, finding
 from qtkit.evidence import Capability, Evidence
 from qtkit.evidence.audit_findings import SETTLEMENT_FINDINGS
 from qtkit.evidence.evidence import Recorded
-from qtkit.market.instruments import InstrumentTable
 from qtkit.market.trading_minutes import date_of_bar
 from qtkit.model import events as ev
 from qtkit.stages.check import Outcome, check, judged
@@ -20,7 +17,7 @@ __all__ = ["settlement_follows_the_rule"]
 
 
 @check(
-    "3.5.8", "Settlement", needs={Capability.FILLS, Capability.BOOKS},
+    "3.5.8", "Settlement", needs={Capability.FILLS, Capability.BOOKS, Capability.SETTLEMENT},
     facts=counts("purchases lots"),
     holds="{purchases:purchase} settle by their rule{so_far}, {lots:lot} not settled at the end; "
     "no sell took unsettled shares",
@@ -29,7 +26,7 @@ __all__ = ["settlement_follows_the_rule"]
     | {
         "no_date": "fill {fill} has no trading date",
         "early": "fill {fill} was booked before it was executed",
-        "unknown": "fill {fill}: {problem}",
+        "no_rules": "fill {fill}: the journal lists no rules of {symbol}",
         "settles": "fill {fill} of {symbol} on {traded} settles {settles}, T+{days} is {due}",
     },
     fix="hold it against the exchange's trading days",
@@ -47,11 +44,6 @@ def settlement_follows_the_rule(evidence: Evidence) -> Outcome:
     return judged(wrong, proof=bought or fills, purchases=bought, lots=lots)
 
 
-@lru_cache(maxsize=1)
-def _instruments() -> InstrumentTable:
-    return InstrumentTable.load()
-
-
 def _wrong_settlement(evidence: Evidence, fill: Recorded[ev.OrderFilled]) -> Iterator[Finding]:
     """Yield what is wrong with when a fill happened and when it settles."""
     event, line, name = fill.event, fill.seq, fill.event.fill_id
@@ -63,11 +55,11 @@ def _wrong_settlement(evidence: Evidence, fill: Recorded[ev.OrderFilled]) -> Ite
     if event.quantity < 0:
         return
     traded = date_of_bar(evidence.calendar, event.executed_at)
-    try:
-        days = _instruments().on(event.symbol, traded).settle_days
-    except DataError as problem:
-        yield finding("unknown", line, fill=name, problem=problem)
+    rules = evidence.rules_at(event.symbol, line)
+    if rules is None:
+        yield finding("no_rules", line, fill=name, symbol=event.symbol)
         return
+    days = rules.settle_days
     due = evidence.calendar.session_after(traded, days)
     if event.settles != due:
         settling = {"traded": traded, "settles": event.settles, "days": days, "due": due}

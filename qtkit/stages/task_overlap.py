@@ -10,6 +10,7 @@ from qtkit.core.facts import Finding, finding
 from qtkit.evidence import Evidence
 from qtkit.evidence.tasks import OUTCOMES, TaskStory
 from qtkit.model import events as ev
+from qtkit.model.engine import TaskRole
 from qtkit.model.events import Entry
 
 __all__ = ["OVERLAPS", "at_work", "hidden_overruns", "overlaps"]
@@ -21,9 +22,13 @@ OVERLAPS = {
 }
 
 
-def at_work(evidence: Evidence, kind: str) -> list[TaskStory]:
+def at_work(evidence: Evidence, kind: TaskRole) -> list[TaskStory]:
     """Return the tasks of a kind that were started, in the order of their start."""
-    found = [s for s in evidence.tasks.values() if s.task == kind and s.started is not None]
+    found = [
+        s
+        for s in evidence.tasks.values()
+        if evidence.engine.role_of(s.task) is kind and s.started is not None
+    ]
     return sorted(found, key=_start_line)
 
 
@@ -31,10 +36,12 @@ def _start_line(story: TaskStory) -> int:
     return story.started.seq if story.started else 0
 
 
-def overlaps(evidence: Evidence, kind: str) -> Iterator[Finding]:
+def overlaps(evidence: Evidence, kind: TaskRole) -> Iterator[Finding]:
     """Yield each start that came before what had started earlier was over."""
     moves: list[Entry] = [
-        e for e in evidence.session.merged(ev.TaskStarted, *OUTCOMES) if e.event.task == kind
+        e
+        for e in evidence.session.merged(ev.TaskStarted, *OUTCOMES)
+        if evidence.engine.role_of(e.event.task) is kind
     ]
     working: str = ""
     for entry in moves:
@@ -47,7 +54,7 @@ def overlaps(evidence: Evidence, kind: str) -> Iterator[Finding]:
             working = ""
 
 
-def hidden_overruns(evidence: Evidence, kind: str) -> Iterator[Finding]:
+def hidden_overruns(evidence: Evidence, kind: TaskRole) -> Iterator[Finding]:
     """Yield each task that came due while the one before was at work, and ran all the same."""
     stories = at_work(evidence, kind)
     for before, after in pairwise(at_work(evidence.session, kind)):
@@ -63,13 +70,17 @@ def hidden_overruns(evidence: Evidence, kind: str) -> Iterator[Finding]:
 
 
 def _misnamed_overruns(
-    evidence: Evidence, kind: str, at_work: list[TaskStory]
+    evidence: Evidence, kind: TaskRole, at_work: list[TaskStory]
 ) -> Iterator[Finding]:
     """Yield each task that an earlier one of its kind held up, and that says it was missed."""
     times = [(s.started.at, s.outcome.at, s.task_id) for s in at_work if s.started and s.outcome]
     starts = [began for began, _, _ in times]
     for story in evidence.tasks.values():
-        if story.task != kind or story.skipped is None or story.skipped.skip_reason != "missed":
+        if (
+            evidence.engine.role_of(story.task) is not kind
+            or story.skipped is None
+            or story.skipped.skip_reason != "missed"
+        ):
             continue
         due = story.skipped.due
         place = bisect_left(starts, due) - 1

@@ -24,6 +24,7 @@ __all__ = [
     "account_reconciled",
     "book",
     "event",
+    "fills_reported",
     "last_price",
     "open_order",
     "order_accepted",
@@ -283,3 +284,10 @@ def pending_diagnosed(count: int = 0, **fields: object) -> ev.PendingDiagnosed:
     """Return a clean diagnosis of so many open orders, but for the fields given."""
     counts = {"local_pending_count": count, "remote_pending_count": count}
     return event(ev.PendingDiagnosed, **{**counts, **fields})
+
+
+def fills_reported(*fills: ev.OrderFilled) -> ev.FillsReported:
+    """Return what the broker told before these were booked."""
+    names = ev.FillReport.__struct_fields__
+    reports = tuple(ev.FillReport(**{n: getattr(fill, n) for n in names}) for fill in fills)
+    return ev.FillsReported(channel="poll_fills", fills=reports)

@@ -12,8 +12,8 @@ from qtkit.core.paths import SessionFolder
 from qtkit.core.verdict import Status
 from qtkit.evidence import Evidence
 from qtkit.model import events as ev
+from qtkit.model.gate import GATE_CHECKS
 from qtkit.stages import phase_5a, phase_5b, phase_5c
-from qtkit.stages.phase_5b import GATE_RULES
 from qtkit.trading.strategy.loader import load_spec
 from tests.gate_table.cells import DIMENSIONS, FAULTS, MODES, OVERLAY, TableCell
 from tests.gate_table.pairs import all_pairs, pairs_of
@@ -69,7 +69,7 @@ def mistakes(cell: TableCell, place: Path) -> list[str]:
     for judgement in run.of(ev.GateJudged):
         failing = {v.rule for v in judgement.event.verdicts if v.status in BAD}
         wanted = frozenset() if judgement.event.open else cell.planted.failing
-        if failing != wanted or {v.rule for v in judgement.event.verdicts} != GATE_RULES:
+        if failing != wanted or {v.rule for v in judgement.event.verdicts} != set(GATE_CHECKS):
             found.append(f"{judgement.event.occasion}: {sorted(failing)} fail")
     by_hand = [o for o in run.of(ev.OrderRequested) if o.event.by == "scenario"]
     if len(by_hand) != (cell.fault != "killed"):
@@ -142,4 +142,4 @@ def test_the_table_knows_what_the_issue_asks_for() -> None:
     """Every check of the gate but the calendar has a fault, or is a warning."""
     failing = {rule for planted in FAULTS.values() for rule in planted.failing}
 
-    assert GATE_RULES - failing == {"gate.calendar", "gate.order_sizes"}
+    assert set(GATE_CHECKS) - failing == {"gate.calendar", "gate.order_sizes"}

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from importlib import import_module
 from pkgutil import iter_modules
+from typing import Any
 
 import pytest
 
 import qtkit.projections
+from qtkit.evidence.audit_ledger import AuditLedger
+from qtkit.ledger.ledger import Ledger
 from qtkit.model.events import ALL_EVENTS, SessionStarted, Topic
 from qtkit.projections.base import TopicFold
 from qtkit.projections.session_view import SessionView
 
 
-def _projections() -> list[type[TopicFold]]:
-    """Return every class of the room that covers a topic."""
+def _projections() -> list[Any]:
+    """Return every class of the room that covers a topic, and the two ledgers."""
     names = [module.name for module in iter_modules(qtkit.projections.__path__)]
     values = [v for n in names for v in vars(import_module(f"qtkit.projections.{n}")).values()]
     found = {v for v in values if isinstance(v, type) and getattr(v, "covers", None)}
-    return sorted(found, key=lambda projection: projection.__name__)
+    return sorted({*found, Ledger, AuditLedger}, key=lambda projection: projection.__name__)
 
 
 def _undecided(projection: type[TopicFold]) -> set[str]:

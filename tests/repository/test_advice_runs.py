@@ -24,7 +24,6 @@ from qtkit.evidence.recorded import RecordedSession
 from qtkit.model.intents import Intent
 from qtkit.reports.daily_sheet.sheet import save_sheet, sheet_of
 from qtkit.sessions.control.kill_switch import kill_account
-from qtkit.sessions.remote import open_session
 from qtkit.sessions.simulated import prepare_account, simulate
 from qtkit.stages import StageReport, all_stages, judge, stage_named
 from qtkit.stages.scenarios import CANCEL_RACE
@@ -264,8 +263,8 @@ def test_what_the_sheet_says_writes_the_record_that_is_not_there(work: Path) -> 
 def test_what_is_said_when_no_answer_comes_sets_the_kill_switch(work: Path) -> None:
     """The command is that of the session's own account, mode and root."""
     from qtkit.core.advice import kill_command
-    from qtkit.reports.artifacts import kill_words
+    from qtkit.runtime.registry import account_of
 
-    assert_it_runs(kill_command(*kill_words(open_session(lived(work)).folder)))
+    assert_it_runs(kill_command(account_of(lived(work))))
 
     assert OutputRoot(work / "outputs").account("paper", "demo").kill_file.is_file()

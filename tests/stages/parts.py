@@ -125,6 +125,16 @@ def fill(
     )
 
 
+def told(*fills: ev.OrderFilled) -> tuple[Event, ...]:
+    """Return fills behind the broker's own report of them."""
+    return (events.fills_reported(*fills), *fills)
+
+
+def day_started() -> ev.DayStarted:
+    """Return the beginning of a day, with the rules of both shares."""
+    return events.event(ev.DayStarted)
+
+
 def saved(base_a: str | None, base_b: str | None) -> ev.StrategySaved:
     return ev.StrategySaved(
         state={

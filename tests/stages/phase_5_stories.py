@@ -18,8 +18,8 @@ from qtkit.core.verdict import Verdict, fail, ok
 from qtkit.evidence import Evidence, RotationSeen, RunFacts, Scenario
 from qtkit.model import events as ev
 from qtkit.model.events import Event, PlannedTask
+from qtkit.model.gate import GATE_CHECKS
 from qtkit.model.orders import OrderOrigin
-from qtkit.stages.phase_5b import GATE_RULES
 from tests.stages.parts import (
     BY_ID,
     CHECKS,
@@ -30,6 +30,7 @@ from tests.stages.parts import (
     at,
     begun,
     book,
+    day_started,
     diagnosed,
     finished,
     price,
@@ -163,7 +164,7 @@ def gate(occasion: str, mode: str = "warn", **failing: str) -> ev.GateJudged:
         fail(failing[rule.removeprefix("gate.")], fix="mend it").named(rule)
         if rule.removeprefix("gate.") in failing
         else ok("1 thing is in order").named(rule)
-        for rule in sorted(GATE_RULES)
+        for rule in sorted(GATE_CHECKS)
     )
     return ev.GateJudged(mode=mode, occasion=occasion, verdicts=verdicts, open=not failing)
 
@@ -263,7 +264,7 @@ def two_mornings() -> Story:
         ev.PositionAdjusted(
             symbol="", quantity=Decimal(0), cash=Decimal("25.50"), by="me", why="a dividend"
         ),
-        ev.DayStarted(open=True),
+        day_started(),
         reconciled(night),
         diagnosed(),
         ev.DayClosed(early=False, book=night),

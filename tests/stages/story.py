@@ -27,6 +27,7 @@ from tests.stages.parts import (
     at,
     begun,
     book,
+    day_started,
     decision,
     diagnosed,
     fill,
@@ -39,6 +40,7 @@ from tests.stages.parts import (
     session_started,
     status,
     task_id,
+    told,
 )
 
 
@@ -192,7 +194,7 @@ def startup(
         session_started(settings),
         ev.BrokerConnected(broker_name="sim"),
         status("stopped", "sleeping", "start"),
-        ev.DayStarted(open=True),
+        day_started(),
         schedule(rows, since),
     )
 
@@ -221,11 +223,15 @@ def healthy_day(settings: Mapping[str, Any] | None = None) -> Story:
         accepted("q1"),
         accepted("q2"),
     )
-    story.add("10:31", fill("q1", 1, A, 3000, "37.51", "33.76", "10:31"), saved("37.51", None))
+    story.add(
+        "10:31", *told(fill("q1", 1, A, 3000, "37.51", "33.76", "10:31")), saved("37.51", None)
+    )
     story.add(
         "10:32",
-        fill("q1", 2, A, 2300, "37.52", "25.89", "10:32"),
-        fill("q2", 1, B, 5000, "40.01", "60.02", "10:32"),
+        *told(
+            fill("q1", 2, A, 2300, "37.52", "25.89", "10:32"),
+            fill("q2", 1, B, 5000, "40.01", "60.02", "10:32"),
+        ),
         saved("37.51", "40.01"),
     )
     story.task(
@@ -242,7 +248,9 @@ def healthy_day(settings: Mapping[str, Any] | None = None) -> Story:
         BY_ID[task_id("close_market", "11:30")], status("running", "sleeping", "close_market")
     )
     story.task(BY_ID[task_id("open_market", "13:00")], status("sleeping", "running", "open_market"))
-    story.add("13:01", fill("q3", 1, A, 500, "37.19", "5.58", "13:01"), saved("37.21", "40.01"))
+    story.add(
+        "13:01", *told(fill("q3", 1, A, 500, "37.19", "5.58", "13:01")), saved("37.21", "40.01")
+    )
     story.task(
         BY_ID[task_id("acquire_live_price", "14:00")],
         ev.PricesSeen(poll=1, bars=2, last=seen["14:00"]),

@@ -9,6 +9,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -18,8 +19,9 @@ from qtkit.core.verdict import Status, Verdict
 from qtkit.evidence import Evidence, RunFacts, Scenario
 from qtkit.journal import FileJournal
 from qtkit.model import events as ev
-from qtkit.model.skip_reasons import GLOSSARY, SkipReason
+from qtkit.model.engine import SkipMeaning
 from qtkit.stages import scenarios
+from qtkit.trading.engine.description import engine_description
 from tests.stages.parts import (
     BY_ID,
     CHECKS,
@@ -322,22 +324,14 @@ def test_symbols_with_data_have_to_go_on() -> None:
     assert is_found(failed_on("G.3", story.evidence(scenario=scenario)), "did_not_go_on")
 
 
-@pytest.mark.parametrize(
-    ("entry", "expected"),
-    [
-        (SkipReason("paused", "It was paused.", "Resume.", exists=False), "not_here"),
-        (SkipReason("paused", "", "Resume."), "no_advice"),
-        (SkipReason("paused", "It was paused.", " "), "no_advice"),
-    ],
-)
-def test_a_glossary_that_does_not_explain_is_found(
-    entry: SkipReason, expected: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(GLOSSARY, "paused", entry)
-    story = healthy_day()
+@pytest.mark.parametrize(("meaning", "advice"), [("", "Resume."), ("It was paused.", " ")])
+def test_a_glossary_that_does_not_explain_is_found(meaning: str, advice: str) -> None:
+    poor = SkipMeaning(name="paused", meaning=meaning, what_to_do=advice)
+    engine = msgspec.structs.replace(engine_description(), skip_reasons=(poor,))
+    story = healthy_day().edit(ev.SessionStarted, {"engine": engine})
     story.insert(story.find(ev.StopRequested), skipped(BY_ID[task_id("refill", "15:30")], "paused"))
 
-    assert is_found(failed_on("4-B.2", story.evidence()), expected)
+    assert is_found(failed_on("4-B.2", story.evidence()), "no_advice paused")
 
 
 def test_skips_that_are_missing_in_the_log_before_a_crash_are_found(tmp_path: Path) -> None:

@@ -292,7 +292,7 @@ def test_what_was_executed_while_nobody_was_there_is_booked_on_the_return() -> N
     story = healthy_day()
     story.edit(ev.OrderFilled, {"executed_at": at("13:00:30")}, order_id="q3")
     story.moments = [(w, e) for w, e in story.moments if not at("12:59") < w < at("13:01")]
-    place = story.find(ev.OrderFilled, order_id="q3")
+    place = story.find(ev.FillsReported, 2)
     story.insert(place, ev.SessionResumed(entries=place, torn_bytes=0, doubtful=()))
 
     assert CHECKS["4-A.5"](story.evidence()).status is Status.PASS

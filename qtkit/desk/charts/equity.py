@@ -18,7 +18,7 @@ from qtkit.desk.charts.source import Charted, day_words, evidence_of
 from qtkit.evidence import Evidence
 from qtkit.ledger.ledger import Ledger
 from qtkit.model import events as ev
-from qtkit.model.events import Entry
+from qtkit.projections.prices import PriceHistory
 from qtkit.runtime.backtest import BacktestResult
 
 if TYPE_CHECKING:
@@ -106,23 +106,13 @@ def _of_polls(evidence: Evidence) -> _Curve:
 
 def _valued(evidence: Evidence, opening: ev.SessionStarted) -> Iterator[tuple[datetime, Decimal]]:
     ledger = Ledger.opened(opening.opening, known_fills=opening.known_fills)
-    prices = dict[str, Decimal]()
+    prices = PriceHistory()
     for entry in evidence.merged():
-        if _seen(entry, prices) and ledger.positions.keys() <= prices.keys():
-            yield entry.at, ledger.equity(prices)
-        elif not isinstance(entry.event, ev.SessionStarted):
-            ledger.apply(entry.event)
-
-
-def _seen(entry: Entry, prices: dict[str, Decimal]) -> bool:
-    """Note the prices of an entry; whether they are of now."""
-    event = entry.event
-    if isinstance(event, ev.DayStarted):
-        prices.update(event.last_closes)
-    if not isinstance(event, ev.PricesSeen):
-        return False
-    prices.update({price.symbol: price.close for price in event.last})
-    return bool(event.last)
+        ledger.apply(entry.event)
+        prices.apply(entry)
+        seen = isinstance(entry.event, ev.PricesSeen) and entry.event.last
+        if seen and ledger.positions.keys() <= prices.closes.keys():
+            yield entry.at, ledger.equity(prices.closes)
 
 
 def _text(curve: _Curve) -> str:

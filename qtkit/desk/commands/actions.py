@@ -15,7 +15,7 @@ from qtkit.evidence.session import OperableSession
 from qtkit.model import events as ev
 from qtkit.model.events import Entry
 from qtkit.projections.session_view import SessionView
-from qtkit.reports.artifacts import kill_words
+from qtkit.runtime.registry import account_of
 
 __all__ = [
     "buy",
@@ -121,7 +121,7 @@ def kill(session: OperableSession, *, why: str = "", by: str = _OPERATOR) -> Rep
     view, came = _asked(session, "kill", by, why=why)
     lifted = (
         "Only orders that reduce a position leave now, after a restart too. It is lifted by "
-        f"{lift_command(*kill_words(session.folder))} and nothing else."
+        f"{lift_command(account_of(session.folder))} and nothing else."
     )
     return _told("kill", view, came, lifted)
 

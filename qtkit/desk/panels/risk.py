@@ -12,7 +12,7 @@ from qtkit.desk.panels.panel import Panel, command_button
 from qtkit.desk.panels.widgets import Button, Element, Field, Kit, Tick
 from qtkit.desk.report import Report
 from qtkit.desk.views.risk import rules
-from qtkit.reports.artifacts import kill_words
+from qtkit.runtime.registry import account_of
 
 __all__ = ["RiskPanel"]
 
@@ -32,12 +32,12 @@ class RiskPanel(Panel):
         )
 
     def _doors(self) -> str:
-        account = kill_words(self.watch.folder)
+        account = account_of(self.watch.folder)
         return (
             "With the switch on only orders that reduce a position leave, after a restart too. A "
             "button that is pressed while a cell runs is handled after that cell: the second door "
-            f"is {kill_command(*account)} in a terminal, and it waits for nobody. The switch is "
-            f"lifted by {lift_command(*account)} and nothing else."
+            f"is {kill_command(account)} in a terminal, and it waits for nobody. The switch is "
+            f"lifted by {lift_command(account)} and nothing else."
         )
 
     def controls(self, kit: Kit) -> Sequence[Element]:

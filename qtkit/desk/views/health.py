@@ -85,7 +85,7 @@ def _engine(view: SessionView, signs: LifeSigns) -> _Row:
         return (
             "engine",
             _word("warn", "silent"),
-            "no sign of life; if it hangs, see kill-switch",
+            f"process {signs.pid} tells no sign of life; if it hangs, see kill-switch",
         )
     return "engine", _word("ok", "alive"), f"it is {view.state.status}"
 

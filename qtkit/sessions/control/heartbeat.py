@@ -9,9 +9,7 @@ from threading import Event, Thread
 from qtkit.core.errors import QtkitError
 from qtkit.core.paths import SessionFolder, write_atomic
 from qtkit.core.render import json_text
-from qtkit.journal.tail import JournalTail
-from qtkit.projections.base import project
-from qtkit.projections.session_status import SessionStatus
+from qtkit.runtime.session_status import StatusFile
 from qtkit.trading.engine.engine import Engine
 from qtkit.trading.engine.thread import EngineThread
 
@@ -46,7 +44,7 @@ class Heartbeat:
     ) -> None:
         self._folder, self._engine, self._engine_thread = folder, engine, thread
         self._where = {"account": account, "pid": os.getpid(), "socket": str(socket)}
-        self._tail, self._status = JournalTail(folder.journal), SessionStatus()
+        self._status = StatusFile(folder)
         self._stop = Event()
         self._thread = Thread(target=self._beat_on, name="qtkit-heartbeat", daemon=True)
         self.problem = ""  # why the status could not be written last
@@ -77,10 +75,7 @@ class Heartbeat:
     def _beat(self) -> None:
         """Write the status; a beat that fails is missing in the file, and trading goes on."""
         try:
-            project(self._tail.news(), self._status)
             status = self._status.as_json(
-                self._folder.session_id,
-                alive=True,
                 beat=self._engine.turned_at,
                 on_disk=self._engine.context.journal.synced[0],
             )

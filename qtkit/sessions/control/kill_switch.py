@@ -38,7 +38,7 @@ def kill_account(account: AccountFolder, *, by: str, why: str) -> str:
     return (
         f"account {account.name}: the kill switch is ON ({account.kill_file}). Only orders that "
         f"reduce a position leave; {_who_looks(account)}. Lift it with "
-        f"{lift_command(account.name, account.path.parent.name, account.path.parents[2])}"
+        f"{lift_command(account)}"
         + ("" if written else ". Who and why could not be written into the file: note them")
     )
 

@@ -61,7 +61,9 @@ class ExecutionReports:
         except (BrokerUnavailable, BrokerTimeout) as problem:
             self._broker_session.disconnected(problem)
             return
-        for item in self._fresh(news):
+        fresh = self._fresh(news)
+        self._report(item for item in fresh if isinstance(item, BrokerFill))
+        for item in fresh:
             self._take(item)
         if context.state.fills_since_saved:
             self.move_strategy()
@@ -78,7 +80,6 @@ class ExecutionReports:
                 fresh.append(item)
         if known:
             self._repeated(known)
-        self._report(item for item in fresh if isinstance(item, BrokerFill))
         return fresh
 
     def _report(self, fills: Iterable[BrokerFill]) -> None:
