@@ -343,7 +343,7 @@ PHASE_35: list[tuple[str, str, Plant]] = [
     ("3.5.8", "no_date", lambda s: s.moments.__setitem__(
         s.find(ev.OrderFilled, order_id="q3"), (at("13:01"), fill(
             "q3", 1, A, 500, "37.19", "5.58", "13:01")))),
-    ("3.5.8", "unknown f-q3-1", lambda s: s.edit(ev.OrderFilled, {"symbol": "??"}, order_id="q3")),
+    ("3.5.8", "no_rules f-q3-1", lambda s: s.edit(ev.OrderFilled, {"symbol": "??"}, order_id="q3")),
 ]  # fmt: skip
 
 PHASE_4: list[tuple[str, str, Plant]] = [
