@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import date
@@ -125,7 +125,7 @@ def _take(story: LogStory, parts: list[str], *, belongs: bool) -> None:
         return
     keys = _KEYS.get(verb)
     if keys is not None and belongs:
-        story.lives[-1].append((story.lines, _told(verb, (value_in(rest, k) for k in keys))))
+        story.lives[-1].append((story.lines, _told(verb, [value_in(rest, k) for k in keys])))
     elif verb == "internal_error" and belongs:
         story.troubles.append((story.lines, f"{verb} {rest}"))
 
@@ -139,7 +139,7 @@ def _come_back(story: LogStory, entries: str) -> None:
     story.skips.append([])
 
 
-def _told(verb: str, values: Iterator[str]) -> str:
+def _told(verb: str, values: Sequence[str]) -> str:
     return " ".join((verb, *values))
 
 
@@ -183,5 +183,5 @@ def journal_story(journal: JournalLines) -> list[list[Told]]:
             lives.append([])
             continue
         keys = _KEYS[verb]
-        lives[-1].append((entry.seq, _told(verb, (str(getattr(event, key)) for key in keys))))
+        lives[-1].append((entry.seq, _told(verb, [str(getattr(event, key)) for key in keys])))
     return lives

@@ -65,6 +65,8 @@ class InstrumentTable:
     def __init__(self, boards: Iterable[_Board]) -> None:
         self._boards = tuple(boards)
         self._found: dict[tuple[str, date], Instrument] = {}
+        self._covering: dict[str, _Board] = {}
+        self._since: dict[tuple[str, date], Instrument] = {}  # by the date of its newest row
 
     @classmethod
     def load(cls, path: Path | None = None) -> InstrumentTable:
@@ -97,16 +99,23 @@ class InstrumentTable:
         return found
 
     def _looked_up(self, symbol: str, day: date) -> Instrument:
-        board = next((board for board in self._boards if board.covers(symbol)), None)
+        board = self._covering.get(symbol)
         if board is None:
-            raise DataError(self._unknown(symbol))
+            board = next((board for board in self._boards if board.covers(symbol)), None)
+            if board is None:
+                raise DataError(self._unknown(symbol))
+            self._covering[symbol] = board
         rows = [row for row in board.since if row.start <= day]
         if not rows:
             raise DataError(
                 f"the rules of {symbol} ({board.name}) are known from {board.since[0].start} on, "
                 f"not for {day}: choose a later date, or add a row to a table of your own"
             )
-        return _instrument(symbol, board, rows)
+        # many dates share one row: the same rules are the same object
+        key = symbol, rows[-1].start
+        if key not in self._since:
+            self._since[key] = _instrument(symbol, board, rows)
+        return self._since[key]
 
     def _unknown(self, symbol: str) -> str:
         listed = sorted({name for board in self._boards for name in board.symbols})

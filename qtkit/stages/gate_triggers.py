@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from operator import attrgetter
 
 from qtkit.core.facts import Finding, finding
 from qtkit.evidence import Evidence
@@ -32,6 +33,7 @@ _WATCHED = (
     ev.SessionStarted, ev.SessionResumed, ev.BrokerConnected, ev.CommandReceived,
     ev.CommandRefused, ev.GateJudged, ev.TaskStarted, ev.TaskFinished, ev.StopRequested,
 )  # fmt: skip
+_OF_TASKS = (ev.TaskStarted, ev.TaskFinished)
 
 
 def unjudged(evidence: Evidence) -> Iterator[Finding]:
@@ -40,7 +42,7 @@ def unjudged(evidence: Evidence) -> Iterator[Finding]:
     What is owed when a day begins comes from the days before it.
     """
     owed: dict[str, Entry] = {}
-    for entry in evidence.session.merged(*_WATCHED):
+    for entry in _watched(evidence.session):
         judged = isinstance(entry.event, ev.GateJudged)
         if evidence.window.holds(entry.seq):
             yield from _misnamed(entry, owed) if judged else _overdue(entry, owed)
@@ -48,6 +50,17 @@ def unjudged(evidence: Evidence) -> Iterator[Finding]:
             owed.pop(entry.event.occasion, None)
         else:
             owed = _owed_after(entry, owed)
+
+
+def _watched(evidence: Evidence) -> list[Entry]:
+    """Return the entries that matter, in order: of the many tasks only steps and `pre_open`."""
+    entries: list[Entry] = [
+        entry
+        for event in _WATCHED
+        for entry in evidence.lines.get(event, ())
+        if event not in _OF_TASKS or entry.event.task in {_STEP, "pre_open"}
+    ]
+    return sorted(entries, key=attrgetter("seq"))
 
 
 def _overdue(entry: Entry, owed: Mapping[str, Entry]) -> Iterator[Finding]:

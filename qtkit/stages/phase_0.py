@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from itertools import pairwise
 
 from qtkit.core.calendars import Segment
@@ -315,10 +316,10 @@ def _stuck(evidence: Evidence, waits: list[tuple[float, TaskStory]]) -> Iterator
     """Yield each task that waited too long, or for ever."""
     session = evidence.session.tasks.values()
     first_refill = next((s for s in session if s.task == "refill" and s.queued), None)
+    usual, for_the_first_refill = map(evidence.number, ("max_wait_seconds", "first_refill_seconds"))
     for wait, story in waits:
         line = story.queued.seq if story.queued else 0
-        name = "first_refill_seconds" if story is first_refill else "max_wait_seconds"
-        allowed = evidence.number(name)
+        allowed = for_the_first_refill if story is first_refill else usual
         if story.outcome is None and not evidence.running:
             yield finding("no_outcome", line, task=story.task_id)
         elif wait > allowed:
@@ -329,15 +330,17 @@ def _silent(evidence: Evidence) -> Iterator[Finding]:
     """Yield each gap of the loop's pulse beyond its budget."""
     allowed = evidence.number("pulse_budget_seconds")
     pulses = evidence.of(ev.LoopPulsed)
+    exactly = Decimal(allowed)  # a journal has a pulse a minute: none is compared with a float
     for pulse in pulses:
         gap = pulse.event.largest_gap_seconds
-        if gap > allowed:
+        if gap > exactly:
             yield finding("late_pulse", pulse.seq, gap=gap, at=pulse.at, allowed=allowed)
     longest = _PULSE_SECONDS + allowed
+    at_most = timedelta(seconds=longest)
     for one, two in pairwise(evidence.session.of(ev.LoopPulsed)):
-        silence = (two.at - one.at).total_seconds()
-        if silence <= longest:
+        if two.at - one.at <= at_most:
             continue
+        silence = (two.at - one.at).total_seconds()
         since, until = evidence.window.clipped(one.at, two.at)
         if since < until and _traded(evidence, since, until):
             yield finding("silence", two.seq, silence=silence, since=one.at)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator
 from itertools import pairwise
+from operator import attrgetter
 
 from qtkit.core.facts import Finding, finding
 from qtkit.evidence import Evidence
@@ -38,11 +39,14 @@ def _start_line(story: TaskStory) -> int:
 
 def overlaps(evidence: Evidence, kind: TaskRole) -> Iterator[Finding]:
     """Yield each start that came before what had started earlier was over."""
+    role_of = evidence.engine.role_of
     moves: list[Entry] = [
-        e
-        for e in evidence.session.merged(ev.TaskStarted, *OUTCOMES)
-        if evidence.engine.role_of(e.event.task) is kind
+        entry
+        for event in (ev.TaskStarted, *OUTCOMES)
+        for entry in evidence.session.lines.get(event, ())
+        if role_of(entry.event.task) is kind
     ]
+    moves.sort(key=attrgetter("seq"))
     working: str = ""
     for entry in moves:
         task_id = entry.event.task_id
@@ -57,7 +61,8 @@ def overlaps(evidence: Evidence, kind: TaskRole) -> Iterator[Finding]:
 def hidden_overruns(evidence: Evidence, kind: TaskRole) -> Iterator[Finding]:
     """Yield each task that came due while the one before was at work, and ran all the same."""
     stories = at_work(evidence, kind)
-    for before, after in pairwise(at_work(evidence.session, kind)):
+    whole = evidence.session
+    for before, after in pairwise(stories if whole is evidence else at_work(whole, kind)):
         if after.task_id not in evidence.tasks:
             continue
         if before.started is None or after.started is None or after.due is None:

@@ -35,7 +35,7 @@ say("kill", "demo")
 say("data", "import", str(here / "bars.csv"), "stock_1min", "A")
 say("run", str(here / "one.ipynb"))
 def look(folder):
-    socket = RemoteSession(folder)._written_status()["socket"]
+    socket = RemoteSession(folder).written_status()["socket"]
     (here / "modes").write_text(oct(Path(socket).stat().st_mode & 0o777))
     RemoteSession(folder).command("stop")
 replayed = {"feed": {"speed": 60, "start": "2026-03-05T09:29:00+08:00"}}

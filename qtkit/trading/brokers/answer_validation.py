@@ -77,6 +77,8 @@ def account_of(answer: object) -> AccountReport:
 
 def news_of(answer: object) -> tuple[NewsItem, ...]:
     """Return what `poll_fills` told, item by item; raises `BrokerError` if it is no sequence."""
+    if type(answer) is list:
+        return tuple(map(_item, answer))
     if not isinstance(answer, Iterable) or isinstance(answer, str | bytes | Mapping):
         raise _broken("poll_fills", shown(answer), "a sequence of BrokerEvent, empty for no news")
     return tuple(_item(item) for item in answer)

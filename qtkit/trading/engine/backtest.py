@@ -6,6 +6,7 @@ Steps in which nothing happens cost one call of the strategy.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
@@ -85,6 +86,7 @@ class Backtest:
         # of the day: when prices are asked for, and how many bars have ended at the last poll of
         # the day before and at each of these
         self._polls, self._last_poll = np.empty(0, np.int64), 0
+        self._poll_times = list[int]()
         self._ended = list[NDArray[np.int64]]()
         self._shown, self._shown_ahead = list[_Shown](), list[_Shown]()
         self.steps = 0
@@ -153,6 +155,7 @@ class Backtest:
         """
         table, every = self._context.settings.timetable, self._context.history.series.values()
         self._polls = np.concatenate([poll_nanos(segment, table) for segment in segments])
+        self._poll_times = self._polls.tolist()
         moments = np.concatenate(([self._last_poll], self._polls))
         self._ended = [series.end.searchsorted(moments, "right") for series in every]
         counts = [ended.tolist() for ended in self._ended]
@@ -162,7 +165,7 @@ class Backtest:
 
     def _show_known(self, at: int) -> None:
         """Show what is known when news come: they come before a price poll of the same moment."""
-        poll = int(self._polls.searchsorted(at, "left"))
+        poll = bisect_left(self._poll_times, at)
         for series, ended in self._shown:
             series.size = ended[poll]
 

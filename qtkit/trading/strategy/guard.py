@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
 from itertools import islice
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 from qtkit.core.errors import ConfigError, StrategyError
 from qtkit.core.plain_json import plain_object
@@ -45,6 +45,7 @@ _KINDS: dict[str, type | tuple[type, ...]] = {
     "tag": str,
     "withheld": str,
 }
+_LISTS = (list, tuple)  # asked for by type first: an abstract class takes long to answer
 _RAISE = dis.opmap["RAISE_VARARGS"]
 
 
@@ -174,11 +175,11 @@ def problems_of(strategy: object) -> tuple[str, ...]:
 
 def _listed(answer: object) -> tuple[Any, ...]:
     """Return what `decide` returned, all of it at once."""
-    if not isinstance(answer, Iterable):
+    if type(answer) not in _LISTS and not isinstance(answer, Iterable):
         raise StrategyError(
             f"decide returned {shown(answer)}; expected Intent values, and an empty list for none"
         )
-    found = tuple(islice(answer, MOST_INTENTS + 1))
+    found = tuple(islice(cast("Iterable[Any]", answer), MOST_INTENTS + 1))
     if len(found) > MOST_INTENTS:
         raise StrategyError(f"decide returned more than {MOST_INTENTS} intents for one step")
     return found

@@ -76,7 +76,7 @@ class _Place:
             return 0
         if order.order_type is OrderType.LIMIT and not self.row.straggler:
             self.index = _first_touch(bars, self.index, self.terms.close, self.row)
-        return int(bars.end[self.index]) if self.index < len(bars) else 0
+        return bars.end.item(self.index) if self.index < len(bars) else 0
 
 
 def _first_touch(bars: Bars, first: int, close: int, row: OrderRow) -> int:
@@ -211,7 +211,7 @@ class SimExchange:
         if found is None:
             place.plan()
         else:
-            self._fill(place.row, found, int(bars.end[index]), place.terms)
+            self._fill(place.row, found, bars.end.item(index), place.terms)
 
     def _fill(self, row: OrderRow, found: Match, end: int, terms: Terms) -> None:
         """Book one execution and move its order."""
