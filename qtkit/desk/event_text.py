@@ -194,5 +194,6 @@ _SENTENCES: dict[type, Callable[[Any], str]] = {
         f"the machine's clock moved by {e.seconds} s; {-e.apart} s behind the session's time"
     ),
     ev.SnapshotTaken: lambda e: f"step {e.step} prepared, digest {e.digest[:12]}",
+    ev.TroubleMet: lambda e: " ".join(filter(None, (e.what.replace("_", " "), e.subject, e.error))),
     ev.FeedFailed: lambda e: f"the feed failed: {e.error}",
 }

@@ -297,6 +297,7 @@ EngineState.ignores = frozenset(
         ev.FeedFailed,
         ev.FillRepeated,
         ev.InternalErrorRaised,
+        ev.TroubleMet,
         ev.LoopPulsed,
         ev.OrderCancelled,
         ev.OrderRefused,

@@ -110,5 +110,6 @@ class Health(TopicFold):
             ev.PendingDiagnosed,
             ev.InstrumentsListed,
             ev.TablesRefilled,
+            ev.TroubleMet,
         }
     )

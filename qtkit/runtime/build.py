@@ -22,6 +22,7 @@ from qtkit.journal import FileJournal, Journal, MemoryJournal
 from qtkit.ledger.ledger import Ledger
 from qtkit.market.instruments import InstrumentTable
 from qtkit.market.tables.bar_table import BarTable
+from qtkit.model import events as ev
 from qtkit.model.bars import BAR_NANOS, Bars
 from qtkit.model.books import Book
 from qtkit.model.engine import AccountKind
@@ -49,11 +50,10 @@ from qtkit.trading.brokers.permit_broker import PermitBroker
 from qtkit.trading.brokers.protocol import Broker
 from qtkit.trading.engine.backtest import Backtest
 from qtkit.trading.engine.bar_history import EngineView, History, sound_bars
-from qtkit.trading.engine.context import EngineContext, SessionFiles, SysLog
+from qtkit.trading.engine.context import EngineContext, SessionFiles
 from qtkit.trading.engine.description import backtest_description, engine_description
 from qtkit.trading.engine.engine import Engine
-from qtkit.trading.engine.logs.settings import keep_logs, rotation_of
-from qtkit.trading.engine.logs.sys_log import NullLog, SessionLog
+from qtkit.trading.engine.logs.settings import keep_logs
 from qtkit.trading.engine.session_files import FolderFiles, NoFiles
 from qtkit.trading.risk.settings import rules_of
 from qtkit.trading.strategy.guard import Guarded
@@ -213,9 +213,7 @@ def _wired(beginning: _Beginning) -> Run:
     """Put a session together."""
     plan, clock, place = beginning.plan, beginning.clock, beginning.place
     spec, strategy = plan.spec, plan.strategy
-    market, log = _market(beginning), _log(beginning)
-    if market.trouble and log is not None:
-        log.say("feed_unavailable", error=market.trouble)
+    market = _market(beginning)
     broker = broker_of(
         BrokerRequest(
             spec=spec,
@@ -236,8 +234,7 @@ def _wired(beginning: _Beginning) -> Run:
         calendar=plan.calendar,
         data=market.prices,
         strategy=Guarded(strategy),
-        log=log or NullLog(),
-        files=FolderFiles(place.folder, plan.calendar.zone) if place else NoFiles(),
+        files=_files(beginning),
         kill_file=place.account.kill_file if place else None,
         look_around=FolderWatch(_needed_files(place)).look if place else lambda: None,
         columns=None if place else {s: sound_bars(b) for s, b in market.prices.bars.items()},
@@ -252,7 +249,6 @@ def _wired(beginning: _Beginning) -> Run:
         driver=_driver(beginning, context, market),
         place=place,
         lock=beginning.lock,
-        log=log,
     )
 
 
@@ -266,7 +262,6 @@ def engine_context(  # noqa: PLR0913 - one keyword for each part
     calendar: Calendar,
     data: PriceSource,
     strategy: Strategy,
-    log: SysLog,
     files: SessionFiles,
     kill_file: Path | None,
     look_around: Callable[[], None] = lambda: None,
@@ -291,7 +286,6 @@ def engine_context(  # noqa: PLR0913 - one keyword for each part
         settings=settings.engine(spec),
         history=history,
         view=EngineView(spec.symbols, history, ledger),
-        log=log,
         files=files,
         kill_file=kill_file,
         look_around=look_around,
@@ -339,17 +333,25 @@ def _market(beginning: _Beginning) -> Market:
     return growing_market(request, plan.tables, recording)
 
 
-def _log(beginning: _Beginning) -> SessionLog | None:
-    """Return the operator's log; the account's chain knows of the session from here on."""
+def _files(beginning: _Beginning) -> SessionFiles:
+    """Return what the engine writes; the account's chain knows of the session from here on."""
     place, plan = beginning.place, beginning.plan
     if place is None:
-        return None
-    folder = place.folder
+        return NoFiles()
     if beginning.carry_over.unfinished is None:
-        note_session(place.account, folder)
-    keep_logs(folder, plan.spec.settings.logs)
-    zone, rotation = plan.calendar.zone, rotation_of(folder)
-    return SessionLog(folder.sys_log, beginning.clock, zone, folder.session_id, rotation)
+        note_session(place.account, place.folder)
+    keep_logs(place.folder, plan.spec.settings.logs)
+    return FolderFiles(place.folder, plan.calendar.zone)
+
+
+def _news(beginning: _Beginning, market: Market) -> tuple[ev.Event, ...]:
+    """Return what is to be told as soon as the session has begun: what was found before."""
+    found: list[ev.Event] = [
+        ev.TroubleMet(what="file_rebuilt", subject=name) for name in beginning.carry_over.rebuilt
+    ]
+    if market.trouble:
+        found.append(ev.FeedFailed(error=market.trouble))
+    return tuple(found)
 
 
 def _journal(beginning: _Beginning) -> Journal:
@@ -374,6 +376,7 @@ def _driver(beginning: _Beginning, context: EngineContext, market: Market) -> En
         workers=kind_named(spec.kind).workers(spec, clock, signal),
         refill=_refill_of(plan, market, place.folder),
         opening=opening,
+        news=_news(beginning, market),
         signal=signal,
     )
     hand_over_lift(engine.inbox, place.account)

@@ -22,7 +22,6 @@ from qtkit.trading.brokers.protocol import Broker
 from qtkit.trading.engine.backtest import Backtest
 from qtkit.trading.engine.context import EngineContext
 from qtkit.trading.engine.engine import Engine
-from qtkit.trading.engine.logs.sys_log import SessionLog
 
 __all__ = ["Place", "Run"]
 
@@ -48,7 +47,6 @@ class Run:
     driver: Engine | Backtest
     place: Place | None = None  # None: nothing of it is written
     lock: NamedLock | None = None
-    log: SessionLog | None = None
     is_open: bool = True
     status_file: StatusFile | None = None
 
@@ -131,10 +129,8 @@ class Run:
         self._status.write()
 
     def mark(self) -> None:
-        """Note in the account's chain that it has begun; say which files were rebuilt for it."""
+        """Note in the account's chain that it has begun."""
         mark_session(self.account, self.folder, self.context.journal)
-        for name in self.carry_over.rebuilt:
-            self.context.log.say("file_rebuilt", file=name, session=self.carry_over.told_by)
 
     def close(self) -> None:
         """Close everything and free the account; seal the inputs of a session that has ended.
@@ -148,8 +144,7 @@ class Run:
             if self.lock is not None:
                 last.callback(self.lock.release)
             with ExitStack() as ends:
-                if self.log is not None:
-                    ends.callback(self.log.close)
+                ends.callback(self.context.files.close)
                 ends.callback(self.broker.close)
                 ends.callback(self.context.journal.close)
             if self.lock is not None and self.lock.is_held and self.context.state.ended:

@@ -10,6 +10,7 @@ from typing import Any
 
 from qtkit.core.calendars import exchange_calendar
 from qtkit.core.clock import wall_time
+from qtkit.core.errors import QtkitError
 from qtkit.core.paths import OutputRoot, SessionFolder, has_lines
 from qtkit.evidence.recorded import RecordedSession
 from qtkit.reports.artifacts import write_reports
@@ -134,10 +135,12 @@ def _live(
 
 def _end(run: Run, thread: EngineThread, problem: BaseException) -> None:
     """Say what the engine died of; stop it if it was somebody else who failed."""
-    # what it failed for may be the log's own disk or folder
-    with suppress(OSError):
-        run.context.log.trouble("session_failed", problem)
     if thread.is_alive:
         run.engine.stop_wanted = type(problem).__name__
         run.engine.signal.set()
         thread.join()
+    # what it failed for may be the journal's or the log's own disk or folder
+    with suppress(OSError, QtkitError, ValueError):
+        if run.engine.turned_at is not None and not run.context.state.ended:
+            run.context.note_trouble("session_failed", "", problem)
+        run.context.files.take_trace(problem)

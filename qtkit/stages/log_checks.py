@@ -54,7 +54,8 @@ def _first_difference(evidence: Evidence, journal: Sequence[list[Told]]) -> Iter
         yield finding("returns", line, log=len(lives) - 1, journal=len(journal) - 1)
         return
     for number, (ours, theirs) in enumerate(zip(journal, lives, strict=True)):
-        cut = evidence.running or number < len(journal) - 1
+        # a life that a return ended was completed by it
+        cut = evidence.running and number == len(journal) - 1
         difference = _difference(ours, theirs, cut=cut)
         if difference is not None:
             yield difference

@@ -1,4 +1,4 @@
-"""From whatever a person hands over to evidence."""
+"""The evidence of a session, and the scenarios that an engine under inspection lives through."""
 
 from __future__ import annotations
 

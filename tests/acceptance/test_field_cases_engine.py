@@ -54,7 +54,7 @@ def test_a_task_by_hand_is_written_down() -> None:
 
     (task,) = [q for q in bench.of(ev.TaskQueued) if "hand" in q.task_id]
     assert task.task == "acquire_live_price"
-    said = [f["task_id"] for verb, f in bench.log.said if verb == "task_queued"]
+    said = [f["task_id"] for verb, f in bench.said if verb == "task_queued"]
     assert task.task_id in said
 
 

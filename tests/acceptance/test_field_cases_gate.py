@@ -77,7 +77,7 @@ def test_a_step_whose_preparation_was_taken_off_is_skipped() -> None:
     ).run("09:36")
 
     assert bench.skipped() == {"09:35:00": "snapshot_missing"}
-    reasons = [f.get("skip_reason") for verb, f in bench.log.said if verb == "task_skipped"]
+    reasons = [f.get("skip_reason") for verb, f in bench.said if verb == "task_skipped"]
     assert reasons == ["canceled", "snapshot_missing"]
 
 

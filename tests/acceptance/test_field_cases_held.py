@@ -155,7 +155,7 @@ def test_the_reason_of_a_rejection_is_stored() -> None:
         broker_faults=(Rejected(order=1, code="suspended", reason="trading is halted"),),
     ).run("09:36")
 
-    (said,) = [fields for verb, fields in bench.log.said if verb == "order_rejected"]
+    (said,) = [fields for verb, fields in bench.said if verb == "order_rejected"]
     assert (said["reason_code"], said["reason"]) == ("suspended", "trading is halted")
     assert bench.of(ev.OrderRejected)[0].reason == "trading is halted"
 

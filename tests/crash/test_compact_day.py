@@ -32,6 +32,8 @@ EXCUSED = {"4-A.5": "a fill that was lost with the journal is booked when the br
 ONLY_ELSEWHERE = {
     # it ends the session: see the tests of the engine
     ev.InternalErrorRaised,
+    # a broker that is away for longer: see tests/trading/engine/test_tasks_by_hand.py
+    ev.TroubleMet,
     # recorded bars make sense: see tests/trading/engine/test_refused_bars.py
     ev.BarsRefused,
     # recorded bars are whole, and a simulated clock is never set: see tests/sessions/test_live_*

@@ -269,8 +269,8 @@ BUGS_OF_ORDERS: tuple[Bug, ...] = (
     planted(
         "the kill switch is lifted without a reason",
         "qtkit/trading/engine/commands.py",
-        "if not on and not why:",
-        "if not on and why is None:",
+        'Argument(name="why", help="For the journal.", required=True)',
+        'Argument(name="why", help="For the journal.", default="because")',
         engine_test("commands", "test_lifting_needs_a_reason"),
     ),
 )

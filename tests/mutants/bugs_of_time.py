@@ -132,7 +132,7 @@ BUGS_OF_TIME: tuple[Bug, ...] = (
     ),
     planted(
         "a resume at lunch runs",
-        "qtkit/trading/engine/commands.py",
+        "qtkit/trading/engine/command_handler.py",
         "EngineStatus.RUNNING if inside else EngineStatus.SLEEPING",
         "EngineStatus.RUNNING",
         engine_test("commands", "test_a_pause_ends_where_the_calendar_says"),
@@ -146,8 +146,8 @@ BUGS_OF_TIME: tuple[Bug, ...] = (
     ),
     planted(
         "the log does not tell of queued tasks, and only the checks look",
-        "qtkit/trading/engine/task_queue.py",
-        '        context.log.say("task_queued", task=task.task, task_id=task.task_id)\n',
+        "qtkit/trading/engine/logs/sys_log.py",
+        '    ev.TaskQueued: _of("task", "task_id"),\n',
         "",
         CHECKS,
     ),

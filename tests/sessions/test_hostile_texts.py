@@ -12,14 +12,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from qtkit.core.clock import ManualClock
 from qtkit.evidence.sys_log import read_log, value_in
+from qtkit.model import events as ev
 from qtkit.model.intents import Intent
 from qtkit.sessions.local import LocalSession
 from qtkit.sessions.simulated import simulate
 from qtkit.stages import judge, stage_named
 from qtkit.testing.strategies import scripted_spec
-from qtkit.trading.engine.logs.sys_log import SessionLog, format_fields
+from qtkit.trading.engine.logs.sys_log import format_fields, sys_line, trace_text
 
 REASON = (
     '=HYPERLINK("http://evil")|x`y`<script>z</script>\x1b[2J\n'
@@ -86,10 +86,11 @@ def test_the_checks_read_their_logs_all_the_same(session: LocalSession) -> None:
 
 def test_an_error_s_text_is_no_line_of_the_log(tmp_path: Path) -> None:
 
-    clock = ManualClock(datetime(2026, 3, 4, 1, 36, tzinfo=UTC))
-    log = SessionLog(tmp_path / "sys.log", clock, ZoneInfo("Asia/Shanghai"), "s")
-    log.trouble("internal_error", ValueError(f"Traceback (most recent call last)\n{FORGED}"))
-    log.close()
+    error = ValueError(f"Traceback (most recent call last)\n{FORGED}")
+    event = ev.InternalErrorRaised(where="loop", error=str(error))
+    at = datetime(2026, 3, 4, 1, 36, tzinfo=UTC)
+    line = sys_line(ev.Entry(seq=1, at=at, event=event), "s", ZoneInfo("Asia/Shanghai"))
+    (tmp_path / "sys.log").write_text(line + trace_text(error))
 
     story = read_log(tmp_path / "sys.log")
 

@@ -99,7 +99,7 @@ def test_an_operator_can_still_sell_after_a_step_back(tmp_path: Path) -> None:
 
     assert not of(entries, ev.CommandRefused)
     orders = [*of(entries, ev.OrderRequested), *of(entries, ev.OrderRefused)]
-    assert [o.quantity for o in orders if o.source == "operator"] == [Decimal(-100)]
+    assert [o.quantity for o in orders if o.by == "operator"] == [Decimal(-100)]
 
 
 def test_a_clock_that_is_set_right_again_lets_the_strategy_decide(tmp_path: Path) -> None:

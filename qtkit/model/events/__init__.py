@@ -54,7 +54,7 @@ from qtkit.model.events.tasks import (
     TaskSkipped,
     TaskStarted,
 )
-from qtkit.model.events.trouble import InternalErrorRaised
+from qtkit.model.events.trouble import InternalErrorRaised, TroubleMet
 
 __all__ = [
     "ALL_EVENTS",
@@ -117,6 +117,7 @@ __all__ = [
     "TaskSkipped",
     "TaskStarted",
     "Topic",
+    "TroubleMet",
     "Withheld",
 ]
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from qtkit.model.events.base import Event, Topic
 
-__all__ = ["InternalErrorRaised", "TroubleEvent"]
+__all__ = ["InternalErrorRaised", "TroubleEvent", "TroubleMet"]
 
 
 class TroubleEvent(Event, frozen=True, kw_only=True, gc=False):
@@ -20,3 +20,11 @@ class InternalErrorRaised(TroubleEvent, frozen=True, kw_only=True, gc=False):
 
     where: str
     error: str
+
+
+class TroubleMet(TroubleEvent, frozen=True, kw_only=True, gc=False):
+    """Something failed that is tried again, was made good, or ended the engine."""
+
+    what: str  # broker_unavailable, doubt_unsettled, news_unconfirmed, file_rebuilt, session_failed
+    subject: str = ""  # the broker, the order or the file that it is about
+    error: str = ""

@@ -36,14 +36,13 @@ class BrokerSession:
         try:
             context.broker.connect()
         except (BrokerUnavailable, BrokerTimeout) as problem:
-            context.log.say("broker_unavailable", broker=name, error=problem)
+            context.note_trouble("broker_unavailable", name, problem)
             self._ask_again = context.clock.now() + timedelta(
                 seconds=context.settings.retry_seconds
             )
             return
         self.reconnected = True
         context.record(ev.BrokerConnected(broker_name=name))
-        context.log.say("broker_connected", broker=name)
         self._ask_again = context.clock.now()
         self.hand_over_adjustments()
 
@@ -74,7 +73,6 @@ class BrokerSession:
                     error=sentence_of(problem),
                 )
             )
-            context.log.say("broker_disconnected", broker=context.broker.name, error=problem)
         self._ask_again = context.clock.now() + timedelta(seconds=context.settings.retry_seconds)
 
     def look_after(self) -> None:
@@ -105,7 +103,7 @@ class BrokerSession:
             found = context.broker.find(order_id)
             report = context.broker.account() if found is None and now - since >= grace else None
         except (BrokerUnavailable, BrokerTimeout) as problem:
-            context.log.say("doubt_unsettled", order_id=order_id, error=problem)
+            context.note_trouble("doubt_unsettled", order_id, problem)
             return
         if found is not None:
             settle(context, found)

@@ -86,7 +86,6 @@ class CommandHandler:
                 by=command.by,
             )
         )
-        context.log.say("command_received", command=command.verb, by=command.by)
         refused = ""
         context.listener = came = list[ev.Event]()
         try:
@@ -114,12 +113,10 @@ class CommandHandler:
     def _refuse(self, verb: str, by: str, reason: str) -> None:
         context = self._context
         context.record(ev.CommandRefused(command=verb, reason=reason, by=by))
-        context.log.say("command_refused", command=verb, reason=reason)
 
     def _move(self, after: EngineStatus, because: str) -> None:
         context, before = self._context, self._context.state.status
         context.record(ev.StatusChanged(before=before, after=after, because=because))
-        context.log.say("status_changed", before=before, after=after, because=because)
 
     def _pause(self, _: _Arguments, __: str) -> None:
         if self._context.state.status not in {EngineStatus.RUNNING, EngineStatus.SLEEPING}:
@@ -136,7 +133,6 @@ class CommandHandler:
         context, reason = self._context, given["reason"]
         if context.state.stop is None:
             context.record(ev.StopRequested(by=by, reason=reason))
-            context.log.say("stop_requested", reason=reason, by=by)
 
     def _lift(self, given: _Arguments, by: str) -> None:
         if not given["why"].strip():
@@ -148,7 +144,6 @@ class CommandHandler:
     def _set_kill_switch(self, why: str, by: str, *, on: bool) -> None:
         context, why = self._context, why.strip()
         context.record(ev.KillSwitchSet(on=on, by=by, why=why))
-        context.log.say("kill_switch_set", on=on, by=by, why=why)
 
     def _order(self, given: _Arguments, by: str, side: int) -> None:
         limit = given.get("limit")
@@ -200,10 +195,6 @@ class CommandHandler:
             )
         )
         context.journal.sync()
-        context.log.say(
-            "position_adjusted", symbol=wanted.symbol, quantity=wanted.quantity,
-            cash=wanted.cash, by=by, why=why,
-        )  # fmt: skip
         self._broker_session.hand_over_adjustments()
 
     def _contrary(self, line: int, beside: Adjustment) -> Adjustment:

@@ -14,11 +14,11 @@ from msgspec.structs import force_setattr
 from qtkit.core.calendars import Calendar
 from qtkit.core.clock import Clock
 from qtkit.core.errors import DataError
-from qtkit.core.text import error_text
+from qtkit.core.text import error_text, sentence_of
 from qtkit.journal import Journal
 from qtkit.ledger.ledger import Ledger
 from qtkit.model.bars import nanos
-from qtkit.model.events import Entry, Event, InternalErrorRaised, JsonObject
+from qtkit.model.events import Entry, Event, InternalErrorRaised, JsonObject, TroubleMet
 from qtkit.model.instruments import Instrument, InstrumentRules
 from qtkit.projections.engine_state import EngineState
 from qtkit.trading.brokers.fees import FeeSchedule
@@ -28,7 +28,7 @@ from qtkit.trading.engine.schedule import Timetable
 from qtkit.trading.risk.request import Rule
 from qtkit.trading.strategy.protocol import Strategy
 
-__all__ = ["EngineContext", "EngineSettings", "SessionFiles", "SysLog"]
+__all__ = ["EngineContext", "EngineSettings", "SessionFiles"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,21 +54,17 @@ class EngineSettings:
     on_stop: str  # what a stop does with open orders: cancel, keep
 
 
-class SysLog(Protocol):
-    """Where the engine says what it does, as it happens."""
-
-    def say(self, verb: str, /, **fields: object) -> None:
-        """Write one line."""
-
-    def trouble(self, verb: str, error: BaseException, /, **fields: object) -> None:
-        """Write one line and the traceback behind it."""
-
-
 class SessionFiles(Protocol):
     """Files that the engine leaves; every one can be rebuilt from the journal."""
 
     def take(self, entry: Entry, ledger: Ledger) -> None:
-        """Write what people follow, line by line: booked changes and refusals."""
+        """Write what people follow, line by line: all that happens, booked changes, refusals."""
+
+    def take_trace(self, error: BaseException) -> None:
+        """Write the traceback of an error behind the line of its event."""
+
+    def close(self) -> None:
+        """Let everything go; nothing more is written."""
 
     def replay(self, entry: Entry, ledger: Ledger) -> None:
         """Learn what those lines were in an earlier life."""
@@ -110,7 +106,6 @@ class EngineContext:
     settings: EngineSettings
     history: History
     view: EngineView
-    log: SysLog
     files: SessionFiles
     kill_file: Path | None
     look_around: Callable[[], None] = lambda: None  # raises when the engine's files are gone
@@ -178,6 +173,9 @@ class EngineContext:
 
     def trouble(self, where: str, error: BaseException) -> None:
         """Record that something raised that should not have."""
-        text = error_text(error)
-        self.record(InternalErrorRaised(where=where, error=text))
-        self.log.trouble("internal_error", error, where=where, error=text)
+        self.record(InternalErrorRaised(where=where, error=error_text(error)))
+        self.files.take_trace(error)
+
+    def note_trouble(self, what: str, subject: str, error: BaseException) -> None:
+        """Record something that failed and is tried again."""
+        self.record(TroubleMet(what=what, subject=subject, error=sentence_of(error)))

@@ -38,9 +38,4 @@ def diagnose_pending_orders(context: EngineContext) -> ev.PendingDiagnosed:
         is_ok=not (nameless or missing or unknown or failures),
     )
     context.record(event)
-    context.log.say(
-        "pending_diagnosed", is_ok=event.is_ok, local=len(ours), remote=len(theirs),
-        without_broker_id=",".join(nameless), missing_remote=",".join(missing),
-        unknown_locally=",".join(unknown),
-    )  # fmt: skip
     return event

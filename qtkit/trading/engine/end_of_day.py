@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from qtkit.core.errors import BrokerTimeout, BrokerUnavailable, StrategyError
-from qtkit.core.verdict import Status, Verdict, error
+from qtkit.core.verdict import Verdict, error
 from qtkit.ledger.reconcile import CASH_TOLERANCE, reconcile
 from qtkit.model import events as ev
 from qtkit.model.bars import nanos
@@ -39,14 +39,15 @@ class EndOfDay:
             ev.DayClosed(trading_date=day, early=early, book=context.state.ledger.book())
         )
         self._confirm()
-        context.log.say("day_closed", day=day, early=early)
 
     def _confirm(self) -> None:
         """Let the broker forget the news that are on disk here."""
         try:
             self._context.broker.confirm()
         except (BrokerUnavailable, BrokerTimeout) as problem:
-            self._context.log.say("news_unconfirmed", error=problem)
+            # nothing follows the end; the next session is told the same news
+            if not self._context.state.ended:
+                self._context.note_trouble("news_unconfirmed", self._context.broker.name, problem)
 
     def cancel_open(self, by: str) -> None:
         """Cancel every open order at the broker, and take the news of it."""
@@ -71,8 +72,6 @@ class EndOfDay:
             verdicts = (_unanswered(problem),)
         entry = context.record(_reconciled(verdicts, ours, report))
         context.files.write_reconciliation(context.clock.now(), entry)
-        bad = [v.rule for v in verdicts if not v.allows and v.status is not Status.SKIP]
-        context.log.say("account_reconciled", is_ok=not bad, failures=",".join(bad))
         return verdicts
 
     def stop(self) -> None:
@@ -83,7 +82,6 @@ class EndOfDay:
             return
         for task in tuple(state.plan.values()):
             context.record(ev.TaskCancelled(task_id=task.task_id, task=task.task, by="stop"))
-            context.log.say("task_cancelled", task=task.task, task_id=task.task_id, by="stop")
         self._execution_reports.take_news()
         if context.settings.on_stop == "cancel" and state.ledger.orders:
             self.cancel_open("stop")
@@ -112,8 +110,6 @@ class EndOfDay:
                     because="stop",
                 )
             )
-            context.log.say("status_changed", before=before, after="stopped", because="stop")
-        context.log.say("session_ended", reason=request.reason)
         context.record(ev.SessionEnded(reason=request.reason, closing=state.ledger.book()))
         self._confirm()
 

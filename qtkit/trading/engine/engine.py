@@ -7,7 +7,7 @@ feed and the broker alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -64,6 +64,8 @@ class Engine:
         Brings the local tables up to date after the close.
     opening
         What a new session starts from; it is not used when the journal already has one.
+    news
+        Recorded when the session has begun, or come back.
     signal
         Set by whoever has something for the loop; None: one of its own.
 
@@ -81,11 +83,12 @@ class Engine:
         workers: Workers,
         refill: Refill,
         opening: ev.SessionStarted,
+        news: Sequence[ev.Event] = (),
         signal: Signal | None = None,
     ) -> None:
         self.context, self.signal = context, signal or Signal()
         self.inbox = CommandQueue(self.signal)
-        self._feed, self._refill, self._opening = feed, refill, opening
+        self._feed, self._refill, self._opening, self._news = feed, refill, opening, news
         self._broker_session = BrokerSession(context)
         self._execution_reports = ExecutionReports(context, self._broker_session)
         self._orders = OrderEntry(context, self._broker_session)
@@ -144,9 +147,7 @@ class Engine:
         context = self.context
         if context.journal.seq == 0:
             context.record(self._opening)
-            context.log.say(
-                "session_started", account=self._opening.account, mode=self._opening.mode
-            )
+            self._tell_news()
             context.strategy.restore(context.state.strategy_state)
             self._broker_session.connect()
             self._move(EngineStatus.SLEEPING, "start")
@@ -154,6 +155,10 @@ class Engine:
             self._come_back()
         self._strategy_runner.start_listening()
         self._next_pulse = _next_minute(context.clock.now())
+
+    def _tell_news(self) -> None:
+        for event in self._news:
+            self.context.record(event)
 
     def _come_back(self) -> None:
         context = self.context
@@ -175,8 +180,6 @@ class Engine:
             )
         context.files.caught_up()
         described = engine_description()
-        # said before it is written, so that no written return is missing in the log
-        context.log.say("session_resumed", entries=context.journal.seq)
         context.record(
             ev.SessionResumed(
                 entries=context.journal.seq,
@@ -185,6 +188,7 @@ class Engine:
                 engine=None if context.state.engine == described else described,
             )
         )
+        self._tell_news()
         self._gate_due = "restart"
         if isinstance(last.event, ev.CommandReceived):
             self._commands.give_up(last.event)
@@ -214,7 +218,6 @@ class Engine:
         """Ask for an orderly stop; asking twice changes nothing."""
         if self.context.state.stop is None:
             self.context.record(ev.StopRequested(by=by, reason=reason))
-            self.context.log.say("stop_requested", reason=reason, by=by)
 
     # --- the loop ----------------------------------------------------------------------------
 
@@ -324,7 +327,6 @@ class Engine:
         for step in context.clock.steps():
             seconds, apart = (_milliseconds(s) for s in (step.seconds, step.apart))
             context.record(ev.ClockStepped(seconds=seconds, apart=apart))
-            context.log.say("clock_stepped", seconds=seconds, apart=apart)
 
     # --- the tasks ---------------------------------------------------------------------------
 
@@ -332,7 +334,6 @@ class Engine:
         context = self.context
         before = context.state.status
         context.record(ev.StatusChanged(before=before, after=after, because=because))
-        context.log.say("status_changed", before=before, after=after, because=because)
 
     def _judge_gate(self, occasion: str) -> None:
         if self.context.settings.gate_mode != "off":

@@ -109,7 +109,6 @@ class ExecutionReports:
                 self._context.record(
                     ev.OrderCancelled(order_id=item.order_id, quantity=rest, reason=item.how)
                 )
-                self._context.log.say("order_cancelled", order_id=item.order_id, reason=item.how)
             case Unusable() if item.why not in self._unusable:
                 self._unusable.add(item.why)
                 self._context.trouble("poll_fills", BrokerError(item.why))
@@ -152,10 +151,6 @@ class ExecutionReports:
                 late=str(order.status) if ended and order is not None else "",
             )
         )
-        context.log.say(
-            "order_filled", order_id=fill.order_id, fill_id=fill.fill_id, symbol=fill.symbol,
-            quantity=fill.quantity, price=fill.price,
-        )  # fmt: skip
 
     def _is_booked(self, fill: BrokerFill) -> bool:
         return self._context.state.ledger.knows_fill(fill.fill_id)
@@ -186,7 +181,6 @@ class ExecutionReports:
                 reason=why,
             )
         )
-        context.log.say("fill_unmatched", fill_id=fill.fill_id, reason=why)
 
     def _unbookable(self, fill: BrokerFill) -> str:
         price, commission, tax = fill.price, fill.commission, fill.tax

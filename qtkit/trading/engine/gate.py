@@ -65,13 +65,6 @@ class Gate:
                 open=not shut,
             )
         )
-        context.log.say(
-            "gate_judged",
-            mode=context.settings.gate_mode,
-            occasion=occasion,
-            open=not shut,
-            failures=",".join(shut),
-        )
         return verdicts
 
     def _strategy(self) -> Verdict:

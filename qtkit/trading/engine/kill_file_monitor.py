@@ -58,4 +58,3 @@ class KillFileMonitor:
                 asked_at=request.at,
             )
         )
-        context.log.say("kill_switch_set", on=True, by=by, why=request.why)

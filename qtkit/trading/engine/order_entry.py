@@ -130,10 +130,6 @@ class OrderEntry:
                 routing=intent.routing,
             )
         )
-        context.log.say(
-            "order_requested", order_id=request.order_id, symbol=intent.symbol,
-            quantity=intent.quantity, source=wish.owner, because=intent.because,
-        )  # fmt: skip
         order = Order(
             order_id=request.order_id,
             symbol=intent.symbol,
@@ -178,10 +174,6 @@ class OrderEntry:
                 step=wish.step,
             )
         )
-        self._context.log.say(
-            "order_refused", symbol=intent.symbol, quantity=intent.quantity, source=wish.owner,
-            rule_id=verdicts[0].rule, reason=verdicts[0].summary,
-        )  # fmt: skip
 
     def _quote(self, symbol: str) -> Quote | None:
         """Return the newest finished bar, if the view shows a price."""
@@ -257,7 +249,6 @@ class OrderEntry:
         context = self._context
         context.record(ev.CancelRequested(order_id=order_id, by=by))
         context.journal.sync()
-        context.log.say("cancel_requested", order_id=order_id, by=by)
         try:
             ack = context.broker.cancel(order_id)
         except (BrokerTimeout, BrokerUnavailable) as problem:
@@ -265,7 +256,6 @@ class OrderEntry:
         if ack.answer == "refused":
             reason = f"{ack.reason_code}: {ack.reason}"
             context.record(ev.CancelFailed(order_id=order_id, reason=reason))
-            context.log.say("cancel_failed", order_id=order_id, reason=reason)
 
 
 def _too_large(intent: Intent) -> Verdict:

@@ -21,7 +21,6 @@ def acknowledge(context: EngineContext, order_id: str, ack: Ack) -> None:
                 accepted_at=context.clock.now(),
             )
         )
-        context.log.say("order_accepted", order_id=order_id, broker_order_id=ack.broker_order_id)
     elif ack.answer == "refused":
         reject(context, order_id, ack.reason_code, ack.reason)
 
@@ -29,13 +28,11 @@ def acknowledge(context: EngineContext, order_id: str, ack: Ack) -> None:
 def reject(context: EngineContext, order_id: str, code: str, reason: str) -> None:
     """Record that the broker refused an order."""
     context.record(ev.OrderRejected(order_id=order_id, reason_code=code, reason=reason))
-    context.log.say("order_rejected", order_id=order_id, reason_code=code, reason=reason)
 
 
 def doubt(context: EngineContext, order_id: str, problem: Exception) -> None:
     """Record that nobody knows whether the broker has an order."""
     context.record(ev.OrderDoubted(order_id=order_id, reason=sentence_of(problem)))
-    context.log.say("order_doubted", order_id=order_id, reason=problem)
 
 
 def settle(context: EngineContext, found: BrokerOrder) -> None:
@@ -50,4 +47,3 @@ def settle(context: EngineContext, found: BrokerOrder) -> None:
 def give_up(context: EngineContext, order_id: str, reason: str) -> None:
     """Record that an order never reached the broker."""
     context.record(ev.OrderLost(order_id=order_id, reason=reason))
-    context.log.say("order_lost", order_id=order_id, reason=reason)

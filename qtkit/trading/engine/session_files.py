@@ -28,6 +28,12 @@ class NoFiles:
     def take(self, entry: Entry, ledger: Ledger) -> None:
         """Write nothing."""
 
+    def take_trace(self, error: BaseException) -> None:
+        """Write nothing."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
     def replay(self, entry: Entry, ledger: Ledger) -> None:
         """Learn nothing."""
 
@@ -68,8 +74,16 @@ class FolderFiles:
         self._logs = TradeLogs(folder, zone, rotation_of(folder))
 
     def take(self, entry: Entry, ledger: Ledger) -> None:
-        """Write what people follow, line by line, into trade.log and risk.log."""
+        """Write what people follow, line by line, into sys.log, trade.log and risk.log."""
         self._logs.take(entry, ledger)
+
+    def take_trace(self, error: BaseException) -> None:
+        """Write a traceback into sys.log, behind its last line."""
+        self._logs.take_trace(error)
+
+    def close(self) -> None:
+        """Let the logs go."""
+        self._logs.close()
 
     def replay(self, entry: Entry, ledger: Ledger) -> None:
         """Learn what those logs have to tell of an earlier life."""

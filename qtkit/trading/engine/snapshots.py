@@ -192,7 +192,6 @@ class Snapshots:
                 digest=digest,
             )
         )
-        context.log.say("snapshot_taken", step=step, task_id=task.task_id, digest=digest[:12])
         self._kept[context.state.today, step] = Snapshot(prepared=prepared, digest=digest)
 
     def of(self, task: ev.PlannedTask) -> Snapshot | TaskSkip:

@@ -138,7 +138,6 @@ class StrategyRunner:
         self._tell([*left_out, *notes])
         if answer.problem:
             context.record(ev.BarsRefused(bars=answer.refused, problem=answer.problem))
-            context.log.say("bars_refused", bars=answer.refused, problem=answer.problem)
 
     def _finished(self, batch: BarBatch) -> tuple[dict[str, Bars], list[LeftOut]]:
         """Return what has ended of each symbol that is traded, and what was left out."""
@@ -154,14 +153,7 @@ class StrategyRunner:
         """Record which bars nobody sees, and why."""
         if not notes:
             return
-        context = self._context
-        event = left_out_event(notes)
-        context.record(event)
-        first = event.samples[0]
-        context.log.say(
-            "bars_left_out", **event.counts, symbol=first.symbol, end=first.end.isoformat(),
-            why=first.why, delivered=first.delivered, sent=first.sent,
-        )  # fmt: skip
+        self._context.record(left_out_event(notes))
 
     def objection(self, task: ev.PlannedTask) -> TaskSkip | None:
         """Return what keeps a step out now."""

@@ -171,7 +171,6 @@ class TaskQueue:
                 cause=cause,
             )
         )
-        context.log.say("task_queued", task=task.task, task_id=task.task_id)
         attempt = context.state.failures.get(task.task_id, 0) + 1  # a crash forgets no failure
         self._waiting.append(_Waiting(task, attempt, task.due))
 
@@ -223,10 +222,6 @@ class TaskQueue:
                 allowed_seconds=objection.allowed_seconds,
             )
         )
-        context.log.say(
-            "task_skipped", task=task.task, task_id=task.task_id,
-            skip_reason=objection.reason, detail=objection.detail,
-        )  # fmt: skip
 
     # --- running -----------------------------------------------------------------------------
 
@@ -269,7 +264,6 @@ class TaskQueue:
                 attempt=attempt,
             )
         )
-        context.log.say("task_started", task=task.task, task_id=task.task_id, attempt=attempt)
         running = _Running(task, attempt, context.clock.now(), context.state.today)
         if kind.job is not None:
             self._running[task.task_id] = running
@@ -310,7 +304,6 @@ class TaskQueue:
                 started=running.started,
             )
         )
-        context.log.say("task_finished", task=task.task, task_id=task.task_id)
 
     def _failed(self, running: _Running, error: Exception) -> None:
         """Record a failure, and try again or put it with the dead letters; the loop lives on."""
@@ -330,10 +323,6 @@ class TaskQueue:
                 dead_letter=dead,
             )
         )
-        context.log.say(
-            "task_failed", task=task.task, task_id=task.task_id, attempt=attempt,
-            error=text, dead_letter=dead,
-        )  # fmt: skip
         if not dead:
             again = context.clock.now() + _RETRY_DELAY
             self._waiting.append(_Waiting(task, attempt + 1, again))

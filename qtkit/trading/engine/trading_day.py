@@ -58,7 +58,6 @@ class TradingDay:
                 instruments=context.rules_on(date_now),
             )
         )
-        context.log.say("day_started", day=date_now, open=bool(context.segments))
         self._build_schedule(date_now)
 
     def resume(self, today: date, last: datetime) -> None:
@@ -112,7 +111,6 @@ class TradingDay:
         context.record(
             ev.ScheduleBuilt(trading_date=day, digest=digest, tasks=tasks, caught_up_to=now)
         )
-        context.log.say("schedule_built", day=day, tasks=len(tasks), digest=digest)
         self._take_rows(tasks, now)
 
     def _take_rows(
@@ -144,4 +142,3 @@ class TradingDay:
                 started=task.due,
             )
         )  # fmt: skip
-        context.log.say("task_finished", task=task.task, task_id=task.task_id)

@@ -102,7 +102,7 @@ def test_a_button_returns_at_once_and_shows_the_answer_when_it_is_there(
 def test_a_process_that_hangs_is_told_from_one_that_lives(
     control: ControlDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("qtkit.desk.panels.session_watch._SILENT", 3.0)
+    monkeypatch.setattr("qtkit.evidence.recorded._SILENT", 3.0)
     health = control.panels["health"]
     control.choose("Health")
     pid = RemoteSession(control.watch.folder).status()["pid"]

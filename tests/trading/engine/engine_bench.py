@@ -33,6 +33,7 @@ from qtkit.trading.brokers.sim.faults import FaultScript
 from qtkit.trading.brokers.sim.store import MemoryBook
 from qtkit.trading.engine.command_queue import Command
 from qtkit.trading.engine.engine import Engine
+from qtkit.trading.engine.logs.sys_log import line_of
 from qtkit.trading.engine.session_files import NoFiles
 from qtkit.trading.engine.workers import SimulatedWorkers
 from qtkit.trading.strategy.guard import Guarded
@@ -46,21 +47,6 @@ E = TypeVar("E", bound=ev.Event)
 def command(moment: str, verb: str, **arguments: Any) -> tuple[datetime, Command]:  # noqa: ANN401
     """Return what an operator does at a local time."""
     return at(moment), Command(verb=verb, arguments=arguments, by="eve")
-
-
-class Listener:
-    """A log that remembers what was said."""
-
-    def __init__(self) -> None:
-        self.said = list[tuple[str, dict[str, object]]]()
-
-    def say(self, verb: str, /, **fields: object) -> None:
-        """Remember it."""
-        self.said.append((verb, fields))
-
-    def trouble(self, verb: str, error: BaseException, /, **fields: object) -> None:
-        """Remember it, with the error."""
-        self.said.append((verb, {**fields, "raised": error}))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +87,6 @@ class Bench:
     journal: MemoryJournal
     broker: SimBroker
     book: MemoryBook
-    log: Listener
     calendar: Calendar
 
     def run(self, until: str | datetime = "15:31", reason: str = "end_of_data") -> Bench:
@@ -124,6 +109,11 @@ class Bench:
     def entries(self) -> list[Entry]:
         """The journal so far."""
         return list(self.journal.entries())
+
+    @property
+    def said(self) -> list[tuple[str, dict[str, object]]]:
+        """What sys.log would say: verb and fields of each line."""
+        return [line for entry in self.entries if (line := line_of(entry.event)) is not None]
 
     def of(self, kind: type[E]) -> list[E]:
         """Return the events of a class."""
@@ -188,7 +178,7 @@ def on_the_bench(
     spec = replace(script, currency=setup.currency)
     settings = SessionSettings(**{"debug": True, **setup.settings})
     data = setup.data or hand_made_data(setup.prices, setup.days, calendar, volume=setup.volume)
-    kept, keeper, log = MemoryJournal(clock), book or MemoryBook(), Listener()
+    kept, keeper = MemoryJournal(clock), book or MemoryBook()
     kept._entries, kept.seq = list(journal), len(journal)
     broker = _broker(setup, settings, data, calendar, clock, keeper)
     context = engine_context(
@@ -200,7 +190,6 @@ def on_the_bench(
         calendar=calendar,
         data=data,
         strategy=Guarded(setup.wrap(spec.make(), clock)),
-        log=log,
         files=NoFiles(),
         kill_file=setup.kill_file,
     )
@@ -223,7 +212,6 @@ def on_the_bench(
         journal=kept,
         broker=broker,
         book=keeper,
-        log=log,
         calendar=calendar,
     )
 

@@ -22,7 +22,6 @@ from qtkit.testing import hand_made_data, scripted_spec
 from qtkit.trading.brokers.sim.broker import SimBroker
 from qtkit.trading.brokers.sim.store import MemoryBook
 from qtkit.trading.engine.engine import Engine
-from qtkit.trading.engine.logs.sys_log import SessionLog
 from qtkit.trading.engine.session_files import FolderFiles
 from qtkit.trading.engine.signals import stop_on_signals
 from qtkit.trading.engine.workers import ThreadWorkers
@@ -49,7 +48,6 @@ def live_engine(path: Path, feed: Feed | None = None) -> Engine:
         calendar=calendar,
         data=data,
         strategy=spec.make(),
-        log=SessionLog(folder.sys_log, clock, calendar.zone, folder.session_id),
         files=FolderFiles(folder, calendar.zone),
         kill_file=path / "KILL",
     )

@@ -178,7 +178,7 @@ def test_a_book_that_differs_is_told_in_the_reconciliation() -> None:
     bench = day_of(broker_faults=[off]).run()
     bad = [v.rule for v in bench.of(ev.AccountReconciled)[0].verdicts if not v.allows]
     assert bad == ["reconcile.cash"]
-    said = dict(bench.log.said)["account_reconciled"]
+    said = dict(bench.said)["account_reconciled"]
     assert said == {"is_ok": False, "failures": "reconcile.cash"}
 
 

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from qtkit.core.clock import ManualClock
 from qtkit.core.paths import OutputRoot
 from qtkit.journal import read_journal
+from qtkit.ledger.ledger import Ledger
 from qtkit.model import events as ev
+from qtkit.model.books import Book
 from qtkit.runtime.build import build
 from qtkit.runtime.run import Run
 from qtkit.runtime.settings import SessionSettings
 from qtkit.runtime.spec import SessionSpec
 from qtkit.testing import DAY, at, hand_made_data, intent, scripted_spec
-from qtkit.trading.engine.logs.sys_log import NullLog, SessionLog, format_fields
+from qtkit.trading.engine.logs.rotating_file import NEVER
+from qtkit.trading.engine.logs.sys_log import format_fields, sys_line, trace_text
+from qtkit.trading.engine.logs.trade_logs import TradeLogs
 from tests.trading.engine.engine_bench import BANK, NEXT, command, day_of
 
 ZONE = day_of().calendar.zone
@@ -44,48 +49,31 @@ def session(root: Path, **settings: object) -> Run:
 # --- the log -------------------------------------------------------------------------------------
 
 
-def test_a_line_says_when_who_and_what(tmp_path: Path) -> None:
-    clock = ManualClock(at("09:35"))
-    log = SessionLog(tmp_path / "sys.log", clock, ZONE, "s1")
-    log.say("task_skipped", task="refill", detail='late by 3 s, "very"', number=7)
-    clock.advance(0.25)
-    log.say("bare")
-    log.close()
-    assert (tmp_path / "sys.log").read_text().splitlines() == [
-        (
-            "2026-03-04T09:35:00.000000+08:00 | INFO | s1 | task_skipped task=refill "
-            'detail="late by 3 s, \\"very\\"" number=7'
-        ),
-        "2026-03-04T09:35:00.250000+08:00 | INFO | s1 | bare",
-    ]
+def test_a_line_says_when_who_and_what() -> None:
+    event = ev.TaskSkipped(
+        task_id="t1", task="refill", due=at("09:35"), skip_reason="missed",
+        detail='late by 3 s, "very"', step=None,
+    )  # fmt: skip
+    line = sys_line(ev.Entry(seq=1, at=at("09:35"), event=event), "s1", ZONE)
+    assert line == (
+        "2026-03-04T09:35:00.000000+08:00 | INFO | s1 | task_skipped task=refill task_id=t1 "
+        'skip_reason=missed detail="late by 3 s, \\"very\\""\n'
+    )
 
 
-def test_trouble_is_told_with_its_traceback(tmp_path: Path) -> None:
-    log = SessionLog(tmp_path / "sys.log", ManualClock(at("09:35")), ZONE, "s1")
+def test_an_event_that_is_not_in_the_table_has_no_line() -> None:
+    pulse = ev.LoopPulsed(largest_gap_seconds=Decimal(0))
+    assert sys_line(ev.Entry(seq=1, at=at("09:35"), event=pulse), "s1", ZONE) == ""
+
+
+def test_trouble_is_told_with_its_traceback() -> None:
     try:
         int("planted")
     except ValueError as error:
-        log.trouble("internal_error", error, where="loop")
-    log.close()
-    text = (tmp_path / "sys.log").read_text()
-    assert text.startswith(
-        "2026-03-04T09:35:00.000000+08:00 | ERROR | s1 | internal_error where=loop\n"
-    )
-    assert "Traceback (most recent call last)" in text
-    assert "ValueError: invalid literal" in text
-
-
-def test_two_sessions_do_not_write_into_each_others_logs(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    clock = ManualClock(at("09:35"))
-    one, two = (SessionLog(tmp_path / name, clock, ZONE, name) for name in ("a", "b"))
-    one.say("hello")
-    two.say("world")
-    one.close()
-    two.close()
-    assert [len((tmp_path / name).read_text().splitlines()) for name in ("a", "b")] == [1, 1]
-    assert capsys.readouterr() == ("", "")
+        trace = trace_text(error)
+    assert trace.startswith("    Traceback (most recent call last)")
+    assert "ValueError: invalid literal" in trace
+    assert all(line.startswith("    ") for line in trace.splitlines())
 
 
 @pytest.mark.parametrize(
@@ -96,13 +84,6 @@ def test_a_value_is_quoted_only_where_it_must_be(value: object, text: str) -> No
     assert format_fields({"key": value}) == f"key={text}"
 
 
-def test_a_log_that_says_nothing_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    log = NullLog()
-    log.say("hello", a=1)
-    log.trouble("hello", ValueError("x"))
-    assert capsys.readouterr() == ("", "")
-
-
 def test_the_log_is_written_as_things_happen(tmp_path: Path) -> None:
     run = session(tmp_path)
     lines = run.folder.sys_log.read_text().splitlines()
@@ -111,6 +92,57 @@ def test_the_log_is_written_as_things_happen(tmp_path: Path) -> None:
     assert verbs[-1] == "session_ended"
     counted = {v: verbs.count(v) for v in ("order_requested", "order_filled", "schedule_built")}
     assert counted == {"order_requested": 2, "order_filled": 1, "schedule_built": 1}
+
+
+def rebuilt(run: Run) -> str:
+    """Return sys.log as the journal alone tells it."""
+    return "".join(
+        sys_line(entry, run.folder.session_id, ZONE) for entry in read_journal(run.folder.journal)
+    )
+
+
+def test_the_log_is_what_the_journal_tells(tmp_path: Path) -> None:
+    run = session(tmp_path)
+    assert run.folder.sys_log.read_text() == rebuilt(run)
+
+
+def _lost(lines: list[str]) -> list[str]:
+    return lines[:-2]
+
+
+def _torn(lines: list[str]) -> list[str]:
+    return [*lines[:-1], lines[-1][:40]]
+
+
+def _doubled(lines: list[str]) -> list[str]:
+    return [*lines, lines[-1]]
+
+
+def _altered(lines: list[str]) -> list[str]:
+    return [*lines[:3], lines[3].replace("09:", "08:"), *lines[4:]]
+
+
+def _turned_round(lines: list[str]) -> list[str]:
+    return [*lines[:3], lines[4], lines[3], *lines[5:]]
+
+
+@pytest.mark.parametrize("damage", [_lost, _torn, _doubled, _altered, _turned_round])
+def test_at_a_return_the_log_is_what_the_journal_tells_and_keeps_its_tracebacks(
+    tmp_path: Path, damage: Callable[[list[str]], list[str]]
+) -> None:
+    run = session(tmp_path)
+    entries = list(read_journal(run.folder.journal))
+    lines = run.folder.sys_log.read_text().splitlines(keepends=True)
+    trace = "    Traceback (most recent call last):\n    ValueError: x\n"
+    spoilt = damage([*lines])
+    run.folder.sys_log.write_text(spoilt[0] + trace + "".join(spoilt[1:]))
+    logs = TradeLogs(run.folder, ZONE, NEVER)
+    ledger = Ledger.opened(Book(cash=Decimal(0)))
+    for entry in entries:
+        logs.replay(entry, ledger)
+    logs.caught_up()
+
+    assert run.folder.sys_log.read_text() == lines[0] + trace + "".join(lines[1:])
 
 
 # --- files ---------------------------------------------------------------------------------------

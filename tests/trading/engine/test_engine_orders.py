@@ -136,7 +136,7 @@ def test_a_refused_intent_makes_no_order_and_names_its_rules() -> None:
     assert "risk.allowed_symbols" in rules[0]
     assert rules[1] == {"risk.lot_and_tick"}
     assert not bench.of(ev.OrderRequested)
-    assert [f["rule_id"] for verb, f in bench.log.said if verb == "order_refused"] == [
+    assert [f["rule_id"] for verb, f in bench.said if verb == "order_refused"] == [
         "risk.allowed_symbols",
         "risk.lot_and_tick",
     ]
@@ -270,7 +270,7 @@ def test_a_broker_that_is_asked_and_does_not_answer_leaves_the_doubt() -> None:
     bench = day_of(script=script, wrap_broker=Deaf).run("09:38")
     assert orders_story(bench)[:2] == ["OrderRequested 09:35:00", "OrderDoubted 09:35:00"]
     assert not bench.of(ev.OrderLost)
-    assert "doubt_unsettled" in {verb for verb, _ in bench.log.said}
+    assert "doubt_unsettled" in {verb for verb, _ in bench.said}
 
 
 @pytest.mark.parametrize(

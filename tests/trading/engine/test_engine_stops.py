@@ -116,7 +116,7 @@ def test_a_stop_does_not_need_the_broker() -> None:
     assert last_kinds(bench, 1) == ["SessionEnded"]
     assert bench.of(ev.CancelFailed)
     assert [str(v.status) for v in bench.of(ev.AccountReconciled)[0].verdicts] == ["error"]
-    assert "news_unconfirmed" in {verb for verb, _ in bench.log.said}
+    assert "news_unconfirmed" in {verb for verb, _ in bench.said}
 
 
 def test_a_broker_that_confirms_forgets_what_was_told() -> None:

@@ -200,7 +200,7 @@ def test_after_its_retries_a_task_is_a_dead_letter_and_the_loop_lives_on(retries
     failures = [(f.attempt, f.dead_letter) for f in bench.of(ev.TaskFailed)]
     assert failures == [(n, n == retries + 1) for n in range(1, retries + 2)]
     assert bench.told("acquire_live_price")[-1] == "finished 09:33:00"
-    said = [fields["dead_letter"] for verb, fields in bench.log.said if verb == "task_failed"]
+    said = [fields["dead_letter"] for verb, fields in bench.said if verb == "task_failed"]
     assert said == [dead for _, dead in failures]
 
 

@@ -113,7 +113,7 @@ def test_the_log_tells_what_failed() -> None:
                        ClockOff(start=SINCE_EIGHT, seconds=60)),
     ).run("09:20")  # fmt: skip
 
-    told = [fields for verb, fields in bench.log.said if verb == "gate_judged"]
+    told = [fields for verb, fields in bench.said if verb == "gate_judged"]
     assert told[0] == {
         "mode": "block", "occasion": "start", "open": False, "failures": "gate.cash,gate.clock",
     }  # fmt: skip

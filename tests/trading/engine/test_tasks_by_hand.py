@@ -81,7 +81,7 @@ def test_a_broker_that_is_away_is_tried_as_often_as_the_setting_says(
     bench = day_of(
         start=at("09:10"), broker_faults=[away], settings={"retry_seconds": seconds}
     ).run("09:21")
-    tries = [verb for verb, _ in bench.log.said if verb == "broker_unavailable"]
+    tries = [verb for verb, _ in bench.said if verb == "broker_unavailable"]
 
     assert len(tries) == attempts
     assert bench.when(ev.BrokerConnected) == ["09:20:00"]

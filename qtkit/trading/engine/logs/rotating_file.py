@@ -111,6 +111,10 @@ class RotatingFile:
         self._append(raw)
         self._day = day
 
+    def add(self, text: str) -> None:
+        """Append to what is there, whatever its size: what belongs to the last line."""
+        self._append(text.encode())
+
     def _turn_over(self) -> None:
         self.close()
         self._path.rename(next_log_part(self._path, self._day))

@@ -1,6 +1,8 @@
-"""`sys.log`: what the engine says as it happens, one line for a thing, made to be grepped.
+"""`sys.log`: one line for each thing that happened, made to be grepped; derived from the journal.
 
 ``2026-03-04T09:35:00.000000+08:00 | INFO | <session> | task_queued task=run_strategy task_id=…``
+
+The table says which event becomes which line. An event that is not in it has none.
 """
 
 from __future__ import annotations
@@ -8,27 +10,25 @@ from __future__ import annotations
 import json
 import re
 import traceback
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from textwrap import indent
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from loguru import logger
-
-from qtkit.core.clock import Clock
 from qtkit.core.render import visible
 from qtkit.core.text import writable
-from qtkit.trading.engine.logs.rotating_file import NEVER, RotatingFile, Rotation
+from qtkit.core.verdict import Status
+from qtkit.model import events as ev
+from qtkit.model.orders import owner
 
-__all__ = ["LINE_LEVEL", "NullLog", "SessionLog", "format_fields"]
+__all__ = ["format_fields", "line_of", "sys_line", "trace_text"]
 
-LINE_LEVEL = "QTKIT"
 _PLAIN = re.compile(r"[^\s\"'=]+")
 _MARGIN = "    "  # before each line of a traceback: none of them can be taken for a line of the log
-# below DEBUG: other people's sinks, and a notebook's stderr, stay clean
-logger.level(LINE_LEVEL, no=3)
+Fields = dict[str, object]
 
 
-def format_fields(fields: dict[str, object]) -> str:
+def format_fields(fields: Fields) -> str:
     """Return ``key=value`` pairs; a value with spaces, quotes or ``=`` becomes a JSON string.
 
     Examples
@@ -46,65 +46,143 @@ def _value(value: object) -> str:
     return json.dumps(text, ensure_ascii=visible(text) != text)
 
 
-class NullLog:
-    """Says nothing: for backtests."""
-
-    def say(self, verb: str, /, **fields: object) -> None:
-        """Write nothing."""
-
-    def trouble(self, verb: str, error: BaseException, /, **fields: object) -> None:
-        """Write nothing."""
+def _of(*names: str) -> Callable[[Any], Fields]:
+    """Return what shows fields of an event under their own names."""
+    return lambda event: {name: getattr(event, name) for name in names}
 
 
-class SessionLog:
-    """The log of one session, by loguru, stamped with the session's own clock and zone.
+def _bars_left_out(event: ev.BarsLeftOut) -> Fields:
+    first = event.samples[0]
+    return {
+        **event.counts,
+        "symbol": first.symbol,
+        "end": first.end.isoformat(),
+        "why": first.why,
+        "delivered": first.delivered,
+        "sent": first.sent,
+    }
 
-    Parameters
-    ----------
-    path
-        The file; lines are appended.
-    clock, zone
-        When things happen, and where people read it.
-    session_id
-        Stands in every line.
-    rotation
-        When the file is turned over; by the day that its lines show, not the machine's.
-    """
 
-    def __init__(
-        self,
-        path: Path,
-        clock: Clock,
-        zone: ZoneInfo,
-        session_id: str,
-        rotation: Rotation = NEVER,
-    ) -> None:
-        self._clock, self._zone = clock, zone
-        self._file = RotatingFile(path, rotation)
-        self._bound = logger.bind(qtkit_session=str(path), session_id=session_id)
-        self._sink = logger.add(
-            self._file,
-            level=0,
-            format="{extra[at]} | {extra[word]} | {extra[session_id]} | {message}",
-            filter=lambda record: record["extra"].get("qtkit_session") == str(path),
-            colorize=False,
-            catch=False,
-        )
+def _order_requested(event: ev.OrderRequested) -> Fields:
+    return {
+        **_of("order_id", "symbol", "quantity")(event),
+        "source": owner(event.origin, event.by),
+        "because": event.because,
+    }
 
-    def _write(self, word: str, text: str) -> None:
-        at = self._clock.now().astimezone(self._zone).isoformat(timespec="microseconds")
-        self._bound.bind(at=at, word=word).log(LINE_LEVEL, "{}", writable(text))
 
-    def say(self, verb: str, /, **fields: object) -> None:
-        """Write one line."""
-        self._write("INFO", f"{verb} {format_fields(fields)}".rstrip())
+def _order_refused(event: ev.OrderRefused) -> Fields:
+    first = event.verdicts[0]
+    return {
+        **_of("symbol", "quantity")(event),
+        "source": owner(event.origin, event.by),
+        "rule_id": first.rule,
+        "reason": first.summary,
+    }
 
-    def trouble(self, verb: str, error: BaseException, /, **fields: object) -> None:
-        """Write one line and the traceback behind it."""
-        trace = "".join(traceback.format_exception(error)).rstrip()
-        self._write("ERROR", f"{verb} {format_fields(fields)}\n{indent(visible(trace), _MARGIN)}")
 
-    def close(self) -> None:
-        """Let the file go."""
-        logger.remove(self._sink)
-        self._file.close()
+def _gate_judged(event: ev.GateJudged) -> Fields:
+    shut = [v.rule for v in event.verdicts if v.status in {Status.FAIL, Status.ERROR}]
+    return {**_of("mode", "occasion", "open")(event), "failures": ",".join(shut)}
+
+
+def _account_reconciled(event: ev.AccountReconciled) -> Fields:
+    bad = [v.rule for v in event.verdicts if not v.allows and v.status is not Status.SKIP]
+    return {"is_ok": not bad, "failures": ",".join(bad)}
+
+
+def _pending_diagnosed(event: ev.PendingDiagnosed) -> Fields:
+    return {
+        "is_ok": event.is_ok,
+        "local": event.local_pending_count,
+        "remote": event.remote_pending_count,
+        "without_broker_id": ",".join(event.local_pending_without_broker_order_id),
+        "missing_remote": ",".join(event.local_pending_missing_remote),
+        "unknown_locally": ",".join(event.remote_pending_not_in_local),
+    }
+
+
+def _schedule_built(event: ev.ScheduleBuilt) -> Fields:
+    return {"day": event.trading_date, "tasks": len(event.tasks), "digest": event.digest}
+
+
+def _trouble_met(event: ev.TroubleMet) -> Fields:
+    return {name: value for name, value in _of("subject", "error")(event).items() if value}
+
+
+_TABLE: Mapping[type[ev.Event], Callable[[Any], Fields]] = {
+    ev.SessionStarted: _of("account", "mode"),
+    ev.SessionResumed: _of("entries"),
+    ev.StopRequested: _of("reason", "by"),
+    ev.SessionEnded: _of("reason"),
+    ev.DayStarted: lambda event: {"day": event.trading_date, "open": event.open},
+    ev.DayClosed: lambda event: {"day": event.trading_date, "early": event.early},
+    ev.StatusChanged: _of("before", "after", "because"),
+    ev.ClockStepped: _of("seconds", "apart"),
+    ev.InternalErrorRaised: _of("where", "error"),
+    ev.TroubleMet: _trouble_met,
+    ev.ScheduleBuilt: _schedule_built,
+    ev.TaskQueued: _of("task", "task_id"),
+    ev.TaskStarted: _of("task", "task_id", "attempt"),
+    ev.TaskFinished: _of("task", "task_id"),
+    ev.TaskSkipped: _of("task", "task_id", "skip_reason", "detail"),
+    ev.TaskFailed: _of("task", "task_id", "attempt", "error", "dead_letter"),
+    ev.TaskCancelled: _of("task", "task_id", "by"),
+    ev.SnapshotTaken: lambda event: {
+        **_of("step", "task_id")(event),
+        "digest": event.digest[:12],
+    },
+    ev.FeedFailed: _of("error"),
+    ev.BarsRefused: _of("bars", "problem"),
+    ev.BarsLeftOut: _bars_left_out,
+    ev.GateJudged: _gate_judged,
+    ev.OrderRequested: _order_requested,
+    ev.OrderRefused: _order_refused,
+    ev.OrderAccepted: _of("order_id", "broker_order_id"),
+    ev.OrderRejected: _of("order_id", "reason_code", "reason"),
+    ev.OrderDoubted: _of("order_id", "reason"),
+    ev.OrderLost: _of("order_id", "reason"),
+    ev.OrderCancelled: _of("order_id", "reason"),
+    ev.OrderFilled: _of("order_id", "fill_id", "symbol", "quantity", "price"),
+    ev.FillUnmatched: _of("fill_id", "reason"),
+    ev.CancelRequested: _of("order_id", "by"),
+    ev.CancelFailed: _of("order_id", "reason"),
+    ev.BrokerConnected: lambda event: {"broker": event.broker_name},
+    ev.BrokerDisconnected: lambda event: {"broker": event.broker_name, "error": event.error},
+    ev.PendingDiagnosed: _pending_diagnosed,
+    ev.AccountReconciled: _account_reconciled,
+    ev.PositionAdjusted: _of("symbol", "quantity", "cash", "by", "why"),
+    ev.KillSwitchSet: _of("on", "by", "why"),
+    ev.CommandReceived: _of("command", "by"),
+    ev.CommandRefused: _of("command", "reason"),
+}
+_ERRORS = {"internal_error", "session_failed"}
+_VERBS = {ev.InternalErrorRaised: "internal_error", ev.FeedFailed: "feed_unavailable"}
+
+
+def line_of(event: ev.Event) -> tuple[str, Fields] | None:
+    """Return verb and fields of the line that an event becomes; None if it has none."""
+    fields = _TABLE.get(type(event))
+    if fields is None:
+        return None
+    if isinstance(event, ev.TroubleMet):
+        return event.what, fields(event)
+    return _VERBS.get(type(event)) or str(type(event).__struct_config__.tag), fields(event)
+
+
+def sys_line(entry: ev.Entry, session_id: str, zone: ZoneInfo) -> str:
+    """Return the line of a journal's entry, with its end; "" if it has none."""
+    found = line_of(entry.event)
+    if found is None:
+        return ""
+    verb, fields = found
+    level = "ERROR" if verb in _ERRORS else "INFO"
+    at = entry.at.astimezone(zone).isoformat(timespec="microseconds")
+    text = f"{at} | {level} | {session_id} | {verb} {format_fields(fields)}"
+    return writable(text.rstrip()) + "\n"
+
+
+def trace_text(error: BaseException) -> str:
+    """Return a traceback as it stands behind the line that it belongs to."""
+    trace = "".join(traceback.format_exception(error)).rstrip()
+    return writable(indent(visible(trace), _MARGIN)) + "\n"

@@ -1,12 +1,14 @@
-"""`trade.log` and `risk.log`: one line for each booked change, and one for each refusal.
+"""`sys.log`, `trade.log`, `risk.log`: a line for each event, each booked change, each refusal.
 
-The lines are written as things happen, and can be made again from the journal, byte for byte.
+The lines are written as events are recorded, and can be made again from the journal, byte for byte,
+except for tracebacks: they stand in `sys.log` alone.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import datetime, tzinfo
 from decimal import Decimal
@@ -26,7 +28,7 @@ from qtkit.model.events import (
 )
 from qtkit.model.orders import CARRIED_OVER, owner
 from qtkit.trading.engine.logs.rotating_file import RotatingFile, Rotation, rewrite_log
-from qtkit.trading.engine.logs.sys_log import format_fields
+from qtkit.trading.engine.logs.sys_log import format_fields, sys_line, trace_text
 
 __all__ = [
     "RISK_REJECTED",
@@ -112,7 +114,7 @@ def local_time(at: datetime, zone: tzinfo) -> str:
 
 
 class TradeLogs:
-    """Both logs of a session while it lives.
+    """The logs of a session while it lives.
 
     A session that comes back hands over its whole journal again, by `replay`. Power cuts may take
     lines of a log, or of the journal that a log tells of: where they differ, the journal is right.
@@ -131,6 +133,7 @@ class TradeLogs:
         self._zone, self._session_id = zone, folder.session_id
         self._trades = _Log(folder.trade_log, rotation, TRADE_HEAD)
         self._risks = _Log(folder.risk_log, rotation, "")
+        self._all = _Log(folder.sys_log, rotation, "")
         self._reasons: dict[str, str] = {}
 
     def replay(self, entry: Entry, ledger: Ledger) -> None:
@@ -142,15 +145,27 @@ class TradeLogs:
         """Hold the logs against what was replayed; one that tells another story is made anew."""
         self._trades.settle()
         self._risks.settle()
+        self._all.settle()
+
+    def take_trace(self, error: BaseException) -> None:
+        """Write the traceback behind the last line of sys.log."""
+        self._all.file.add(trace_text(error))
+
+    def close(self) -> None:
+        """Let the files go."""
+        self._all.file.close()
 
     def take(self, entry: Entry, ledger: Ledger) -> None:
         """Write what an entry comes to; `ledger` has taken it into account already."""
         for log, line in self._told(entry, ledger):
             log.file.write(line)
-            log.file.close()
+            if log is not self._all:
+                log.file.close()
 
     def _told(self, entry: Entry, ledger: Ledger) -> Iterator[tuple[_Log, str]]:
         event = entry.event
+        if line := sys_line(entry, self._session_id, self._zone):
+            yield self._all, line
         if isinstance(event, OrderRequested):
             self._reasons[event.order_id] = event.because
         elif isinstance(event, OrderFilled | PositionAdjusted):
@@ -170,7 +185,7 @@ class TradeLogs:
 
 
 class _Log:
-    """One of the two, and the lines that its journal is known to come to."""
+    """One of them, and the lines that its journal is known to come to."""
 
     def __init__(self, path: Path, rotation: Rotation, head: str) -> None:
         self._path, self._rotation, self._head = path, rotation, head
@@ -184,7 +199,24 @@ class _Log:
         there = "".join(
             part.read_bytes().decode().removeprefix(self._head) for part in log_parts(self._path)
         )
-        if there != "".join(self.told):
-            rewrite_log(self._path, self.told, self._rotation, self._head)
+        traces = _traces(there)
+        if [line for line, _ in traces] != self.told:
+            known = defaultdict[str, list[str]](list)
+            for line, trace in reversed(traces):
+                known[line].append(trace)
+            lines = [line + (known[line].pop() if known[line] else "") for line in self.told]
+            self.file.close()
+            rewrite_log(self._path, lines, self._rotation, self._head)
             self.file = self._opened()
         self.told = []
+
+
+def _traces(text: str) -> list[tuple[str, str]]:
+    """Return each line of a log with the traceback behind it, "" for none."""
+    found = list[tuple[str, str]]()
+    for line in text.splitlines(keepends=True):
+        if line[0].isspace() and found:
+            found[-1] = (found[-1][0], found[-1][1] + line)
+        else:
+            found.append((line, ""))
+    return found

@@ -1,4 +1,4 @@
-"""A simulated session that waits for its operator, and the verb that opens one."""
+"""A session of this very process: its time stands still until somebody advances it."""
 
 from __future__ import annotations
 
