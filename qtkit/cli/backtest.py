@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from qtkit.cli.configured import config_option, configured
+from qtkit.cli.config_options import config_option, configured
 from qtkit.cli.options import DAY, root_option
 
 __all__ = ["backtest"]

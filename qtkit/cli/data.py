@@ -202,7 +202,7 @@ def list_(*, root: Path, as_json: bool) -> None:
     """List all tables and their symbols; a damaged file is listed as damaged."""
     from qtkit.core.paths import OutputRoot
     from qtkit.core.render import text_table
-    from qtkit.market.tables.listing import list_tables, tables_table
+    from qtkit.market.tables.table_list import list_tables, tables_table
 
     rows = list_tables(OutputRoot(root).tables)
     text = text_table(tables_table(rows)) if rows else f"no tables under {root}"

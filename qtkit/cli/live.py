@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from qtkit.cli.account_options import account_options
-from qtkit.cli.configured import account_asked, config_option, configured
+from qtkit.cli.config_options import account_asked, config_option, configured
 from qtkit.cli.options import root_option
 from qtkit.core.advice import command
 from qtkit.core.errors import ConfigError

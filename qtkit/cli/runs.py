@@ -73,8 +73,8 @@ def compare(*, run_id: str, before: str | None, root: Path, as_json: bool) -> No
     from qtkit.runs.record_diff import compare as compared
 
     after = _record(root, run_id)
-    told = compared(_record(root, before) if before else _good_before(root, after), after)
-    click.echo(json_text(told.payload()) if as_json else str(told), nl=not as_json)
+    comparison = compared(_record(root, before) if before else _good_before(root, after), after)
+    click.echo(json_text(comparison.payload()) if as_json else str(comparison), nl=not as_json)
 
 
 def _record(root: Path, run_id: str) -> Any:  # noqa: ANN401 - a RunRecord, imported when needed

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from qtkit.cli.account_options import account_options
-from qtkit.cli.configured import account_asked, config_option, configured
+from qtkit.cli.config_options import account_asked, config_option, configured
 from qtkit.cli.options import DAY, root_option
+
+if TYPE_CHECKING:
+    from qtkit.runtime.configuration.models import Configuration
 
 __all__ = ["simulate"]
 
@@ -52,10 +56,8 @@ def simulate(  # noqa: PLR0913 - one for each option
     The session's folder is printed last. Exit codes: 0 done, 2 wrong request, 3 data missing or
     beyond the calendar, 4 the strategy raised, 130 stopped by Ctrl-C, SIGTERM or SIGHUP.
     """
-    from qtkit.core.paths import OutputRoot
     from qtkit.sessions.simulated import prepare_account
     from qtkit.sessions.simulated import simulate as simulated
-    from qtkit.sessions.unfinished import cut_off_account
     from qtkit.trading.strategy.loader import load_spec
 
     options = {
@@ -68,18 +70,7 @@ def simulate(  # noqa: PLR0913 - one for each option
     file, place = Path(found.strategy), Path(found.run.root)
     spec = found.spec_of(load_spec(file))
     name, new_name = account_asked(found, account, new_account)
-    cut_off = None
-    if name is None and not restart:
-        cut_off = cut_off_account(
-            OutputRoot(place),
-            file,
-            day=day,
-            days=days,
-            settings=found.settings,
-            new_account=new_name,
-        )
-    if cut_off is not None:
-        click.echo(_GOES_ON.format(account=cut_off), err=True)
+    if name is None and not restart and (cut_off := _cut_off(found, day, days, new_name)):
         name, new_name = cut_off, None
     name = prepare_account(
         spec,
@@ -96,3 +87,21 @@ def simulate(  # noqa: PLR0913 - one for each option
     click.echo(str(session))
     click.echo(session.folder.path)
     ctx.exit(session.exit_code)
+
+
+def _cut_off(found: Configuration, day: date, days: int, new_account: str | None) -> str | None:
+    """Return the account of a session that was cut off and answers to the same words."""
+    from qtkit.core.paths import OutputRoot
+    from qtkit.sessions.interruptions import cut_off_account
+
+    account = cut_off_account(
+        OutputRoot(Path(found.run.root)),
+        Path(found.strategy),
+        day=day,
+        days=days,
+        settings=found.settings,
+        new_account=new_account,
+    )
+    if account is not None:
+        click.echo(_GOES_ON.format(account=account), err=True)
+    return account

@@ -22,6 +22,7 @@ __all__ = [
     "TableFolder",
     "append_line",
     "has_lines",
+    "lock_of",
     "log_part",
     "log_parts",
     "next_log_part",
@@ -103,6 +104,17 @@ def session_id_of(started: datetime, mode: str, settings_digest: str) -> str:
     '20260304_011000_paper_ab12cd3'
     """
     return f"{started.astimezone(UTC):%Y%m%d_%H%M%S}_{mode}_{settings_digest[:7]}"
+
+
+def lock_of(path: Path) -> Path:
+    """Return the lock that a file's one writer holds.
+
+    Examples
+    --------
+    >>> lock_of(Path("artifacts/journal.jsonl")).name
+    'journal.jsonl.lock'
+    """
+    return path.with_name(f"{path.name}.lock")
 
 
 @dataclass(frozen=True, slots=True)

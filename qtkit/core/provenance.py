@@ -69,9 +69,9 @@ def commit_of(folder: Path) -> str:
     """
     if not _git(folder, "ls-files", "--", ".").strip():
         return ""
-    told = _git(folder, "status", "--porcelain=v2", "--branch", "--untracked-files=no")
-    head = [line for line in told.splitlines() if line.startswith("# branch.oid ")]
-    changed = any(not line.startswith("#") for line in told.splitlines())
+    status = _git(folder, "status", "--porcelain=v2", "--branch", "--untracked-files=no")
+    head = [line for line in status.splitlines() if line.startswith("# branch.oid ")]
+    changed = any(not line.startswith("#") for line in status.splitlines())
     commit = head[0].split()[-1] if head else ""
     return f"{commit}+dirty" if commit and changed else commit
 

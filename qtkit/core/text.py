@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from difflib import get_close_matches
 
-__all__ = ["error_text", "is_writable", "nearest", "sentence_of", "shown", "writable"]
+__all__ = ["closest", "error_text", "is_writable", "nearest", "sentence_of", "shown", "writable"]
 
 _LONGEST = 200  # letters of a value that a sentence shows
 _LONGEST_ERROR = 2_000  # letters of an error
@@ -76,6 +76,18 @@ def error_text(error: BaseException) -> str:
     return f"{name}: {text}"
 
 
+def closest(word: str, names: Iterable[str], *, cutoff: float = 0.6) -> str:
+    """Return the name that a mistyped word is closest to; "" where none is close.
+
+    Examples
+    --------
+    >>> closest("seeed", ["seed", "step_minutes"]), closest("xyz", ["seed"])
+    ('seed', '')
+    """
+    near = get_close_matches(word, list(names), n=1, cutoff=cutoff)
+    return near[0] if near else ""
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """Return the hint that names what was probably meant.
 
@@ -85,7 +97,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
     "; did you mean '600036.SH'?"
     """
     names = list(known)
-    near = get_close_matches(word, names, n=1)
+    near = closest(word, names)
     if near:
-        return f"; did you mean {near[0]!r}?"
+        return f"; did you mean {near!r}?"
     return f"; there are: {', '.join(names)}" if names else "; there are none"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
+
+from qtkit.model.orders import TimeInForce
 
 __all__ = ["AuditBook", "OrderAccount"]
 
@@ -27,12 +29,20 @@ class OrderAccount:
     cancelled: Decimal = _ZERO  # shares, signed, that will not execute
     status: str = "requested"
     broker_order_id: str = ""
+    time_in_force: TimeInForce = TimeInForce.DAY
+    expires: datetime | None = None
     lines: list[int] = field(default_factory=list)  # of everything that happened to it
 
     @property
     def is_open(self) -> bool:
         """Whether it has not come to an end."""
         return self.status not in _CLOSED
+
+    def works_beyond(self, at: datetime) -> bool:
+        """Whether it may be open then by right: a day order never outlives its session."""
+        if self.time_in_force is TimeInForce.GTD:
+            return self.expires is not None and self.expires > at
+        return self.time_in_force is TimeInForce.GTC
 
     @property
     def remaining(self) -> Decimal:

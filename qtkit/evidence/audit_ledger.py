@@ -13,15 +13,16 @@ from typing import Any, ClassVar
 
 from qtkit.core.facts import Finding, finding
 from qtkit.evidence.audit_book import AuditBook, OrderAccount
-from qtkit.evidence.audit_reading import Reading, read_against
+from qtkit.evidence.audit_comparison import Reading, read_against
 from qtkit.evidence.journal_lines import JournalLines
 from qtkit.model import events as ev
 from qtkit.model.books import Book
+from qtkit.model.engine import AccountKind
 from qtkit.model.events import Entry
 
 __all__ = ["AuditLedger", "OrderAccount"]
 
-_ZERO = Decimal(0)
+_ZERO, _ONE = Decimal(0), Decimal(1)
 _MOVES = {
     "accept": {"requested": "accepted", "doubtful": "accepted"},
     "reject": {"requested": "rejected", "doubtful": "rejected", "accepted": "rejected"},
@@ -62,6 +63,11 @@ class AuditLedger(AuditBook):
         super().__init__()
         self.opening_cash = _ZERO
         self.opening_positions: Mapping[str, Decimal] = {}
+        self.kind = AccountKind.CASH
+        self.multipliers: dict[str, Decimal] = {}
+        self.averages: dict[
+            str, Decimal
+        ] = {}  # of margin accounts: symbol -> price of what is held
         self.orders: dict[str, OrderAccount] = {}
         self.fills: dict[str, int] = {}  # fill id -> line; 0 for earlier sessions'
         self.repeated = self.adjusted = 0
@@ -106,6 +112,8 @@ class AuditLedger(AuditBook):
         self.cash = self.opening_cash = book.cash
         for line in book.positions:
             self.positions[line.symbol] = line.quantity
+            if line.quantity:
+                self.averages[line.symbol] = abs(line.cost / line.quantity)
             for lot in line.unsettled:
                 self.lots[line.symbol][lot.settles] += lot.quantity
         self.opening_positions = dict(self.positions)
@@ -121,6 +129,8 @@ class AuditLedger(AuditBook):
                 filled=order.filled,
                 status=str(order.status),
                 broker_order_id=order.broker_order_id,
+                time_in_force=order.time_in_force,
+                expires=order.expires,
             )
             self.orders[order.order_id] = self.open[order.order_id] = account
 
@@ -165,10 +175,16 @@ def _as_requested(reserved: Decimal, quantity: Decimal, filled: Decimal) -> Deci
 
 
 def _session_started(tally: AuditLedger, _: Entry, event: ev.SessionStarted) -> None:
+    tally.kind = event.account_kind
     tally.opened(event.opening, event.known_fills)
 
 
-def _day_started(tally: AuditLedger, _: Entry, event: ev.DayStarted) -> None:
+def _listed(tally: AuditLedger, _: Entry, event: ev.DayStarted | ev.InstrumentsListed) -> None:
+    tally.multipliers |= {rules.symbol: rules.multiplier for rules in event.instruments}
+
+
+def _day_started(tally: AuditLedger, entry: Entry, event: ev.DayStarted) -> None:
+    _listed(tally, entry, event)
     today = event.trading_date
     if today is None:
         return
@@ -191,6 +207,8 @@ def _requested(tally: AuditLedger, entry: Entry, event: ev.OrderRequested) -> No
         line=line,
         day=event.trading_date,
         lines=[line],
+        time_in_force=event.time_in_force,
+        expires=event.expires,
     )
     tally.orders[event.order_id] = tally.open[event.order_id] = account
     if event.quantity > 0 and (free := tally.cash - tally.reserved) < 0:
@@ -205,6 +223,8 @@ def _check_reservation(tally: AuditLedger, line: int, event: ev.OrderRequested) 
     if event.quantity < 0:
         held = tally.positions[symbol] - tally.claimed(symbol)
         can = tally.sellable(symbol)
+        if tally.kind is not AccountKind.CASH:
+            return
         if wanted > held:
             tally.reservation_findings.append(
                 finding("sells_more", line, order=name, quantity=wanted, symbol=symbol, held=held)
@@ -215,6 +235,7 @@ def _check_reservation(tally: AuditLedger, line: int, event: ev.OrderRequested) 
             )
         return
     price = event.limit_price or event.stop_price or _quoted(event)
+    price *= tally.multipliers.get(symbol, _ONE)
     worth, reserved = wanted * price, event.reserved_cash
     if reserved < worth:
         tally.reservation_findings.append(
@@ -260,19 +281,37 @@ def _filled(tally: AuditLedger, entry: Entry, event: ev.OrderFilled) -> None:
         tally.fill_findings.append(finding("twice", line, fill=event.fill_id, where=where))
     tally.fills[event.fill_id] = line
     costs = event.commission + event.tax
-    tally.cash -= quantity * event.price + costs
+    paid = _paid(tally, event)
+    tally.cash -= paid + costs
     tally.fees += costs
+    tally.bought += max(paid, _ZERO)
+    tally.sold += max(-paid, _ZERO)
     tally.positions[symbol] += quantity
-    if quantity > 0:
-        tally.bought += quantity * event.price
-        if event.trading_date is None or event.settles > event.trading_date:
-            tally.lots[symbol][event.settles] += quantity
-    else:
-        tally.sold -= quantity * event.price
-    if quantity < 0 and tally.positions[symbol] < 0:
+    if quantity > 0 and (event.trading_date is None or event.settles > event.trading_date):
+        tally.lots[symbol][event.settles] += quantity
+    if quantity < 0 and tally.positions[symbol] < 0 and tally.kind is AccountKind.CASH:
         held = tally.positions[symbol]
         tally.reservation_findings.append(finding("below_zero", line, symbol=symbol, held=held))
     _fill_order(tally, line, event)
+
+
+def _paid(tally: AuditLedger, event: ev.OrderFilled) -> Decimal:
+    """Return what a fill takes from the balance, costs apart; below 0 it brings something in.
+
+    A margin account's balance moves by what a fill realises against the average price alone.
+    """
+    symbol, quantity = event.symbol, event.quantity
+    size = tally.multipliers.get(symbol, _ONE)
+    if tally.kind is not AccountKind.MARGIN:
+        return quantity * event.price * size
+    held, average = tally.positions[symbol], tally.averages.get(symbol, _ZERO)
+    closed = min(abs(quantity), abs(held)) if held * quantity < 0 else _ZERO
+    if held * quantity >= 0:
+        worth = average * abs(held) + event.price * abs(quantity)
+        tally.averages[symbol] = worth / (abs(held) + abs(quantity))
+    elif abs(quantity) > abs(held):
+        tally.averages[symbol] = event.price
+    return -closed.copy_sign(held) * (event.price - average) * size
 
 
 def _fill_order(tally: AuditLedger, line: int, event: ev.OrderFilled) -> None:
@@ -358,6 +397,7 @@ def _read(what: str, book: str) -> Callable[[AuditLedger, Entry, Any], None]:
 AuditLedger.handlers = {
     ev.SessionStarted: _session_started,
     ev.DayStarted: _day_started,
+    ev.InstrumentsListed: _listed,
     ev.OrderRequested: _requested,
     ev.OrderAccepted: _move("accept"),
     ev.OrderRejected: _move("reject"),

@@ -14,7 +14,7 @@ from qtkit.core.calendars import Calendar, exchange_calendar
 from qtkit.core.errors import ConfigError, DataError
 from qtkit.core.file_reader import read_object
 from qtkit.core.locks import is_locked
-from qtkit.core.paths import SessionFolder
+from qtkit.core.paths import SessionFolder, lock_of
 from qtkit.evidence.audit_ledger import AuditLedger
 from qtkit.evidence.day_window import DayWindow, window_of
 from qtkit.evidence.downtime import Downtime, downtimes
@@ -251,7 +251,7 @@ class Evidence(JournalLines):
     @cached_property
     def orders(self) -> Orders:
         """Which orders were requested, and which have come to an end."""
-        return Orders.of(self.tally, self.day, self._kept_orders())
+        return Orders.of(self.tally, self.day, self._kept_orders(), self.until)
 
     def _kept_orders(self) -> frozenset[str]:
         """Return the open orders that the break point keeps, where the policy says so."""
@@ -310,7 +310,7 @@ def ends_on_a_line(path: Path) -> bool:
 
 
 def _lock_of(folder: SessionFolder) -> Path:
-    return folder.journal.with_name(folder.journal.name + ".lock")
+    return lock_of(folder.journal)
 
 
 def _is_of(entry: Entry, day: date, window: DayWindow) -> bool:

@@ -9,6 +9,7 @@ from datetime import datetime
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
+from qtkit.model.engine import StatusRole
 from qtkit.model.events import StatusChanged
 
 if TYPE_CHECKING:
@@ -74,7 +75,10 @@ def _span(change: StatusChanged, since: datetime, until: datetime, line: int, le
 
 
 def status_at(evidence: Evidence, line: int) -> str:
-    """Return the status right after a journal line."""
+    """Return the status right after a journal line; before the first change, that of the end."""
     changes: Sequence[Recorded[StatusChanged]] = evidence.session.of(StatusChanged)
     place = bisect_right(changes, line, key=attrgetter("seq"))
-    return changes[place - 1].event.after if place else "stopped"
+    if place:
+        return changes[place - 1].event.after
+    ends = (s for s, role in evidence.engine.statuses.items() if role is StatusRole.ENDS)
+    return next(ends, "")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections.abc import Iterable
 from decimal import Decimal
 from typing import Union
@@ -47,6 +48,7 @@ class _OpeningLine(msgspec.Struct):
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(_Line)
 _opening_decoder = msgspec.json.Decoder(_OpeningLine)  # of any format
+_FRACTION = re.compile(rb"[:\[,]\s*-?[0-9]+(?:\.|[eE])")  # a number that binary cannot keep
 _FREE_JSON = (SessionStarted, StrategySaved, CommandReceived)  # whose values no type describes
 _DEEPEST = 200  # levels of free JSON: a reader may have less stack left than the writer had
 _MOST = 1_000_000  # values in one event
@@ -130,7 +132,28 @@ def decode(line: bytes) -> tuple[Entry, str]:
         found = _decoder.decode(line)
     except (msgspec.MsgspecError, RecursionError) as error:
         raise ValueError(str(error)) from None
+    if _FRACTION.search(line) and (name := _unquoted_in(line, found)):
+        raise ValueError(f"{name} is a JSON number, expected a decimal number in quotes")
     return Entry(seq=found.seq, at=found.at, event=found.event), found.prev
+
+
+def _unquoted_in(line: bytes, found: _Line) -> str:
+    """Return the field of a line whose decimal number stands without quotes; "" if none does."""
+    raw, kept = msgspec.json.decode(line), msgspec.json.decode(_encoder.encode(found))
+    return _unquoted(raw, kept, "")
+
+
+def _unquoted(raw: object, kept: object, name: str) -> str:
+    """Return where a number was read as the text of a decimal."""
+    if isinstance(raw, float):
+        return name if isinstance(kept, str) else ""
+    if isinstance(raw, dict) and isinstance(kept, dict):
+        parts = [(raw[key], kept[key], str(key)) for key in raw.keys() & kept.keys()]
+    elif isinstance(raw, list) and isinstance(kept, list):
+        parts = [(one, two, name) for one, two in zip(raw, kept, strict=False)]
+    else:
+        return ""
+    return next(filter(None, (_unquoted(*part) for part in parts)), "")
 
 
 def format_of(line: bytes) -> int | None:

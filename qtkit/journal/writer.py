@@ -12,6 +12,7 @@ from qtkit.core.clock import Clock
 from qtkit.core.errors import FolderGone, StorageError
 from qtkit.core.files import open_file, storage_error, write_whole
 from qtkit.core.locks import NamedLock
+from qtkit.core.paths import lock_of
 from qtkit.core.text import shown
 from qtkit.journal.codec import START, digest, encode
 from qtkit.journal.reader import read_journal, summarise
@@ -109,7 +110,7 @@ class FileJournal:
 
     def __init__(self, path: Path, clock: Clock, *, observer: Observer | None = None) -> None:
         self._path, self._clock, self._observer = path, clock, observer
-        self._lock = NamedLock(path.with_name(path.name + ".lock"), f"the journal {path.name}")
+        self._lock = NamedLock(lock_of(path), f"the journal {path.name}")
         self._lock.acquire()
         try:
             self.seq, self.link, self.torn_bytes = self._repaired()

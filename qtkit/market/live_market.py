@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from qtkit.core.calendars import Calendar
 from qtkit.core.clock import Clock
 from qtkit.core.errors import DataError
-from qtkit.market.bar_ordering import concatenated, empty_bars
+from qtkit.market.bar_order import concatenated, empty_bars
 from qtkit.market.feeds.protocol import CheckedFeed, Delivery, Feed, LeftOut
 from qtkit.market.trading_minutes import day_window
 from qtkit.model.bars import BarBatch, Bars, nanos

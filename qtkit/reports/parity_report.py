@@ -102,17 +102,17 @@ class DecisionComparison:
         """Return the comparison as a judgement: an unexplained difference fails."""
         alike = f"{self.steps - self.differing_steps} of {self.steps} steps alike"
         kinds = ", ".join(f"{kind} {n}" for kind, n in sorted(self.kinds.items()))
-        told = f"{alike}, {self.orders} orders wanted by both; {kinds or 'no difference'}"
+        summary = f"{alike}, {self.orders} orders wanted by both; {kinds or 'no difference'}"
         rule = "parity.decisions"
         if not self.differences:
-            return ok(told).named(rule)
+            return ok(summary).named(rule)
         wrong = [d for d in self.differences if d.kind == "unexplained"]
         lines = sorted({n for d in wrong or self.differences for n in d.lines})
         if wrong:
             fix = "look for chance, clock or outside data in the strategy's decide"
-            return fail(told, fix=fix, lines=lines).named(rule)
+            return fail(summary, fix=fix, lines=lines).named(rule)
         fix = "decide whether each kind is wanted; what they mean stands below the table"
-        return warn(told, fix=fix, lines=lines).named(rule)
+        return warn(summary, fix=fix, lines=lines).named(rule)
 
     def as_json(self) -> JsonObject:
         """Return every difference, not only those that are shown."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from qtkit.core.errors import ConfigError, DataError
 from qtkit.core.locks import is_locked
-from qtkit.core.paths import OutputRoot, SessionFolder, append_line, log_parts
+from qtkit.core.paths import OutputRoot, SessionFolder, append_line, lock_of, log_parts
 from qtkit.core.render import Table, mimebundle, text_report
 from qtkit.core.render import html_report as html
 from qtkit.journal.codec import decode
@@ -183,7 +183,7 @@ def _ended(folder: SessionFolder) -> date | None:
     ValueError, OSError
         If the journal cannot be read.
     """
-    if is_locked(folder.journal.with_name(folder.journal.name + ".lock")):
+    if is_locked(lock_of(folder.journal)):
         return None
     with folder.journal.open("rb") as file:
         size = file.seek(0, 2)

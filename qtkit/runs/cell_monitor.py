@@ -23,7 +23,7 @@ class Progress(Protocol):
     def begun(self, label: str) -> None:
         """Take note that a cell starts."""
 
-    def ended(self, done: int, told: str) -> None:
+    def ended(self, done: int, summary: str) -> None:
         """Take note that a cell ended."""
 
     def close(self) -> None:
@@ -36,7 +36,7 @@ class Silent:
     def begun(self, label: str) -> None:
         """Say nothing."""
 
-    def ended(self, done: int, told: str) -> None:
+    def ended(self, done: int, summary: str) -> None:
         """Say nothing."""
 
     def close(self) -> None:

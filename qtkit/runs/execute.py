@@ -152,13 +152,13 @@ def _recorded(
     folder = root.new_run(run_id_of(source.name, source.digest, values, started))
     facts["run_id"] = folder.run_id
     write_atomic(folder.record, record_json(RunRecord(status=RunStatus.RUNNING, **facts)))
-    told = progress_for(len(source.cells), wanted=progress)
-    watch = Watch(source.cells, told, timeout=timeout, time_limit=time_limit)
+    progress_bar = progress_for(len(source.cells), wanted=progress)
+    watch = Watch(source.cells, progress_bar, timeout=timeout, time_limit=time_limit)
     good = last_good(root, source.name, values)
     with still_running(folder):
         cells, ending = _run(source, values, folder, watch, stop)
         stop.disarm()
-        told.close()
+        progress_bar.close()
         facts["marked"] = tuple(_marked(source, watch))
         record = _compared(_known_after(facts, cells, watch, ending, wanted.stages), good)
         keep_named_scenarios(folder, record)
@@ -315,8 +315,8 @@ def _cut_short(watch: Watch, last_words: str, mistake: BaseException | None) -> 
     if isinstance(mistake, CellTimeoutError) or (never_ready and watch.over_limit):
         return _broken(RunStatus.TIMED_OUT, watch, "Timeout", _overrun(watch, str(mistake)))
     if isinstance(mistake, DeadKernelError) or never_ready:
-        said = [line for line in last_words.splitlines() if line.strip()]
-        evalue = f"{mistake}: {said[-1]}" if said else str(mistake)
+        lines = [line for line in last_words.splitlines() if line.strip()]
+        evalue = f"{mistake}: {lines[-1]}" if lines else str(mistake)
         return _broken(RunStatus.KERNEL_DIED, watch, "KernelDied", evalue)
     return None
 
@@ -326,13 +326,13 @@ def _broken(status: RunStatus, watch: Watch, ename: str, evalue: str) -> _Ending
     return _Ending(status, watch.broken_by(ename, evalue))
 
 
-def _overrun(watch: Watch, told: str) -> str:
+def _overrun(watch: Watch, evalue: str) -> str:
     """Return which limit was hit."""
     if watch.over_limit:
         return f"the run took longer than its time limit of {watch.time_limit:g} s"
-    if "execution timed out" in told:
+    if "execution timed out" in evalue:
         return f"the cell took longer than {watch.timeout:g} s"
-    return told.splitlines()[0]
+    return evalue.splitlines()[0]
 
 
 def _saved(notebook: Any, folder: RunFolder, watch: Watch, ending: _Ending) -> list[Any]:  # noqa: ANN401

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import difflib
 import json
 import math
 import operator
@@ -20,6 +19,7 @@ from pydantic import AfterValidator, JsonValue, TypeAdapter, ValidationError
 from qtkit.core.config.secret import holds_secret, is_secret_name
 from qtkit.core.errors import ConfigError
 from qtkit.core.plain_json import plain_json
+from qtkit.core.text import closest
 
 __all__ = ["Parameter", "checked", "declared", "parsed"]
 
@@ -304,5 +304,5 @@ def _nearest(name: str, known: Iterable[str]) -> str:
     names = sorted(known)
     if not names:
         return f": no cell of the notebook is tagged `{_TAG}`, so it takes none"
-    near = difflib.get_close_matches(name, names, n=1)
-    return f", did you mean {near[0]}?" if near else f", it takes {', '.join(names)}"
+    near = closest(name, names)
+    return f", did you mean {near}?" if near else f", it takes {', '.join(names)}"

@@ -23,10 +23,10 @@ class Bar:
         """Show which cell runs."""
         self._bar.set_description_str(label[:40])
 
-    def ended(self, done: int, told: str) -> None:
+    def ended(self, done: int, summary: str) -> None:
         """Move on."""
         self._bar.n = done
-        self._bar.set_description_str(told[:40])
+        self._bar.set_description_str(summary[:40])
 
     def close(self) -> None:
         """Leave the bar as it is."""
@@ -46,9 +46,9 @@ class Lines:
         """Remember which cell runs."""
         self._label = label
 
-    def ended(self, done: int, told: str) -> None:
+    def ended(self, done: int, summary: str) -> None:
         """Say which cell ended, and after how long."""
-        line = f"{done:>3}/{self._total} cells  {told}  {self._label[:60]}"
+        line = f"{done:>3}/{self._total} cells  {summary}  {self._label[:60]}"
         print(line.rstrip(), file=self._stream)
 
     def close(self) -> None:

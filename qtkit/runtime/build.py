@@ -17,7 +17,7 @@ from qtkit.core.errors import ConfigError, DataError, InvariantBroken
 from qtkit.core.files import make_folder
 from qtkit.core.folder_watch import FolderWatch
 from qtkit.core.locks import NamedLock
-from qtkit.core.paths import AccountFolder, OutputRoot, SessionFolder, session_id_of
+from qtkit.core.paths import AccountFolder, OutputRoot, SessionFolder, lock_of, session_id_of
 from qtkit.journal import FileJournal, Journal, MemoryJournal
 from qtkit.ledger.ledger import Ledger
 from qtkit.market.instruments import InstrumentTable
@@ -403,7 +403,7 @@ def _needed_files(place: Place) -> tuple[Path, ...]:
         folder.path,
         folder.artifacts,
         folder.journal,
-        folder.journal.with_name(folder.journal.name + ".lock"),
+        lock_of(folder.journal),
     )
 
 

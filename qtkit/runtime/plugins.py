@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar
 
 from qtkit.core.errors import ConfigError
+from qtkit.core.text import closest
 
 __all__ = ["Catalogue"]
 
@@ -68,8 +68,8 @@ class Catalogue(Generic[_Maker]):
         if name in offered:
             return self._loaded(offered[name])
         known = [*self._own, *self._registered, *offered]
-        close = get_close_matches(name, known, n=1)
-        hint = f", did you mean {close[0]!r}?" if close else ";"
+        close = closest(name, known)
+        hint = f", did you mean {close!r}?" if close else ";"
         raise ConfigError(
             f"there is no {self._what} {name!r}{hint} there are {', '.join(sorted(known))}"
         )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from qtkit.core.locks import is_locked
-from qtkit.core.paths import SessionFolder, on_disk, write_atomic
+from qtkit.core.paths import SessionFolder, lock_of, on_disk, write_atomic
 from qtkit.core.render import json_text
 from qtkit.journal.tail import JournalTail
 from qtkit.projections.base import project
@@ -17,7 +17,7 @@ __all__ = ["StatusFile", "is_written", "write_status"]
 
 def is_written(folder: SessionFolder) -> bool:
     """Whether somebody holds the lock of a session's journal."""
-    return is_locked(folder.journal.with_name(folder.journal.name + ".lock"))
+    return is_locked(lock_of(folder.journal))
 
 
 class StatusFile:

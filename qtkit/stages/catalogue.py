@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from difflib import get_close_matches
 
 from qtkit.core.errors import ConfigError
+from qtkit.core.text import closest
 from qtkit.evidence.session import Session
 from qtkit.stages.grid import grid
 from qtkit.stages.phase_0 import phase_0
@@ -56,8 +56,8 @@ def stage_named(name: str) -> Stage:
     by_name = {_plain(stage.id): stage for stage in all_stages()}
     found = by_name.get(_plain(name))
     if found is None:
-        near = get_close_matches(_plain(name), by_name, n=1)
-        hint = f"; did you mean {by_name[near[0]].id}?" if near else ""
+        near = closest(_plain(name), by_name)
+        hint = f"; did you mean {by_name[near].id}?" if near else ""
         known = ", ".join(stage.id for stage in all_stages())
         raise ConfigError(f"there is no stage {name!r}{hint} There are: {known}")
     return found

@@ -224,7 +224,7 @@ def no_order_is_left_unknown(evidence: Evidence) -> Outcome:
     if end is None or not evidence.window.ends_the_session:
         return unended(evidence)
     policy = str(evidence.setting("on_stop"))
-    left = set(orders.open) - (orders.kept if policy == "keep" else set())
+    left = set(orders.open) - (orders.kept if policy == "keep" else set()) - orders.working
     wrong = [
         finding("open", max(orders.open[o].lines, default=0), order=o, status=orders.open[o].status)
         for o in sorted(left)

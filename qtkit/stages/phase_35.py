@@ -8,9 +8,9 @@ from decimal import Decimal
 from qtkit.core.facts import Finding, budget, count, counts, finding, money, shares, table
 from qtkit.core.verdict import Status, Verdict, pending
 from qtkit.evidence import Capability, Evidence
+from qtkit.evidence.audit_comparison import Reading
 from qtkit.evidence.audit_findings import FILL_FINDINGS, ORDER_FINDINGS, RESERVATION_FINDINGS
 from qtkit.evidence.audit_ledger import OrderAccount
-from qtkit.evidence.audit_reading import Reading
 from qtkit.evidence.evidence import Recorded
 from qtkit.model import events as ev
 from qtkit.stages.check import Outcome, check, judged

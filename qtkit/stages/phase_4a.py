@@ -91,7 +91,7 @@ def every_order_has_an_outcome(evidence: Evidence) -> Outcome:
     if not requested:
         return not_yet(evidence, "there is no order", fix="wait for the first order")
     now = evidence.session.orders  # an order may end on a later day than it was requested on
-    left = sorted(requested.keys() & now.open.keys() - now.kept)
+    left = sorted(requested.keys() & now.open.keys() - now.kept - now.working)
     doubtful = [o for o in sorted(requested.keys() & now.doubtful.keys()) if _too_long(evidence, o)]
     named = doubtful or ([] if evidence.session.running else left)
     ask = f"ask the broker for each: {story_command(evidence, named[0])}, then " if named else ""

@@ -14,6 +14,7 @@ from qtkit.desk import commands
 from qtkit.desk.shell import run_line
 from qtkit.model import events as ev
 from qtkit.sessions.control.server import CommandServer
+from qtkit.sessions.control.socket import socket_path
 from qtkit.sessions.local import LocalSession
 from tests.desk.hand_made_day import rehearsal
 
@@ -34,7 +35,7 @@ def by_the_shell(desk: LocalSession) -> None:
 
 def by_the_socket(desk: LocalSession) -> None:
     """Ask as a client does, and let the engine turn once what was asked for has come."""
-    path = desk.folder.path / "door"
+    path = socket_path(desk.folder)
     server = CommandServer(path, desk._running.engine.inbox.put)
     server.start()
     try:

@@ -160,6 +160,27 @@ def test_an_unknown_field_is_refused() -> None:
         decode(line.replace(b'"by"', b'"surprise":1,"by"'))
 
 
+def test_a_decimal_without_quotes_is_refused_and_one_in_quotes_is_not() -> None:
+    adjusted = ev.PositionAdjusted(
+        symbol="A", quantity=Decimal("1.5"), cash=Decimal(0), by="a", why="costs: 1.5"
+    )
+    line = encode(_at_nine(adjusted), START)
+    assert decode(line)[0].event == adjusted
+    with pytest.raises(ValueError, match="quantity"):
+        decode(line.replace(b'"1.5"', b"1.5"))
+
+
+def test_a_fraction_in_free_json_stays_a_fraction() -> None:
+    saved = ev.StrategySaved(state={"x": [1.5, {"y": -2.5e-7}]})
+    assert decode(encode(_at_nine(saved), START))[0].event == saved
+
+
+def test_a_time_without_its_zone_is_refused() -> None:
+    line = encode(_at_nine(ev.StopRequested(by="a", reason="b")), START)
+    with pytest.raises(ValueError, match="timezone"):
+        decode(line.replace(b':00Z"', b':00"', 1))
+
+
 def test_every_event_is_frozen() -> None:
     kinds: tuple[type[msgspec.Struct], ...] = (*ALL_EVENTS, Entry)
     assert all(kind.__struct_config__.frozen for kind in kinds)

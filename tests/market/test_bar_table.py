@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from qtkit.core.errors import ConfigError, DataError
-from qtkit.market.bar_ordering import concatenated, empty_bars, take
+from qtkit.market.bar_order import concatenated, empty_bars, take
 from qtkit.market.tables.bar_table import BarTable
 from qtkit.market.tables.parquet import encoded
 from qtkit.model.bars import Bars

@@ -10,7 +10,7 @@ import pytest
 from qtkit.core.calendars import exchange_calendar
 from qtkit.core.errors import DataError
 from qtkit.core.verdict import Status, Verdict
-from qtkit.market.bar_ordering import concatenated, empty_bars, take
+from qtkit.market.bar_order import concatenated, empty_bars, take
 from qtkit.market.tables.bar_table import BarTable
 from qtkit.market.tables.csv_import import read_csv_bars
 from qtkit.market.tables.quality import QualityBudget, check_symbols, check_table

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qtkit.core.errors import DataError
-from qtkit.market.bar_ordering import concatenated, newest_forms
+from qtkit.market.bar_order import concatenated, newest_forms
 from qtkit.market.feeds.export import write_feed
 from qtkit.market.feeds.http_bars import HttpBars
 from qtkit.market.feeds.parquet_tail import ParquetTail

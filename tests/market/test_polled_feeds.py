@@ -11,7 +11,7 @@ import pytest
 
 from qtkit.core.calendars import exchange_calendar
 from qtkit.core.errors import DataError
-from qtkit.market.bar_ordering import concatenated
+from qtkit.market.bar_order import concatenated
 from qtkit.market.feeds.csv_tail import CsvTail
 from qtkit.market.feeds.export import write_feed
 from qtkit.market.feeds.parquet_tail import ParquetTail

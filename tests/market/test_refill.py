@@ -9,7 +9,7 @@ import pytest
 from qtkit.core.calendars import exchange_calendar
 from qtkit.core.errors import ConfigError
 from qtkit.core.verdict import Status
-from qtkit.market.bar_ordering import concatenated
+from qtkit.market.bar_order import concatenated
 from qtkit.market.tables.bar_table import BarTable
 from qtkit.market.tables.refill import (
     CsvFolderSource,

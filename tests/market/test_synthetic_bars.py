@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from qtkit.core.calendars import exchange_calendar
 from qtkit.core.clock import stopwatch
 from qtkit.core.errors import DataError
-from qtkit.market.bar_ordering import is_tidy
+from qtkit.market.bar_order import is_tidy
 from qtkit.market.tables.synthetic import Market, close_before, synthetic_bars, synthetic_close
 from qtkit.model.bars import Bars, time_of
 from qtkit.model.money import decimal_of

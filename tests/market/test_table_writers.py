@@ -13,8 +13,8 @@ from qtkit.core.errors import FolderLocked
 from qtkit.core.locks import in_turn
 from qtkit.core.paths import TableFolder
 from qtkit.market.tables.bar_table import BarTable
-from qtkit.market.tables.listing import list_tables
 from qtkit.market.tables.refill import refill
+from qtkit.market.tables.table_list import list_tables
 from tests.market.bar_makers import bars_at, minutes
 
 _BARS = 60

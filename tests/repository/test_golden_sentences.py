@@ -12,7 +12,7 @@ from tests.repository.places import ROOT
 
 SENTENCE = re.compile(r"[A-Za-z']+(?: [A-Za-z']+){4,}")
 """Five words or more in a row: no number, name or mark between them."""
-MOST = 20
+MOST = 40
 OF_CHECKS = ROOT / "tests" / "stages"
 
 
@@ -59,8 +59,8 @@ def test_a_sentence_is_expected_in_one_place_only() -> None:
 
 
 def test_the_texts_held_to_the_letter_are_few() -> None:
-    assert len([name for name in vars(texts) if name.isupper()]) <= MOST
+    """Those of checks stand beside the mistakes that are planted for them."""
+    held = [name for name in vars(texts) if name.isupper()]
 
-
-def test_checks_are_held_to_their_facts() -> None:
-    assert len(_of(*OF_CHECKS.rglob("*.py"))) <= 34
+    assert len(held) <= MOST // 2
+    assert len(held) + len(_of(*OF_CHECKS.rglob("*.py"))) <= MOST

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from qtkit.core.calendars import exchange_calendar
-from qtkit.market.bar_ordering import concatenated
+from qtkit.market.bar_order import concatenated
 from qtkit.market.tables.bar_table import BarTable
 from qtkit.runtime.market_data import table_close, table_data
 from tests.market.bar_makers import bars_at

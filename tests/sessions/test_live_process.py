@@ -19,7 +19,7 @@ from qtkit.cli import qtkit as command_line
 from qtkit.core.clock import stopwatch
 from qtkit.core.errors import ConfigError, DataError, SessionUnreachable
 from qtkit.core.paths import OutputRoot, SessionFolder
-from qtkit.market.bar_ordering import is_tidy
+from qtkit.market.bar_order import is_tidy
 from qtkit.market.feeds.recorder import recorded_bars
 from qtkit.model import events as ev
 from qtkit.sessions.control.kill_switch import lift_account

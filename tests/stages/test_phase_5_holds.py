@@ -17,6 +17,7 @@ from qtkit.evidence import Evidence, Fault, RunFacts, Scenario
 from qtkit.model import events as ev
 from qtkit.stages.phase_5_scenarios import GATE_BLOCKING, GATE_OFF, SPLIT
 from qtkit.stages.scenarios import REFERENCE
+from tests.golden.names import names_in
 from tests.stages.parts import (
     CHECKS,
     DAY,
@@ -68,7 +69,7 @@ def test_5_a_2_with_the_split_off_nothing_is_prepared() -> None:
     found = judged("5-A.2", healthy_day())
 
     assert found.status is Status.PASS
-    assert found.summary == "the split is off: 4 steps prepared on the spot"
+    assert names_in(found.summary) == ["4"]
 
 
 @pytest.mark.parametrize("check_id", ["5-A.4", "5-A.6"])
@@ -114,7 +115,7 @@ def test_5_a_1_a_baseline_that_decides_everything_passes() -> None:
     found = compared("5-A.1", runs)
 
     assert found.status is Status.PASS
-    assert found.summary == "all 4 steps of the baseline decided, none from a snapshot"
+    assert names_in(found.summary) == ["4"]
 
 
 def test_5_a_3_the_same_decisions_pass() -> None:
@@ -147,7 +148,7 @@ def test_5_b_1_the_same_day_in_three_modes_passes() -> None:
     found = compared("5-B.1", runs)
 
     assert found.status is Status.PASS
-    assert found.summary == "4 decisions are the same with the gate off, warn and block"
+    assert names_in(found.summary) == ["4"]
 
 
 @pytest.mark.parametrize("check_id", ["5-A.1", "5-A.3", "5-A.5", "5-B.1"])
@@ -181,9 +182,7 @@ def test_5_b_2_warned_steps_are_counted() -> None:
     found = judged("5-B.2", warned_day())
 
     assert found.status is Status.PASS, found
-    assert found.summary == (
-        "3 judgements, 1 of them failed; 2 of 4 decided steps would have been kept out"
-    )
+    assert names_in(found.summary) == ["3", "1", "2", "4"]
 
 
 def test_5_b_3_block_keeps_steps_out_and_nothing_else() -> None:
@@ -387,7 +386,7 @@ def test_5_c_8_a_morning_equal_to_the_evening_passes() -> None:
     alone = CHECKS["5-C.8"](story.evidence().of_day(DAY + timedelta(days=1)))
 
     assert found.status is Status.PASS, found
-    assert found.summary == "1 opening book equal to the closing book before"
+    assert names_in(found.summary) == ["1"]
     assert alone.status is Status.PASS
     assert judged("5-C.8", healthy_day()).status is Status.SKIP
 

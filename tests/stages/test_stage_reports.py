@@ -184,7 +184,7 @@ def test_skips_are_shown_as_a_table() -> None:
 
 def test_a_session_is_named_by_id_by_its_beginning_and_by_its_folder(tmp_path: object) -> None:
     root = OutputRoot(tmp_path)  # type: ignore[arg-type]
-    with pytest.raises(DataError, match="there is no session under"):
+    with pytest.raises(DataError, match="is no session under"):
         newest_session(root)
     older = root.new_session("paper", "20260304_010000_paper_abc")
     newer = root.new_session("live", "20260305_010000_live_def")

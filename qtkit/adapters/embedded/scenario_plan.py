@@ -191,10 +191,10 @@ def replay_plan(plan: SessionSpec, inputs: Path) -> SessionSpec:
     stop = next((e for e in entries if isinstance(e.event, StopRequested)), None)
     last_day = _day_it_ended_with(stop, exchange_calendar(opening.event.exchange))
     known = SessionSettings.model_fields.keys()
-    asked = {name: value for name, value in opening.event.settings.items() if name in known}
+    settings = {name: value for name, value in opening.event.settings.items() if name in known}
     return SessionSpec(
         strategy=plan.strategy,
-        settings=SessionSettings.model_validate(asked),
+        settings=SessionSettings.model_validate(settings),
         day=plan.day,
         days=plan.days,
         start=opening.at,

@@ -21,11 +21,11 @@ __all__ = ["main"]
 
 def main() -> None:
     """Live through the request; the signal is real and meant for this process."""
-    asked = msgspec.json.decode(
+    request = msgspec.json.decode(
         sys.stdin.buffer.read(), type=Request, dec_hook=lambda kind, text: kind(text)
     )
-    spec = load_spec(Path(asked.source))
-    facts = live_through(asked.scenario, spec, SessionFolder(Path(asked.folder)))
+    spec = load_spec(Path(request.source))
+    facts = live_through(request.scenario, spec, SessionFolder(Path(request.folder)))
     sys.stdout.buffer.write(msgspec.json.encode(facts))
 
 

@@ -22,10 +22,10 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
 def request_json(scenario: Scenario, source: Path, folder: SessionFolder) -> bytes:
     """Return a request as the child reads it."""
-    asked = Request(
+    request = Request(
         scenario=scenario, source=str(source.resolve()), folder=str(folder.path.resolve())
     )
-    return msgspec.json.encode(asked, enc_hook=str)
+    return msgspec.json.encode(request, enc_hook=str)
 
 
 def facts_of(answer: bytes) -> RunFacts:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from qtkit.core.calendars.overlay import Overlay, apply_overlay, read_overlay
 from qtkit.core.calendars.protocol import Calendar
 from qtkit.core.calendars.sessions import Schedule, SessionCalendar
 from qtkit.core.errors import ConfigError
+from qtkit.core.text import closest
 
 __all__ = ["exchange_calendar"]
 
@@ -39,8 +39,8 @@ def exchange_calendar(name: str, overlay: Path | None = None) -> Calendar:
     zoneinfo.ZoneInfo(key='UTC')
     """
     if name not in _NAMES:
-        near = get_close_matches(name.upper(), _NAMES, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(_NAMES)}"
+        near = closest(name.upper(), _NAMES)
+        hint = f"did you mean {near}?" if near else f"known: {', '.join(_NAMES)}"
         raise ConfigError(f"there is no calendar {name!r}; {hint}")
     part = read_overlay(overlay, tuple(sorted(EXCHANGES))).get(name) if overlay else None
     return _calendar(name, part)

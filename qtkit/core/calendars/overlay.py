@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
-from difflib import get_close_matches
 from pathlib import Path
 
 from qtkit.core.calendars.exchanges import Exchange
@@ -22,6 +21,7 @@ from qtkit.core.calendars.sessions import Opening, Schedule
 from qtkit.core.config.file_text import shortened
 from qtkit.core.config.toml import Key, read_toml
 from qtkit.core.errors import ConfigError
+from qtkit.core.text import closest
 
 __all__ = ["Overlay", "apply_overlay", "read_overlay"]
 
@@ -154,8 +154,8 @@ def _wrong(key: str, value: object) -> Iterator[str]:
         if not isinstance(value, list) or not all(map(_is_date, value)):
             yield f"{key} must be a list of dates, was {_shown(value)}"
     elif key != "known_until":
-        near = get_close_matches(key, _KEYS, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(_KEYS)}"
+        near = closest(key, _KEYS)
+        hint = f"did you mean {near}?" if near else f"known: {', '.join(_KEYS)}"
         yield f"has an unknown key {key}; {hint}"
     elif not isinstance(value, date) or not _is_date(value):
         yield f"known_until must be a date, was {_shown(value)}"

@@ -9,13 +9,13 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtkit.core.config.file_text import read_text, shortened
 from qtkit.core.config.toml import Key, TomlFile
+from qtkit.core.text import closest
 
 if TYPE_CHECKING:
     from dotenv.parser import Binding
@@ -141,8 +141,8 @@ def _named(found: Iterable[tuple[str, str | None, str]], sections: tuple[str, ..
 def _mistake(key: Key, name: str, text: str | None, sections: tuple[str, ...]) -> str:
     """Return what is wrong with a name or with what it is given; "" if nothing is."""
     if key[0] not in sections:
-        near = get_close_matches(key[0], sections, n=1)
-        hint = f"did you mean [{near[0]}]?" if near else f"there are {', '.join(sections)}"
+        near = closest(key[0], sections)
+        hint = f"did you mean [{near}]?" if near else f"there are {', '.join(sections)}"
         section = shortened(key[0])
         return f"{shortened(name)} names a section [{section}] that does not exist; {hint}"
     if len(key) > _DEEPEST:

@@ -67,10 +67,10 @@ class _Trade:
 
 
 def _trades(evidence: Evidence) -> list[_Trade]:
-    asked = {e.event.order_id: e.event for e in evidence.of(ev.OrderRequested)}
+    requests = {e.event.order_id: e.event for e in evidence.of(ev.OrderRequested)}
     found = []
     for entry in evidence.of(ev.OrderFilled):
-        fill, order = entry.event, asked.get(entry.event.order_id)
+        fill, order = entry.event, requests.get(entry.event.order_id)
         found.append(
             _Trade(
                 at=fill.executed_at,
@@ -152,11 +152,11 @@ def _slippage_text(evidence: Evidence, trades: Sequence[_Trade], mean: float | N
         for number, t in enumerate(trades, 1)
     )
     columns = ("fill", "executed", "symbol", "shares", "quote", "price", "bps")
-    told = "not known" if mean is None else f"{mean:.1f} bps"
+    mean_text = "not known" if mean is None else f"{mean:.1f} bps"
     bought = sum(t.side > 0 for t in trades)
     return (
         f"{_listed('', columns, rows, 'rllrrrr')}\n  {bought} bought, {len(trades) - bought} sold; "
-        f"mean by value {told}, above 0 it cost us money"
+        f"mean by value {mean_text}, above 0 it cost us money"
     )
 
 

@@ -72,8 +72,8 @@ class Screen(ABC):
         """Return what it shows for programs."""
         with self.watch.lock:
             self.watch.look()
-            told = [section.as_json() for section in self.sections()]
-        return {**self._label(), "sections": told}
+            sections = [section.as_json() for section in self.sections()]
+        return {**self._label(), "sections": sections}
 
     def _label(self) -> dict[str, object]:
         watch = self.watch

@@ -163,10 +163,10 @@ class ChecklistPanel(Panel):
         written = read_notes(self.watch.folder, day)
         for row in ROWS:
             note = written.get(row.id)
-            said = note.summary.text if note and note.summary else ""
-            if self._summaries.get(row.id, "") != said:
-                self._summaries[row.id] = said
-                self.part(f"summary_{_key(row.id)}", Field).fill(said)
+            text = note.summary.text if note and note.summary else ""
+            if self._summaries.get(row.id, "") != text:
+                self._summaries[row.id] = text
+                self.part(f"summary_{_key(row.id)}", Field).fill(text)
             self.part(f"tick_{_key(row.id)}", Tick).set(on=bool(note and note.tick))
 
     # --- what it does --------------------------------------------------------------------------
@@ -185,8 +185,8 @@ class ChecklistPanel(Panel):
             found = [judge(stage, session) for stage in stages]
             with self.watch.lock:
                 self._keep(session.session_id, found, unfold)
-            told = "; ".join(f"{r.label} {r.conclusion}" for r in found)
-            return self.section(f"judged {session.session_id}", told)
+            conclusions = "; ".join(f"{r.label} {r.conclusion}" for r in found)
+            return self.section(f"judged {session.session_id}", conclusions)
 
         self.fetch(f"run {', '.join(stage.label for stage in stages)}", work)
 
@@ -208,8 +208,8 @@ class ChecklistPanel(Panel):
             with self.watch.lock:
                 if session.folder == self.watch.folder:
                     self._sheet = found
-            told = f"written to {file}" if file else "nothing was written"
-            return self.section(f"the day is {found.conclusion}", told)
+            news = f"written to {file}" if file else "nothing was written"
+            return self.section(f"the day is {found.conclusion}", news)
 
         return work
 

@@ -80,8 +80,8 @@ class ControlDesk(Screen):
 
     def sections(self) -> Sequence[Report]:
         """Return the line on top, and what every panel shows."""
-        told = (section for panel in self.panels.values() for section in panel.sections())
-        return (self._line(), *told)
+        sections = (section for panel in self.panels.values() for section in panel.sections())
+        return (self._line(), *sections)
 
     def _line(self) -> Report:
         watch, view = self.watch, self.watch.view
@@ -90,9 +90,9 @@ class ControlDesk(Screen):
         state = view.state
         standing = f"engine {state.status}" if watch.alive or state.ended else "its process is gone"
         switch = "kill switch ON" if state.killed else "kill switch off"
-        told = f"{standing} · {switch} · next task: {countdown(view, watch.now)}"
+        line = f"{standing} · {switch} · next task: {countdown(view, watch.now)}"
         heading = f"{watch.folder.session_id} · {views.as_of(view)}"
-        return Report(name=self.name, heading=heading, parts=(told,))
+        return Report(name=self.name, heading=heading, parts=(line,))
 
     # --- where it shows ------------------------------------------------------------------------
 

@@ -33,20 +33,20 @@ class JournalPanel(Panel):
         view, watch = self.watch.view, self.watch
         found = list(islice(self._filtered(), _SHOWN))
         about = f"with {self.only!r} in them" if self.only else "all kinds"
-        told = [
+        rows = [
             self.dated(
                 f"The newest {len(found)} of {len(watch.session.entries())} lines, {about}."
             ),
             self.section("Lines, the newest first", views.story(view, found)),
         ]
         if self.order and (order := view.state.ledger.order(self.order)) is not None:
-            told.append(
+            rows.append(
                 self.section(
                     f"Story of order {self.order}",
                     views.order_story(view, order, watch.session.entries()),
                 )
             )
-        return told
+        return rows
 
     def _filtered(self) -> Iterator[Entry]:
         wanted = self.only.lower()

@@ -38,14 +38,14 @@ class SessionPanel(Panel):
         watch = self.watch
         view, now = watch.view, watch.now
         signs = health(watch.view, watch.signs)
-        told = facts(
+        rows = facts(
             "clock",
             ("session", watch.folder.session_id),
             ("clock", f"{now:%Y-%m-%d %H:%M:%S} {view.zone.key}"),
             ("next task", countdown(view, now)),
             ("health", " · ".join(f"{what} {word}" for what, word, _ in signs.rows)),
         )
-        return self.dated(told), self.section("Status", views.status(view, alive=watch.alive))
+        return self.dated(rows), self.section("Status", views.status(view, alive=watch.alive))
 
     def controls(self, kit: Kit) -> Sequence[Element]:
         """Return the controls: of the session that is there, and to come to another."""
@@ -116,8 +116,8 @@ class SessionPanel(Panel):
     # --- starting ----------------------------------------------------------------------------
 
     def _start(self) -> None:
-        asked = self._asked_for()
-        self.fetch(f"start {asked['strategy']}", lambda: self._started(asked))
+        request = self._asked_for()
+        self.fetch(f"start {request['strategy']}", lambda: self._started(request))
 
     def _asked_for(self) -> dict[str, Any]:
         """Return the arguments of a start.
@@ -149,14 +149,14 @@ class SessionPanel(Panel):
         given = typed.pop("feed", {})
         return {"mode": mode, **typed, "feed": {**feed, **given}}
 
-    def _started(self, asked: Mapping[str, Any]) -> Report:
+    def _started(self, request: Mapping[str, Any]) -> Report:
         """Start a session in a process of its own, and look at it."""
-        session = RemoteSession.start(**asked)
+        session = RemoteSession.start(**request)
         self.watch.attach(session)
-        told = facts(
+        rows = facts(
             "start", ("session", session.session_id), ("status", session.status()["status"])
         )
-        return Report(name="start", heading=f"started {session.session_id}", parts=(told,))
+        return Report(name="start", heading=f"started {session.session_id}", parts=(rows,))
 
 
 def _folders(place: Path) -> list[Path]:

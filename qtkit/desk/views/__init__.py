@@ -5,7 +5,16 @@ Every time is shown in the exchange's zone, every amount of money in the account
 
 from qtkit.desk.views.book import cash, positions, prices
 from qtkit.desk.views.orders import fills, order_story, orders, refusals, unmatched_fills
-from qtkit.desk.views.standing import as_of, reasons, schedule, skips, status, story, task, tasks
+from qtkit.desk.views.session_tasks import (
+    as_of,
+    reasons,
+    schedule,
+    skips,
+    status,
+    story,
+    task,
+    tasks,
+)
 
 __all__ = [
     "as_of",

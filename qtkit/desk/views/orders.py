@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from qtkit.desk.table_view import Column, TableView
-from qtkit.desk.views.standing import story
+from qtkit.desk.views.session_tasks import story
 from qtkit.journal import story as order_entries
 from qtkit.ledger.orders import OrderState
 from qtkit.model.events import Entry

@@ -39,7 +39,7 @@ def rules(view: SessionView) -> TableView:
     """
     refused = Counter(v.rule for entry in view.orders.refusals for v in entry.event.verdicts)
     known = tuple(_rules(view))
-    told = tuple(_row(rule, refused) for rule in known)
+    rows = tuple(_row(rule, refused) for rule in known)
     others = sorted(refused.keys() - {rule["rule"] for rule in known})
     more = tuple((name, "", "", "", refused[name]) for name in others)
     columns = (
@@ -49,7 +49,7 @@ def rules(view: SessionView) -> TableView:
         Column(name="use"),
         Column(name="refusals", right=True),
     )
-    return TableView(name="rules", columns=columns, rows=(*told, *more))
+    return TableView(name="rules", columns=columns, rows=(*rows, *more))
 
 
 def _row(rule: Mapping[str, Any], refused: Mapping[str, int]) -> tuple[object, ...]:
@@ -72,7 +72,7 @@ def _use(share: Decimal) -> Mark:
 def _rules(view: SessionView) -> Iterator[dict[str, Any]]:
     state, ledger = view.state, view.state.ledger
     risk: Mapping[str, Any] = view.opening.settings.get("risk") or {}
-    asked = [o.requested.event for o in view.orders.records.values() if o.requested]
+    requests = [o.requested.event for o in view.orders.records.values() if o.requested]
     yield {"rule": "risk.kill_switch", "limit": "off", "now": _switch(on=state.killed)}
     symbols = risk.get("allowed_symbols") or view.opening.symbols
     yield {"rule": "risk.allowed_symbols", "limit": ", ".join(symbols), "now": ""}
@@ -87,8 +87,8 @@ def _rules(view: SessionView) -> Iterator[dict[str, Any]]:
         "now": f"{number_text(ledger.reserved_cash, 2)} {ledger.currency} reserved",
         "share": ledger.reserved_cash / ledger.cash if ledger.cash > 0 else _ZERO,
     }
-    yield _largest("max_order_value", risk, [_value(o) for o in asked], ledger.currency)
-    yield _largest("max_order_quantity", risk, [abs(o.quantity) for o in asked], "shares")
+    yield _largest("max_order_value", risk, [_value(o) for o in requests], ledger.currency)
+    yield _largest("max_order_quantity", risk, [abs(o.quantity) for o in requests], "shares")
     yield {"rule": "risk.price_band", "limit": "the day's band", "now": ""}
     yield {"rule": "risk.lot_and_tick", "limit": "the instrument's", "now": ""}
     yield {"rule": "risk.sellable", "limit": "settled shares", "now": ""}
@@ -110,12 +110,12 @@ def _value(order: ev.OrderRequested) -> Decimal:
 
 
 def _largest(
-    name: str, risk: Mapping[str, Any], asked: list[Decimal], unit: str
+    name: str, risk: Mapping[str, Any], quantities: list[Decimal], unit: str
 ) -> dict[str, object]:
     limit = risk.get(name)
-    largest = max(asked, default=_ZERO)
-    told = {"rule": f"risk.{name}", "now": f"largest order {number_text(largest)} {unit}"}
+    largest = max(quantities, default=_ZERO)
+    row = {"rule": f"risk.{name}", "now": f"largest order {number_text(largest)} {unit}"}
     if limit is None:
-        return {**told, "limit": "none"}
+        return {**row, "limit": "none"}
     most = Decimal(str(limit))
-    return {**told, "limit": f"{number_text(most)} {unit}", "share": largest / most}
+    return {**row, "limit": f"{number_text(most)} {unit}", "share": largest / most}

@@ -13,17 +13,17 @@ __all__ = ["notes", "sheet"]
 
 def sheet(found: Sheet) -> TableView:
     """Return the rows of a sheet that was judged."""
-    told = found.record
-    by_stage = {stage.stage: stage for stage in told.stages}
+    record = found.record
+    by_stage = {stage.stage: stage for stage in record.stages}
     rows = tuple(
         (
             row.row,
             mark(row.conclusion),
             verdict_counts(v.verdict for s in row.stages for v in by_stage[s].verdicts),
-            told.ticks.get(row.row) or "not ticked",
-            told.action_summaries.get(row.row, ""),
+            record.ticks.get(row.row) or "not ticked",
+            record.action_summaries.get(row.row, ""),
         )
-        for row in told.rows
+        for row in record.rows
     )
     names = ("row", "conclusion", "checks", "tick", "action summary")
     return TableView(name="sheet", columns=tuple(Column(name=n) for n in names), rows=rows)

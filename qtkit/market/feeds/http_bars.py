@@ -23,7 +23,7 @@ import msgspec
 from qtkit.core.clock import stopwatch
 from qtkit.core.config.secret import MASK, masked, secrets_in
 from qtkit.core.errors import DataError
-from qtkit.market.bar_ordering import take
+from qtkit.market.bar_order import take
 from qtkit.market.cells import first_mistakes, shortened
 from qtkit.market.feeds.polled import BarRow, Fetched, columns_of
 from qtkit.market.tables.timestamps import bar_end

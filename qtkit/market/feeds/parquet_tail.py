@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qtkit.core.errors import DataError
-from qtkit.market.bar_ordering import take
+from qtkit.market.bar_order import take
 from qtkit.market.cells import first_mistakes, shortened
 from qtkit.market.feeds.export import read_feed
 from qtkit.market.feeds.polled import Fetched

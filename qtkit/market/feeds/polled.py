@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from qtkit.market.bar_ordering import concatenated, newest_forms, take
+from qtkit.market.bar_order import concatenated, newest_forms, take
 from qtkit.market.feeds.protocol import Delivery, LeftOut
 from qtkit.market.feeds.review import Review
 from qtkit.model.bars import BAR_NANOS, BarBatch, Bars, nanos

@@ -9,7 +9,7 @@ from datetime import datetime
 import numpy as np
 
 from qtkit.core.errors import DataError
-from qtkit.market.bar_ordering import concatenated, is_tidy, take, tidy
+from qtkit.market.bar_order import concatenated, is_tidy, take, tidy
 from qtkit.market.feeds.protocol import Feed
 from qtkit.model.bars import BarBatch, Bars, nanos
 

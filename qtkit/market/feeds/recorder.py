@@ -22,7 +22,7 @@ import numpy as np
 from qtkit.core.errors import DataError
 from qtkit.core.files import open_file, storage_error, write_whole
 from qtkit.core.paths import SessionFolder
-from qtkit.market.bar_ordering import concatenated, take
+from qtkit.market.bar_order import concatenated, take
 from qtkit.market.feeds.export import read_feed, write_feed
 from qtkit.market.feeds.protocol import CheckedFeed, Delivery, Feed, LeftOut
 from qtkit.market.feeds.validation import delivered

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from qtkit.market.bar_ordering import concatenated, differences, empty_bars, take
+from qtkit.market.bar_order import concatenated, differences, empty_bars, take
 from qtkit.market.feeds.protocol import LeftOut
 from qtkit.model.bars import BAR_NANOS, Bars
 

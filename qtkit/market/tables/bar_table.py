@@ -6,7 +6,6 @@ import hashlib
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,8 @@ from numpy.typing import NDArray
 from qtkit.core.errors import DataError
 from qtkit.core.locks import in_turn
 from qtkit.core.paths import TableFolder, write_atomic
-from qtkit.market.bar_ordering import agreed, concatenated, differences, is_tidy, take, tidy
+from qtkit.core.text import closest
+from qtkit.market.bar_order import agreed, concatenated, differences, is_tidy, take, tidy
 from qtkit.market.tables.parquet import COLUMNS, decoded, encoded
 from qtkit.model.bars import Bars, nanos, time_of
 
@@ -168,8 +168,8 @@ class BarTable:
         return bars_fingerprint(self.read(symbol))
 
     def _absent(self, symbol: str) -> str:
-        near = get_close_matches(symbol, self.symbols(), n=1, cutoff=0.5)
-        hint = f"; did you mean {near[0]}?" if near else "."
+        near = closest(symbol, self.symbols(), cutoff=0.5)
+        hint = f"; did you mean {near}?" if near else "."
         return (
             f"table {self.name} has no bars of {symbol}{hint} Known: "
             f"{', '.join(self.symbols()) or 'nothing yet'}. Get them first "

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qtkit.core.errors import ConfigError, DataError, QtkitError
+from qtkit.core.text import closest
 from qtkit.market.cells import first_of, numbers_in, shortened
 from qtkit.market.tables.bar_table import BarTable, MergeReport
 from qtkit.market.tables.timestamps import parse_times, zone_named
@@ -123,8 +123,8 @@ def _mistakes(
         yield f"{ours!r} is no column of a bar; known: {', '.join(DEFAULT_COLUMNS)}"
     for ours, theirs in wanted.items():
         if ours in DEFAULT_COLUMNS and theirs not in header:
-            near = get_close_matches(theirs, header, n=1, cutoff=0.4)
-            hint = f"did you mean {near[0]}?" if near else "name it with a column mapping"
+            near = closest(theirs, header, cutoff=0.4)
+            hint = f"did you mean {near}?" if near else "name it with a column mapping"
             has = ", ".join(header)
             yield f"the file has no column {theirs!r} for {ours}; {hint} (it has {has})"
         if ours in DEFAULT_COLUMNS and header.count(theirs) > 1:

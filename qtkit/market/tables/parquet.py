@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qtkit.core.errors import DataError
-from qtkit.market.bar_ordering import empty_bars, is_tidy
+from qtkit.market.bar_order import empty_bars, is_tidy
 from qtkit.market.sealed_parquet import seal_state, sealed
 from qtkit.model.bars import BAR_NANOS, Bars
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from qtkit.core.calendars import Calendar
 from qtkit.core.errors import BeyondCalendar, DataError
 from qtkit.core.verdict import Verdict, error, fail, ok, skip, warn
-from qtkit.market.bar_ordering import take
+from qtkit.market.bar_order import take
 from qtkit.market.tables.bar_table import BarTable
 from qtkit.market.trading_minutes import day_window, expected_minutes
 from qtkit.model.bars import BAR_NANOS, Bars, nanos, time_of

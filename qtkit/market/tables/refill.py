@@ -12,7 +12,7 @@ from typing import Protocol
 from qtkit.core.calendars import Calendar
 from qtkit.core.errors import ConfigError, DataError, FolderLocked
 from qtkit.core.verdict import Verdict, fail, ok
-from qtkit.market.bar_ordering import agreed, concatenated, empty_bars
+from qtkit.market.bar_order import agreed, concatenated, empty_bars
 from qtkit.market.instruments import InstrumentTable
 from qtkit.market.tables.bar_table import BarTable, MergeReport
 from qtkit.market.tables.csv_import import Label, read_csv_bars

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from qtkit.core.calendars import Calendar
 from qtkit.core.errors import DataError
-from qtkit.market.bar_ordering import take
+from qtkit.market.bar_order import take
 from qtkit.market.trading_minutes import minute_ends
 from qtkit.model.bars import Bars, time_of
 

@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, Field, ValidationError
 from qtkit.core.errors import ConfigError, DataError
 from qtkit.core.input_text import checked_text
 from qtkit.core.locks import NamedLock
-from qtkit.core.paths import SessionFolder, write_atomic
+from qtkit.core.paths import SessionFolder, lock_of, write_atomic
 from qtkit.core.render import json_text
 from qtkit.reports.daily_sheet.rows import row_named
 from qtkit.reports.records import Closed, what_is_wrong
@@ -81,16 +81,16 @@ def write_summary(
     DataError
         If the file is damaged.
     """
-    said = Signed(text=text.strip(), by=_name(by), at=at) if text.strip() else None
-    _change(folder, day, row_named(row).id, {"summary": said})
+    signed = Signed(text=text.strip(), by=_name(by), at=at) if text.strip() else None
+    _change(folder, day, row_named(row).id, {"summary": signed})
 
 
 def write_tick(
     folder: SessionFolder, day: date, row: str, *, ticked: bool, by: str, at: datetime
 ) -> None:
     """Set or clear the tick of a row; raises as `write_summary`."""
-    said = Signed(text="", by=_name(by), at=at) if ticked else None
-    _change(folder, day, row_named(row).id, {"tick": said})
+    signed = Signed(text="", by=_name(by), at=at) if ticked else None
+    _change(folder, day, row_named(row).id, {"tick": signed})
 
 
 def _name(by: str) -> str:
@@ -103,7 +103,7 @@ def _change(
     folder: SessionFolder, day: date, row: str, change: Mapping[str, Signed | None]
 ) -> None:
     """Change one row in the file; nobody else writes meanwhile."""
-    lock = NamedLock(folder.sheet.with_name(f"{folder.sheet.name}.lock"), "the sheet")
+    lock = NamedLock(lock_of(folder.sheet), "the sheet")
     lock.acquire()
     try:
         notes = _read(folder)

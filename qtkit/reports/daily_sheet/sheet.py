@@ -99,24 +99,24 @@ class Sheet:
         return mimebundle(str(self), html, self.as_json())
 
     def _title(self) -> str:
-        told = self.record
-        return f"Sheet of {told.day} · {told.session_id} · account {told.account}"
+        record = self.record
+        return f"Sheet of {record.day} · {record.session_id} · account {record.account}"
 
     def _heading(self) -> str:
         return f"{self._title()} · {self.conclusion.upper()}"
 
     def _rows(self) -> Table:
-        told = self.record
-        by_stage = {stage.stage: stage for stage in told.stages}
+        record = self.record
+        by_stage = {stage.stage: stage for stage in record.stages}
         rows = tuple(
             (
                 row.row,
                 mark(row.conclusion),
                 verdict_counts(v.verdict for s in row.stages for v in by_stage[s].verdicts),
-                told.ticks.get(row.row, "") or "not ticked",
-                told.action_summaries.get(row.row, ""),
+                record.ticks.get(row.row, "") or "not ticked",
+                record.action_summaries.get(row.row, ""),
             )
-            for row in told.rows
+            for row in record.rows
         )
         return Table("", ("stage", "conclusion", "checks", "tick", "action summary"), rows)
 
@@ -222,8 +222,8 @@ def sheet_day(view: SessionView, day: date | None) -> date:
         return lived[-1]
     if day is None or day not in lived:
         known = ", ".join(str(each) for each in sorted(lived)) or "none yet"
-        asked = day or "the last one"
-        raise ConfigError(f"the session did not live through {asked}; its dates are: {known}")
+        wanted_day = day or "the last one"
+        raise ConfigError(f"the session did not live through {wanted_day}; its dates are: {known}")
     return day
 
 

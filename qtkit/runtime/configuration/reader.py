@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
 
@@ -28,6 +27,7 @@ from qtkit.core.config.messages import shown, without_none
 from qtkit.core.config.secret import holds_secret
 from qtkit.core.config.toml import read_toml
 from qtkit.core.errors import ConfigError
+from qtkit.core.text import closest
 from qtkit.runtime.configuration.keys import SECTIONS, ConfigKey, all_keys
 from qtkit.runtime.configuration.models import AccountSettings, Configuration, RunSettings
 from qtkit.runtime.settings import SessionSettings
@@ -158,8 +158,8 @@ def _about_a_name(mistake: ErrorDetails, by_path: Mapping[tuple[str, ...], Confi
     name = ".".join(location)
     if mistake["type"] == "extra_forbidden":
         beside = [".".join(p) for p in by_path if p[:-1] == location[:-1]]
-        near = get_close_matches(name, beside, n=1)
-        hint = f", did you mean '{near[0]}'?" if near else f"; there are {', '.join(beside)}"
+        near = closest(name, beside)
+        hint = f", did you mean '{near}'?" if near else f"; there are {', '.join(beside)}"
         return f"there is no '{name}'{hint}"
     key = _key_at(location, by_path)
     return f"{name} {_found(mistake, key)}" if key else _reason(mistake)
@@ -187,8 +187,8 @@ def _unknown(key: tuple[str, ...]) -> str:
     if elsewhere:
         return f"there is no key {found}; {name} belongs to [{elsewhere[0]}]"
     if len(key) > 1 and section not in SECTIONS:
-        near = get_close_matches(section, SECTIONS, n=1)
-        hint = f"did you mean [{near[0]}]?" if near else f"there are {', '.join(SECTIONS)}"
+        near = closest(section, SECTIONS)
+        hint = f"did you mean [{near}]?" if near else f"there are {', '.join(SECTIONS)}"
         return f"there is no section [{shortened(section)}]; {hint}"
     title = _nearest(section, name, len(key))
     beside = ", ".join(k.name for k in keys.values() if k.section == section)
@@ -200,11 +200,11 @@ def _nearest(section: str, name: str, depth: int) -> str:
     """Return the known key that looks most like a name, those of its section first."""
     keys = all_keys().values()
     own = [k.name for k in keys if k.section == section]
-    if depth > 1 and (near := get_close_matches(name, own, n=1)):
-        return f"{section}.{near[0]}"
+    if depth > 1 and (near := closest(name, own)):
+        return f"{section}.{near}"
     titles = {k.name: k.title for k in keys}
-    found = get_close_matches(name, titles, n=1)
-    return titles[found[0]] if found else ""
+    found = closest(name, titles)
+    return titles[found] if found else ""
 
 
 # --- values that are wrong -----------------------------------------------------------------------

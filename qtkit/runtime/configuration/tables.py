@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Any
 
 from qtkit.core.config.messages import shown
 from qtkit.core.errors import ConfigError
 from qtkit.core.render import Table
+from qtkit.core.text import closest
 from qtkit.runtime.configuration.keys import ConfigKey, all_keys
 from qtkit.runtime.configuration.models import AccountSettings, Configuration, RunSettings
 from qtkit.runtime.configuration.vendor_key_names import names_elsewhere
@@ -90,6 +90,6 @@ def _named(title: str) -> ConfigKey:
             f"several sections have a key {title!r}: {', '.join(key.title for key in found)}; "
             "name one of them"
         )
-    near = get_close_matches(title, [*keys, *(key.name for key in keys.values())], n=1)
-    hint = f"did you mean {near[0]!r}?" if near else "`qtkit config show` lists them all"
+    near = closest(title, [*keys, *(key.name for key in keys.values())])
+    hint = f"did you mean {near!r}?" if near else "`qtkit config show` lists them all"
     raise ConfigError(f"there is no key {title!r}; {hint}")

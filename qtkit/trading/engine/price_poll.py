@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from qtkit.market.bar_ordering import is_tidy, take, tidy
+from qtkit.market.bar_order import is_tidy, take, tidy
 from qtkit.market.feeds.protocol import CheckedFeed, Feed, LeftOut
 from qtkit.market.feeds.validation import delivered
 from qtkit.model.bars import BarBatch, Bars, nanos, time_of

@@ -93,10 +93,10 @@ def _content(path: Path) -> bytes:
 def _request(line: bytes) -> KillRequest | None:
     """Return a line's request; None for one that is blank."""
     try:
-        said = msgspec.json.decode(line, type=KillRequest)
+        request = msgspec.json.decode(line, type=KillRequest)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
-        said = KillRequest(why=line.decode("utf-8", "replace"))
-    by, why, at = (_on_one_line(text) for text in (said.by, said.why, said.at))
+        request = KillRequest(why=line.decode("utf-8", "replace"))
+    by, why, at = (_on_one_line(text) for text in (request.by, request.why, request.at))
     return KillRequest(by=by, why=why or NAMELESS.why, at=at) if by or why else None
 
 

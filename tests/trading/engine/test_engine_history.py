@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from qtkit.ledger.ledger import Ledger
-from qtkit.market.bar_ordering import concatenated
+from qtkit.market.bar_order import concatenated
 from qtkit.market.feeds.protocol import Feed
 from qtkit.model import events as ev
 from qtkit.model.bars import BAR_NANOS, BarBatch, Bars, nanos, time_of

@@ -155,8 +155,10 @@ class SimBroker:
         )
         self._delivery = Delivery(self._faults, state.confirmed)
         self._ran_into: set[tuple[str, str]] = set()
-        told = {item.event.fill_id for item in state.news if isinstance(item.event, BrokerFill)}
-        self._ghosts = [g for g in self._faults.unmatched() if self._ghost_id(g) not in told]
+        delivered = {
+            item.event.fill_id for item in state.news if isinstance(item.event, BrokerFill)
+        }
+        self._ghosts = [g for g in self._faults.unmatched() if self._ghost_id(g) not in delivered]
         self._connected = True
         self._quiet = False
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from qtkit.core.errors import DataError
 from qtkit.core.locks import is_locked
-from qtkit.core.paths import OutputRoot, SessionFolder
+from qtkit.core.paths import OutputRoot, SessionFolder, lock_of
 from qtkit.journal import read_journal
 from qtkit.model.events import JsonObject, SessionEnded
 from qtkit.runtime.registry import sessions_by_start
@@ -86,7 +86,7 @@ def _object(path: Path) -> dict[str, Any]:
 
 def _is_cut_off(folder: SessionFolder) -> bool:
     """Whether a session has begun, has not ended, and nobody writes it."""
-    if is_locked(folder.journal.with_name(folder.journal.name + ".lock")):
+    if is_locked(lock_of(folder.journal)):
         return False
     try:
         last = next(iter(deque(read_journal(folder.journal), maxlen=1)), None)

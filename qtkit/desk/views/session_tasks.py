@@ -88,8 +88,8 @@ def _due(line: TaskStory) -> datetime:
 
 def _task_counts(view: SessionView) -> str:
     counted = Counter(line.standing for line in _todays(view))
-    told = (f"{count} {standing}" for standing, count in sorted(counted.items()))
-    return ", ".join(told) or "none today"
+    counts = (f"{count} {standing}" for standing, count in sorted(counted.items()))
+    return ", ".join(counts) or "none today"
 
 
 def _step_counts(view: SessionView) -> str:
@@ -102,8 +102,8 @@ def _step_counts(view: SessionView) -> str:
 def _order_counts(view: SessionView) -> str:
     open_now = view.state.ledger.orders.values()
     doubtful = sum(order.status is OrderStatus.DOUBTFUL for order in open_now)
-    told = f"{len(view.orders.records)} in all, {len(open_now)} open"
-    return f"{told}, {doubtful} in doubt" if doubtful else told
+    summary = f"{len(view.orders.records)} in all, {len(open_now)} open"
+    return f"{summary}, {doubtful} in doubt" if doubtful else summary
 
 
 def _gate(view: SessionView) -> str:
