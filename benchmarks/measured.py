@@ -116,7 +116,8 @@ def nothing_on_one_symbol() -> list[Figure]:
 
 def nothing_on_ten_symbols() -> list[Figure]:
     """Ten symbols side by side."""
-    seconds, _ = _timed(DoNothing, [f"S{n}" for n in range(10)])
+    # any ten that the instrument table knows: nothing is traded
+    seconds, _ = _timed(DoNothing, [f"60000{n}.SH" for n in range(10)])
     return [_rate("ten symbols, strategy does nothing", 10 * _BARS / seconds, 5_000_000)]
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from qtkit.cli.account_options import account_options
+from qtkit.cli.account_options import accept_options, acceptance, account_options
 from qtkit.cli.config_options import account_asked, config_option, configured
 from qtkit.cli.options import root_option
 from qtkit.core.advice import command
@@ -19,6 +19,7 @@ from qtkit.core.errors import ConfigError
 if TYPE_CHECKING:
     from qtkit.core.paths import SessionFolder
     from qtkit.runtime.settings import SessionSettings
+    from qtkit.runtime.spec import Acceptance
     from qtkit.trading.strategy.protocol import StrategySpec
 
 __all__ = ["live", "live_options", "trade_live"]
@@ -44,6 +45,7 @@ def live_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.argument("strategy", type=click.Path(path_type=Path), required=False)
 @config_option
 @account_options
+@accept_options
 @live_options
 @click.option(
     "--settings",
@@ -61,6 +63,9 @@ def live(  # noqa: PLR0913 - one for each option
     account: str | None,
     new_account: str | None,
     restart: bool,
+    accept_changes: bool,
+    by: str | None,
+    why: str | None,
     ui: str,
     debug: bool,
     settings: Path | None,
@@ -77,6 +82,7 @@ def live(  # noqa: PLR0913 - one for each option
     from qtkit.runtime.configuration.reader import settings_of
     from qtkit.trading.strategy.loader import load_spec
 
+    accept = acceptance(accept_changes=accept_changes, by=by, why=why)
     given = _given(settings)
     found = configured(ctx, config, {"session.strategy": strategy, "session.root": root})
     file = Path(found.strategy)
@@ -88,6 +94,7 @@ def live(  # noqa: PLR0913 - one for each option
         account=name,
         new_account=new_name,
         restart=restart,
+        accept=accept,
         ui=ui,
         settings=settings_of(
             {
@@ -134,6 +141,7 @@ def trade_live(  # noqa: PLR0913 - one for each option
     account: str | None = None,
     new_account: str | None = None,
     restart: bool = False,
+    accept: Acceptance | None = None,
     ui: str = "none",
     settings: SessionSettings | None = None,
     detached: bool = False,
@@ -161,6 +169,7 @@ def trade_live(  # noqa: PLR0913 - one for each option
         root=OutputRoot(root),
         spec=spec,
         account=name,
+        accept=accept,
         settings=settings,
         ready=announce if detached else _tell,
         meanwhile=meanwhile or (lambda _: None),

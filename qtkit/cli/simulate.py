@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from qtkit.cli.account_options import account_options
+from qtkit.cli.account_options import accept_options, acceptance, account_options
 from qtkit.cli.config_options import account_asked, config_option, configured
 from qtkit.cli.options import DAY, root_option
 
@@ -29,6 +29,7 @@ _GOES_ON = (
 @click.option("--date", "day", type=DAY, required=True, help="First trading date.")
 @click.option("--days", type=click.IntRange(min=1), default=1, show_default=True)
 @account_options
+@accept_options
 @click.option("--seed", type=int, help="Of the generated data and of chance.")
 @click.option("--data", help="'synthetic' (default), or the name of a local table.")
 @root_option
@@ -43,13 +44,17 @@ def simulate(  # noqa: PLR0913 - one for each option
     account: str | None,
     new_account: str | None,
     restart: bool,
+    accept_changes: bool,
+    by: str | None,
+    why: str | None,
     seed: int | None,
     data: str | None,
     root: Path,
 ) -> None:
     """Run STRATEGY (a Python file with a SPEC) for simulated trading days.
 
-    A request whose session was cut off is finished: the same words again go on where it was.
+    A request whose session was cut off is finished: the same words again go on where it was. After
+    the strategy was mended, or with other settings, it goes on with --accept-changes.
 
     A configuration file may name the strategy, and everything else that can be set.
 
@@ -66,11 +71,15 @@ def simulate(  # noqa: PLR0913 - one for each option
         "session.data": data,
         "session.root": root,
     }
+    accept = acceptance(accept_changes=accept_changes, by=by, why=why)
     found = configured(ctx, config, options)
     file, place = Path(found.strategy), Path(found.run.root)
     spec = found.spec_of(load_spec(file))
     name, new_name = account_asked(found, account, new_account)
-    if name is None and not restart and (cut_off := _cut_off(found, day, days, new_name)):
+    cut_off = None
+    if name is None and not restart:
+        cut_off = _cut_off(found, day, days, new_name, accepting=accept is not None)
+    if cut_off is not None:
         name, new_name = cut_off, None
     name = prepare_account(
         spec,
@@ -82,14 +91,23 @@ def simulate(  # noqa: PLR0913 - one for each option
         settings=found.settings,
     )
     session = simulated(
-        file, spec=spec, day=day, days=days, root=place, account=name, settings=found.settings
+        file,
+        spec=spec,
+        day=day,
+        days=days,
+        root=place,
+        account=name,
+        accept=accept,
+        settings=found.settings,
     )
     click.echo(str(session))
     click.echo(session.folder.path)
     ctx.exit(session.exit_code)
 
 
-def _cut_off(found: Configuration, day: date, days: int, new_account: str | None) -> str | None:
+def _cut_off(
+    found: Configuration, day: date, days: int, new_account: str | None, *, accepting: bool
+) -> str | None:
     """Return the account of a session that was cut off and answers to the same words."""
     from qtkit.core.paths import OutputRoot
     from qtkit.sessions.interruptions import cut_off_account
@@ -101,6 +119,7 @@ def _cut_off(found: Configuration, day: date, days: int, new_account: str | None
         days=days,
         settings=found.settings,
         new_account=new_account,
+        accepting=accepting,
     )
     if account is not None:
         click.echo(_GOES_ON.format(account=account), err=True)

@@ -184,6 +184,9 @@ _SENTENCES: dict[type, Callable[[Any], str]] = {
     ev.TablesRefilled: _refilled,
     ev.CommandReceived: _command,
     ev.CommandRefused: lambda e: f"{e.command} refused: {e.reason}",
+    ev.SettingsChanged: lambda e: (
+        f"{e.name} changed from {e.before} to {e.after} on the return, accepted by {e.by}: {e.why}"
+    ),
     ev.StopRequested: lambda e: f"stop asked for by {e.by}: {e.reason}",
     ev.SessionEnded: lambda e: f"the session ended: {e.reason}",
     ev.DecisionTaken: lambda e: f"step {e.step} decided: {e.intents} orders wanted",

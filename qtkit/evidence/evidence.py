@@ -29,13 +29,20 @@ from qtkit.model import events as ev
 from qtkit.model.engine import ALL_CAPABILITIES, Capability, EngineDescription
 from qtkit.model.events import Entry, Event
 from qtkit.model.instruments import InstrumentRules
+from qtkit.projections.terms import NO_SETTINGS, with_change
 from qtkit.runtime.settings import declared_default
 
 __all__ = ["Evidence", "Recorded", "Wholeness"]
 
 _OF_THE_FOLDER = frozenset({Capability.SYS_LOG, Capability.FILES})
 _UNKNOWN = EngineDescription(name="unknown", version="", capabilities=(Capability.JOURNAL,))
-_OF_THE_SESSION = (ev.SessionStarted, ev.SessionResumed, ev.StopRequested, ev.SessionEnded)
+_OF_THE_SESSION = (
+    ev.SessionStarted,
+    ev.SessionResumed,
+    ev.SettingsChanged,
+    ev.StopRequested,
+    ev.SessionEnded,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,16 +185,31 @@ class Evidence(JournalLines):
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """Every setting that matters to trading, as the session started with it."""
-        return self.started.event.settings if self.started else {}
+        """Every setting that matters to trading, with the changes that were accepted."""
+        return self._settings_at(None)
 
-    def setting(self, name: str) -> Any:  # noqa: ANN401 - of whatever type the setting is
-        """Return a setting; where the journal does not say it, its declared default."""
-        return self.settings[name] if name in self.settings else declared_default(name)
+    def setting(self, name: str, at_line: int | None = None) -> Any:  # noqa: ANN401 - of any type
+        """Return a setting; where the journal does not say it, its declared default.
 
-    def number(self, setting: str) -> float:
-        """Return a setting that is a number."""
-        found = self.setting(setting)
+        Parameters
+        ----------
+        at_line
+            The journal's line at which it is in force; None: the newest.
+        """
+        settings = self._settings_at(at_line)
+        return settings[name] if name in settings else declared_default(name)
+
+    def _settings_at(self, line: int | None) -> Mapping[str, Any]:
+        settings: dict[str, Any] = self.started.event.settings if self.started else {}
+        for change in self.of(ev.SettingsChanged):
+            name = change.event.name
+            if name not in NO_SETTINGS and (line is None or change.seq <= line):
+                settings = with_change(settings, name, change.event.after)
+        return settings
+
+    def number(self, setting: str, at_line: int | None = None) -> float:
+        """Return a setting that is a number, as `setting`."""
+        found = self.setting(setting, at_line)
         if isinstance(found, bool) or not isinstance(found, int | float | str):
             raise ConfigError(f"the setting {setting} must be a number, was {found!r}")
         return float(found)

@@ -29,6 +29,7 @@ _KEYS = {
     "task_skipped": ("task_id", "skip_reason"),
     "task_failed": ("task_id", "dead_letter"),
     "task_cancelled": ("task_id",),
+    "settings_changed": ("name", "by"),
 }
 _STORY: dict[type[ev.Event], str] = {
     ev.ScheduleBuilt: "schedule_built",
@@ -39,6 +40,7 @@ _STORY: dict[type[ev.Event], str] = {
     ev.TaskFailed: "task_failed",
     ev.TaskCancelled: "task_cancelled",
     ev.SessionResumed: "session_resumed",
+    ev.SettingsChanged: "settings_changed",
 }
 _FIELD = re.compile(r'([^\s"=]+)=("(?:[^"\\]|\\.)*"|"[^\n]*|\S*)')
 _TRACE = "Traceback (most recent call last)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date
@@ -97,6 +98,16 @@ class InstrumentTable:
         if found is None:
             found = self._found[symbol, day] = self._looked_up(symbol, day)
         return found
+
+    def rules_digest(self, symbols: Iterable[str]) -> str:
+        """Return the sha256 of all dated rules of symbols, hex; unknown ones have none."""
+        rows = [
+            (symbol, board.name, board.exchange, board.currency, board.since)
+            for symbol in sorted(symbols)
+            for board in self._boards
+            if board.covers(symbol)
+        ]
+        return hashlib.sha256(msgspec.json.encode(rows)).hexdigest()
 
     def _looked_up(self, symbol: str, day: date) -> Instrument:
         board = self._covering.get(symbol)

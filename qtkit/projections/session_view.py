@@ -26,6 +26,7 @@ from qtkit.projections.orders import OrderHistory
 from qtkit.projections.prices import PriceHistory
 from qtkit.projections.session_status import SessionStatus
 from qtkit.projections.tasks import TaskHistory
+from qtkit.projections.terms import SessionTerms
 
 __all__ = ["SessionView"]
 
@@ -48,7 +49,7 @@ class SessionView:
         self.status = SessionStatus()
         self.tasks, self.orders, self.prices = TaskHistory(), OrderHistory(), PriceHistory()
         self.flows, self.judgements, self.health = CashFlows(), JudgementHistory(), Health()
-        self.decisions = DecisionHistory()
+        self.decisions, self.terms = DecisionHistory(), SessionTerms()
         self.books = BookingHistory(self.state, self.orders, self.prices)
         self.counts = Counter[str]()
         self._takers = dict[type, tuple[tuple[_Taker, TopicFold], ...]]()
@@ -64,6 +65,7 @@ class SessionView:
             self.judgements,
             self.health,
             self.decisions,
+            self.terms,
             self.books,
         )
 
@@ -128,6 +130,11 @@ class SessionView:
         if self.status.opening is None:
             raise self.not_begun()
         return self.status.opening
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Every setting that matters to trading, with the changes that were accepted."""
+        return self.terms.settings
 
     @property
     def first(self) -> Entry:

@@ -8,9 +8,10 @@ from datetime import date
 
 from qtkit.core.render import Table, html_report, mimebundle, text_report
 from qtkit.evidence.session import Session
-from qtkit.model.events import Entry, JsonObject
+from qtkit.model.events import Entry, JsonObject, SettingsChanged
 from qtkit.projections.gate import Reconciliation
 from qtkit.projections.orders import OrderHistory, refused_by
+from qtkit.projections.session_view import SessionView
 from qtkit.reports.artifacts import read_metadata
 from qtkit.reports.session_report import reconciliation_sentence
 from qtkit.runtime.settings import SessionSettings
@@ -29,6 +30,7 @@ class RecordFacts:
 
     settings: JsonObject  # "live_<name>" -> value
     changed: tuple[str, ...]  # names of settings that are not the defaults
+    changes: tuple[JsonObject, ...]  # accepted on a return: line, name, before, after, by, why
     data: JsonObject
     code: JsonObject
     rejected_orders: tuple[JsonObject, ...]  # a sample, refusals by risk first
@@ -42,6 +44,7 @@ class RecordFacts:
             "format": 1,
             "type": "record_facts",
             "settings": self.settings,
+            "changes": list(self.changes),
             "data": self.data,
             "code": self.code,
             "rejected_orders": list(self.rejected_orders),
@@ -62,6 +65,10 @@ class RecordFacts:
         changed = ", ".join(self.changed) or "none"
         rows = [
             ("settings", f"{len(self.settings)}, other than default: {changed}"),
+            *(
+                (f"changed on a return: {change['name']}", f"{change['by']}: {change['why']}")
+                for change in self.changes
+            ),
             *(
                 (f"data {symbol}", str(digest)[:_SHORT])
                 for symbol, digest in self.data.get("symbols", {}).items()
@@ -91,14 +98,15 @@ def record_facts(session: Session, *, day: date | None = None) -> RecordFacts:
         If the session's journal or metadata cannot be read.
     """
     view, metadata = session.view, read_metadata(session.folder)
-    settings, orders = view.opening.settings, view.orders
+    settings, orders = view.settings, view.orders
     refusals = [e for e in orders.refusals if _is_of(e, day)]
     rejections = [e for e in orders.rejections if _is_of(e, day)]
     return RecordFacts(
         settings={f"{_PREFIX}{name}": value for name, value in sorted(settings.items())},
         changed=_changed(settings),
+        changes=tuple(_change(entry) for entry in view.terms.changes),
         data=metadata.get("data_fingerprint") or {},
-        code=metadata.get("code_fingerprint") or {},
+        code=_code(view, metadata.get("code_fingerprint") or {}),
         rejected_orders=(
             *map(_refused, refusals[:_SAMPLE]),
             *(_rejected(e, orders) for e in rejections[:_SAMPLE]),
@@ -125,6 +133,24 @@ def _changed(settings: JsonObject) -> tuple[str, ...]:
             if default is not None and settings.get(name, default) != default
         )
     )
+
+
+def _change(entry: Entry) -> JsonObject:
+    event: SettingsChanged = entry.event
+    return {
+        "line": entry.seq,
+        "name": event.name,
+        "before": event.before,
+        "after": event.after,
+        "by": event.by,
+        "why": event.why,
+    }
+
+
+def _code(view: SessionView, begun: JsonObject) -> JsonObject:
+    """Return the code's fingerprints; a strategy that was mended on a return has the newest."""
+    mended = any(entry.event.name == "code" for entry in view.terms.changes)
+    return {**begun, "strategy": view.terms.code} if mended else begun
 
 
 def _refused(entry: Entry) -> JsonObject:

@@ -21,6 +21,7 @@ from qtkit.reports.metrics import drawdown_of, metrics_json
 
 __all__ = ["reconciliation_sentence", "run_report", "summary_html", "summary_text"]
 
+_HEX = 64  # digits of a digest
 _SHOWN = 5  # refusals, dead letters
 
 
@@ -149,6 +150,14 @@ def _more(view: SessionView) -> Iterator[Table]:
             for end in view.books.days
         )
         yield Table("Days", ("date", "closing", "cash", "equity", "open orders"), rows, "llrrr")
+    if view.terms.changes:
+        columns = ("line", "name", "before", "after", "by", "why")
+        changes = tuple(
+            (e.seq, c.name, _value(c.before), _value(c.after), c.by, c.why)
+            for e in view.terms.changes
+            for c in [e.event]
+        )
+        yield Table("Changed on a return", columns, changes)
     if view.tasks.skips:
         skips = tuple((*key, count) for key, count in sorted(view.tasks.skips.items()))
         yield Table("Skipped tasks", ("task", "skip reason", "times"), skips, "llr")
@@ -160,6 +169,12 @@ def _more(view: SessionView) -> Iterator[Table]:
         )
         title = f"Refused by risk, the first {len(refused)} of {len(view.orders.refusals)}"
         yield Table(title, ("time", "rule", "symbol", "reason"), refused)
+
+
+def _value(value: object) -> str:
+    """Return a setting's value, or the beginning of a digest."""
+    text = "none" if value is None else str(value)
+    return text[:12] if len(text) == _HEX else text
 
 
 def _troubles(view: SessionView) -> Iterator[str]:

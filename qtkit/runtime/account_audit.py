@@ -42,6 +42,7 @@ _ACCOUNT = "runbooks/account-damaged.md"
 _JOURNAL = "runbooks/journal-corrupt.md"
 _BOOK = "runbooks/broker-book-damaged.md"
 _ORDER = re.compile(r"q(\d{6,})")
+_SIMULATED = "sim"  # the broker whose book is a file of the account
 _SMALLEST_BOOK = 512  # bytes: one page of the smallest size
 
 
@@ -334,6 +335,8 @@ def _book_problems(
 ) -> Iterator[Problem]:
     """Yield where the simulated broker's book and the journals know different things."""
     name = account.broker_book.name
+    if reading is not None and _broker_of(reading) != _SIMULATED:
+        return  # another broker keeps its book itself; reconciliation asks for it
     found = _book_there(account.broker_book)
     if reading is not None and newest is not None:
         if found:
@@ -354,6 +357,12 @@ def _book_problems(
                 f"{name} knows an account with {len(state.orders)} orders, and there is no "
                 "journal of it",
             )
+
+
+def _broker_of(reading: Reading) -> str:
+    """Return the name of the broker that a session traded with."""
+    opening = reading.status.opening
+    return str(opening.settings.get("broker", _SIMULATED)) if opening else _SIMULATED
 
 
 def _book_there(path: Path) -> str:

@@ -197,5 +197,5 @@ def keep(result: BacktestResult, root: OutputRoot) -> Path:
 
 def _digest(result: BacktestResult) -> str:
     opening: SessionStarted = result.entries[0].event
-    asked = f"{opening.strategy} {','.join(opening.symbols)} {opening.settings_digest}"
+    asked = f"{opening.strategy} {','.join(opening.symbols)} {opening.digests.settings}"
     return hashlib.sha256(asked.encode()).hexdigest()[:7]

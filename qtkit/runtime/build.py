@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from threading import Event
@@ -13,21 +13,21 @@ from typing import Any
 
 from qtkit.core.calendars import Calendar
 from qtkit.core.clock import Clock, ManualClock
-from qtkit.core.errors import ConfigError, DataError, InvariantBroken
+from qtkit.core.errors import ConfigError, InvariantBroken
 from qtkit.core.files import make_folder
 from qtkit.core.folder_watch import FolderWatch
 from qtkit.core.locks import NamedLock
-from qtkit.core.paths import AccountFolder, OutputRoot, SessionFolder, lock_of, session_id_of
+from qtkit.core.paths import AccountFolder, OutputRoot, SessionFolder, session_id_of
 from qtkit.journal import FileJournal, Journal, MemoryJournal
 from qtkit.ledger.ledger import Ledger
 from qtkit.market.instruments import InstrumentTable
-from qtkit.market.tables.bar_table import BarTable
 from qtkit.model import events as ev
 from qtkit.model.bars import BAR_NANOS, Bars
 from qtkit.model.books import Book
 from qtkit.model.engine import AccountKind
-from qtkit.model.events import FORMAT, SessionStarted, TablesRefilled
+from qtkit.model.events import FORMAT, Digests, SessionStarted
 from qtkit.projections.engine_state import EngineState
+from qtkit.projections.terms import settings_digest
 from qtkit.runtime.accounts import CarryOver, account_record, create_account, inherit
 from qtkit.runtime.chain import note_session
 from qtkit.runtime.factories import (
@@ -42,9 +42,11 @@ from qtkit.runtime.factories import (
 from qtkit.runtime.kill_switch import hand_over_lift
 from qtkit.runtime.market_data import PriceSource
 from qtkit.runtime.plan import SessionPlan, check_dates, goes_on, plan_of
-from qtkit.runtime.resume import same_as_begun
+from qtkit.runtime.refill import refill_of
+from qtkit.runtime.resume import Return, returned
 from qtkit.runtime.run import Place, Run
-from qtkit.runtime.settings import SessionSettings, settings_digest
+from qtkit.runtime.settings import SessionSettings
+from qtkit.runtime.sources import data_sources, opening_digests
 from qtkit.runtime.spec import BACKTEST, SessionSpec
 from qtkit.trading.brokers.permit_broker import PermitBroker
 from qtkit.trading.brokers.protocol import Broker
@@ -54,6 +56,7 @@ from qtkit.trading.engine.context import EngineContext, SessionFiles
 from qtkit.trading.engine.description import backtest_description, engine_description
 from qtkit.trading.engine.engine import Engine
 from qtkit.trading.engine.logs.settings import keep_logs
+from qtkit.trading.engine.recovery import GoesOn
 from qtkit.trading.engine.session_files import FolderFiles, NoFiles
 from qtkit.trading.risk.settings import rules_of
 from qtkit.trading.strategy.guard import Guarded
@@ -75,6 +78,7 @@ class _Beginning:
     place: Place | None = None
     lock: NamedLock | None = None
     account: str = "backtest"  # as the journal names it
+    back: Return | None = None  # where it goes on in a journal
 
 
 def build(spec: SessionSpec, where: OutputRoot | Place) -> Run:
@@ -115,6 +119,7 @@ def _in_memory(plan: SessionPlan) -> _Beginning:
 
 
 def _on_fresh_account(plan: SessionPlan, root: OutputRoot, undo: ExitStack) -> _Beginning:
+    _nothing_to_accept(plan.spec)
     clock = _clock(plan, None)
     folder = _new_folder(plan, root, clock)
     account = root.account(plan.spec.settings.mode, folder.session_id)
@@ -132,6 +137,7 @@ def _on_fresh_account(plan: SessionPlan, root: OutputRoot, undo: ExitStack) -> _
 
 def _on_account(plan: SessionPlan, where: OutputRoot | Place, undo: ExitStack) -> _Beginning:
     account = where.account if isinstance(where, Place) else _named_account(plan, where)
+    back: Return | None = None
     lock = _taken(account, undo)
     if isinstance(where, Place) and not account.record.exists():
         clock = _clock(plan, None)
@@ -139,10 +145,13 @@ def _on_account(plan: SessionPlan, where: OutputRoot | Place, undo: ExitStack) -
     else:
         carry_over = inherit(account)
         if carry_over.unfinished is not None:
-            same_as_begun(carry_over.unfinished, plan.spec.strategy, plan.spec.settings)
+            back = returned(plan, carry_over.unfinished)
+            plan = back.plan
         plan = goes_on(plan, account, carry_over)
         clock = _clock(plan, carry_over.last_at)
         _not_before(account, clock, carry_over.last_at)
+    if back is None:
+        _nothing_to_accept(plan.spec)
     folder = carry_over.unfinished or _folder_in(where, plan, clock)
     return _Beginning(
         plan=plan,
@@ -151,7 +160,17 @@ def _on_account(plan: SessionPlan, where: OutputRoot | Place, undo: ExitStack) -
         place=Place(folder, account),
         lock=lock,
         account=plan.spec.account or "simulated",
+        back=back,
     )
+
+
+def _nothing_to_accept(spec: SessionSpec) -> None:
+    """Make sure that nobody accepts changes of a session that begins."""
+    if spec.accept is not None:
+        raise ConfigError(
+            "no session was cut off here, so that there are no changes to accept; leave "
+            "--accept-changes out to begin a new one"
+        )
 
 
 def _named_account(plan: SessionPlan, root: OutputRoot) -> AccountFolder:
@@ -213,7 +232,8 @@ def _wired(beginning: _Beginning) -> Run:
     """Put a session together."""
     plan, clock, place = beginning.plan, beginning.clock, beginning.place
     spec, strategy = plan.spec, plan.strategy
-    market = _market(beginning)
+    # how logs are kept is written down before there is a journal
+    files, market = _files(beginning), _market(beginning)
     broker = broker_of(
         BrokerRequest(
             spec=spec,
@@ -234,9 +254,9 @@ def _wired(beginning: _Beginning) -> Run:
         calendar=plan.calendar,
         data=market.prices,
         strategy=Guarded(strategy),
-        files=_files(beginning),
+        files=files,
         kill_file=place.account.kill_file if place else None,
-        look_around=FolderWatch(_needed_files(place)).look if place else lambda: None,
+        look_around=FolderWatch(place.needed_files).look if place else lambda: None,
         columns=None if place else {s: sound_bars(b) for s, b in market.prices.bars.items()},
     )
     return Run(
@@ -298,6 +318,9 @@ def opening_event(
     settings: dict[str, Any],
     account: str,
     carry_over: CarryOver,
+    *,
+    data: dict[str, str] | None = None,
+    digests: Digests | None = None,
 ) -> SessionStarted:
     """Return the first line of a journal: with it alone the rest can be folded."""
     return SessionStarted(
@@ -309,7 +332,8 @@ def opening_event(
         symbols=spec.symbols,
         exchange=spec.exchange,
         settings=settings,
-        settings_digest=settings_digest(settings),
+        data=data or {},
+        digests=digests or Digests(settings=settings_digest(settings)),
         seed=asked.seed,
         bar_seconds=BAR_NANOS // 1_000_000_000,
         account_kind=AccountKind.CASH,
@@ -363,10 +387,8 @@ def _journal(beginning: _Beginning) -> Journal:
 
 def _driver(beginning: _Beginning, context: EngineContext, market: Market) -> Engine | Backtest:
     plan, clock, place = beginning.plan, beginning.clock, beginning.place
-    spec = plan.spec
-    opening = opening_event(
-        spec.strategy, spec.settings, plan.settings, beginning.account, beginning.carry_over
-    )
+    spec, back = plan.spec, beginning.back
+    opening = _opening(beginning)
     if place is None:
         return Backtest(context, _manual(clock), opening)
     signal = Event()
@@ -374,8 +396,9 @@ def _driver(beginning: _Beginning, context: EngineContext, market: Market) -> En
         context,
         feed=market.feed,
         workers=kind_named(spec.kind).workers(spec, clock, signal),
-        refill=_refill_of(plan, market, place.folder),
+        refill=refill_of(plan, market, place.folder),
         opening=opening,
+        goes_on=GoesOn(back.digests, back.changes) if back else None,
         news=_news(beginning, market),
         signal=signal,
     )
@@ -386,44 +409,22 @@ def _driver(beginning: _Beginning, context: EngineContext, market: Market) -> En
     return engine
 
 
+def _opening(beginning: _Beginning) -> SessionStarted:
+    plan = beginning.plan
+    spec = plan.spec
+    data = data_sources(spec, plan.calendar)
+    return opening_event(
+        spec.strategy,
+        spec.settings,
+        plan.settings,
+        beginning.account,
+        beginning.carry_over,
+        data=data,
+        digests=opening_digests(spec, plan.settings, data),
+    )
+
+
 def _manual(clock: Clock) -> ManualClock:
     if not isinstance(clock, ManualClock):
         raise InvariantBroken("a backtest moves its own clock")
     return clock
-
-
-def _needed_files(place: Place) -> tuple[Path, ...]:
-    """Return the files and folders that an engine cannot do without."""
-    folder, account = place.folder, place.account
-    return (
-        account.path,
-        account.lock,
-        account.record,
-        account.broker_book,
-        folder.path,
-        folder.artifacts,
-        folder.journal,
-        lock_of(folder.journal),
-    )
-
-
-def _refill_of(
-    plan: SessionPlan, market: Market, folder: SessionFolder
-) -> Callable[[date], TablesRefilled]:
-    """Return what brings the session's own copy of its table up to date, and nothing else."""
-    name = plan.spec.strategy.table
-    table = BarTable(folder.tables, name)
-
-    def refill(day: date) -> TablesRefilled:
-        segments = plan.calendar.segments(day)
-        if not segments:
-            raise DataError(f"{day} is no trading day: there is nothing to refill")
-        total = 0
-        for bars in market.prices.bars.values():
-            fresh = bars.between(segments[0].start, segments[-1].end)
-            total += len(fresh)
-            if len(fresh):
-                table.merge(fresh)
-        return TablesRefilled(trading_date=day, tables=(name,), bars=total)
-
-    return refill

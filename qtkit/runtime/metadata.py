@@ -16,8 +16,8 @@ from qtkit.core.render import json_text
 from qtkit.market.tables.bar_table import bars_fingerprint
 from qtkit.model.bars import Bars
 from qtkit.model.events import JsonObject
+from qtkit.projections.terms import settings_digest
 from qtkit.runtime.run import Run
-from qtkit.runtime.settings import settings_digest
 from qtkit.trading.strategy.loader import source_digest
 
 __all__ = ["code_fingerprint", "data_fingerprint", "write_identity"]

@@ -1,49 +1,196 @@
-"""Whether a session that was cut off may go on: as it began, and not otherwise."""
+"""How a session that was cut off goes on: under what its journal says, or what was accepted."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
+import msgspec
+import numpy as np
 from pydantic import ValidationError
 
 from qtkit.core.errors import ConfigError, JournalCorrupt
 from qtkit.core.paths import SessionFolder
 from qtkit.journal import read_journal
-from qtkit.model.events import SessionStarted
+from qtkit.model.bars import nanos
+from qtkit.model.events import Digests, LastPrice, SettingsChanged
+from qtkit.model.money import decimal_of
+from qtkit.projections.base import project
+from qtkit.projections.terms import SeenPrices, SessionTerms, flattened
+from qtkit.runtime.market_data import MarketData
+from qtkit.runtime.plan import SessionPlan
 from qtkit.runtime.settings import SessionSettings
-from qtkit.trading.strategy.protocol import StrategySpec
+from qtkit.runtime.sources import code_digest, data_sources, rules_digest
 
-__all__ = ["same_as_begun"]
+__all__ = ["FIXED", "Return", "returned", "terms_of"]
+
+_SCHEDULE = "the day's schedule stands in the journal"
+_PAST = "what the session has seen and done is of it"
+
+FIXED: Mapping[str, str] = {
+    "strategy": "another strategy is another session",
+    "symbols": _PAST,
+    "exchange": _PAST,
+    "kind": _PAST,
+    "mode": _PAST,
+    "seed": _PAST,
+    "data": _PAST,
+    "table": _PAST,
+    "broker": _PAST,
+    "opening_cash": "the account was opened with it",
+    "step_minutes": _SCHEDULE,
+    "price_poll_minutes": _SCHEDULE,
+    "close_offset_minutes": _SCHEDULE,
+    "refill": _SCHEDULE,
+    "split_strategy_prepare": _SCHEDULE,
+    "prepare_lead_seconds": _SCHEDULE,
+    "startup_gate_mode": "a session's gate is judged in one mode",
+    "prices": _PAST,
+}
+"""Name -> why it never changes on a return. Everything else may, by name and reason."""
+
+_MOST = 3  # prices that a refusal names
 
 
-def same_as_begun(unfinished: SessionFolder, spec: StrategySpec, asked: SessionSettings) -> None:
-    """Make sure that a session which is resumed is asked for as its journal says it began.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Return:
+    """What a session that was cut off goes on under.
+
+    Attributes
+    ----------
+    plan
+        With the settings that the journal says.
+    changes
+        What was accepted, for the journal.
+    """
+
+    plan: SessionPlan
+    digests: Digests
+    changes: tuple[SettingsChanged, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Difference:
+    name: str
+    before: object
+    after: object
+
+    def __str__(self) -> str:
+        why = f" (it never changes: {FIXED[self.name]})" if self.name in FIXED else ""
+        return (
+            f"{self.name}: the journal has {_shown(self.before)}, asked for is "
+            f"{_shown(self.after)}{why}"
+        )
+
+
+def terms_of(folder: SessionFolder) -> tuple[SessionTerms, list[LastPrice]]:
+    """Return what a session lives under and the prices it saw; raises as `read_journal`."""
+    terms, seen = SessionTerms(), SeenPrices()
+    project(read_journal(folder.journal), terms, seen)
+    if terms.opening is None:
+        raise JournalCorrupt(
+            f"{folder.journal} does not begin with a session. See runbooks/journal-corrupt.md"
+        )
+    return terms, seen.prices
+
+
+def returned(plan: SessionPlan, folder: SessionFolder) -> Return:
+    """Return what a session goes on under.
+
+    Parameters
+    ----------
+    plan
+        What is asked for; it is only compared, but for what its acceptance covers.
+    folder
+        The session's.
 
     Raises
     ------
     ConfigError
-        With every difference: name, the journal's value, and the one asked for now.
+        With every difference that was not accepted, or never can be: name, the journal's value,
+        and the one asked for now.
     """
-    began = next(read_journal(unfinished.journal)).event
-    if not isinstance(began, SessionStarted):
-        raise JournalCorrupt(
-            f"{unfinished.journal} does not begin with a session. See runbooks/journal-corrupt.md"
-        )
-    before = _named(began.strategy, began.symbols, began.exchange, _completed(began.settings))
-    now = _named(spec.name, spec.symbols, spec.exchange, asked.for_journal(spec))
-    names = [n for n in dict.fromkeys([*before, *now]) if before.get(n) != now.get(n)]
-    if names:
-        found = "; ".join(
-            f"{n}: the journal has {_shown(before.get(n))}, asked for is {_shown(now.get(n))}"
-            for n in names
-        )
-        raise ConfigError(
-            f"session {unfinished.session_id} has not ended, and it goes on only as it began "
-            f"({found}). Ask for it as it began, let it end in order, and begin the next session "
-            "with the new settings"
-        )
+    terms, seen = terms_of(folder)
+    before = {**terms.named(), **flattened(_completed(terms.settings))}
+    now = _asked(plan, terms).named()
+    differences = [*_differences(before, now), *_prices(plan.data, seen)]
+    accept = plan.spec.accept
+    open_ones = [d for d in differences if accept is None or d.name in FIXED]
+    if open_ones:
+        raise ConfigError(_refusal(folder, open_ones, accepted=accept is not None))
+    changes = tuple(
+        SettingsChanged(name=d.name, before=d.before, after=d.after, by=accept.by, why=accept.why)
+        for d in differences
+        if accept is not None
+    )
+    for change in changes:
+        terms.change(change.name, change.after)
+    settings = _settings(plan, terms.settings)
+    spec = replace(plan.spec, settings=settings)
+    going = replace(plan, spec=spec, settings=settings.for_journal(spec.strategy))
+    return Return(plan=going, digests=terms.digests(seen), changes=changes)
+
+
+def _asked(plan: SessionPlan, terms: SessionTerms) -> SessionTerms:
+    """Return what is asked for now, in the same form."""
+    spec, opening = plan.spec, terms.opening
+    if opening is None:
+        raise JournalCorrupt("a journal without its first line has no session")
+    strategy = spec.strategy
+    begun = msgspec.structs.replace(
+        opening, strategy=strategy.name, symbols=strategy.symbols, exchange=strategy.exchange
+    )
+    asked = SessionTerms()
+    asked.opening, asked.settings = begun, plan.settings
+    asked.code, asked.instruments = code_digest(strategy, spec.source), rules_digest(strategy)
+    asked.data = data_sources(spec, plan.calendar)
+    return asked
+
+
+def _differences(before: dict[str, Any], now: dict[str, Any]) -> Iterator[_Difference]:
+    for name in dict.fromkeys([*before, *now]):
+        if before.get(name) != now.get(name):
+            yield _Difference(name, before.get(name), now.get(name))
+
+
+def _prices(data: MarketData | None, seen: list[LastPrice]) -> Iterator[_Difference]:
+    """Yield the first prices of the journal that bars which are known ahead do not have."""
+    if data is None:
+        return
+    found = 0
+    for price in seen:
+        now = _close(data, price)
+        if now != price.close and found < _MOST:
+            found += 1
+            where = f"{price.symbol} at {price.end.isoformat()} "
+            yield _Difference("prices", f"{where}{price.close}", f"{where}{now or 'no bar'}")
+
+
+def _close(data: MarketData, price: LastPrice) -> object:
+    bars = data.bars.get(price.symbol)
+    if bars is None:
+        return None
+    row = int(np.searchsorted(bars.end, nanos(price.end)))
+    if row == len(bars) or int(bars.end[row]) != nanos(price.end):
+        return None
+    return decimal_of(float(bars.close[row]))
+
+
+def _refusal(folder: SessionFolder, differences: list[_Difference], *, accepted: bool) -> str:
+    rest = "let it end in order, and begin the next session with the new settings"
+    accept = (
+        "" if accepted else ", or accept what may change (--accept-changes --by NAME --why TEXT)"
+    )
+    if all(d.name in FIXED for d in differences):
+        accept = ", or accept what may change (--accept-changes --by NAME --why TEXT)"
+    if accepted or all(d.name in FIXED for d in differences):
+        accept = ""
+    return (
+        f"session {folder.session_id} has not ended, and it goes on only as its journal says "
+        f"({'; '.join(map(str, differences))}). Ask for it as it began{accept}, or {rest}"
+    )
 
 
 def _completed(settings: dict[str, Any]) -> dict[str, Any]:
@@ -55,20 +202,23 @@ def _completed(settings: dict[str, Any]) -> dict[str, Any]:
         return settings
 
 
-def _named(
-    strategy: str, symbols: Sequence[str], exchange: str, settings: dict[str, Any]
-) -> dict[str, Any]:
-    """Return what a session was asked for under dotted names, as a journal reads it back."""
-    whole = {"strategy": strategy, "symbols": list(symbols), "exchange": exchange, **settings}
-    found, waiting = dict[str, Any](), list(json.loads(json.dumps(whole)).items())
-    while waiting:
-        name, value = waiting.pop(0)
-        if isinstance(value, dict):
-            waiting += [(f"{name}.{key}", part) for key, part in value.items()]
-        else:
-            found[name] = value
-    return found
+def _settings(plan: SessionPlan, journal: dict[str, Any]) -> SessionSettings:
+    """Return the journal's settings; where logs and feed are is not in it."""
+    known = {name: journal[name] for name in journal.keys() & SessionSettings.model_fields.keys()}
+    here = plan.spec.settings
+    try:
+        settings = SessionSettings.model_validate(known)
+    except ValidationError as problem:
+        raise ConfigError(
+            f"the journal's settings are none that this version of qtkit knows: {problem}"
+        ) from None
+    return settings.model_copy(update={"logs": here.logs, "feed": here.feed})
 
 
 def _shown(value: object) -> str:
+    if isinstance(value, str) and len(value) == _HEX:
+        return value[:12]
     return "nothing" if value is None else json.dumps(value)
+
+
+_HEX = 64

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -32,6 +33,21 @@ class Place:
 
     folder: SessionFolder
     account: AccountFolder
+
+    @property
+    def needed_files(self) -> tuple[Path, ...]:
+        """The files and folders that an engine cannot do without."""
+        folder, account = self.folder, self.account
+        return (
+            account.path,
+            account.lock,
+            account.record,
+            account.broker_book,
+            folder.path,
+            folder.artifacts,
+            folder.journal,
+            folder.journal.with_name(folder.journal.name + ".lock"),
+        )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -144,7 +160,6 @@ class Run:
             if self.lock is not None:
                 last.callback(self.lock.release)
             with ExitStack() as ends:
-                ends.callback(self.context.files.close)
                 ends.callback(self.broker.close)
                 ends.callback(self.context.journal.close)
             if self.lock is not None and self.lock.is_held and self.context.state.ended:

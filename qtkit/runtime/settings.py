@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import fields
 from datetime import timedelta
 from decimal import Decimal
@@ -22,7 +20,7 @@ from qtkit.trading.engine.schedule import Timetable
 from qtkit.trading.risk.settings import RiskSettings
 from qtkit.trading.strategy.protocol import StrategySpec
 
-__all__ = ["MODES", "Mode", "SessionSettings", "declared_default", "settings_digest"]
+__all__ = ["MODES", "Mode", "SessionSettings", "declared_default"]
 
 _YEAR = 31_536_000  # seconds; what is longer is a slip of the pen
 
@@ -264,9 +262,3 @@ def declared_default(name: str) -> Any:  # noqa: ANN401 - of whatever type the s
     if name == "step_minutes":
         return next(f.default for f in fields(StrategySpec) if f.name == name)
     return SessionSettings().model_dump(mode="json", include={name})[name]
-
-
-def settings_digest(settings: dict[str, Any]) -> str:
-    """Return the sha256 of settings, hex."""
-    text = json.dumps(settings, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -21,9 +21,25 @@ from qtkit.trading.engine.command_queue import Command
 from qtkit.trading.engine.workers import Workers
 from qtkit.trading.strategy.protocol import Strategy, StrategySpec
 
-__all__ = ["BACKTEST", "REAL_TIME", "SIMULATED", "SessionSpec"]
+__all__ = ["BACKTEST", "REAL_TIME", "SIMULATED", "Acceptance", "SessionSpec"]
 
 BACKTEST, SIMULATED, REAL_TIME = "backtest", "simulated", "real_time"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acceptance:
+    """An operator's word that a session that was cut off goes on under something else."""
+
+    by: str
+    why: str
+
+    def __post_init__(self) -> None:
+        missing = [name for name in ("by", "why") if not getattr(self, name).strip()]
+        if missing:
+            raise ConfigError(
+                f"changes are accepted by somebody and for a reason: {' and '.join(missing)} "
+                f"{'is' if len(missing) == 1 else 'are'} missing (--by NAME, --why TEXT)"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +57,8 @@ class SessionSpec:
     account
         An account that exists; None: a fresh one of this session alone. A session of it that has
         not ended is resumed.
+    accept
+        Whether what may change on a return may be something else than the journal has.
     day, days
         First date, and how many trading dates from it on; not in real time.
     start, stop
@@ -67,6 +85,7 @@ class SessionSpec:
     source: Path | None = None
     kind: str = SIMULATED
     account: str | None = None
+    accept: Acceptance | None = None
 
     day: date | None = None
     days: int = 1

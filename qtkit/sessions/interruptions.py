@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from qtkit.core.errors import DataError
+from qtkit.core.errors import ConfigError, DataError
 from qtkit.core.locks import is_locked
 from qtkit.core.paths import OutputRoot, SessionFolder, lock_of
 from qtkit.journal import read_journal
@@ -30,6 +30,7 @@ def cut_off_account(
     days: int,
     settings: SessionSettings,
     new_account: str | None,
+    accepting: bool = False,
 ) -> str | None:
     """Return the account of a session that the same request began and that was cut off.
 
@@ -41,6 +42,13 @@ def cut_off_account(
         The strategy's.
     new_account
         The account that is to be made; None: one of the session alone.
+    accepting
+        Whether its code and its settings may be others.
+
+    Raises
+    ------
+    ConfigError
+        If changes are accepted, and there is no such session.
     """
     asked: JsonObject = {
         "kind": SIMULATED,
@@ -51,15 +59,21 @@ def cut_off_account(
         "start": None,
         "stop": None,
         "account": new_account,
-        "asked_settings": settings.model_dump(mode="json", exclude_unset=True),
         "commands": [],
     }
+    if not accepting:
+        asked["asked_settings"] = settings.model_dump(mode="json", exclude_unset=True)
     for folder in _sessions_of(root, settings.mode, asked):
         metadata = _object(folder.metadata)
         code = metadata.get("code_fingerprint")
         same_code = isinstance(code, dict) and code.get("strategy") == source_digest(file)
-        if same_code and _is_cut_off(folder):
+        if (accepting or same_code) and _is_cut_off(folder):
             return str(metadata.get("account"))
+    if accepting:
+        raise ConfigError(
+            f"no session of {file.name} on {day} was cut off, so that there are no changes to "
+            "accept; name its account with --account, or leave --accept-changes out"
+        )
     return None
 
 

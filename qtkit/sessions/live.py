@@ -20,7 +20,7 @@ from qtkit.runtime.metadata import write_identity
 from qtkit.runtime.run import Run
 from qtkit.runtime.session_status import write_status
 from qtkit.runtime.settings import SessionSettings
-from qtkit.runtime.spec import REAL_TIME, SessionSpec
+from qtkit.runtime.spec import REAL_TIME, Acceptance, SessionSpec
 from qtkit.sessions.control.heartbeat import Heartbeat
 from qtkit.sessions.control.server import CommandServer
 from qtkit.sessions.control.socket import socket_path
@@ -43,6 +43,7 @@ def run_live(
     root: OutputRoot,
     spec: StrategySpec | None = None,
     account: str | None = None,
+    accept: Acceptance | None = None,
     settings: Mapping[str, Any] | SessionSettings | None = None,
     ready: Callable[[SessionFolder], None] = lambda _: None,
     meanwhile: Callable[[SessionFolder], None] = lambda _: None,
@@ -60,6 +61,8 @@ def run_live(
     account
         An account that exists; None: a fresh one of this session alone. A session of it that has
         not ended is resumed.
+    accept
+        Who accepts that such a session goes on under other code or settings, and why.
     settings
         What differs from the defaults.
     ready
@@ -81,6 +84,7 @@ def run_live(
         source=source,
         kind=REAL_TIME,
         account=account,
+        accept=accept,
     )
     run = build(asked, root)
     # a second signal disturbs no report either

@@ -18,6 +18,7 @@ from qtkit.evidence.session import CommandDone
 from qtkit.model.events import JsonObject
 from qtkit.runtime.registry import account_of, find_session
 from qtkit.runtime.settings import SessionSettings
+from qtkit.runtime.spec import Acceptance
 from qtkit.sessions.control.process import launched
 from qtkit.sessions.control.server import Reply, Request, reply_of, request_line
 from qtkit.sessions.display import DisplayedSession
@@ -48,6 +49,7 @@ class RemoteSession(DisplayedSession):
         root: Path | str = "outputs",
         account: str | None = None,
         new_account: str | None = None,
+        accept: Acceptance | None = None,
         settings: Mapping[str, Any] | SessionSettings | None = None,
         timeout: float = _START,
     ) -> RemoteSession:
@@ -63,6 +65,9 @@ class RemoteSession(DisplayedSession):
             Where everything is written.
         account, new_account
             One that exists, or the name of one to be made; neither: a fresh one.
+        accept
+            Who accepts that a session that was cut off goes on under other code or settings, and
+            why.
         settings
             What differs from the defaults, or from the configuration.
         timeout
@@ -83,7 +88,10 @@ class RemoteSession(DisplayedSession):
             "--root": root,
             "--account": account,
             "--new_account": new_account,
+            "--by": accept.by if accept else None,
+            "--why": accept.why if accept else None,
         }
+        words += ["--accept-changes"] if accept else []
         words += [w for name, v in options.items() if v is not None for w in (name, str(v))]
         return cls(launched(words, _as_given(settings), timeout))
 

@@ -16,7 +16,7 @@ from qtkit.runtime.configuration.reader import settings_of
 from qtkit.runtime.metadata import write_identity
 from qtkit.runtime.plan import exchange_of, first_start, known_instruments, trading_days
 from qtkit.runtime.settings import SessionSettings
-from qtkit.runtime.spec import SessionSpec
+from qtkit.runtime.spec import Acceptance, SessionSpec
 from qtkit.sessions.local import LocalSession
 from qtkit.trading.engine.command_queue import Command
 from qtkit.trading.engine.schedule import refuse_steps_that_never_come
@@ -37,6 +37,7 @@ def simulate(  # noqa: PLR0913 - one for each thing that can be asked for
     days: int = 1,
     root: OutputRoot | Path | str,
     account: str | None = None,
+    accept: Acceptance | None = None,
     settings: Mapping[str, Any] | SessionSettings | None = None,
     start: datetime | None = None,
     stop: datetime | None = None,
@@ -58,6 +59,8 @@ def simulate(  # noqa: PLR0913 - one for each thing that can be asked for
     account
         An account that exists; None: a fresh one of this session alone. A session of it that has
         not ended is resumed.
+    accept
+        Who accepts that such a session goes on under other code or settings, and why.
     settings
         What differs from the defaults.
     start, stop
@@ -86,6 +89,7 @@ def simulate(  # noqa: PLR0913 - one for each thing that can be asked for
         settings=settings_of(settings),
         source=file,
         account=account,
+        accept=accept,
         day=_date(day),
         days=days,
         start=start,

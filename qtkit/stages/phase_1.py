@@ -17,6 +17,7 @@ from qtkit.model import events as ev
 from qtkit.model.engine import StatusRole
 from qtkit.stages.break_point_checks import break_point, the_break_point_restores
 from qtkit.stages.check import Outcome, check, judged, looked_at
+from qtkit.stages.return_checks import it_lives_under_what_its_journal_says
 from qtkit.stages.scenarios import STOPS
 from qtkit.stages.session_end import NOT_ENDED, unended
 from qtkit.stages.stage import Stage
@@ -355,6 +356,7 @@ phase_1 = Stage(
         no_order_is_left_unknown,
         the_break_point_restores,
         a_stop_closes_the_books,
+        it_lives_under_what_its_journal_says,
     ),
     of_the_end=True,
 )

@@ -324,7 +324,7 @@ def failures_are_listed(evidence: Evidence) -> Outcome:
 def _retry_faults(evidence: Evidence, story: TaskStory) -> Iterator[Finding]:
     """Yield how a task's attempts differ from what is configured."""
     name, last = story.task_id, story.failures[-1]
-    allowed = 1 + int(evidence.setting("retries").get(story.task, 0))
+    allowed = 1 + int(evidence.setting("retries", last.seq).get(story.task, 0))
     for number, entry in enumerate(story.failures, 1):
         event, line = entry.event, entry.seq
         if event.attempt != number:

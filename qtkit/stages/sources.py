@@ -11,6 +11,7 @@ from shutil import rmtree
 from tempfile import mkdtemp
 from weakref import WeakKeyDictionary, finalize
 
+from qtkit.core.errors import ConfigError
 from qtkit.core.files import make_folder, new_folder
 from qtkit.core.paths import SessionFolder
 from qtkit.evidence import Evidence, Scenario, Target
@@ -38,11 +39,18 @@ def evidence_of(source: Session | Evidence) -> Evidence:
 
     Raises
     ------
+    ConfigError
+        If it is neither.
     DataError
         If the session has no folder with a journal's place in it.
     """
     if isinstance(source, Evidence):
         return source
+    if not isinstance(getattr(source, "folder", None), SessionFolder):
+        raise ConfigError(
+            f"a {type(source).__name__} cannot be judged; hand over a session, such as "
+            "open_session('last') of qtkit.sessions.remote, its evidence or a target"
+        )
     return Evidence.of_folder(existing(source.folder))
 
 

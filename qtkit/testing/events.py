@@ -63,7 +63,6 @@ _DEFAULTS: Mapping[type[msgspec.Struct], Mapping[str, object]] = {
         "symbols": ("600036.SH",),
         "exchange": "XSHG",
         "settings": {},
-        "settings_digest": "d" * 64,
         "seed": 7,
         "bar_seconds": 60,
         "account_kind": "cash",

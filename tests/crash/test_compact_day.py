@@ -30,10 +30,12 @@ BROKEN_ON_PURPOSE = {
 }
 EXCUSED = {"4-A.5": "a fill that was lost with the journal is booked when the broker is back"}
 ONLY_ELSEWHERE = {
+    # nothing is traded here whose rules the day's beginning has not told
+    ev.InstrumentsListed,
     # it ends the session: see the tests of the engine
     ev.InternalErrorRaised,
-    # a broker that is away for longer: see tests/trading/engine/test_tasks_by_hand.py
-    ev.TroubleMet,
+    # who comes back asks for what the journal says: see tests/runtime/test_returns.py
+    ev.SettingsChanged,
     # recorded bars make sense: see tests/trading/engine/test_refused_bars.py
     ev.BarsRefused,
     # recorded bars are whole, and a simulated clock is never set: see tests/sessions/test_live_*

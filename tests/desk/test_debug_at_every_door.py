@@ -12,6 +12,7 @@ import pytest
 from qtkit.core.errors import ConfigError
 from qtkit.desk import commands
 from qtkit.desk.shell import run_line
+from qtkit.journal import read_journal
 from qtkit.model import events as ev
 from qtkit.sessions.control.server import CommandServer
 from qtkit.sessions.control.socket import socket_path
@@ -75,7 +76,7 @@ def test_the_engine_decides_and_not_the_door(desk: LocalSession, door: str) -> N
         DOORS[door](desk)
     except ConfigError:
         refusals = 1
-    events = [entry.event for entry in desk.entries()]
+    events = [entry.event for entry in read_journal(desk.folder.journal)]
 
     assert refusals == (0 if started_for_it else 1)
     assert sum(isinstance(event, ev.CommandRefused) for event in events) == refusals

@@ -34,9 +34,9 @@ BUGS_OF_ACCOUNTS: tuple[Bug, ...] = (
     ),
     planted(
         "a session is resumed under other settings",
-        "qtkit/runtime/build.py",
-        "if before.get(n) != now.get(n)]",
-        "if before.get(n) is now.get(n) is None]",
+        "qtkit/runtime/resume.py",
+        "        if before.get(name) != now.get(name):",
+        "        if before.get(name) is now.get(name) is None:",
         "tests/sessions/test_resumed_as_begun.py::"
         "test_a_killed_simulation_is_not_finished_under_other_settings[max_order_value]",
     ),

@@ -28,7 +28,7 @@ BUGS_OF_TIME: tuple[Bug, ...] = (
     ),
     planted(
         "a missed step is decided late",
-        "qtkit/trading/engine/schedule.py",
+        "qtkit/trading/engine/recovery.py",
         'if task.due >= now or task.task in {"pre_open", "post_close"}:',
         'if task.due >= now or task.task in {"pre_open", "post_close", "run_strategy"}:',
         "tests/trading/engine/test_catch_up.py"
@@ -36,7 +36,7 @@ BUGS_OF_TIME: tuple[Bug, ...] = (
     ),
     planted(
         "a row that is due at the second of the start is missed",
-        "qtkit/trading/engine/schedule.py",
+        "qtkit/trading/engine/recovery.py",
         "if task.due >= now or task.task in",
         "if task.due > now or task.task in",
         "tests/trading/engine/test_catch_up.py"

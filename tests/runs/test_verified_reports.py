@@ -36,6 +36,9 @@ def session(lived: SessionFolder, tmp_path: Path) -> SessionFolder:
     return SessionFolder(Path(shutil.copytree(lived.path, tmp_path / lived.session_id)))
 
 
+IMPORTS = "from qtkit import stages\nfrom qtkit.sessions.remote import open_session\n"
+
+
 def payload(folder: SessionFolder, stage: str = "2") -> dict[str, Any]:
     """Return an honest report as it travels through a notebook."""
     found: dict[str, Any] = json.loads(
@@ -240,7 +243,7 @@ def test_a_notebook_that_edits_the_journal_it_judged_is_blocked(
 ) -> None:
     path = notebook(
         "edits",
-        f"from qtkit import stages\nstages.phase_2({str(session.path)!r})",
+        f"{IMPORTS}stages.phase_2(open_session({str(session.path)!r}))",
         f"from pathlib import Path\njournal = Path({str(session.journal)!r})\n"
         "_ = journal.write_bytes(journal.read_bytes().replace(b'script says', b'friend says'))",
     )
@@ -256,8 +259,8 @@ def test_a_page_of_reports_is_judged_though_none_was_shown_alone(
 ) -> None:
     path = notebook(
         "page",
-        f"from qtkit import stages\none = stages.phase_2({str(session.path)!r})",
-        f"stages.summary(one, stages.phase_4a({str(session.path)!r}))",
+        f"{IMPORTS}one = stages.phase_2(open_session({str(session.path)!r}))",
+        f"stages.summary(one, stages.phase_4a(open_session({str(session.path)!r})))",
         "one",
     )
 
@@ -302,7 +305,7 @@ def test_a_record_that_the_running_notebook_forges_is_not_its_last_good_run(
 def test_a_smoke_run_that_leaves_out_a_stage_is_incomplete(
     notebook: Write, session: SessionFolder, root: OutputRoot
 ) -> None:
-    path = notebook("few", f"from qtkit import stages\nstages.phase_2({str(session.path)!r})")
+    path = notebook("few", f"{IMPORTS}stages.phase_2(open_session({str(session.path)!r}))")
 
     done = CliRunner().invoke(smoke, ["--root", str(root.path), "--notebook", str(path)])
 

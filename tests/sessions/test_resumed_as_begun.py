@@ -15,7 +15,6 @@ from qtkit.core.paths import OutputRoot, SessionFolder
 from qtkit.runtime.accounts import create_account
 from qtkit.runtime.build import build
 from qtkit.runtime.configuration.reader import settings_of
-from qtkit.runtime.resume import same_as_begun
 from qtkit.runtime.run import Run
 from qtkit.runtime.spec import SessionSpec
 from qtkit.testing import scripted_spec
@@ -110,10 +109,10 @@ def test_a_setting_that_the_journal_is_too_old_to_know_had_its_default(root: Out
     folder.journal.write_bytes(first.replace(b'"retry_seconds":5.0,', b"") + b"\n")
     assert b"retry_seconds" not in folder.journal.read_bytes()
 
-    same_as_begun(folder, asked.strategy, asked.settings)
+    build(replace(_later(asked), account="demo"), root).close()
 
     with pytest.raises(ConfigError, match="retry_seconds"):
-        same_as_begun(folder, asked.strategy, _simulation(retry_seconds=7).settings)
+        build(replace(_later(_simulation(retry_seconds=7)), account="demo"), root)
 
 
 @pytest.mark.parametrize(

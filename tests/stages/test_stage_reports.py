@@ -203,6 +203,8 @@ def test_a_session_is_named_by_id_by_its_beginning_and_by_its_folder(tmp_path: o
 def test_what_is_no_session_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="is no session folder"):
         evidence_of(RecordedSession(SessionFolder(tmp_path)))
+    with pytest.raises(ConfigError):
+        evidence_of(str(tmp_path))  # type: ignore[arg-type]
 
 
 def test_sources_have_names(tmp_path: object) -> None:

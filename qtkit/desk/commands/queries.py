@@ -16,6 +16,7 @@ from qtkit.desk.report import Part, Report
 from qtkit.desk.table_view import Column, TableView, facts
 from qtkit.evidence.session import Session
 from qtkit.projections.session_view import SessionView
+from qtkit.projections.terms import settings_digest
 from qtkit.runtime.settings import SessionSettings
 from qtkit.stages import StageReport, judge, stage_named
 
@@ -233,7 +234,7 @@ def liveconfig(session: Session, key: str = "") -> Report:
         If no setting's name has `key` in it.
     """
     view = session.view
-    real = dict(_flat(view.opening.settings))
+    real = dict(_flat(view.settings))
     usual = dict(_flat(SessionSettings().model_dump(mode="json")))
     wanted = [name for name in sorted(real) if key in name]
     if not wanted:
@@ -241,7 +242,7 @@ def liveconfig(session: Session, key: str = "") -> Report:
     rows = tuple((name, real[name], _difference(name, real, usual)) for name in wanted)
     columns = (Column(name="setting"), Column(name="value"), Column(name="default"))
     table = TableView(name="settings", columns=columns, rows=rows)
-    digest = view.opening.settings_digest
+    digest = settings_digest(view.settings)
     return report_of("liveconfig", view, f"digest {digest}", table)
 
 

@@ -105,6 +105,6 @@ _SOURCES: Mapping[str, Callable[[SessionView], Iterable[Candidate]]] = {
     "tasks": _task_ids,
     "task_names": lambda _: map(Candidate, PRIORITY),
     "stages": lambda _: (Candidate(s.id, s.title) for s in all_stages()),
-    "settings": lambda view: map(Candidate, (*SETTABLE, *view.opening.settings)),
+    "settings": lambda view: map(Candidate, (*SETTABLE, *view.settings)),
     "words": lambda _: _commands(),
 }

@@ -55,7 +55,7 @@ SETTABLE: Mapping[str, Callable[[Seat, Sequence[str]], None]] = {"watch": _watch
 
 
 def _why_not(seat: Seat, key: str) -> str:
-    settings = seat.session.view.opening.settings
+    settings = seat.session.view.settings
     name = key.removeprefix("live_")
     if key in all_keys() or name in settings or name.partition(".")[0] in settings:
         return (

@@ -72,7 +72,7 @@ def _word(status: str, word: str) -> Mark:
 
 
 def _seconds(view: SessionView, setting: str) -> float:
-    settings = view.opening.settings
+    settings = view.settings
     return float(settings[setting] if setting in settings else declared_default(setting))
 
 

@@ -71,7 +71,7 @@ def _use(share: Decimal) -> Mark:
 
 def _rules(view: SessionView) -> Iterator[dict[str, Any]]:
     state, ledger = view.state, view.state.ledger
-    risk: Mapping[str, Any] = view.opening.settings.get("risk") or {}
+    risk: Mapping[str, Any] = view.settings.get("risk") or {}
     requests = [o.requested.event for o in view.orders.records.values() if o.requested]
     yield {"rule": "risk.kill_switch", "limit": "off", "now": _switch(on=state.killed)}
     symbols = risk.get("allowed_symbols") or view.opening.symbols

@@ -40,7 +40,14 @@ from qtkit.model.events.orders import (
     OrderRejected,
     OrderRequested,
 )
-from qtkit.model.events.session import SessionEnded, SessionResumed, SessionStarted, StopRequested
+from qtkit.model.events.session import (
+    Digests,
+    SessionEnded,
+    SessionResumed,
+    SessionStarted,
+    SettingsChanged,
+    StopRequested,
+)
 from qtkit.model.events.status import StatusChanged
 from qtkit.model.events.tasks import (
     DayClosed,
@@ -74,6 +81,7 @@ __all__ = [
     "DayClosed",
     "DayStarted",
     "DecisionTaken",
+    "Digests",
     "Entry",
     "Event",
     "FeedFailed",
@@ -105,6 +113,7 @@ __all__ = [
     "SessionEnded",
     "SessionResumed",
     "SessionStarted",
+    "SettingsChanged",
     "SnapshotTaken",
     "StatusChanged",
     "StopRequested",

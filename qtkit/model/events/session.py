@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -10,7 +10,24 @@ from qtkit.model.books import Book
 from qtkit.model.engine import AccountKind, EngineDescription
 from qtkit.model.events.base import Event, JsonObject, Topic
 
-__all__ = ["SessionEnded", "SessionEvent", "SessionResumed", "SessionStarted", "StopRequested"]
+__all__ = [
+    "Digests",
+    "SessionEnded",
+    "SessionEvent",
+    "SessionResumed",
+    "SessionStarted",
+    "SettingsChanged",
+    "StopRequested",
+]
+
+
+class Digests(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
+    """What a session lives under, each as sha256 in hex; "" where nobody can tell."""
+
+    settings: str = ""  # every setting that matters to trading
+    code: str = ""  # the strategy's file
+    instruments: str = ""  # the trading rules of its symbols
+    data: str = ""  # feed, calendar, and the prices that it has seen so far
 
 
 class SessionEvent(Event, frozen=True, kw_only=True, gc=False):
@@ -30,7 +47,8 @@ class SessionStarted(SessionEvent, frozen=True, kw_only=True, gc=False):
     symbols: tuple[str, ...]
     exchange: str
     settings: JsonObject  # every setting that matters to trading
-    settings_digest: str  # sha256 of the settings, hex
+    data: dict[str, str] = msgspec.field(default_factory=dict)  # feed, its address, calendar
+    digests: Digests = Digests()
     seed: int
     bar_seconds: int  # length of the bars that it trades on
     account_kind: AccountKind
@@ -51,6 +69,17 @@ class SessionResumed(SessionEvent, frozen=True, kw_only=True, gc=False):
     torn_bytes: int  # bytes of a half-written last line that were cut off
     doubtful: tuple[str, ...]  # order ids whose fate had to be asked for
     engine: EngineDescription | None = None  # where another one than before came back
+    digests: Digests = Digests()  # of what it goes on under
+
+
+class SettingsChanged(SessionEvent, frozen=True, kw_only=True, gc=False):
+    """An operator accepted that a session goes on under something else; it follows the return."""
+
+    name: str  # dotted, of a setting; or code, instruments, calendar, feed.kind, feed.address
+    before: Any
+    after: Any
+    by: str
+    why: str
 
 
 class StopRequested(SessionEvent, frozen=True, kw_only=True, gc=False):

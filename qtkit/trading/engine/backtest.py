@@ -104,21 +104,11 @@ class Backtest:
         context.record(self._opening)
         context.strategy.restore(context.state.strategy_state)
         self._broker_session.connect()
-        self._move(EngineStatus.SLEEPING, "start")
+        self._context.move(EngineStatus.SLEEPING, "start")
         for day in days:
             self._live_through(day)
         context.record(ev.StopRequested(by="qtkit", reason="end_of_data"))
         self._end_of_day.stop()
-
-    def _move(self, after: EngineStatus, because: str) -> None:
-        context = self._context
-        context.record(
-            ev.StatusChanged(
-                before=context.state.status,
-                after=after,
-                because=because,
-            )
-        )
 
     def _live_through(self, day: date) -> None:
         context, segments = self._context, self._context.calendar.segments(day)
@@ -137,11 +127,11 @@ class Backtest:
         self._ask_for_prices(segments)
         for segment in segments:
             self._clock.set(segment.start)
-            self._move(EngineStatus.RUNNING, "open_market")
+            self._context.move(EngineStatus.RUNNING, "open_market")
             self._trade(segment, segments[-1].end, day)
             self._news_until(nanos(segment.end), self._next_news())
             self._clock.set(segment.end)
-            self._move(EngineStatus.SLEEPING, "close_market")
+            self._context.move(EngineStatus.SLEEPING, "close_market")
         self._watch.demand()  # also where no step of the day wanted anything
         self._show_known(self._last_poll + 1)
         self._end_of_day.close_day(day, early=False)

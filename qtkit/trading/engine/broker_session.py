@@ -7,9 +7,8 @@ from datetime import datetime, timedelta
 from qtkit.core.errors import BrokerTimeout, BrokerUnavailable
 from qtkit.core.text import sentence_of
 from qtkit.model import events as ev
-from qtkit.model.orders import OrderStatus
 from qtkit.trading.engine.context import EngineContext
-from qtkit.trading.engine.order_outcomes import doubt, give_up, settle
+from qtkit.trading.engine.order_outcomes import give_up, settle
 
 __all__ = ["BrokerSession"]
 
@@ -109,18 +108,3 @@ class BrokerSession:
             settle(context, found)
         elif report is not None and all(o.order_id != order_id for o in report.open_orders):
             give_up(context, order_id, "unknown_at_broker")
-
-    def settle_after_crash(self) -> None:
-        """Ask for every order whose sending was cut short; the unsent rest is given up."""
-        context, orders = self._context, self._context.state.ledger.orders
-        waiting = [o.order_id for o in orders.values() if o.status == OrderStatus.REQUESTED]
-        for order_id in waiting:
-            try:
-                found = context.broker.find(order_id)
-            except (BrokerUnavailable, BrokerTimeout) as problem:
-                doubt(context, order_id, problem)
-                continue
-            if found is None:
-                give_up(context, order_id, "restart")
-            else:
-                settle(context, found)

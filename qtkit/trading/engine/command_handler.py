@@ -114,20 +114,16 @@ class CommandHandler:
         context = self._context
         context.record(ev.CommandRefused(command=verb, reason=reason, by=by))
 
-    def _move(self, after: EngineStatus, because: str) -> None:
-        context, before = self._context, self._context.state.status
-        context.record(ev.StatusChanged(before=before, after=after, because=because))
-
     def _pause(self, _: _Arguments, __: str) -> None:
         if self._context.state.status not in {EngineStatus.RUNNING, EngineStatus.SLEEPING}:
             raise ConfigError(f"the engine is {self._context.state.status}: nothing to pause")
-        self._move(EngineStatus.PAUSED, "pause")
+        self._context.move(EngineStatus.PAUSED, "pause")
 
     def _resume(self, _: _Arguments, __: str) -> None:
         if self._context.state.status is not EngineStatus.PAUSED:
             raise ConfigError(f"the engine is {self._context.state.status}: nothing to resume")
         inside = self._context.inside(self._context.clock.now())
-        self._move(EngineStatus.RUNNING if inside else EngineStatus.SLEEPING, "resume")
+        self._context.move(EngineStatus.RUNNING if inside else EngineStatus.SLEEPING, "resume")
 
     def _stop(self, given: _Arguments, by: str) -> None:
         context, reason = self._context, given["reason"]

@@ -18,8 +18,16 @@ from qtkit.core.text import error_text, sentence_of
 from qtkit.journal import Journal
 from qtkit.ledger.ledger import Ledger
 from qtkit.model.bars import nanos
-from qtkit.model.events import Entry, Event, InternalErrorRaised, JsonObject, TroubleMet
+from qtkit.model.events import (
+    Entry,
+    Event,
+    InternalErrorRaised,
+    JsonObject,
+    StatusChanged,
+    TroubleMet,
+)
 from qtkit.model.instruments import Instrument, InstrumentRules
+from qtkit.model.status import EngineStatus
 from qtkit.projections.engine_state import EngineState
 from qtkit.trading.brokers.fees import FeeSchedule
 from qtkit.trading.brokers.permit_broker import PermitBroker
@@ -62,9 +70,6 @@ class SessionFiles(Protocol):
 
     def take_trace(self, error: BaseException) -> None:
         """Write the traceback of an error behind the line of its event."""
-
-    def close(self) -> None:
-        """Let everything go; nothing more is written."""
 
     def replay(self, entry: Entry, ledger: Ledger) -> None:
         """Learn what those lines were in an earlier life."""
@@ -170,6 +175,11 @@ class EngineContext:
             )
         except DataError:
             return None
+
+    def move(self, after: EngineStatus, because: str) -> None:
+        """Record that the engine's status is another one."""
+        before = self.state.status
+        self.record(StatusChanged(before=before, after=after, because=because))
 
     def trouble(self, where: str, error: BaseException) -> None:
         """Record that something raised that should not have."""

@@ -17,7 +17,6 @@ from qtkit.core.clock import WatchedClock
 from qtkit.core.errors import (
     FolderGone,
     InvariantBroken,
-    JournalCorrupt,
     StorageError,
     StrategyError,
 )
@@ -28,7 +27,6 @@ from qtkit.trading.engine.broker_session import BrokerSession
 from qtkit.trading.engine.command_handler import CommandHandler
 from qtkit.trading.engine.command_queue import CommandQueue
 from qtkit.trading.engine.context import EngineContext
-from qtkit.trading.engine.description import engine_description
 from qtkit.trading.engine.diagnosis import diagnose_pending_orders
 from qtkit.trading.engine.end_of_day import EndOfDay
 from qtkit.trading.engine.execution_reports import ExecutionReports
@@ -36,6 +34,7 @@ from qtkit.trading.engine.gate import Gate
 from qtkit.trading.engine.kill_file_monitor import KillFileMonitor
 from qtkit.trading.engine.order_entry import OrderEntry
 from qtkit.trading.engine.price_poll import Poll, polled
+from qtkit.trading.engine.recovery import GoesOn, Recovery
 from qtkit.trading.engine.refill_validation import refilled
 from qtkit.trading.engine.snapshots import Snapshots
 from qtkit.trading.engine.strategy_runner import StrategyRunner
@@ -64,6 +63,8 @@ class Engine:
         Brings the local tables up to date after the close.
     opening
         What a new session starts from; it is not used when the journal already has one.
+    goes_on
+        Under what it comes back to a journal that has a session; None: as `opening` has it.
     news
         Recorded when the session has begun, or come back.
     signal
@@ -83,12 +84,14 @@ class Engine:
         workers: Workers,
         refill: Refill,
         opening: ev.SessionStarted,
+        goes_on: GoesOn | None = None,
         news: Sequence[ev.Event] = (),
         signal: Signal | None = None,
     ) -> None:
         self.context, self.signal = context, signal or Signal()
         self.inbox = CommandQueue(self.signal)
-        self._feed, self._refill, self._opening, self._news = feed, refill, opening, news
+        self._feed, self._refill, self._news = feed, refill, news
+        self._opening, self._goes_on = opening, goes_on
         self._broker_session = BrokerSession(context)
         self._execution_reports = ExecutionReports(context, self._broker_session)
         self._orders = OrderEntry(context, self._broker_session)
@@ -107,6 +110,13 @@ class Engine:
             tasks=self._tasks,
             gate=self._gate,
             connection=self._broker_session,
+        )
+        self._recovery = Recovery(
+            context,
+            broker_session=self._broker_session,
+            execution_reports=self._execution_reports,
+            commands=self._commands,
+            trading_day=self._trading_day,
         )
         self._wanted: datetime | None = None  # when the loop asked to be called
         self._largest_gap = timedelta(0)
@@ -150,69 +160,17 @@ class Engine:
             self._tell_news()
             context.strategy.restore(context.state.strategy_state)
             self._broker_session.connect()
-            self._move(EngineStatus.SLEEPING, "start")
+            self.context.move(EngineStatus.SLEEPING, "start")
         else:
-            self._come_back()
+            goes_on = self._goes_on or GoesOn(self._opening.digests)
+            self._recovery.come_back(goes_on, self._tell_news)
+            self._gate_due = "restart"
         self._strategy_runner.start_listening()
         self._next_pulse = _next_minute(context.clock.now())
 
     def _tell_news(self) -> None:
         for event in self._news:
             self.context.record(event)
-
-    def _come_back(self) -> None:
-        context = self.context
-        last: ev.Entry | None = None
-        for entry in context.journal.entries():
-            if (entry.seq == 1) is not isinstance(entry.event, ev.SessionStarted):
-                raise JournalCorrupt(
-                    f"journal line {entry.seq}: a session starts on line 1 and nowhere else. "
-                    "See runbooks/journal-corrupt.md"
-                )
-            context.state.apply(entry)
-            context.files.replay(entry, context.state.ledger)
-            last = entry
-        if last is not None and isinstance(last.event, ev.AccountReconciled):
-            context.files.write_reconciliation(last.at, last)  # the power may have gone before
-        if last is None or context.state.ended:
-            raise JournalCorrupt(
-                "the journal's session has ended; start a new session, it gets a journal of its own"
-            )
-        context.files.caught_up()
-        described = engine_description()
-        context.record(
-            ev.SessionResumed(
-                entries=context.journal.seq,
-                torn_bytes=getattr(context.journal, "torn_bytes", 0),
-                doubtful=tuple(context.state.ledger.orders),
-                engine=None if context.state.engine == described else described,
-            )
-        )
-        self._tell_news()
-        self._gate_due = "restart"
-        if isinstance(last.event, ev.CommandReceived):
-            self._commands.give_up(last.event)
-        context.strategy.restore(context.state.strategy_state)
-        if context.state.fills_since_saved:
-            self._execution_reports.move_strategy()
-        self._broker_session.connect()
-        self._broker_session.settle_after_crash()
-        self._execution_reports.take_news()
-        if context.state.status is EngineStatus.STOPPED and context.state.stop is None:
-            self._move(EngineStatus.SLEEPING, "start")
-        self._resume_day(last.at)
-
-    def _resume_day(self, last: datetime) -> None:
-        """Go on with the day of the crash, or close it when it is over."""
-        context, today = self.context, self.context.state.today
-        if today is None:
-            return
-        self._trading_day.know_segments(today)
-        if context.state.stop is not None:
-            return
-        if context.state.status is EngineStatus.RUNNING and not context.inside(context.clock.now()):
-            self._move(EngineStatus.SLEEPING, "recover")
-        self._trading_day.resume(today, last)
 
     def request_stop(self, reason: str, by: str = "operator") -> None:
         """Ask for an orderly stop; asking twice changes nothing."""
@@ -330,11 +288,6 @@ class Engine:
 
     # --- the tasks ---------------------------------------------------------------------------
 
-    def _move(self, after: EngineStatus, because: str) -> None:
-        context = self.context
-        before = context.state.status
-        context.record(ev.StatusChanged(before=before, after=after, because=because))
-
     def _judge_gate(self, occasion: str) -> None:
         if self.context.settings.gate_mode != "off":
             self._gate.judge(occasion)
@@ -351,11 +304,11 @@ class Engine:
 
     def _open_market(self) -> None:
         if self.context.state.status is EngineStatus.SLEEPING:
-            self._move(EngineStatus.RUNNING, "open_market")
+            self.context.move(EngineStatus.RUNNING, "open_market")
 
     def _close_market(self) -> None:
         if self.context.state.status is EngineStatus.RUNNING:
-            self._move(EngineStatus.SLEEPING, "close_market")
+            self.context.move(EngineStatus.SLEEPING, "close_market")
 
     def _poll_job(self, _: ev.PlannedTask) -> Job:
         now = self.context.clock.now()

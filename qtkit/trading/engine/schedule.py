@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -20,10 +19,8 @@ from qtkit.model.events import PlannedTask
 
 __all__ = [
     "PRIORITY",
-    "CaughtUp",
     "Timetable",
     "ahead_of",
-    "catch_up",
     "day_schedule",
     "due_of_step",
     "poll_nanos",
@@ -207,42 +204,3 @@ def _hour(at: datetime, calendar: Calendar) -> str:
 def schedule_digest(tasks: Sequence[PlannedTask]) -> str:
     """Return the sha256 of a schedule's rows, hex."""
     return hashlib.sha256(msgspec.json.encode(tasks)).hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
-class CaughtUp:
-    """What becomes of one row when the engine comes to a day."""
-
-    task: PlannedTask
-    fate: Literal["keep", "missed", "already_done"]
-
-
-def catch_up(
-    tasks: Sequence[PlannedTask],
-    now: datetime,
-    segments: Sequence[Segment],
-    *,
-    closed_already: bool,
-) -> tuple[CaughtUp, ...]:
-    """Return the fate of each row of a day when the engine comes to it at `now`.
-
-    A row that is due at `now` exactly is not past. Of the past rows, `pre_open` is kept;
-    `open_market` is kept if `now` is inside its segment; `prepare_strategy` if its step is still to
-    come; `post_close` if the day has not been closed; `close_market` is not replayed, its effect is
-    a state; the rest is missed.
-    """
-    to_come = {t.step for t in tasks if t.task == "run_strategy" and t.due >= now}
-    inside = next((s for s in segments if s.start <= now < s.end), None)
-
-    def fate(task: PlannedTask) -> Literal["keep", "missed", "already_done"]:
-        if task.task == "post_close" and closed_already:
-            return "already_done"
-        if task.due >= now or task.task in {"pre_open", "post_close"}:
-            return "keep"
-        if task.task == "prepare_strategy" and task.step in to_come:
-            return "keep"
-        if task.task == "open_market" and inside is not None and task.due == inside.start:
-            return "keep"
-        return "missed"
-
-    return tuple(CaughtUp(task, fate(task)) for task in tasks)

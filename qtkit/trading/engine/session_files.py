@@ -31,9 +31,6 @@ class NoFiles:
     def take_trace(self, error: BaseException) -> None:
         """Write nothing."""
 
-    def close(self) -> None:
-        """Nothing is open."""
-
     def replay(self, entry: Entry, ledger: Ledger) -> None:
         """Learn nothing."""
 
@@ -80,10 +77,6 @@ class FolderFiles:
     def take_trace(self, error: BaseException) -> None:
         """Write a traceback into sys.log, behind its last line."""
         self._logs.take_trace(error)
-
-    def close(self) -> None:
-        """Let the logs go."""
-        self._logs.close()
 
     def replay(self, entry: Entry, ledger: Ledger) -> None:
         """Learn what those logs have to tell of an earlier life."""

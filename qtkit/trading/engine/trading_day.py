@@ -6,9 +6,11 @@ from datetime import date, datetime, timedelta
 
 from qtkit.model import events as ev
 from qtkit.model.bars import nanos
+from qtkit.model.status import EngineStatus
 from qtkit.trading.engine.context import EngineContext
 from qtkit.trading.engine.end_of_day import EndOfDay
-from qtkit.trading.engine.schedule import catch_up, day_schedule, schedule_digest
+from qtkit.trading.engine.recovery import catch_up
+from qtkit.trading.engine.schedule import day_schedule, schedule_digest
 from qtkit.trading.engine.snapshots import Snapshots
 from qtkit.trading.engine.task_queue import TaskQueue
 from qtkit.trading.engine.task_skip import TaskSkip, why_not_run
@@ -60,9 +62,16 @@ class TradingDay:
         )
         self._build_schedule(date_now)
 
-    def resume(self, today: date, last: datetime) -> None:
+    def resume(self, last: datetime) -> None:
         """Go on with the day of a crash, whose last line was written at `last`, or leave it."""
-        context, now = self._context, self._context.clock.now()
+        context, now, today = self._context, self._context.clock.now(), self._context.state.today
+        if today is None:
+            return
+        self.know_segments(today)
+        if context.state.stop is not None:
+            return
+        if context.state.status is EngineStatus.RUNNING and not context.inside(now):
+            context.move(EngineStatus.SLEEPING, "recover")
         if context.calendar.local_date(now) != today and not self._goes_on(now):
             self._leave()
         elif today in context.state.scheduled:

@@ -15,7 +15,8 @@ import pytest
 from qtkit.core.calendars import exchange_calendar
 from qtkit.model.events import PlannedTask
 from qtkit.testing import DAY, at
-from qtkit.trading.engine.schedule import Timetable, catch_up, day_schedule
+from qtkit.trading.engine.recovery import catch_up
+from qtkit.trading.engine.schedule import Timetable, day_schedule
 
 SECONDS = 86_400
 PARTS = 4

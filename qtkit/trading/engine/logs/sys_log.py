@@ -113,6 +113,7 @@ def _trouble_met(event: ev.TroubleMet) -> Fields:
 _TABLE: Mapping[type[ev.Event], Callable[[Any], Fields]] = {
     ev.SessionStarted: _of("account", "mode"),
     ev.SessionResumed: _of("entries"),
+    ev.SettingsChanged: _of("name", "by", "why"),
     ev.StopRequested: _of("reason", "by"),
     ev.SessionEnded: _of("reason"),
     ev.DayStarted: lambda event: {"day": event.trading_date, "open": event.open},

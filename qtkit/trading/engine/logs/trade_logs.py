@@ -150,17 +150,13 @@ class TradeLogs:
     def take_trace(self, error: BaseException) -> None:
         """Write the traceback behind the last line of sys.log."""
         self._all.file.add(trace_text(error))
-
-    def close(self) -> None:
-        """Let the files go."""
         self._all.file.close()
 
     def take(self, entry: Entry, ledger: Ledger) -> None:
         """Write what an entry comes to; `ledger` has taken it into account already."""
         for log, line in self._told(entry, ledger):
             log.file.write(line)
-            if log is not self._all:
-                log.file.close()
+            log.file.close()
 
     def _told(self, entry: Entry, ledger: Ledger) -> Iterator[tuple[_Log, str]]:
         event = entry.event
