@@ -48,6 +48,7 @@ Value = int | float | str | dict[str, int | float | str]
 
 _MOST_LINES = 200  # of a proof; what counts more names the range and the number
 _MOST_FINDINGS = 20  # that a verdict carries; the rest is counted
+_BETWEEN = str.maketrans("", "", " /-")  # what stands between the words of a noun
 _FEW = 3  # findings that a sentence tells
 
 
@@ -301,7 +302,7 @@ class Words(Formatter):
         value, measure = field
         if spec.startswith("?"):
             return spec[1:].replace("#", _read(value, measure, self._zone)) if value else ""
-        if spec and spec.replace(" ", "").replace("/", "").replace("-", "").isalpha():
+        if len(spec) > 1 and spec.translate(_BETWEEN).isalpha():
             return counted(_number(value), *spec.split("/"))
         if spec:
             return format(_number(value) if isinstance(value, Sized) else value, spec)

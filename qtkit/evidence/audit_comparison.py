@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from qtkit.core.facts import Finding, finding
 from qtkit.evidence.audit_book import AuditBook, OrderAccount
 from qtkit.model.books import Book, UnsettledLot
 from qtkit.model.events import Entry
@@ -27,9 +28,9 @@ class Reading:
     booked: int  # fills up to here
     cash: tuple[Decimal, Decimal]  # (recorded, worked out), account currency
     positions: Mapping[str, tuple[Decimal, Decimal]]  # those that differ, shares
-    orders: tuple[str, ...]  # what differs about open orders
-    reservations: tuple[str, ...]  # what differs about what they reserve
-    lots: tuple[str, ...]  # what differs about unsettled shares
+    orders: tuple[Finding, ...]  # what differs about open orders
+    reservations: tuple[Finding, ...]  # what differs about what they reserve
+    lots: tuple[Finding, ...]  # what differs about unsettled shares
 
     @property
     def cash_agrees(self) -> bool:
@@ -44,6 +45,7 @@ class Reading:
 
 def read_against(tally: AuditBook, book: Book, what: str, entry: Entry) -> Reading:
     """Compare a recorded book with the arithmetic so far."""
+    read = _Book(book, what, entry.seq)
     recorded = {line.symbol: line.quantity for line in book.positions if line.quantity}
     ours = {symbol: shares for symbol, shares in tally.positions.items() if shares}
     return Reading(
@@ -57,43 +59,56 @@ def read_against(tally: AuditBook, book: Book, what: str, entry: Entry) -> Readi
             for symbol in sorted(recorded.keys() | ours.keys())
             if recorded.get(symbol) != ours.get(symbol)
         },
-        orders=tuple(_order_differences(tally.open, book)),
-        reservations=tuple(_reservation_differences(tally.open, book)),
-        lots=tuple(_lot_differences(tally, book)),
+        orders=tuple(_order_differences(tally.open, read)),
+        reservations=tuple(_reservation_differences(tally.open, read)),
+        lots=tuple(_lot_differences(tally, read)),
     )
 
 
-def _order_differences(ours: Mapping[str, OrderAccount], book: Book) -> Iterator[str]:
-    listed = {order.order_id: order for order in book.open_orders}
+class _Book:
+    """A recorded book, with how a finding about it begins."""
+
+    def __init__(self, book: Book, what: str, line: int) -> None:
+        self.book, self._what, self._line = book, what, line
+
+    def finding(self, kind: str, **facts: object) -> Finding:
+        """Return a finding about the book."""
+        return finding(kind, self._line, book=self._what, **facts)
+
+
+def _order_differences(ours: Mapping[str, OrderAccount], read: _Book) -> Iterator[Finding]:
+    listed = {order.order_id: order for order in read.book.open_orders}
     for order_id in sorted(listed.keys() - ours.keys()):
-        yield f"{order_id} is listed as open and has ended"
+        yield read.finding("listed_ended", order=order_id)
     for order_id in sorted(ours.keys() - listed.keys()):
-        yield f"{order_id} is {ours[order_id].status} and is not listed"
+        yield read.finding("not_listed", order=order_id, status=ours[order_id].status)
     for order_id in sorted(ours.keys() & listed.keys()):
         mine, theirs = ours[order_id], listed[order_id]
         if (mine.filled, mine.quantity) != (theirs.filled, theirs.quantity):
-            yield (
-                f"{order_id} is listed with {theirs.filled} of {theirs.quantity} shares filled, "
-                f"its fills make {mine.filled} of {mine.quantity}"
-            )
+            yield read.finding(
+                "listed_shares", order=order_id, filled=theirs.filled, of=theirs.quantity,
+                our_filled=mine.filled, our_of=mine.quantity,
+            )  # fmt: skip
         elif mine.status != theirs.status:
-            yield f"{order_id} is listed as {theirs.status}, its events make it {mine.status}"
+            status, ours_status = theirs.status, mine.status
+            yield read.finding("listed_status", order=order_id, status=status, ours=ours_status)
 
 
-def _reservation_differences(ours: Mapping[str, OrderAccount], book: Book) -> Iterator[str]:
-    for order in book.open_orders:
-        if order.reserved_cash < 0:
-            yield f"{order.order_id} reserves {order.reserved_cash:.2f}"
-        elif (mine := ours.get(order.order_id)) is not None:
+def _reservation_differences(ours: Mapping[str, OrderAccount], read: _Book) -> Iterator[Finding]:
+    for order in read.book.open_orders:
+        name, reserved = order.order_id, order.reserved_cash
+        if reserved < 0:
+            yield read.finding("reserves_negative", order=name, reserved=reserved)
+        elif (mine := ours.get(name)) is not None:
             due, rounded = mine.reserved_now, _CENT * (1 + len(mine.lines))
-            if abs(order.reserved_cash - due) > rounded:
-                yield f"{order.order_id} reserves {order.reserved_cash:.2f}, expected {due:.2f}"
+            if abs(reserved - due) > rounded:
+                yield read.finding("reserves_other", order=name, reserved=reserved, expected=due)
 
 
-def _lot_differences(tally: AuditBook, book: Book) -> Iterator[str]:
+def _lot_differences(tally: AuditBook, read: _Book) -> Iterator[Finding]:
     recorded = {
         line.symbol: {(lot.settles, lot.quantity) for lot in _joined(line.unsettled)}
-        for line in book.positions
+        for line in read.book.positions
         if line.unsettled
     }
     ours = {
@@ -104,7 +119,7 @@ def _lot_differences(tally: AuditBook, book: Book) -> Iterator[str]:
     for symbol in sorted(recorded.keys() | ours.keys()):
         one, two = recorded.get(symbol, set()), ours.get(symbol, set())
         if one != two:
-            yield f"{symbol}: unsettled are {_shown(one)}, expected {_shown(two)}"
+            yield read.finding("lots", symbol=symbol, recorded=_shown(one), expected=_shown(two))
 
 
 def _joined(lots: tuple[UnsettledLot, ...]) -> Iterator[UnsettledLot]:

@@ -7,11 +7,11 @@ seen here: a check that asked the ledger about itself would prove nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any, ClassVar
 
+from qtkit.core.facts import Finding, finding
 from qtkit.evidence.audit_book import AuditBook, OrderAccount
 from qtkit.evidence.audit_comparison import Reading, read_against
 from qtkit.evidence.journal_lines import JournalLines
@@ -20,7 +20,7 @@ from qtkit.model.books import Book
 from qtkit.model.engine import AccountKind
 from qtkit.model.events import Entry
 
-__all__ = ["AuditLedger", "Finding", "OrderAccount"]
+__all__ = ["AuditLedger", "OrderAccount"]
 
 _ZERO, _ONE = Decimal(0), Decimal(1)
 _MOVES = {
@@ -30,14 +30,6 @@ _MOVES = {
     "lose": {"requested": "lost", "doubtful": "lost"},
 }
 _OVERTAKEN = {"part_filled", "filled"}  # the fill came before the acceptance
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something that does not add up."""
-
-    line: int
-    sentence: str
 
 
 class AuditLedger(AuditBook):
@@ -162,7 +154,7 @@ class AuditLedger(AuditBook):
         """Return an order, or note that something happened to one that does not exist."""
         found = self.orders.get(order_id)
         if found is None:
-            self.order_findings.append(Finding(line, f"{what} for {order_id}, never requested"))
+            self.order_findings.append(finding("never_requested", line, what=what, order=order_id))
             return None
         found.lines.append(line)
         return found
@@ -204,7 +196,7 @@ def _day_started(tally: AuditLedger, entry: Entry, event: ev.DayStarted) -> None
 def _requested(tally: AuditLedger, entry: Entry, event: ev.OrderRequested) -> None:
     line = entry.seq
     if event.order_id in tally.orders:
-        tally.order_findings.append(Finding(line, f"order id {event.order_id} is used again"))
+        tally.order_findings.append(finding("id_again", line, order=event.order_id))
         return
     _check_reservation(tally, line, event)
     account = OrderAccount(
@@ -221,34 +213,33 @@ def _requested(tally: AuditLedger, entry: Entry, event: ev.OrderRequested) -> No
     tally.orders[event.order_id] = tally.open[event.order_id] = account
     if event.quantity > 0 and (free := tally.cash - tally.reserved) < 0:
         tally.reservation_findings.append(
-            Finding(line, f"{event.order_id} reserves more cash than is free: {free:.2f} is left")
+            finding("more_than_free", line, order=event.order_id, left=free)
         )
 
 
 def _check_reservation(tally: AuditLedger, line: int, event: ev.OrderRequested) -> None:
     """Note a buy that reserves less than its value, and a sell of more than can be sold."""
-    wanted, name = abs(event.quantity), event.order_id
+    wanted, name, symbol = abs(event.quantity), event.order_id, event.symbol
     if event.quantity < 0:
-        held = tally.positions[event.symbol] - tally.claimed(event.symbol)
-        can = tally.sellable(event.symbol)
+        held = tally.positions[symbol] - tally.claimed(symbol)
+        can = tally.sellable(symbol)
         if tally.kind is not AccountKind.CASH:
             return
         if wanted > held:
             tally.reservation_findings.append(
-                Finding(line, f"{name} sells {wanted} {event.symbol} of {held} shares")
+                finding("sells_more", line, order=name, quantity=wanted, symbol=symbol, held=held)
             )
         elif wanted > can:
             tally.settlement_findings.append(
-                Finding(line, f"{name} sells {wanted} {event.symbol}, {can} have settled")
+                finding("unsettled", line, order=name, quantity=wanted, symbol=symbol, settled=can)
             )
         return
     price = event.limit_price or event.stop_price or _quoted(event)
-    price *= tally.multipliers.get(event.symbol, _ONE)
-    if event.reserved_cash < wanted * price:
+    price *= tally.multipliers.get(symbol, _ONE)
+    worth, reserved = wanted * price, event.reserved_cash
+    if reserved < worth:
         tally.reservation_findings.append(
-            Finding(
-                line, f"{name} is worth {wanted * price:.2f}, reserves {event.reserved_cash:.2f}"
-            )
+            finding("reserves_less", line, order=name, worth=worth, reserved=reserved)
         )
 
 
@@ -268,13 +259,17 @@ def _move(move: str) -> Callable[[AuditLedger, Entry, Any], None]:
                 return
         leads = _MOVES[move].get(account.status)
         if leads is None:
-            sentence = f"{account.order_id} is {account.status}: {move} is impossible"
-            tally.order_findings.append(Finding(entry.seq, sentence))
+            tally.order_findings.append(_impossible(entry, account, move))
             return
         account.status = leads
         tally.closed(account)
 
     return handle
+
+
+def _impossible(entry: Entry, account: OrderAccount, move: str) -> Finding:
+    name, status = account.order_id, account.status
+    return finding("impossible", entry.seq, order=name, status=status, move=move)
 
 
 def _filled(tally: AuditLedger, entry: Entry, event: ev.OrderFilled) -> None:
@@ -283,7 +278,7 @@ def _filled(tally: AuditLedger, entry: Entry, event: ev.OrderFilled) -> None:
     if event.fill_id in tally.fills:
         before = tally.fills[event.fill_id]
         where = f"line {before}" if before else "an earlier session"
-        tally.fill_findings.append(Finding(line, f"fill {event.fill_id} was booked in {where}"))
+        tally.fill_findings.append(finding("twice", line, fill=event.fill_id, where=where))
     tally.fills[event.fill_id] = line
     costs = event.commission + event.tax
     paid = _paid(tally, event)
@@ -295,9 +290,8 @@ def _filled(tally: AuditLedger, entry: Entry, event: ev.OrderFilled) -> None:
     if quantity > 0 and (event.trading_date is None or event.settles > event.trading_date):
         tally.lots[symbol][event.settles] += quantity
     if quantity < 0 and tally.positions[symbol] < 0 and tally.kind is AccountKind.CASH:
-        tally.reservation_findings.append(
-            Finding(line, f"{symbol} stands at {tally.positions[symbol]} shares")
-        )
+        held = tally.positions[symbol]
+        tally.reservation_findings.append(finding("below_zero", line, symbol=symbol, held=held))
     _fill_order(tally, line, event)
 
 
@@ -325,23 +319,32 @@ def _fill_order(tally: AuditLedger, line: int, event: ev.OrderFilled) -> None:
     if account is None:
         return
     account.filled += event.quantity
-    wrong = None
-    if account.symbol != event.symbol:
-        wrong = f"a fill of {event.symbol}, ordered was {account.symbol}"
-    elif account.quantity * event.quantity <= 0:
-        wrong = f"a fill of {event.quantity} shares, ordered were {account.quantity}"
-    elif abs(account.filled) > abs(account.quantity):
-        wrong = f"{account.filled} shares filled of {account.quantity}"
-    elif account.status == "rejected":
-        wrong = "filled after it was rejected"
-    elif account.status in {"cancelled", "lost"} and not event.late:
-        wrong = f"filled after it was {account.status}, and not reported as a race"
-    if wrong:
-        tally.order_findings.append(Finding(line, f"{account.order_id}: {wrong}"))
+    if wrong := _misfit(account, line, event):
+        tally.order_findings.append(wrong)
     _settle_status(account, event)
     tally.closed(account)
     if account.is_open:
         tally.open[account.order_id] = account
+
+
+def _misfit(account: OrderAccount, line: int, event: ev.OrderFilled) -> Finding | None:
+    """Return how a fill does not fit its order; None if it does."""
+    name, status = account.order_id, account.status
+    if account.symbol != event.symbol:
+        return finding(
+            "other_symbol", line, order=name, symbol=event.symbol, ordered=account.symbol
+        )
+    if account.quantity * event.quantity <= 0:
+        quantity, ordered = event.quantity, account.quantity
+        return finding("other_side", line, order=name, quantity=quantity, ordered=ordered)
+    if abs(account.filled) > abs(account.quantity):
+        filled, ordered = account.filled, account.quantity
+        return finding("overfilled", line, order=name, filled=filled, ordered=ordered)
+    if status == "rejected":
+        return finding("filled_rejected", line, order=name)
+    if status in {"cancelled", "lost"} and not event.late:
+        return finding("silent_race", line, order=name, status=status)
+    return None
 
 
 def _settle_status(account: OrderAccount, event: ev.OrderFilled) -> None:
@@ -359,12 +362,13 @@ def _cancelled(tally: AuditLedger, entry: Entry, event: ev.OrderCancelled) -> No
     if account is None:
         return
     if not account.is_open:
-        sentence = f"{account.order_id} is {account.status}: cancel is impossible"
-        tally.order_findings.append(Finding(entry.seq, sentence))
+        tally.order_findings.append(_impossible(entry, account, "cancel"))
         return
     if event.quantity != account.remaining:
-        sentence = f"{account.order_id}: {event.quantity} cancelled, {account.remaining} were left"
-        tally.order_findings.append(Finding(entry.seq, sentence))
+        name, cancelled, left = account.order_id, event.quantity, account.remaining
+        tally.order_findings.append(
+            finding("cancelled_other", entry.seq, order=name, cancelled=cancelled, left=left)
+        )
     account.cancelled, account.status = event.quantity, "cancelled"
     tally.closed(account)
 
@@ -380,8 +384,7 @@ def _repeated(tally: AuditLedger, entry: Entry, event: ev.FillRepeated) -> None:
     tally.repeated += event.count
     for fill_id in (event.fill_id, event.last_fill_id):
         if fill_id and fill_id not in tally.fills:
-            sentence = f"fill {fill_id} is called a repeat and was never booked"
-            tally.fill_findings.append(Finding(entry.seq, sentence))
+            tally.fill_findings.append(finding("no_repeat", entry.seq, fill=fill_id))
 
 
 def _read(what: str, book: str) -> Callable[[AuditLedger, Entry, Any], None]:

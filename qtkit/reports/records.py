@@ -135,6 +135,7 @@ class Difference(Closed):
     name: str
     before: str
     after: str
+    beyond: bool = True  # the tolerance of a fact; what has none is always beyond
 
 
 class Recorded(Closed):
@@ -183,6 +184,7 @@ def unsealed(kind: type[_Record], text: str | bytes, what: str, advice: str) -> 
     try:
         body = json.loads(text)
         seal = body.pop("seal", "") if isinstance(body, dict) else ""
+        _of_this_format(kind, body, f"{what}: ", advice)
         record = kind.model_validate_json(json.dumps(body))
         is_sealed = seal == _seal(body)
     except ValidationError as mistake:
@@ -194,6 +196,21 @@ def unsealed(kind: type[_Record], text: str | bytes, what: str, advice: str) -> 
             f"{what}: it was altered after it was written, its seal does not fit. {advice}"
         )
     return record
+
+
+def _of_this_format(kind: type[_Record], body: object, where: str, advice: str) -> None:
+    """Refuse a record of another format.
+
+    Raises
+    ------
+    DataError
+        If it says another format than this version writes.
+    """
+    ours = kind.model_fields["format"].default
+    if isinstance(body, dict) and isinstance(body.get("format"), int) and body["format"] != ours:
+        raise DataError(
+            f"{where}it is of format {body['format']}, and this version reads {ours}. {advice}"
+        )
 
 
 def _seal(body: JsonObject) -> str:

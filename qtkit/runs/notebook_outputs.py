@@ -1,7 +1,7 @@
 """What an executed notebook showed: stage reports, sessions and facts, read from its outputs.
 
 Reports travel through a notebook as JSON beside their text and HTML. Four types are gathered, each
-with ``"format": 1``; other types are for people only.
+with their ``format``; other types are for people only.
 
 * ``stage_report``: ``stage``, ``title``, ``source``, ``conclusion``, ``verdicts``, ``journals``
 * ``stage_reports``: ``reports``, each a ``stage_report``; one that was shown alone counts once
@@ -55,7 +55,7 @@ class _StagePayload(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    format: Literal[1]
+    format: Literal[2]
     stage: str
     title: str
     source: str = ""
@@ -70,7 +70,7 @@ class _StagesPayload(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    format: Literal[1]
+    format: Literal[2]
     reports: tuple[dict[str, JsonValue], ...]
 
 

@@ -90,7 +90,7 @@ def record_of(text: str, where: str) -> RunRecord:
     Raises
     ------
     DataError
-        If it is no record of format 1, with all mistakes, or if it was altered.
+        If it is no record of format 2, with all mistakes, or if it was altered.
     """
-    what = f"{where}: this is no run record of format 1"
+    what = f"{where}: this is no run record of format 2"
     return unsealed(RunRecord, text, what, "Run the notebook again; the folder can be deleted")

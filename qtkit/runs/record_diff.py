@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from qtkit.core.render import Table, html_report, mimebundle, text_report
+from qtkit.reports.fact_diff import fact_differences
 from qtkit.reports.records import Difference, differences, flat, verdicts_by_name
 from qtkit.runs.run_fields import RunFields
 
@@ -40,7 +41,7 @@ class Comparison:
     def payload(self) -> dict[str, object]:
         """Return the comparison as JSON."""
         return {
-            "format": 1,
+            "format": 2,
             "type": "run_comparison",
             "before": self.before,
             "after": self.after,
@@ -54,8 +55,11 @@ class Comparison:
 
 def differences_table(differences: Iterable[Difference], title: str = "") -> Table:
     """Return differences for people."""
-    rows = tuple((d.section, d.name, d.before, d.after) for d in differences)
-    return Table(title, ("what", "name", "before", "after"), rows)
+    rows = tuple(
+        (d.section, d.name, d.before, d.after, "" if d.beyond else "within tolerance")
+        for d in differences
+    )
+    return Table(title, ("what", "name", "before", "after", "note"), rows)
 
 
 def compare(before: RunFields, after: RunFields) -> Comparison:
@@ -63,7 +67,12 @@ def compare(before: RunFields, after: RunFields) -> Comparison:
 
     Session ids, times and timings differ in every run and are left out.
     """
-    return Comparison(before.run_id, after.run_id, tuple(differences(before, after, _SECTIONS)))
+    found = (
+        *differences(before, after, _FIRST),
+        *fact_differences(before, after, same_day=True),
+        *differences(before, after, _SECTIONS),
+    )
+    return Comparison(before.run_id, after.run_id, found)
 
 
 def _outcome(record: RunFields) -> Mapping[str, object]:
@@ -79,11 +88,6 @@ def _outcome(record: RunFields) -> Mapping[str, object]:
 def _statuses(record: RunFields) -> Mapping[str, object]:
     """Return the status per check."""
     return {name: str(v.status) for name, v in verdicts_by_name(record).items()}
-
-
-def _findings(record: RunFields) -> Mapping[str, object]:
-    """Return the sentence per check: it holds the numbers."""
-    return {name: v.summary for name, v in verdicts_by_name(record).items()}
 
 
 def _journals(record: RunFields) -> Mapping[str, object]:
@@ -112,10 +116,8 @@ def _counts(record: RunFields) -> Mapping[str, object]:
     return {"rejected orders in the sample": len(record.rejected_orders)}
 
 
+_FIRST = {"outcome": _outcome, "verdict": _statuses}
 _SECTIONS = {
-    "outcome": _outcome,
-    "verdict": _statuses,
-    "finding": _findings,
     "journal": _journals,
     "parameter": lambda record: flat(record.parameters),
     "setting": lambda record: flat(record.settings),

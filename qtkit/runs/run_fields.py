@@ -99,7 +99,7 @@ class SessionFacts(Closed):
 class RunFields(Recorded):
     """What was run, on what, and how it came out."""
 
-    format: Literal[1] = 1
+    format: Literal[2] = 2
     run_id: str
     status: RunStatus
     conclusion: Conclusion | None = None  # None: the notebook judged nothing

@@ -35,6 +35,10 @@ __all__ = [
 ]
 
 
+# records of runs that are over never change: a sweep reads each once
+_READ: dict[tuple[Path, int, int, int], RunRecord] = {}
+
+
 @dataclass(frozen=True, slots=True)
 class Listed:
     """One folder of the listing: a record, or what is wrong with it."""
@@ -58,6 +62,10 @@ def read_record(folder: RunFolder) -> RunRecord:
         If it is missing, damaged, or belongs to another run.
     """
     try:
+        seen = folder.record.stat()
+        key = (folder.path, seen.st_mtime_ns, seen.st_size, seen.st_ino)
+        if key in _READ:
+            return _READ[key]
         text = plain_bytes(folder.record, "").decode()
     except (OSError, UnicodeDecodeError, DataError) as mistake:
         raise DataError(
@@ -75,6 +83,8 @@ def read_record(folder: RunFolder) -> RunRecord:
             f"run {folder.run_id}: record.json names another notebook, other parameters or another "
             "start than its id: it was altered. Run the notebook again; the folder can be deleted"
         )
+    if record.status is not RunStatus.RUNNING:
+        _READ[key] = record
     return record
 
 

@@ -1,7 +1,7 @@
 """The checklist: one function per stage, each judging a session, a folder or a target."""
 
 from qtkit.stages.catalogue import all_stages, judge_session, stage_named
-from qtkit.stages.check import Check, check
+from qtkit.stages.check import Check, Judgement, Outcome, check, judged
 from qtkit.stages.grid import grid
 from qtkit.stages.phase_0 import phase_0
 from qtkit.stages.phase_1 import phase_1
@@ -22,6 +22,8 @@ from qtkit.stages.summary import Summary, summary
 __all__ = [
     "Check",
     "Judged",
+    "Judgement",
+    "Outcome",
     "Stage",
     "StageReport",
     "Summary",
@@ -30,6 +32,7 @@ __all__ = [
     "grid",
     "judge",
     "judge_session",
+    "judged",
     "junit",
     "overall",
     "phase_0",

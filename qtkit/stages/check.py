@@ -56,7 +56,7 @@ def judged(
     /,
     *,
     proof: Sequence[Any] | Proof = NO_PROOF,
-    lines: Iterable[int] = (),
+    lines: Collection[int] = (),
     run: str = "",
     status: Status = Status.PASS,
     unfinished: bool = False,
@@ -73,7 +73,7 @@ def judged(
     proof
         The objects that the sentence counts: entries, or line numbers. Without it the range judged.
     lines
-        Of a fail, where they are others than those of its findings.
+        Of a fail, beside those of its findings; of one run of several, in place of them.
     run
         Name of the run that the proof is of.
     status
@@ -88,7 +88,8 @@ def judged(
         The declared facts; what has a size counts by it.
     """
     rows = list(findings)
-    objects = list(lines) or sorted({row.line for row in rows if row.line}) if rows else proof
+    of_findings = () if run and lines else (row.line for row in rows)
+    objects = sorted({*lines, *of_findings} - {0}) if rows else proof
     found = Status.PENDING if unfinished else Status.FAIL
     return Judgement(
         status=found if rows else status,
@@ -191,8 +192,9 @@ class Check:
 
     def _verdict(self, evidence: Evidence, judgement: Judgement) -> Verdict:
         """Return a judgement in words."""
-        words = Words(self.measures, evidence.calendar.zone if evidence.started else None)
-        findings = self._in_words(judgement.findings, words)
+        zone = evidence.calendar.zone if evidence.started else None
+        words = Words(self.measures, zone)
+        findings = self._in_words(judgement.findings, Words({}, zone))
         facts = self._facts(evidence, judgement)
         implied = {
             "so_far": " so far" if evidence.running else "",

@@ -5,20 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from operator import attrgetter
 
+from qtkit.core.facts import Finding, finding
 from qtkit.evidence import Evidence
 from qtkit.model import events as ev
 from qtkit.model.events import Entry
 
-__all__ = ["unasked", "unjudged"]
+__all__ = ["GATE_FINDINGS", "unasked", "unjudged"]
+
+GATE_FINDINGS = {
+    "unasked": "the gate is off and was judged: {occasion}",
+    "day_unjudged": "the day was prepared and the gate not judged",
+    "overdue": "{task} began before the judgement due at {occasion}",
+    "misnamed": "a judgement is called {occasion}, due was {due}",
+}
 
 _STEP = "run_strategy"
 
 
-def unasked(evidence: Evidence) -> Iterator[tuple[int, str]]:
+def unasked(evidence: Evidence) -> Iterator[Finding]:
     """Yield judgements of a gate that is off, where nobody asked."""
     for judged in evidence.of(ev.GateJudged):
         if judged.event.occasion != "demand":
-            yield judged.seq, f"the gate is off and was judged: {judged.event.occasion}"
+            yield finding("unasked", judged.seq, occasion=judged.event.occasion)
 
 
 _WATCHED = (
@@ -28,7 +36,7 @@ _WATCHED = (
 _OF_TASKS = (ev.TaskStarted, ev.TaskFinished)
 
 
-def unjudged(evidence: Evidence) -> Iterator[tuple[int, str]]:
+def unjudged(evidence: Evidence) -> Iterator[Finding]:
     """Yield occasions after which a step, or the day, began without a judgement.
 
     What is owed when a day begins comes from the days before it.
@@ -55,13 +63,13 @@ def _watched(evidence: Evidence) -> list[Entry]:
     return sorted(entries, key=attrgetter("seq"))
 
 
-def _overdue(entry: Entry, owed: Mapping[str, Entry]) -> Iterator[tuple[int, str]]:
+def _overdue(entry: Entry, owed: Mapping[str, Entry]) -> Iterator[Finding]:
     event = entry.event
     if isinstance(event, ev.TaskFinished) and event.task == "pre_open" and "day" in owed:
-        yield entry.seq, "the day was prepared and the gate not judged"
+        yield finding("day_unjudged", entry.seq)
     if isinstance(event, ev.TaskStarted) and event.task == _STEP:
         for due, since in owed.items():
-            yield since.seq, f"{event.task_id} began before the judgement due at {due}"
+            yield finding("overdue", since.seq, task=event.task_id, occasion=due)
 
 
 def _owed_after(entry: Entry, owed: dict[str, Entry]) -> dict[str, Entry]:
@@ -90,8 +98,8 @@ def _occasion(event: ev.Event, owed: Mapping[str, Entry]) -> str | None:
     return "day" if isinstance(event, ev.TaskStarted) and event.task == "pre_open" else None
 
 
-def _misnamed(judged: Entry, owed: Mapping[str, Entry]) -> Iterator[tuple[int, str]]:
+def _misnamed(judged: Entry, owed: Mapping[str, Entry]) -> Iterator[Finding]:
     """Yield a judgement that was taken on another occasion than it says."""
     occasion = judged.event.occasion
     if occasion != "prices" and occasion not in owed:
-        yield judged.seq, f"a judgement is called {occasion}, due was {', '.join(owed) or 'none'}"
+        yield finding("misnamed", judged.seq, occasion=occasion, due=list(owed) or "none")

@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 
-from qtkit.core.verdict import Verdict, fail, ok, pending, warn
+from qtkit.core.facts import Finding, budget, count, counts, finding, money, seconds, table, text
+from qtkit.core.verdict import Status, pending
 from qtkit.evidence import Capability, Evidence
+from qtkit.evidence.evidence import Recorded
 from qtkit.model import events as ev
-from qtkit.stages.check import check
-from qtkit.stages.phrases import compare_command, counted, not_yet, shown, so_far, story_command
+from qtkit.stages.check import Outcome, check, judged, runs_judged
+from qtkit.stages.phrases import compare_command, not_yet, story_command
 from qtkit.stages.scenarios import (
     CANCEL_RACE,
     EARLY_FILLS,
@@ -31,72 +33,75 @@ _TRADE = "wait for the first fill"
 _P99 = 0.99
 
 
-@check("4-A.1", "Fills come through poll_fills", needs={Capability.FILLS, Capability.TOLD_FILLS})
-def fills_come_through_the_poll(evidence: Evidence) -> Verdict:
+@check(
+    "4-A.1", "Fills come through poll_fills", needs={Capability.FILLS, Capability.TOLD_FILLS},
+    facts=(count("fills"), text("brokers")),
+    holds="all {fills:fill} came through poll_fills{so_far} with the ids of {brokers}",
+    fails="{found:fault} in {fills:fill}: {findings}",
+    finds={
+        "channel": "{fill} came through {channel!r}",
+        "no_ids": "{fill} lacks the broker's order id, its own id or the venue",
+        "other_order": "{fill} is of broker order {broker_order}, accepted was {accepted}",
+        "never_told": "{fill} was never told by the broker",
+        "told_other": "{fill} was told as {told} and booked as {booked}",
+    },
+    fix="look at the broker's adapter: ids come from the broker, news through the poll",
+)  # fmt: skip
+def fills_come_through_the_poll(evidence: Evidence) -> Outcome:
     """Every booked fill came through `poll_fills` and carries the broker's own ids."""
     fills = evidence.of(ev.OrderFilled)
     if not fills:
         return not_yet(evidence, "there is no booked fill", fix=_TRADE)
-    wrong = [(f.seq, s) for f in fills for s in _wrong_origin(evidence, f.event)]
-    if wrong:
-        return fail(
-            f"{len(wrong)} faults in {counted(len(fills), 'fill')}: {shown(s for _, s in wrong)}",
-            fix="look at the broker's adapter: ids come from the broker, news through the poll",
-            lines=sorted({line for line, _ in wrong}),
-        )
-    brokers = {a.event.broker_name for a in evidence.of(ev.OrderAccepted)}
-    return ok(
-        f"all {counted(len(fills), 'fill')} came through poll_fills{so_far(evidence)} with the ids "
-        f"of {', '.join(sorted(brokers)) or 'the broker'}"
-    )
+    brokers = {a.event.broker_name for a in evidence.of(ev.OrderAccepted)} or "the broker"
+    wrong = (fault for fill in fills for fault in _wrong_origin(evidence, fill))
+    return judged(wrong, proof=fills, fills=fills, brokers=brokers)
 
 
-def _wrong_origin(evidence: Evidence, fill: ev.OrderFilled) -> Iterator[str]:
+def _wrong_origin(evidence: Evidence, booked: Recorded[ev.OrderFilled]) -> Iterator[Finding]:
+    fill, line = booked.event, booked.seq
     name = fill.fill_id or "a fill without id"
     if fill.channel not in evidence.engine.fill_channels:
-        yield f"{name} came through {fill.channel!r}"
+        yield finding("channel", line, fill=name, channel=fill.channel)
     if not fill.fill_id or not fill.broker_order_id or not fill.venue:
-        yield f"{name} lacks the broker's order id, its own id or the venue"
+        yield finding("no_ids", line, fill=name)
     account = evidence.tally.orders.get(fill.order_id)
-    known = account.broker_order_id if account else ""
-    if known and fill.broker_order_id and known != fill.broker_order_id:
-        yield f"{name} is of broker order {fill.broker_order_id}, accepted was {known}"
+    known, theirs = account.broker_order_id if account else "", fill.broker_order_id
+    if known and theirs and known != theirs:
+        yield finding("other_order", line, fill=name, broker_order=theirs, accepted=known)
     delivered, report = evidence.facts.delivered_fills, evidence.told.get(fill.fill_id)
     if report is None or (delivered is not None and fill.fill_id not in delivered):
-        yield f"{name} was never told by the broker"
+        yield finding("never_told", line, fill=name)
     elif (report.symbol, report.quantity, report.price) != (fill.symbol, fill.quantity, fill.price):
-        yield (
-            f"{name} was told as {report.quantity} {report.symbol} at {report.price} and booked as "
-            f"{fill.quantity} {fill.symbol} at {fill.price}"
-        )
+        report_text = f"{report.quantity} {report.symbol} at {report.price}"
+        booked_text = f"{fill.quantity} {fill.symbol} at {fill.price}"
+        yield finding("told_other", line, fill=name, told=report_text, booked=booked_text)
 
 
-@check("4-A.2", "Each order has an outcome", needs={Capability.ORDERS})
-def every_order_has_an_outcome(evidence: Evidence) -> Verdict:
+@check(
+    "4-A.2", "Each order has an outcome", needs={Capability.ORDERS},
+    facts=(*counts("orders left kept"), budget("max_wait_seconds"), budget("doubt_grace_seconds")),
+    holds="all {orders:order} have an outcome{so_far}{kept:?, # kept open as the policy says}",
+    waits="{left} of {orders:order} are still open",
+    fails="{found} of {orders:order} have no outcome: {findings}",
+    finds={"no_outcome": "{order} ({status})"},
+)  # fmt: skip
+def every_order_has_an_outcome(evidence: Evidence) -> Outcome:
     """Each requested order has an outcome: none is in doubt."""
-    asked = evidence.orders.requested
-    if not asked:
+    requested = evidence.orders.requested
+    if not requested:
         return not_yet(evidence, "there is no order", fix="wait for the first order")
     now = evidence.session.orders  # an order may end on a later day than it was requested on
-    left = sorted(asked.keys() & now.open.keys() - now.kept - now.working)
-    doubtful = [o for o in sorted(asked.keys() & now.doubtful.keys()) if _too_long(evidence, o)]
-    if doubtful or (left and not evidence.session.running):
-        named = doubtful or left
-        told = [f"{o} ({now.open[o].status})" for o in named]
-        return fail(
-            f"{len(named)} of {counted(len(asked), 'order')} have no outcome: {shown(told)}",
-            fix=f"ask the broker for each: {story_command(evidence, named[0])}, then "
-            "runbooks/order-in-doubt.md",
-            lines=[asked[o] for o in named],
-        )
-    if left:
-        return pending(
-            f"{len(left)} of {counted(len(asked), 'order')} are still open: {shown(left)}",
-            fix="wait for them, or cancel them",
-        )
-    kept = len(asked.keys() & now.kept)
-    also = f", {kept} kept open as the policy says" if kept else ""
-    return ok(f"all {counted(len(asked), 'order')} have an outcome{so_far(evidence)}{also}")
+    left = sorted(requested.keys() & now.open.keys() - now.kept - now.working)
+    doubtful = [o for o in sorted(requested.keys() & now.doubtful.keys()) if _too_long(evidence, o)]
+    named = doubtful or ([] if evidence.session.running else left)
+    ask = f"ask the broker for each: {story_command(evidence, named[0])}, then " if named else ""
+    fix = f"{ask}runbooks/order-in-doubt.md" if named else "wait for them, or cancel them"
+    return judged(
+        [finding("no_outcome", requested[o], order=o, status=now.open[o].status) for o in named],
+        status=Status.PENDING if left else Status.PASS, fix=fix if left or named else "",
+        proof=list(requested.values()), orders=requested, left=left,
+        kept=requested.keys() & now.kept,
+    )  # fmt: skip
 
 
 def _too_long(evidence: Evidence, order_id: str) -> bool:
@@ -110,34 +115,38 @@ def _too_long(evidence: Evidence, order_id: str) -> bool:
     return waited > evidence.number("max_wait_seconds") + evidence.number("doubt_grace_seconds")
 
 
-@check("4-A.3", "No fill without an order", needs={Capability.FILLS})
-def no_fill_without_an_order(evidence: Evidence) -> Verdict:
+@check(
+    "4-A.3", "No fill without an order", needs={Capability.FILLS}, facts=counts("fills races"),
+    holds="each of {fills:fill} has its order{so_far}, none raced",
+    warns="{races} of {fills:fill} raced the end of their order and were booked",
+    finds={
+        "unmatched": "{fill} is unmatched: {reason}",
+        "never_requested": "{fill} fills {order}, never requested",
+        "race_told_wrongly": "{fill} of {order} is booked {how}",
+    },
+    fix="find out whose order it was, then runbooks/reconcile-break.md",
+)  # fmt: skip
+def no_fill_without_an_order(evidence: Evidence) -> Outcome:
     """No fill without an order; a fill after a cancel is booked and reported as a race."""
     fills, unmatched = evidence.of(ev.OrderFilled), evidence.of(ev.FillUnmatched)
-    wrong = [(u.seq, f"{u.event.fill_id} is unmatched: {u.event.reason}") for u in unmatched]
-    wrong += list(_without_order(evidence))
-    if wrong:
-        return fail(
-            f"{len(wrong)} found: {shown(s for _, s in wrong)}",
-            fix="find out whose order it was, then runbooks/reconcile-break.md",
-            lines=sorted({line for line, _ in wrong}),
-        )
-    if not fills:
+    wrong = [
+        finding("unmatched", u.seq, fill=u.event.fill_id, reason=u.event.reason) for u in unmatched
+    ]
+    wrong += _without_order(evidence)
+    if not wrong and not fills:
         return not_yet(evidence, "there is no fill", fix=_TRADE)
     races = [f for f in fills if f.event.late]
-    if races:
-        named = [f"{f.event.fill_id} of {f.event.order_id} ({f.event.late})" for f in races]
-        return warn(
-            f"{len(races)} of {counted(len(fills), 'fill')} raced the end of their order and were "
-            f"booked: {shown(named)}",
-            fix="check that the position is wanted; "
-            f"{story_command(evidence, races[0].event.order_id)}",
-            lines=[f.seq for f in races],
-        )
-    return ok(f"each of {counted(len(fills), 'fill')} has its order{so_far(evidence)}, none raced")
+    wanted = "check that the position is wanted; "
+    return judged(
+        wrong, status=Status.WARN if races else Status.PASS,
+        fix=wanted + story_command(evidence, races[0].event.order_id)
+        if races and not wrong
+        else "",
+        proof=races or fills, fills=fills, races=races,
+    )  # fmt: skip
 
 
-def _without_order(evidence: Evidence) -> Iterator[tuple[int, str]]:
+def _without_order(evidence: Evidence) -> Iterator[Finding]:
     """Yield fills whose order was not written down before, and races told wrongly."""
     opening = evidence.started.event.opening.open_orders if evidence.started else ()
     known = {order.order_id for order in opening}
@@ -150,78 +159,82 @@ def _without_order(evidence: Evidence) -> Iterator[tuple[int, str]]:
         elif not isinstance(event, ev.OrderFilled):
             ended.add(event.order_id)
         elif evidence.day in {None, event.trading_date}:
+            names = {"fill": event.fill_id, "order": event.order_id}
             if event.order_id not in known:
-                yield entry.seq, f"{event.fill_id} fills {event.order_id}, never requested"
+                yield finding("never_requested", entry.seq, **names)
             elif (event.order_id in ended) is not bool(event.late):
-                told = f"as late={event.late!r}" if event.late else "as if it had been open"
-                yield entry.seq, f"{event.fill_id} of {event.order_id} is booked {told}"
+                how = f"as late={event.late!r}" if event.late else "as if it had been open"
+                yield finding("race_told_wrongly", entry.seq, **names, how=how)
         if isinstance(event, ev.OrderFilled) and event.late == "lost":
             ended.discard(event.order_id)
 
 
 @check(
-    "4-A.4",
-    "The day is clean",
-    needs={Capability.SCHEDULE, Capability.ERRORS},
+    "4-A.4", "The day is clean", needs={Capability.SCHEDULE, Capability.ERRORS},
     applies_to=(REFERENCE.name, EARLY_FILLS.name, EARLY_FILLS_REPEATED.name),
-)
-def the_day_is_clean(evidence: Evidence) -> Verdict:
+    facts=counts("finished log_lines"),
+    holds="{finished:task} finished, no error, none failed; {log_lines:line} of sys.log looked at",
+    finds={
+        "internal_error": "{where}: {error}",
+        "task_failed": "{task} failed: {error}",
+        "trouble": "sys.log line {number}: {text}",
+    },
+    fix="read the traceback in sys.log",
+)  # fmt: skip
+def the_day_is_clean(evidence: Evidence) -> Outcome:
     """The day is clean: no internal error, no failed task, no traceback in the log."""
-    wrong = [
-        (e.seq, f"{e.event.where}: {e.event.error}") for e in evidence.of(ev.InternalErrorRaised)
-    ]
-    wrong += [
-        (e.seq, f"{e.event.task_id} failed: {e.event.error}") for e in evidence.of(ev.TaskFailed)
-    ]
-    log = evidence.log
-    troubles = log.troubles if log is not None else []
-    if wrong or troubles:
-        told = [s for _, s in wrong] + [f"sys.log line {n}: {s}" for n, s in troubles]
-        return fail(
-            f"{len(told)} found: {shown(told)}",
-            fix="read the traceback in sys.log",
-            lines=[line for line, _ in wrong],
-        )
-    if evidence.running or not evidence.of(ev.TaskFinished):
+    log, finished = evidence.log, evidence.of(ev.TaskFinished)
+    wrong = list(_troubles(evidence))
+    if not wrong and (evidence.running or not finished):
         return not_yet(evidence, "there is no whole day", fix="judge again after the close")
-    seen = f"{log.lines} lines of sys.log" if log is not None else "no sys.log to look at"
-    done = counted(len(evidence.of(ev.TaskFinished)), "task")
-    return ok(f"{done} finished, no error, none failed; {seen}")
+    return judged(wrong, proof=finished, finished=finished, log_lines=log.lines if log else 0)
+
+
+def _troubles(evidence: Evidence) -> Iterator[Finding]:
+    for e in evidence.of(ev.InternalErrorRaised):
+        yield finding("internal_error", e.seq, where=e.event.where, error=e.event.error)
+    for f in evidence.of(ev.TaskFailed):
+        yield finding("task_failed", f.seq, task=f.event.task_id, error=f.event.error)
+    for number, line in evidence.log.troubles if evidence.log else ():
+        yield finding("trouble", number=number, text=line)
 
 
 @check(
-    "4-A.5",
-    "Booking is prompt",
-    needs={Capability.FILLS, Capability.BOOKING_TIMES},
+    "4-A.5", "Booking is prompt", needs={Capability.FILLS, Capability.BOOKING_TIMES},
     applies_to=(REFERENCE.name, EARLY_FILLS.name),
-)
-def booking_is_prompt(evidence: Evidence) -> Verdict:
+    facts=(
+        count("fills"),
+        seconds("p99", digits=3, tolerance=1.0),
+        seconds("slowest", digits=3, tolerance=1.0),
+        budget("booking_budget_seconds"),
+        budget("percentile", "", default=_P99),
+    ),
+    holds="p99 of {fills:fill} is {p99} from execution to booking (allowed "
+    "{booking_budget_seconds}), the slowest {slowest}{so_far}",
+    fails="p99 of {fills:fill} is {p99} from execution to booking, allowed are "
+    "{booking_budget_seconds}; {findings}",
+    finds={
+        "early": "{fill} was booked before being executed",
+        "slow": "{fill} took {took:.1f} s",
+    },
+    fix="look at the loop's pulse, at how often the broker is polled, and at both clocks",
+)  # fmt: skip
+def booking_is_prompt(evidence: Evidence) -> Outcome:
     """From execution to booking takes at most the budget at p99, on the session's clock."""
     fills = evidence.of(ev.OrderFilled)
     if not fills:
         return not_yet(evidence, "there is no booked fill", fix=_TRADE)
-    budget = evidence.number("booking_budget_seconds")
-    delays = sorted((_delay(evidence, f.at, f.event), f.seq) for f in fills)
-    early = [line for delay, line in delays if delay < 0]
-    if early:
-        return fail(
-            f"{counted(len(early), 'fill')} booked before being executed",
-            fix="compare the engine's clock with the broker's",
-            lines=early[:20],
-        )
-    p99 = delays[math.ceil(_P99 * len(delays)) - 1][0]
-    if p99 > budget:
-        slow = [line for delay, line in delays if delay > budget]
-        return fail(
-            f"p99 of {counted(len(fills), 'fill')} is {p99:.1f} s from execution to booking, "
-            f"allowed are {budget:.0f} s; {len(slow)} took longer",
-            fix="look at the loop's pulse, and at how often the broker is polled",
-            lines=sorted(slow)[:50],
-        )
-    return ok(
-        f"p99 of {counted(len(fills), 'fill')} is {p99:.3f} s from execution to booking (allowed "
-        f"{budget:.0f} s), the slowest {delays[-1][0]:.3f} s{so_far(evidence)}"
-    )
+    allowed = evidence.number("booking_budget_seconds")
+    rows = sorted((_delay(evidence, f.at, f.event), f.seq, f.event.fill_id) for f in fills)
+    p99 = rows[math.ceil(_P99 * len(rows)) - 1][0]
+    wrong = [finding("early", line, fill=name) for delay, line, name in rows if delay < 0]
+    if not wrong and p99 > allowed:
+        wrong = [
+            finding("slow", line, fill=name, took=delay)
+            for delay, line, name in reversed(rows)
+            if delay > allowed
+        ]
+    return judged(wrong, proof=fills, fills=fills, p99=p99, slowest=rows[-1][0])
 
 
 def _delay(evidence: Evidence, booked: datetime, fill: ev.OrderFilled) -> float:
@@ -233,8 +246,17 @@ def _delay(evidence: Evidence, booked: datetime, fill: ev.OrderFilled) -> float:
     return (booked - since).total_seconds()
 
 
-@check("4-A.6", "Repeats change nothing", needs={Capability.FILLS}, scenarios=True)
-def repeats_and_order_change_nothing(evidence: Evidence) -> Verdict:
+@check(
+    "4-A.6", "Repeats change nothing", needs={Capability.FILLS}, scenarios=True,
+    facts=(table("repeats"), money("cash")),
+    holds="the same book as without repeats, cash {cash}; repeats: {repeats}",
+    fails="{findings}",
+    finds={
+        "other_book": "{run} ends with {cash:.2f} and {held}, {base} with {expected:.2f} and "
+        "{expected_held}"
+    },
+)  # fmt: skip
+def repeats_and_order_change_nothing(evidence: Evidence) -> Outcome:
     """Repeated and reordered polls lead to the same book."""
     base = evidence.runs.get(EARLY_FILLS.name)
     others = {
@@ -245,23 +267,24 @@ def repeats_and_order_change_nothing(evidence: Evidence) -> Verdict:
     if base is None or not others or not base.tally.booked:
         return pending("the same fills were not told in several ways", fix="run the scenarios")
     expected = _book(base)
-    told = []
     for name, run in others.items():
-        found = _book(run)
-        if found != expected:
-            return fail(
-                f"{name} ends with {found}, {EARLY_FILLS.name} with {expected}",
+        if (book := _book(run)) != expected:
+            return judged(
+                [finding(
+                    "other_book", run=name, cash=book[0], held=book[1], base=EARLY_FILLS.name,
+                    expected=expected[0], expected_held=expected[1]
+                )],
                 fix=f"read {compare_command(base, run)}",
-                lines=[f.seq for f in run.of(ev.OrderFilled)][:20],
-            )
-        told.append(f"{name} ({run.tally.repeated} repeats)")
+                lines=[f.seq for f in run.of(ev.OrderFilled)], run=name
+            )  # fmt: skip
     if EARLY_FILLS_REPEATED.name in others and not others[EARLY_FILLS_REPEATED.name].tally.repeated:
         return pending("fills were to be repeated, and none was", fix="look at the fault script")
     if EARLY_FILLS_REORDERED.name in others and _sequence(base) == _sequence(
         others[EARLY_FILLS_REORDERED.name]
     ):
         return pending("fills were to be reordered, and none was", fix="look at the fault script")
-    return ok(f"the same book as {EARLY_FILLS.name}: {', '.join(told)}")
+    repeats = {name: run.tally.repeated for name, run in others.items()}
+    return judged(proof=runs_judged(evidence), repeats=repeats, cash=expected[0])
 
 
 def _book(run: Evidence) -> tuple[Decimal, dict[str, Decimal]]:

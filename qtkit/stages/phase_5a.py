@@ -6,20 +6,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from datetime import date, timedelta
+from datetime import date
 from itertools import pairwise
 
 from qtkit.core.errors import DataError
-from qtkit.core.verdict import Verdict, fail, ok, pending, skip
+from qtkit.core.facts import Finding, budget, count, counts, finding, seconds, text
+from qtkit.core.verdict import pending, skip
 from qtkit.evidence import Capability, Evidence
 from qtkit.evidence.evidence import Recorded
+from qtkit.evidence.tasks import TaskStory
 from qtkit.model import events as ev
-from qtkit.stages.check import check
+from qtkit.stages.check import Outcome, check, judged, runs_judged
 from qtkit.stages.phase_5_scenarios import SLOW_PREPARATION, SPLIT, SPLIT_LEADS, STALE
-from qtkit.stages.phrases import counted, not_yet, show_command, shown, so_far
+from qtkit.stages.phrases import not_yet
 from qtkit.stages.scenarios import REFERENCE
 from qtkit.stages.stage import Stage
 
@@ -30,6 +31,7 @@ _STEP = "run_strategy"
 _SNAPSHOT_REASONS = frozenset({"snapshot_missing", "snapshot_stale"})
 _STARTING = 1.0  # seconds that a step may take to start: its snapshot does not age in them
 _BY_HAND = 9_999  # steps that operators ask for are numbered from here on
+_FIX = "look at the step's `prepare_strategy` task: {entries}"
 _SPLIT_ON = "start a session with split_strategy_prepare on"
 _Step = tuple[date | None, int]
 
@@ -50,13 +52,18 @@ def _own_steps(evidence: Evidence) -> list[Recorded[ev.DecisionTaken]]:
     return [d for d in evidence.of(ev.DecisionTaken) if d.event.step <= _BY_HAND]
 
 
-def _fix(evidence: Evidence) -> str:
-    """Return what to look at."""
-    return f"look at the step's `prepare_strategy` task: {show_command(evidence, 'snapshot_taken')}"
-
-
-@check("5-A.1", "The baseline", needs={Capability.SNAPSHOTS}, scenarios=True)
-def the_baseline_decides_every_step(evidence: Evidence) -> Verdict:
+@check(
+    "5-A.1", "The baseline", needs={Capability.SNAPSHOTS}, scenarios=True,
+    facts=counts("steps baselines"),
+    holds="all {steps:step} of the baseline decided, none from a snapshot",
+    fails="{found} of {steps} steps of the baseline: {findings}",
+    finds={
+        "undecided": "{run}: {task} was {fate}",
+        "prepared": "{run}: {task} was prepared",
+    },
+    fix="mend the baseline first: look the reasons up in the glossary",
+)  # fmt: skip
+def the_baseline_decides_every_step(evidence: Evidence) -> Outcome:
     """The baseline, split off, decides every step and skips none for a snapshot."""
     baselines = {
         name: run
@@ -65,22 +72,23 @@ def the_baseline_decides_every_step(evidence: Evidence) -> Verdict:
     }
     if not baselines:
         return pending("no run has the split off", fix="run the reference day")
-    wrong, steps = list[str](), 0
-    for name, run in baselines.items():
-        due = [s for s in run.tasks.values() if s.task == _STEP and s.plan is not None]
-        steps += len(due)
-        wrong += [
-            f"{name}: {story.task_id} was {story.fate or 'lost'}"
-            for story in due
-            if story.task_id not in run.decided
-        ]
-        wrong += [f"{name}: {s.event.task_id} was prepared" for s in run.of(ev.SnapshotTaken)]
-    if wrong:
-        return fail(
-            f"{len(wrong)} of {steps} steps of the baseline: {shown(wrong)}",
-            fix="mend the baseline first: look the reasons up in the glossary",
-        )
-    return ok(f"all {counted(steps, 'step')} of the baseline decided, none from a snapshot")
+    due = [(name, story) for name, run in baselines.items() for story in _due(run)]
+    wrong = [
+        finding("undecided", run=name, task=story.task_id, fate=story.fate or "lost")
+        for name, story in due
+        if story.task_id not in baselines[name].decided
+    ]
+    wrong += [
+        finding("prepared", run=name, task=taken.event.task_id)
+        for name, run in baselines.items()
+        for taken in run.of(ev.SnapshotTaken)
+    ]
+    return judged(wrong, proof=runs_judged(evidence), steps=due, baselines=baselines)
+
+
+def _due(run: Evidence) -> list[TaskStory]:
+    """Return the scheduled steps."""
+    return [s for s in run.tasks.values() if s.task == _STEP and s.plan is not None]
 
 
 def _is_undisturbed(run: Evidence) -> bool:
@@ -92,77 +100,73 @@ def _is_undisturbed(run: Evidence) -> bool:
     )  # fmt: skip
 
 
-@check("5-A.2", "A snapshot for each step", needs={Capability.SNAPSHOTS, Capability.SCHEDULE})
-def each_step_has_a_snapshot_of_its_own(evidence: Evidence) -> Verdict:
+@check(
+    "5-A.2", "A snapshot for each step", needs={Capability.SNAPSHOTS, Capability.SCHEDULE},
+    facts=(count("steps"), budget("prepare_lead_seconds")),
+    holds="each of {steps:decided step}{so_far} has one snapshot of its own, prepared at most "
+    "{prepare_lead_seconds} before its time",
+    cases={"off": "the split is off: {steps:step} prepared on the spot"},
+    fails="{found:fault} in {steps:step}: {findings}",
+    finds={
+        "used_though_off": "the split is off, and step {step} used a snapshot",
+        "taken_though_off": "the split is off, and a snapshot of step {step} was taken",
+        "none": "step {step} was decided without a snapshot before it",
+        "twice": "step {step} was prepared twice",
+        "another": "step {step} was decided from another snapshot than its own",
+        "other_time": "step {step}: its snapshot belongs to a step of another time",
+        "younger": "step {step}: its snapshot is younger than its decision",
+        "too_early": "step {step} was prepared {ahead:g} s ahead, asked for were {lead:g} s",
+        "unscheduled": "step {step} has {number} preparations scheduled",
+        "after_its_time": "step {step} is prepared after its time",
+    },
+    fix=_FIX,
+)  # fmt: skip
+def each_step_has_a_snapshot_of_its_own(evidence: Evidence) -> Outcome:
     """With the split on each decided step has one snapshot of its own, at most `lead` older."""
     decisions = _own_steps(evidence)
     if not decisions:
         return not_yet(evidence, "there is no decided step", fix="wait for the first step")
     taken = _snapshots(evidence)
     if not _is_split(evidence):
-        return _on_the_spot(evidence, decisions, taken)
-    lead = timedelta(seconds=evidence.number("prepare_lead_seconds"))
-    wrong = [f for d in decisions for f in _wrong_snapshot(evidence, d, taken, lead)]
+        wrong = [finding("used_though_off", d.seq, step=d.event.step)
+                 for d in decisions if d.event.snapshot]  # fmt: skip
+        wrong += [finding("taken_though_off", s.seq, step=s.event.step)
+                  for rows in taken.values() for s in rows]  # fmt: skip
+        return judged(wrong, proof=decisions, case="off", steps=decisions)
+    wrong = [f for d in decisions for f in _wrong_snapshot(evidence, d, taken)]
     wrong += _unscheduled(evidence)
-    if wrong:
-        return fail(
-            f"{len(wrong)} faults in {counted(len(decisions), 'step')}: "
-            f"{shown(s for _, s in wrong)}",
-            fix=_fix(evidence),
-            lines=sorted({line for line, _ in wrong}),
-        )
-    return ok(
-        f"each of {counted(len(decisions), 'decided step')}{so_far(evidence)} has one snapshot of "
-        f"its own, prepared at most {lead.total_seconds():g} s before its time"
-    )
-
-
-def _on_the_spot(
-    evidence: Evidence,
-    decisions: list[Recorded[ev.DecisionTaken]],
-    taken: Mapping[_Step, list[Recorded[ev.SnapshotTaken]]],
-) -> Verdict:
-    odd = [d.seq for d in decisions if d.event.snapshot]
-    odd += [snapshot.seq for found in taken.values() for snapshot in found]
-    if odd:
-        return fail(
-            f"the split is off, and {counted(len(odd), 'snapshot')} were taken or used",
-            fix=_fix(evidence),
-            lines=sorted(odd),
-        )
-    return ok(f"the split is off: {counted(len(decisions), 'step')} prepared on the spot")
+    return judged(wrong, proof=decisions, steps=decisions)
 
 
 def _wrong_snapshot(
     evidence: Evidence,
     decision: Recorded[ev.DecisionTaken],
     taken: Mapping[_Step, list[Recorded[ev.SnapshotTaken]]],
-    lead: timedelta,
-) -> Iterator[tuple[int, str]]:
+) -> Iterator[Finding]:
     """Yield what is wrong about the snapshot that a step was decided from."""
-    event, name = decision.event, f"step {decision.event.step}"
-    before = [s for s in taken.get((event.trading_date, event.step), ()) if s.seq < decision.seq]
+    event, step = decision.event, decision.event.step
+    before = [s for s in taken.get((event.trading_date, step), ()) if s.seq < decision.seq]
     if not before:
-        yield decision.seq, f"{name} was decided without a snapshot before it"
+        yield finding("none", decision.seq, step=step)
         return
     back = [d.line for d in evidence.downtimes]
     for one, two in pairwise(before):
         if not any(one.seq < line < two.seq for line in back):
-            yield two.seq, f"{name} was prepared twice"
+            yield finding("twice", two.seq, step=step)
     own = before[-1]
     if own.event.digest != event.snapshot:
-        yield decision.seq, f"{name} was decided from another snapshot than its own"
+        yield finding("another", decision.seq, step=step)
     if own.event.due != event.due:
-        yield own.seq, f"{name}: its snapshot belongs to a step of another time"
+        yield finding("other_time", own.seq, step=step)
     if own.event.taken_at > decision.at:
-        yield own.seq, f"{name}: its snapshot is younger than its decision"
-    ahead = event.due - own.event.taken_at
+        yield finding("younger", own.seq, step=step)
+    ahead = (event.due - own.event.taken_at).total_seconds()
+    lead = evidence.number("prepare_lead_seconds")
     if ahead > lead:
-        told, asked = ahead.total_seconds(), lead.total_seconds()
-        yield own.seq, f"{name} was prepared {told:g} s ahead, asked for were {asked:g} s"
+        yield finding("too_early", own.seq, step=step, ahead=ahead, lead=lead)
 
 
-def _unscheduled(evidence: Evidence) -> Iterator[tuple[int, str]]:
+def _unscheduled(evidence: Evidence) -> Iterator[Finding]:
     """Yield scheduled steps that have no preparation of their own in the schedule."""
     for built in evidence.of(ev.ScheduleBuilt):
         rows = built.event.tasks
@@ -170,15 +174,21 @@ def _unscheduled(evidence: Evidence) -> Iterator[tuple[int, str]]:
         due = {r.step: r.due for r in rows if r.task == _STEP}
         for step in due:
             if prepared.count(step) != 1:
-                yield built.seq, f"step {step} has {prepared.count(step)} preparations scheduled"
+                yield finding("unscheduled", built.seq, step=step, number=prepared.count(step))
         for row in rows:
             if row.task == "prepare_strategy" and row.due > due.get(row.step, row.due):
-                yield built.seq, f"step {row.step} is prepared after its time"
+                yield finding("after_its_time", built.seq, step=row.step)
 
 
-@check("5-A.3", "The same decisions", needs={Capability.SNAPSHOTS, Capability.ORDERS},
-       scenarios=True)  # fmt: skip
-def splitting_changes_no_decision(evidence: Evidence) -> Verdict:
+@check(
+    "5-A.3", "The same decisions", needs={Capability.SNAPSHOTS, Capability.ORDERS}, scenarios=True,
+    facts=counts("decisions orders"),
+    holds="{decisions} decisions and their {orders:order} are the same, off and on",
+    fails="{found} of {decisions} decisions differ with the split on: {findings}",
+    finds={"differs": "step {step} of {day}"},
+    fix="the strategy's prepare() looks at what is not there yet, or at the clock",
+)  # fmt: skip
+def splitting_changes_no_decision(evidence: Evidence) -> Outcome:
     """Splitting changes no decision of the reference strategy."""
     wanted = {REFERENCE.name: False, SPLIT.name: True}
     runs = {
@@ -189,17 +199,15 @@ def splitting_changes_no_decision(evidence: Evidence) -> Verdict:
     if len(runs) < len(wanted):
         return pending("there is no pair of days with the split off and on", fix="run both")
     off, on = (_decisions(runs[name]) for name in wanted)
-    differ = [step for step in sorted(off.keys() | on.keys()) if off.get(step) != on.get(step)]
-    if differ:
-        told = [f"step {step} of {day}" for day, step in differ]
-        return fail(
-            f"{len(differ)} of {len(off)} decisions differ with the split on: {shown(told)}",
-            fix="the strategy's prepare() looks at what is not there yet, or at the clock",
-        )
-    if not off:
+    if not off and not on:
         return pending("neither day has a decision", fix="let the days last longer")
+    wrong = [
+        finding("differs", step=step, day=day)
+        for day, step in sorted(off.keys() | on.keys())
+        if off.get((day, step)) != on.get((day, step))
+    ]
     orders = sum(len(wants) for *_, wants in off.values())
-    return ok(f"{len(off)} decisions and their {counted(orders, 'order')} are the same, off and on")
+    return judged(wrong, proof=runs_judged(evidence), decisions=off, orders=orders)
 
 
 _Decision = tuple[object, object, int, str, tuple[object, ...]]
@@ -220,8 +228,28 @@ def _decisions(evidence: Evidence) -> dict[tuple[str, int], _Decision]:
     }  # fmt: skip
 
 
-@check("5-A.4", "Nothing stale is used", needs={Capability.SNAPSHOTS, Capability.SCHEDULE})
-def a_stale_snapshot_is_refused(evidence: Evidence) -> Verdict:
+@check(
+    "5-A.4", "Nothing stale is used", needs={Capability.SNAPSHOTS, Capability.SCHEDULE},
+    facts=(
+        *counts("used refused"),
+        seconds("oldest"),
+        budget("strategy_snapshot_max_age_seconds"),
+        budget("starting_seconds", default=_STARTING),
+    ),
+    holds="{used:snapshot} used{so_far}, the oldest {oldest:g} s old of "
+    "{strategy_snapshot_max_age_seconds} allowed; {refused} refused",
+    fails="{found:fault}, allowed are {strategy_snapshot_max_age_seconds}: {findings}",
+    finds={
+        "used": "step {step} used one {age:g} s old",
+        "no_snapshot": "step {step} is called stale and has no snapshot",
+        "fresh": "step {step} was refused with a snapshot {age:g} s old",
+        "no_ages": "step {step}: the refusal does not name both ages",
+        "other_ages": "step {step}: {age:g} s old and {limit:g} s allowed, recorded as "
+        "{recorded:g} s and {allowed:g} s",
+    },
+    fix=_FIX,
+)  # fmt: skip
+def a_stale_snapshot_is_refused(evidence: Evidence) -> Outcome:
     """A snapshot older than the limit is refused as `snapshot_stale`, with both ages."""
     if evidence.started and not _is_split(evidence):
         return skip("the split is off: steps are prepared on the spot")
@@ -230,19 +258,13 @@ def a_stale_snapshot_is_refused(evidence: Evidence) -> Verdict:
     if not decisions and not stale:
         return not_yet(evidence, "there is no step with a snapshot", fix="wait for the first step")
     limit, taken = evidence.number("strategy_snapshot_max_age_seconds"), _snapshots(evidence)
-    ages = {d.seq: _age(evidence, d, taken) for d in decisions}
-    wrong = [(line, f"one {age:g} s old was used") for line, age in ages.items() if age > limit]
-    wrong += [(s.seq, told) for s in stale for told in _unfounded(s, taken, limit)]
-    if wrong:
-        return fail(
-            f"{len(wrong)} faults, allowed are {limit:g} s: {shown(s for _, s in wrong)}",
-            fix=_fix(evidence),
-            lines=sorted(line for line, _ in wrong),
-        )
-    return ok(
-        f"{counted(len(decisions), 'snapshot')} used{so_far(evidence)}, the oldest "
-        f"{max(ages.values(), default=0):g} s old of {limit:g} s allowed; {len(stale)} refused"
-    )
+    ages = [(d, _age(evidence, d, taken)) for d in decisions]
+    wrong = [finding("used", d.seq, step=d.event.step, age=age) for d, age in ages if age > limit]
+    wrong += [fault for s in stale for fault in _unfounded(s, taken, limit)]
+    return judged(
+        wrong, proof=[*decisions, *stale], used=decisions, refused=stale,
+        oldest=max((age for _, age in ages), default=0.0),
+    )  # fmt: skip
 
 
 def _age(
@@ -262,78 +284,87 @@ def _age(
     return (start - own[-1].event.taken_at).total_seconds()
 
 
-_TWO_AGES = re.compile(r"(\d+(?:\.\d+)?) s\b.*?(\d+(?:\.\d+)?) s\b")
-
-
 def _unfounded(
     skipped: Recorded[ev.TaskSkipped],
     taken: Mapping[_Step, list[Recorded[ev.SnapshotTaken]]],
     limit: float,
-) -> Iterator[str]:
-    """Yield why a step should not have been refused, or not in these words."""
-    event, name = skipped.event, f"step {skipped.event.step}"
+) -> Iterator[Finding]:
+    """Yield why a step should not have been refused, or not with these ages."""
+    event, line = skipped.event, skipped.seq
     step = -1 if event.step is None else event.step
-    own = [s for s in taken.get((event.trading_date, step), ()) if s.seq < skipped.seq]
+    own = [s for s in taken.get((event.trading_date, step), ()) if s.seq < line]
     if not own:
-        yield f"{name} is called stale and has no snapshot"
+        yield finding("no_snapshot", line, step=step)
         return
     age = (skipped.at - own[-1].event.taken_at).total_seconds()
     if age <= limit:
-        yield f"{name} was refused with a snapshot {age:g} s old"
-    ages = _TWO_AGES.search(event.detail)
-    if ages is None:
-        yield f"{name}: the refusal does not name both ages"
-    elif abs(float(ages[1]) - age) > _STARTING or float(ages[2]) != limit:
-        yield f"{name}: {age:g} s old and {limit:g} s allowed, told as {event.detail!r}"
+        yield finding("fresh", line, step=step, age=age)
+    recorded, allowed = event.age_seconds, event.allowed_seconds
+    if recorded is None or allowed is None:
+        yield finding("no_ages", line, step=step)
+    elif abs(recorded - age) > _STARTING or allowed != limit:
+        ages = {"age": age, "limit": limit, "recorded": recorded, "allowed": allowed}
+        yield finding("other_ages", line, step=step, **ages)
 
 
-@check("5-A.5", "No combination loses a step", needs={Capability.SNAPSHOTS, Capability.SCHEDULE},
-       scenarios=True)  # fmt: skip
-def no_lead_and_offset_lose_a_step(evidence: Evidence) -> Verdict:
+@check(
+    "5-A.5", "No combination loses a step", needs={Capability.SNAPSHOTS, Capability.SCHEDULE},
+    scenarios=True, facts=(*counts("steps combinations"), text("tried")),
+    holds="all {steps} steps of {combinations} combinations were decided: {tried}",
+    fails="{found} of {steps} steps lost: {findings}",
+    finds={"lost": "lead {lead:g} s, offset {offset:g} min: {task} ({fate})"},
+    fix=_FIX,
+)  # fmt: skip
+def no_lead_and_offset_lose_a_step(evidence: Evidence) -> Outcome:
     """No combination of lead and offset loses a step, first and last of the day included."""
-    lost, combinations, steps = list[str](), set[tuple[float, float]](), 0
+    lost, combinations, steps = list[Finding](), set[tuple[float, float]](), 0
     for run in evidence.runs.values():
         if not run.started or not _is_split(run) or not _is_undisturbed(run):
             continue
         lead = run.number("prepare_lead_seconds")
         offset = run.number("close_offset_minutes")
         combinations.add((lead, offset))
-        due = [s for s in run.tasks.values() if s.task == _STEP and s.plan is not None]
+        due = _due(run)
         steps += len(due)
-        lost += [
-            f"lead {lead:g} s, offset {offset:g} min: {story.task_id} "
-            f"({story.skipped.skip_reason if story.skipped else story.fate or 'no outcome'})"
-            for story in due
-            if story.task_id not in run.decided
-        ]
-    if lost:
-        return fail(f"{len(lost)} of {steps} steps lost: {shown(lost)}", fix=_fix(evidence))
-    if len(combinations) <= 1:
+        for story in due:
+            if story.task_id not in run.decided:
+                reason = story.skipped.skip_reason if story.skipped else ""
+                fate = reason or story.fate or "no outcome"
+                lost.append(
+                    finding("lost", lead=lead, offset=offset, task=story.task_id, fate=fate)
+                )
+    if not lost and len(combinations) <= 1:
         return pending("there are no combinations to compare", fix="run the scenarios")
-    told = ", ".join(f"{lead:g} s/{offset:g} min" for lead, offset in sorted(combinations))
-    return ok(f"all {steps} steps of {len(combinations)} combinations were decided: {told}")
+    tried = [f"{lead:g} s/{offset:g} min" for lead, offset in sorted(combinations)]
+    return judged(
+        lost, proof=runs_judged(evidence), steps=steps, combinations=combinations, tried=tried
+    )
 
 
-@check("5-A.6", "Snapshots are on disk", needs={Capability.SNAPSHOTS, Capability.FILES})
-def snapshots_read_back_equal(evidence: Evidence) -> Verdict:
+@check(
+    "5-A.6", "Snapshots are on disk", needs={Capability.SNAPSHOTS, Capability.FILES},
+    facts=counts("snapshots"),
+    holds="{snapshots:snapshot}{so_far} on disk, each reads back equal",
+    fails="{found:fault} in {snapshots:snapshot}: {findings}",
+    finds={
+        "unreadable": "{problem}",
+        "missing": "{file} is not there",
+        "differs": "{file} differs from the journal in {fields}",
+    },
+    fix="look at the folder: disk full, or rights missing?",
+)  # fmt: skip
+def snapshots_read_back_equal(evidence: Evidence) -> Outcome:
     """Each snapshot is on disk with step, time and digest, and reads back equal."""
     if evidence.started and not _is_split(evidence):
         return skip("the split is off: there are no snapshots")
-    taken = _snapshots(evidence)
+    taken = [rows[-1] for rows in _snapshots(evidence).values()]
     if not taken:
         return not_yet(evidence, "there is no snapshot", fix=_SPLIT_ON)
-    wrong = [f for found in taken.values() for f in _on_disk(evidence, found[-1])]
-    if wrong:
-        return fail(
-            f"{len(wrong)} faults in {counted(len(taken), 'snapshot')}: "
-            f"{shown(s for _, s in wrong)}",
-            fix="look at the folder: disk full, or rights missing?",
-            lines=sorted({line for line, _ in wrong}),
-        )
-    return ok(f"{counted(len(taken), 'snapshot')}{so_far(evidence)} on disk, each reads back equal")
+    wrong = (fault for snapshot in taken for fault in _on_disk(evidence, snapshot))
+    return judged(wrong, proof=taken, snapshots=taken)
 
 
-def _on_disk(evidence: Evidence, taken: Recorded[ev.SnapshotTaken]) -> Iterator[tuple[int, str]]:
+def _on_disk(evidence: Evidence, taken: Recorded[ev.SnapshotTaken]) -> Iterator[Finding]:
     """Yield how a snapshot's file differs from what the journal says."""
     event = taken.event
     if evidence.folder is None:
@@ -342,10 +373,10 @@ def _on_disk(evidence: Evidence, taken: Recorded[ev.SnapshotTaken]) -> Iterator[
     try:
         found = evidence.json_file(path)
     except DataError as problem:
-        yield taken.seq, str(problem)
+        yield finding("unreadable", taken.seq, problem=problem)
         return
     if found is None:
-        yield taken.seq, f"{path.name} is not there"
+        yield finding("missing", taken.seq, file=path.name)
         return
     wanted = {
         "step": event.step,
@@ -354,11 +385,11 @@ def _on_disk(evidence: Evidence, taken: Recorded[ev.SnapshotTaken]) -> Iterator[
         "digest": event.digest,
     }
     differ = [key for key, value in wanted.items() if found.get(key) != value]
-    text = json.dumps(found.get("prepared"), sort_keys=True, separators=(",", ":"))
-    if hashlib.sha256(text.encode()).hexdigest() != event.digest:
+    prepared = json.dumps(found.get("prepared"), sort_keys=True, separators=(",", ":"))
+    if hashlib.sha256(prepared.encode()).hexdigest() != event.digest:
         differ.append("prepared")
     if differ:
-        yield taken.seq, f"{path.name} differs from the journal in {', '.join(differ)}"
+        yield finding("differs", taken.seq, file=path.name, fields=differ)
 
 
 phase_5a = Stage(

@@ -12,14 +12,15 @@ from datetime import datetime
 from decimal import Decimal
 
 from qtkit.core.errors import DataError
-from qtkit.core.verdict import Verdict, fail, ok, pending
+from qtkit.core.facts import Finding, counts, finding, table, text
+from qtkit.core.verdict import Status, pending
 from qtkit.evidence import Capability, Evidence
 from qtkit.evidence.evidence import Recorded
 from qtkit.evidence.trade_log import LoggedRefusal, logged_refusals
 from qtkit.model import events as ev
-from qtkit.stages.check import check
+from qtkit.stages.check import Outcome, check, judged, looked_at
 from qtkit.stages.phase_5_scenarios import PENDING_MISMATCHES, RISK_REFUSALS
-from qtkit.stages.phrases import counted, not_yet, show_command, shown, so_far
+from qtkit.stages.phrases import not_yet, show_command
 from qtkit.stages.reconciliation_checks import (
     mornings_begin_with_the_evening_before,
     reconciliations_are_on_disk,
@@ -37,43 +38,45 @@ _NUMBER = re.compile(r"(\d+)$")
 
 
 @check(
-    "5-C.1",
-    "Orders map both ways",
-    needs={Capability.ORDERS},
+    "5-C.1", "Orders map both ways", needs={Capability.ORDERS},
     applies_to=(REFERENCE.name, TWO_DAYS.name, _KEEPING.name, CUT_AT_ORDER.name, TIMEOUTS.name),
-)
-def accepted_orders_map_both_ways(evidence: Evidence) -> Verdict:
+    facts=(*counts("accepted ids"), text("brokers")),
+    holds="{accepted:accepted order}{so_far} map to {ids:id} of {brokers} and back",
+    fails="{found:fault} in {accepted:accepted order}: {findings}",
+    finds={
+        "no_id": "{order} has no {field}",
+        "two_there": "{order} is {ids} there",
+        "two_here": "{broker_order} is {orders} here",
+    },
+    fix="ask the broker which order is which, then runbooks/order-in-doubt.md",
+)  # fmt: skip
+def accepted_orders_map_both_ways(evidence: Evidence) -> Outcome:
     """Each accepted order has `broker_order_id` and `broker_name`, and maps back."""
     accepted = evidence.of(ev.OrderAccepted)
     if not accepted:
         return not_yet(evidence, "there is no accepted order", fix="wait for the first order")
-    theirs: defaultdict[str, set[str]] = defaultdict(set)
     ours: defaultdict[str, set[str]] = defaultdict(set)
-    wrong = list[tuple[int, str]]()
+    wrong = list(_wrongly_mapped(evidence, ours))
+    brokers = {a.event.broker_name for a in accepted}
+    return judged(wrong, proof=accepted, accepted=accepted, ids=ours, brokers=brokers)
+
+
+def _wrongly_mapped(evidence: Evidence, ours: defaultdict[str, set[str]]) -> Iterator[Finding]:
+    """Yield ids that are missing or mean two things; fill in our ids by the broker's."""
+    theirs: defaultdict[str, set[str]] = defaultdict(set)
     for line, order_id, broker_id, name in _mapped(evidence.session):
-        judged = evidence.window.holds(line) if line else evidence.window.ends_the_session
+        judging = evidence.window.holds(line) if line else evidence.window.ends_the_session
         if not broker_id or not name:
-            what = "broker_order_id" if not broker_id else "broker_name"
-            wrong += [(line, f"{order_id} has no {what}")] * judged
+            if judging:
+                field = "broker_name" if broker_id else "broker_order_id"
+                yield finding("no_id", line, order=order_id, field=field)
             continue
         theirs[order_id].add(broker_id)
         ours[broker_id].add(order_id)
-        if judged and len(theirs[order_id]) > 1:
-            wrong.append((line, f"{order_id} is {' and '.join(sorted(theirs[order_id]))} there"))
-        if judged and len(ours[broker_id]) > 1:
-            wrong.append((line, f"{broker_id} is {' and '.join(sorted(ours[broker_id]))} here"))
-    if wrong:
-        return fail(
-            f"{len(wrong)} faults in {counted(len(accepted), 'accepted order')}: "
-            f"{shown(s for _, s in wrong)}",
-            fix="ask the broker which order is which, then runbooks/order-in-doubt.md",
-            lines=sorted({line for line, _ in wrong if line}),
-        )
-    names = sorted({a.event.broker_name for a in accepted})
-    return ok(
-        f"{counted(len(accepted), 'accepted order')}{so_far(evidence)} map to "
-        f"{counted(len(ours), 'id')} of {', '.join(names)} and back"
-    )
+        if judging and len(theirs[order_id]) > 1:
+            yield finding("two_there", line, order=order_id, ids=set(theirs[order_id]))
+        if judging and len(ours[broker_id]) > 1:
+            yield finding("two_here", line, broker_order=broker_id, orders=set(ours[broker_id]))
 
 
 def _mapped(evidence: Evidence) -> Iterator[tuple[int, str, str, str]]:
@@ -99,12 +102,19 @@ def _mapped(evidence: Evidence) -> Iterator[tuple[int, str, str, str]]:
 
 
 @check(
-    "5-C.2",
-    "Rejections say why",
-    needs={Capability.ORDERS},
+    "5-C.2", "Rejections say why", needs={Capability.ORDERS},
     applies_to=(REJECTIONS.name, TIMEOUTS.name),
-)
-def counter_rejections_say_why(evidence: Evidence) -> Verdict:
+    facts=(*counts("orders rejected"), table("reasons", "rejections")),
+    holds="{rejected} of {orders:order} rejected{so_far}, by reason: {reasons}",
+    fails="{found:fault} in {rejected:rejection}: {findings}",
+    finds={
+        "no_reason": "{order} was rejected without a code or a reason",
+        "other_status": "{order} was rejected, and is {status}",
+        "broker_id": "{order} was rejected, and has the broker id {broker_order}",
+    },
+    fix="`orders --rejected`, and the broker's own words for each",
+)  # fmt: skip
+def counter_rejections_say_why(evidence: Evidence) -> Outcome:
     """Each counter rejection has status `rejected`, no broker id, and a stored, listable reason."""
     requested = evidence.of(ev.OrderRequested)
     rejected = evidence.of(ev.OrderRejected)
@@ -112,47 +122,46 @@ def counter_rejections_say_why(evidence: Evidence) -> Verdict:
         return not_yet(evidence, "there is no order", fix="wait for the first order")
     accepted = {a.event.order_id for a in evidence.session.of(ev.OrderAccepted)}
     wrong = [f for r in rejected for f in _unexplained(evidence, r, accepted)]
-    if wrong:
-        return fail(
-            f"{len(wrong)} faults in {counted(len(rejected), 'rejection')}: "
-            f"{shown(s for _, s in wrong)}",
-            fix="`orders --rejected`, and the broker's own words for each",
-            lines=sorted({line for line, _ in wrong}),
-        )
-    codes = Counter(r.event.reason_code for r in rejected)
-    told = ", ".join(f"{code} {number}" for code, number in sorted(codes.items())) or "none"
-    return ok(
-        f"{len(rejected)} of {counted(len(requested), 'order')} rejected{so_far(evidence)}, by "
-        f"reason: {told}",
-        lines=[r.seq for r in rejected][:20],
-    )
+    reasons = Counter(r.event.reason_code for r in rejected)
+    return judged(
+        wrong, proof=rejected or looked_at(evidence, len(requested)), orders=requested,
+        rejected=rejected, reasons=dict(sorted(reasons.items())),
+    )  # fmt: skip
 
 
 def _unexplained(
     evidence: Evidence, rejected: Recorded[ev.OrderRejected], accepted: set[str]
-) -> Iterator[tuple[int, str]]:
-    event, line = rejected.event, rejected.seq
-    account = evidence.tally.orders.get(event.order_id)
+) -> Iterator[Finding]:
+    event, line, name = rejected.event, rejected.seq, rejected.event.order_id
+    account = evidence.tally.orders.get(name)
     if not event.reason_code.strip() or not event.reason.strip():
-        yield line, f"{event.order_id} was rejected without a code or a reason"
+        yield finding("no_reason", line, order=name)
     if account is None:
         return  # check 3.5.3 says so
     if account.status != "rejected":
-        yield line, f"{event.order_id} was rejected, and is {account.status}"
-    if account.broker_order_id and event.order_id not in accepted:
-        yield (
-            line,
-            f"{event.order_id} was rejected, and has the broker id {account.broker_order_id}",
-        )
+        yield finding("other_status", line, order=name, status=account.status)
+    if account.broker_order_id and name not in accepted:
+        yield finding("broker_id", line, order=name, broker_order=account.broker_order_id)
 
 
 @check(
-    "5-C.3",
-    "Risk refusals leave no order",
-    needs={Capability.ORDERS, Capability.FILES},
+    "5-C.3", "Risk refusals leave no order", needs={Capability.ORDERS, Capability.FILES},
     applies_to=(RISK_REFUSALS.name, CUT_AT_ORDER.name),
-)
-def risk_refusals_leave_no_order(evidence: Evidence) -> Verdict:
+    facts=(*counts("refused orders log_lines"), text("removed"), table("rules", "refusals")),
+    holds="{refused:refusal}{so_far} beside {orders:order}; risk.log: {log_lines} lines"
+    "{removed:?, removed by an operator on #}; by rule: {rules}",
+    waits="risk.log is being written: {findings}",
+    finds={
+        "unreadable": "{problem}",
+        "no_rule": "{symbol} was refused without a rule or a reason",
+        "allowed": "{symbol} was refused by a rule that allows it",
+        "number_missing": "{order} follows number {before}",
+        "no_log": "there is no risk.log",
+        "not_logged": "line {line} ({symbol}) is not in risk.log as it stands",
+        "more_logged": "risk.log has a line more: {symbol} {side} {quantity}",
+    },
+)  # fmt: skip
+def risk_refusals_leave_no_order(evidence: Evidence) -> Outcome:
     """A refusal by risk makes no order, and `risk.log` has one line for each."""
     refused, requested = evidence.of(ev.OrderRefused), evidence.of(ev.OrderRequested)
     if evidence.folder is None or not (refused or requested):
@@ -161,36 +170,30 @@ def risk_refusals_leave_no_order(evidence: Evidence) -> Verdict:
         logged = logged_refusals(evidence.folder)
         removed = removed_on(evidence.folder)
     except DataError as problem:
-        return fail(str(problem), fix="look at the folder: was a log edited?")
+        fix = "look at the folder: was a log edited?"
+        return judged([finding("unreadable", problem=problem)], fix=fix)
     wrong = [f for r in refused for f in _unfounded(r)] + list(_skipped_numbers(evidence))
     if not removed:
         wrong += _log_differences(evidence, logged)
-    if wrong and evidence.running:
-        return pending(f"risk.log is being written: {shown(s for _, s in wrong)}", fix=_AGAIN)
-    if wrong:
-        return fail(
-            f"{len(wrong)} faults: {shown(s for _, s in wrong)}",
-            fix=f"hold risk.log against {show_command(evidence, 'order_refused')}",
-            lines=sorted({line for line, _ in wrong if line})[:50],
-        )
-    rules = Counter(r.event.verdicts[0].rule for r in refused)
-    told = ", ".join(f"{rule} {number}" for rule, number in sorted(rules.items())) or "none"
-    lines = f"removed by an operator on {removed}" if removed else f"{len(logged or ())} lines"
-    return ok(
-        f"{counted(len(refused), 'refusal')}{so_far(evidence)} beside "
-        f"{counted(len(requested), 'order')}; risk.log: {lines}; by rule: {told}"
-    )
+    rules = Counter(r.event.verdicts[0].rule for r in refused if r.event.verdicts)
+    hold = f"hold risk.log against {show_command(evidence, 'order_refused')}"
+    return judged(
+        wrong, unfinished=evidence.running,
+        fix=_AGAIN if wrong and evidence.running else hold if wrong else "",
+        proof=refused or looked_at(evidence, len(requested)), refused=refused, orders=requested,
+        log_lines=logged or (), removed=removed, rules=dict(sorted(rules.items())),
+    )  # fmt: skip
 
 
-def _unfounded(refused: Recorded[ev.OrderRefused]) -> Iterator[tuple[int, str]]:
-    verdicts = refused.event.verdicts
+def _unfounded(refused: Recorded[ev.OrderRefused]) -> Iterator[Finding]:
+    verdicts, symbol = refused.event.verdicts, refused.event.symbol
     if not verdicts or not verdicts[0].rule or not verdicts[0].summary:
-        yield refused.seq, f"{refused.event.symbol} was refused without a rule or a reason"
+        yield finding("no_rule", refused.seq, symbol=symbol)
     elif any(v.allows for v in verdicts):
-        yield refused.seq, f"{refused.event.symbol} was refused by a rule that allows it"
+        yield finding("allowed", refused.seq, symbol=symbol)
 
 
-def _skipped_numbers(evidence: Evidence) -> Iterator[tuple[int, str]]:
+def _skipped_numbers(evidence: Evidence) -> Iterator[Finding]:
     """Yield order numbers that are missing: a refusal must not use one up."""
     if not evidence.started or Capability.ORDER_NUMBERS not in evidence.capabilities:
         return
@@ -202,16 +205,15 @@ def _skipped_numbers(evidence: Evidence) -> Iterator[tuple[int, str]]:
         if int(found[1]) < expected:
             return  # not numbered as ours are: check 3.5.3 looks for ids used twice
         if int(found[1]) > expected and evidence.window.holds(entry.seq):
-            yield entry.seq, f"{entry.event.order_id} follows number {expected - 1}"
+            order, before = entry.event.order_id, expected - 1
+            yield finding("number_missing", entry.seq, order=order, before=before)
         expected = int(found[1]) + 1
 
 
-def _log_differences(
-    evidence: Evidence, logged: list[LoggedRefusal] | None
-) -> Iterator[tuple[int, str]]:
+def _log_differences(evidence: Evidence, logged: list[LoggedRefusal] | None) -> Iterator[Finding]:
     """Yield refusals that are not in the log, and lines that no refusal explains."""
     if logged is None:
-        yield 0, "there is no risk.log"
+        yield finding("no_log")
         return
     left = Counter(line.key for line in logged)
     for one in evidence.session.of(ev.OrderRefused):
@@ -219,14 +221,14 @@ def _log_differences(
         if left[key]:
             left[key] -= 1
         elif evidence.window.holds(one.seq):
-            yield one.seq, f"line {one.seq} ({one.event.symbol}) is not in risk.log as it stands"
+            yield finding("not_logged", one.seq, line=one.seq, symbol=one.event.symbol)
     lost = [d.until for d in evidence.downtimes]  # a power cut may take lines from the journal
     for line in logged:
         if left[line.key] and not any(line.at <= back for back in lost):
             left[line.key] -= 1
-            if not evidence.window.holds_time(line.at):
-                continue
-            yield 0, f"risk.log has a line more: {line.symbol} {line.side} {line.quantity}"
+            if evidence.window.holds_time(line.at):
+                order = {"symbol": line.symbol, "side": line.side, "quantity": line.quantity}
+                yield finding("more_logged", **order)
 
 
 def _key_of(refused: Recorded[ev.OrderRefused]) -> tuple[datetime, str, str, str, str, str]:
@@ -241,8 +243,16 @@ def _key_of(refused: Recorded[ev.OrderRefused]) -> tuple[datetime, str, str, str
     )
 
 
-@check("5-C.4", "The four artifacts", needs={Capability.FILES})
-def the_four_artifacts_are_there(evidence: Evidence) -> Verdict:
+@check(
+    "5-C.4", "The four artifacts", needs={Capability.FILES},
+    facts=(*counts("there wanted"), text("names", across_days=True)),
+    holds="all {there} are there and can be written: {names}",
+    waits="{there} of {wanted} are there; break_point comes with the stop",
+    fails="{findings}",
+    finds={"missing": "{name} is not there", "locked": "{name} is not writable"},
+    fix="look at the folder: rights, a full disk, a removed file?",
+)  # fmt: skip
+def the_four_artifacts_are_there(evidence: Evidence) -> Outcome:
     """`sys_log`, `trade_log`, `risk_log` and `break_point` are there and can be written."""
     if evidence.started is None or evidence.folder is None:
         return not_yet(evidence, "there is no session with a folder", fix="start one")
@@ -253,19 +263,21 @@ def the_four_artifacts_are_there(evidence: Evidence) -> Verdict:
         "risk_log": folder.risk_log,
         "break_point": folder.break_point,
     }
-    missing = [name for name, path in artifacts.items() if not path.is_file()]
-    if "risk_log" in missing and removed_on(folder):
-        missing.remove("risk_log")  # an operator had it removed
-    if "break_point" in missing and not ended:
-        missing.remove("break_point")  # it is written at the stop
-    locked = [n for n, path in artifacts.items() if path.exists() and not os.access(path, os.W_OK)]
-    if missing or locked:
-        told = [f"{', '.join(missing)} not there"] if missing else []
-        told += [f"{', '.join(locked)} not writable"] if locked else []
-        return fail("; ".join(told), fix="look at the folder: rights, a full disk, a removed file?")
+    missing = {name for name, path in artifacts.items() if not path.is_file()}
     if not ended:
-        return pending("3 of 4 are there; break_point comes with the stop", fix="stop the session")
-    return ok(f"all 4 are there and can be written: {', '.join(artifacts)}")
+        missing.discard("break_point")  # it is written at the stop
+    if removed_on(folder):
+        missing.discard("risk_log")  # an operator had it removed
+    locked = [n for n, path in artifacts.items() if path.exists() and not os.access(path, os.W_OK)]
+    return judged(
+        [
+            *(finding("missing", name=n) for n in sorted(missing)),
+            *(finding("locked", name=n) for n in locked),
+        ],
+        status=Status.PASS if ended else Status.PENDING,
+        fix="" if ended or missing or locked else "stop the session",
+        there=len(artifacts) - (not ended), wanted=artifacts, names=list(artifacts),
+    )  # fmt: skip
 
 
 _PLANTED = {
@@ -276,11 +288,22 @@ _PLANTED = {
 
 
 @check(
-    "5-C.6",
-    "Pending orders are diagnosed",
+    "5-C.6", "Pending orders are diagnosed",
     needs={Capability.ORDERS, Capability.BOOKS, Capability.DIAGNOSIS},
-)
-def pending_orders_are_diagnosed(evidence: Evidence) -> Verdict:
+    facts=(*counts("clean diagnoses most_open"), text("planted")),
+    holds="{clean} of {diagnoses:diagnosis/diagnoses}{so_far} clean, at most {most_open} orders "
+    "open{planted:?; found as planted: #}",
+    fails="{found:fault} in {diagnoses:diagnosis/diagnoses}: {findings}",
+    finds={
+        "not_found": "{name} was planted and not found",
+        "not_clean": "{finding}",
+        "contradiction": "is_ok is {is_ok}, findings: {names}",
+        "count": "{counted} orders counted, open are {open}",
+        "more_unknown": "more orders of the broker are unknown than it has",
+    },
+    fix="compare `orders` with the broker's list, then runbooks/order-in-doubt.md",
+)  # fmt: skip
+def pending_orders_are_diagnosed(evidence: Evidence) -> Outcome:
     """The diagnosis fills every field, is clean on a healthy day, and finds what is planted."""
     diagnoses = evidence.of(ev.PendingDiagnosed)
     if not diagnoses:
@@ -289,26 +312,21 @@ def pending_orders_are_diagnosed(evidence: Evidence) -> Verdict:
     wrong = [f for d in diagnoses for f in _contradictions(d, pending_here[d.seq])]
     planted = _planted(evidence)
     found = {name for name in _PLANTED.values() if any(getattr(d.event, name) for d in diagnoses)}
-    wrong += [(0, f"{name} was planted and not found") for name in sorted(planted - found)]
+    wrong += [finding("not_found", name=name) for name in sorted(planted - found)]
     if not planted:
         wrong += [
-            (d.seq, _finding(d.event)) for d in diagnoses if not d.event.is_ok and d.seq not in away
+            finding("not_clean", d.seq, finding=_finding(d.event))
+            for d in diagnoses
+            if not d.event.is_ok and d.seq not in away
         ]
-    if wrong:
-        return fail(
-            f"{len(wrong)} faults in {counted(len(diagnoses), 'diagnosis', 'diagnoses')}: "
-            f"{shown(s for _, s in wrong)}",
-            fix="compare `orders` with the broker's list, then runbooks/order-in-doubt.md",
-            lines=sorted({line for line, _ in wrong if line}),
-        )
     clean = sum(d.event.is_ok for d in diagnoses)
-    if not clean and not planted:
+    if not wrong and not clean and not planted:
         return pending("the broker was away at each diagnosis", fix="`diagnose` when it is back")
-    told = f"; found as planted: {', '.join(sorted(found))}" if planted else ""
-    return ok(
-        f"{clean} of {counted(len(diagnoses), 'diagnosis', 'diagnoses')}{so_far(evidence)} clean, "
-        f"at most {max(d.event.local_pending_count for d in diagnoses)} orders open{told}"
-    )
+    return judged(
+        wrong, proof=diagnoses, clean=clean, diagnoses=diagnoses,
+        most_open=max(d.event.local_pending_count for d in diagnoses),
+        planted=sorted(found) if planted else "",
+    )  # fmt: skip
 
 
 def _while_away(evidence: Evidence) -> set[int]:
@@ -330,15 +348,15 @@ def _planted(evidence: Evidence) -> set[str]:
 
 def _contradictions(
     diagnosis: Recorded[ev.PendingDiagnosed], pending_here: int
-) -> Iterator[tuple[int, str]]:
+) -> Iterator[Finding]:
     event, line = diagnosis.event, diagnosis.seq
-    findings = [name for name in (*_PLANTED.values(), "failures") if getattr(event, name)]
-    if event.is_ok is bool(findings):
-        yield line, f"is_ok is {event.is_ok}, findings: {', '.join(findings) or 'none'}"
+    names = [name for name in (*_PLANTED.values(), "failures") if getattr(event, name)]
+    if event.is_ok is bool(names):
+        yield finding("contradiction", line, is_ok=event.is_ok, names=names or "none")
     if event.local_pending_count != pending_here:
-        yield line, f"{event.local_pending_count} orders counted, open are {pending_here}"
+        yield finding("count", line, counted=event.local_pending_count, open=pending_here)
     if event.remote_pending_count < len(event.remote_pending_not_in_local):
-        yield line, "more orders of the broker are unknown than it has"
+        yield finding("more_unknown", line)
 
 
 def _finding(event: ev.PendingDiagnosed) -> str:

@@ -11,13 +11,14 @@ from decimal import Decimal
 from typing import Any
 
 from qtkit.core.errors import DataError
-from qtkit.core.verdict import Status, Verdict, fail, ok, skip
+from qtkit.core.facts import Finding, budget, count, counts, finding
+from qtkit.core.verdict import Status, skip
 from qtkit.evidence import Capability, Evidence
 from qtkit.evidence.evidence import Recorded
 from qtkit.model import events as ev
 from qtkit.model.books import Book
-from qtkit.stages.check import check
-from qtkit.stages.phrases import counted, not_yet, shown, so_far
+from qtkit.stages.check import Outcome, check, judged
+from qtkit.stages.phrases import not_yet
 
 __all__ = ["mornings_begin_with_the_evening_before", "reconciliations_are_on_disk"]
 
@@ -26,8 +27,22 @@ _GOOD = frozenset({Status.PASS, Status.WARN, Status.SKIP})
 _HALF_CENT = Decimal("0.005")
 
 
-@check("5-C.7", "Reconciliations are on disk", needs={Capability.BOOKS, Capability.FILES})
-def reconciliations_are_on_disk(evidence: Evidence) -> Verdict:
+@check(
+    "5-C.7", "Reconciliations are on disk", needs={Capability.BOOKS, Capability.FILES},
+    facts=counts("reconciliations clean closings"),
+    holds="{reconciliations:reconciliation}{so_far} on disk, {clean} clean, {closings:closing} "
+    "among them",
+    fails="{found:fault} in {reconciliations:reconciliation}: {findings}",
+    finds={
+        "unreadable": "{problem}",
+        "no_file": "the reconciliation of line {line} has no file",
+        "lacks": "the file of line {line} lacks a field: {problem}",
+        "differs": "the file of line {line} differs in {fields}",
+        "unreconciled": "{day} was closed without a reconciliation of its book",
+    },
+    fix="look at the folder: disk full, or rights missing? `reconcile` writes a new one",
+)  # fmt: skip
+def reconciliations_are_on_disk(evidence: Evidence) -> Outcome:
     """Each post-close reconciliation is on disk as JSON, with all its fields."""
     closings, reconciled = evidence.of(ev.DayClosed), evidence.of(ev.AccountReconciled)
     if not closings or not reconciled or evidence.folder is None:
@@ -35,20 +50,12 @@ def reconciliations_are_on_disk(evidence: Evidence) -> Verdict:
     try:
         found = dict(_files(evidence))
     except DataError as problem:
-        return fail(str(problem), fix="look at the folder: disk full, or a file edited?")
-    wrong = [f for r in reconciled for f in _on_disk(r, found)]
+        return judged([finding("unreadable", problem=problem)])
+    wrong = [fault for r in reconciled for fault in _on_disk(r, found)]
     wrong += _closed_unreconciled(evidence)
-    if wrong:
-        return fail(
-            f"{len(wrong)} faults in {counted(len(reconciled), 'reconciliation')}: "
-            f"{shown(s for _, s in wrong)}",
-            fix="look at the folder: disk full, or rights missing? `reconcile` writes a new one",
-            lines=sorted({line for line, _ in wrong}),
-        )
     clean = sum(_is_clean(r.event) for r in reconciled)
-    return ok(
-        f"{counted(len(reconciled), 'reconciliation')}{so_far(evidence)} on disk, {clean} clean, "
-        f"{counted(len(closings), 'closing')} among them"
+    return judged(
+        wrong, proof=reconciled, reconciliations=reconciled, clean=clean, closings=closings
     )
 
 
@@ -69,20 +76,20 @@ def _files(evidence: Evidence) -> Iterator[tuple[tuple[int, str], dict[str, Any]
 
 def _on_disk(
     reconciled: Recorded[ev.AccountReconciled], files: Mapping[tuple[int, str], dict[str, Any]]
-) -> Iterator[tuple[int, str]]:
+) -> Iterator[Finding]:
     """Yield how the file of a reconciliation differs from the journal's line."""
     line, event = reconciled.seq, reconciled.event
-    told = files.get((line, reconciled.at.isoformat()))
-    if told is None:
-        yield line, f"the reconciliation of line {line} has no file"
+    file = files.get((line, reconciled.at.isoformat()))
+    if file is None:
+        yield finding("no_file", line, line=line)
         return
     try:
-        differ = [name for name, (one, two) in _compared(event, told).items() if one != two]
+        differ = [name for name, (one, two) in _compared(event, file).items() if one != two]
     except (KeyError, TypeError, ArithmeticError) as problem:
-        yield line, f"the file of line {line} lacks a field: {type(problem).__name__} {problem}"
+        yield finding("lacks", line, line=line, problem=f"{type(problem).__name__} {problem}")
         return
     if differ:
-        yield line, f"the file of line {line} differs in {', '.join(differ)}"
+        yield finding("differs", line, line=line, fields=differ)
 
 
 def _compared(
@@ -119,7 +126,7 @@ def _held(positions: Mapping[str, Decimal]) -> dict[str, Decimal]:
     return {symbol: shares for symbol, shares in positions.items() if shares}
 
 
-def _closed_unreconciled(evidence: Evidence) -> Iterator[tuple[int, str]]:
+def _closed_unreconciled(evidence: Evidence) -> Iterator[Finding]:
     """Yield closings that no reconciliation of the same book came right before."""
     last: Book | None = None
     for entry in evidence.session.merged(ev.AccountReconciled, ev.OrderFilled, ev.DayClosed):
@@ -129,36 +136,38 @@ def _closed_unreconciled(evidence: Evidence) -> Iterator[tuple[int, str]]:
         elif isinstance(event, ev.OrderFilled):
             last = None
         elif evidence.window.holds(entry.seq) and (last is None or last.cash != event.book.cash):
-            yield entry.seq, f"{event.trading_date} was closed without a reconciliation of its book"
+            yield finding("unreconciled", entry.seq, day=event.trading_date)
 
 
-@check("5-C.8", "Mornings begin with the evening before", needs={Capability.BOOKS})
-def mornings_begin_with_the_evening_before(evidence: Evidence) -> Verdict:
+@check(
+    "5-C.8", "Mornings begin with the evening before", needs={Capability.BOOKS},
+    facts=(count("mornings"), budget("half_cent", "account currency", default=float(_HALF_CENT))),
+    holds="{mornings:opening book} equal to the closing book before",
+    fails="{found:difference} over {mornings:night}: {findings}",
+    finds={
+        "cash": "{day}: cash {night} at night, {morning} in the morning",
+        "shares": "{day}: {symbol} {night} shares at night, {morning} in the morning",
+        "order": "{day}: open order {order} is not the same",
+    },
+    fix="compare both books, then runbooks/reconcile-break.md",
+)  # fmt: skip
+def mornings_begin_with_the_evening_before(evidence: Evidence) -> Outcome:
     """The next morning's opening book equals last night's closing book."""
     if evidence.started is None:
         return not_yet(evidence, "there is no session", fix="start one")
-    wrong, mornings = list[tuple[int, str]](), 0
-    for line, day, closed, opened in _nights(evidence):
-        mornings += 1
-        wrong += [(line, f"{day}: {what}") for what in _differences(closed, opened)]
-    successor = evidence.facts.successor
-    ends = evidence.window.ends_the_session
-    if successor is not None and evidence.ended is not None and ends:
-        mornings += 1
-        closing = evidence.ended.event.closing
-        differ = _differences(_plain(closing), _plain(successor.opening))
-        differ = [*differ, *_orders_differ(closing, successor.opening)]
-        wrong += [(evidence.ended.seq, f"the next session: {what}") for what in differ]
-    if wrong:
-        return fail(
-            f"{len(wrong)} differences over {counted(mornings, 'night')}: "
-            f"{shown(s for _, s in wrong)}",
-            fix="compare both books, then runbooks/reconcile-break.md",
-            lines=sorted({line for line, _ in wrong}),
-        )
-    if not mornings:
+    nights = list(_nights(evidence))
+    wrong = [f for line, day, closed, opened in nights
+             for f in _differences(line, day, closed, opened)]  # fmt: skip
+    lines = [line for line, *_ in nights]
+    successor, end = evidence.facts.successor, evidence.ended
+    if successor is not None and end is not None and evidence.window.ends_the_session:
+        closing, line, name = end.event.closing, end.seq, "the next session"
+        wrong += _differences(line, name, _plain(closing), _plain(successor.opening))
+        wrong += _orders_differ(line, name, closing, successor.opening)
+        lines.append(line)
+    if not lines:
         return skip("one day alone has no next morning")
-    return ok(f"{counted(mornings, 'opening book')} equal to the closing book before")
+    return judged(wrong, proof=lines, mornings=lines)
 
 
 _Plain = tuple[Decimal, dict[str, Decimal]]
@@ -196,18 +205,17 @@ def _nights(evidence: Evidence) -> Iterator[tuple[int, date | None, _Plain, _Pla
             shares.clear()
 
 
-def _differences(closed: _Plain, opened: _Plain) -> list[str]:
-    found = []
+def _differences(line: int, day: object, closed: _Plain, opened: _Plain) -> Iterator[Finding]:
     if abs(closed[0] - opened[0]) >= _HALF_CENT:
-        found.append(f"cash {closed[0]} at night, {opened[0]} in the morning")
+        yield finding("cash", line, day=day, night=closed[0], morning=opened[0])
     for symbol in sorted(closed[1].keys() | opened[1].keys()):
         one, two = closed[1].get(symbol, Decimal(0)), opened[1].get(symbol, Decimal(0))
         if one != two:
-            found.append(f"{symbol} {one} shares at night, {two} in the morning")
-    return found
+            yield finding("shares", line, day=day, symbol=symbol, night=one, morning=two)
 
 
-def _orders_differ(closed: Book, opened: Book) -> list[str]:
+def _orders_differ(line: int, day: object, closed: Book, opened: Book) -> Iterator[Finding]:
     one = {(o.order_id, o.broker_order_id, o.filled) for o in closed.open_orders}
     two = {(o.order_id, o.broker_order_id, o.filled) for o in opened.open_orders}
-    return [f"open order {order_id} is not the same" for order_id, *_ in sorted(one ^ two)]
+    for order_id, *_ in sorted(one ^ two):
+        yield finding("order", line, day=day, order=order_id)

@@ -123,7 +123,7 @@ class StageReport:
     def as_json(self) -> dict[str, object]:
         """Return the report as JSON."""
         return {
-            "format": 1,
+            "format": 2,
             "type": "stage_report",
             "stage": self.stage,
             "label": self.label,
@@ -168,7 +168,7 @@ def exit_code(reports: Iterable[StageReport]) -> int:
 def reports_json(reports: Sequence[StageReport]) -> dict[str, object]:
     """Return several stages as JSON, with what they add up to."""
     return {
-        "format": 1,
+        "format": 2,
         "type": "stage_reports",
         "conclusion": str(overall(reports)),
         "reports": [report.as_json() for report in reports],

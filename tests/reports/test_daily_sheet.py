@@ -253,7 +253,7 @@ def test_a_record_reads_back_equal(folder: SessionFolder) -> None:
         ({"conclusion": "passed"}, "add up to pending"),
         ({"differences": [{"section": "a", "name": "b", "before": "1", "after": "2"}]}, "without"),
         ({"extra": 1}, "extra"),
-        ({"format": 2}, "format"),
+        ({"format": 1}, "format"),
         ({"written": "2026-03-06T12:00:00"}, "timezone"),
         ({"stages": []}, "stages without a report"),
     ],

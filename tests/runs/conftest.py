@@ -78,7 +78,7 @@ def stage_payload() -> Callable[..., dict[str, Any]]:
             "fix": "", "proof": {"lines": [3, 4], "count": 2}, "known_defect": "",
         }  # fmt: skip
         return {
-            "format": 1, "type": "stage_report", "stage": rule.partition(".")[0], "title": "tasks",
+            "format": 2, "type": "stage_report", "stage": rule.partition(".")[0], "title": "tasks",
             "source": "day", "conclusion": conclusion, "verdicts": [verdict],
         }  # fmt: skip
 

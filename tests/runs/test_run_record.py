@@ -96,7 +96,7 @@ def kept(root: OutputRoot, *records: RunRecord) -> None:
             "without a previous run",
         ),
         ({"started": datetime(2026, 3, 4)}, "timezone"),  # noqa: DTZ001 - that is the mistake
-        ({"format": 2}, "Input should be 1"),
+        ({"format": 1}, "Input should be 2"),
         ({"mood": "good"}, "not permitted"),
         ({"attempt": 0}, "or equal to 1"),
     ],
@@ -126,7 +126,7 @@ def test_a_record_reads_back_equal_from_its_own_text() -> None:
     one = record(parameters={"seed": 7, "limit": None}, settings={"live_mode": "paper"})
 
     assert record_of(record_json(one), "here") == one
-    assert json.loads(record_json(one))["format"] == 1
+    assert json.loads(record_json(one))["format"] == 2
 
 
 def test_a_text_that_is_no_record_is_refused_with_every_mistake() -> None:
@@ -290,7 +290,6 @@ def test_a_comparison_names_what_changed_and_nothing_else() -> None:
         ("outcome", "status", "passed", "blocked"),
         ("outcome", "conclusion", "passed", "blocked"),
         ("verdict", "2.1", "pass", "fail"),
-        ("finding", "2.1", "104 tasks scheduled", "98 tasks scheduled"),
         ("journal", "session 1", "j1", "j2"),
         ("setting", "live_limits.orders", "5", "6"),
         ("data", "stock_1min", "aa", "bb"),
@@ -391,7 +390,7 @@ def test_reports_are_gathered_from_the_outputs_of_a_notebook(
 @pytest.mark.parametrize(
     ("payload", "message"),
     [
-        ({"format": 2, "type": "stage_report"}, "the stage_report that cell 0 shows: format"),
+        ({"format": 1, "type": "stage_report"}, "the stage_report that cell 0 shows: format"),
         ({"format": 1, "type": "session"}, "session_id: Field required"),
         ({"format": 1, "type": "record_facts", "mood": 1}, "mood: Extra inputs"),
     ],

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from qtkit.core.verdict import Verdict, ok
+from qtkit.core.verdict import Status, Verdict, ok
 from qtkit.model import events as ev
 from qtkit.model.books import Book, OpenOrder
 from qtkit.model.events import Event, PlannedTask
@@ -174,3 +174,12 @@ def session_started(settings: Mapping[str, Any] | None = None) -> ev.SessionStar
 
 def schedule(rows: tuple[PlannedTask, ...] = ROWS, since: str = "09:00") -> ev.ScheduleBuilt:
     return events.event(ev.ScheduleBuilt, tasks=rows, caught_up_to=at(since))
+
+
+def is_found(verdict: Verdict, expected: str) -> bool:
+    """Whether a failed verdict has a finding of a kind, with these values: ``"waited 61.0"``."""
+    kind, *values = expected.split()
+    return verdict.status is Status.FAIL and any(
+        row.kind == kind and set(values) <= set(map(str, row.facts.values()))
+        for row in verdict.findings
+    )

@@ -134,7 +134,7 @@ def snapshot_files(folder: SessionFolder) -> SessionFolder:
     return folder
 
 
-def refused_as_stale(detail: str, taken: str = "13:58:20") -> Story:
+def refused_as_stale(age: float | None, allowed: float | None, taken: str = "13:58:20") -> Story:
     """Return a split day on which the third step is refused."""
     story = split_day()
     story.edit(ev.SnapshotTaken, {"taken_at": at(taken)}, step=2)
@@ -143,7 +143,10 @@ def refused_as_stale(detail: str, taken: str = "13:58:20") -> Story:
     story.moments = [
         (w, e) for w, e in story.moments if getattr(e, "task_id", "") != planned.task_id
     ]
-    return story.insert(place, skipped(planned, "snapshot_stale", detail), when="14:00")
+    refusal = msgspec.structs.replace(
+        skipped(planned, "snapshot_stale"), age_seconds=age, allowed_seconds=allowed
+    )
+    return story.insert(place, refusal, when="14:00")
 
 
 def compared(check_id: str, runs: Mapping[str, Evidence]) -> Verdict:

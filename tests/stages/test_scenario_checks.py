@@ -291,7 +291,7 @@ def test_4_a_6_the_same_book_passes() -> None:
     found = compared("4-A.6", early_runs())
 
     assert found.status is Status.PASS
-    assert "early_fills_repeated (1 repeats)" in found.summary
+    assert found.values["repeats"] == {"early_fills_repeated": 1, "early_fills_reordered": 0}
 
 
 def test_4_a_6_another_book_is_found() -> None:

@@ -74,7 +74,7 @@ def test_json_has_every_verdict() -> None:
     payload = bundle["application/vnd.qtkit.report+json"]
 
     assert json.loads(json.dumps(payload)) == {
-        "format": 1,
+        "format": 2,
         "type": "stage_report",
         "stage": "2",
         "label": "Phase 2",

@@ -93,6 +93,8 @@ class TaskSkipped(TaskEvent, frozen=True, kw_only=True, gc=False):
     skip_reason: str
     detail: str
     step: int | None = None
+    age_seconds: float | None = None  # of what was too old
+    allowed_seconds: float | None = None  # how old it may be
 
 
 class TaskFailed(TaskEvent, frozen=True, kw_only=True, gc=False):

@@ -16,6 +16,7 @@ from qtkit.core.verdict import Conclusion, conclude
 from qtkit.journal import read_journal
 from qtkit.journal.prefix import prefix_digest
 from qtkit.reports.artifacts import read_metadata
+from qtkit.reports.fact_diff import fact_differences
 from qtkit.reports.records import (
     Closed,
     Difference,
@@ -50,7 +51,7 @@ class SheetRow(Closed):
 class DayRecord(Recorded):
     """What a day of a session came to; ticks and summaries stand under the ids of the rows."""
 
-    format: Literal[1] = 1
+    format: Literal[2] = 2
     type: Literal["day_record"] = "day_record"
     session_id: str
     account: str
@@ -117,9 +118,9 @@ def day_record_of(
     Raises
     ------
     DataError
-        If it is no day's record of format 1, with all mistakes, or if it was altered.
+        If it is no day's record of format 2, with all mistakes, or if it was altered.
     """
-    what = f"{where}: this is no day's record of format 1"
+    what = f"{where}: this is no day's record of format 2"
     return unsealed(DayRecord, text, what, advice)
 
 
@@ -207,7 +208,8 @@ def _matters(session: SessionFolder, *, account: str, strategy: str) -> bool:
 
 def day_differences(before: DayRecord, after: DayRecord) -> tuple[Difference, ...]:
     """Return what changed from one day to another; numbers of the day itself are left out."""
-    return tuple(differences(before, after, _SECTIONS))
+    told = differences(before, after, _SECTIONS)
+    return (*told, *fact_differences(before, after, same_day=before.day == after.day))
 
 
 def _conclusions(record: DayRecord) -> Mapping[str, object]:

@@ -200,12 +200,11 @@ class Snapshots:
         taken = context.state.snapshots.get(step)
         if taken is None:
             return TaskSkip("snapshot_missing", f"step {step} was not prepared")
-        age, limit = self._age(task, taken), context.settings.snapshot_max_age_seconds
-        if age.total_seconds() > limit:
-            return TaskSkip(
-                "snapshot_stale",
-                f"the snapshot is {age.total_seconds():g} s old, allowed are {limit:g} s",
-            )
+        age = self._age(task, taken).total_seconds()
+        limit = context.settings.snapshot_max_age_seconds
+        if age > limit:
+            detail = f"the snapshot is {age:g} s old, allowed are {limit:g} s"
+            return TaskSkip("snapshot_stale", detail, age_seconds=age, allowed_seconds=limit)
         found = self._kept.get((context.state.today, step)) or self._read_back(step, taken)
         return found or TaskSkip(
             "snapshot_missing", f"the snapshot of step {step} cannot be read back from disk"

@@ -218,6 +218,8 @@ class TaskQueue:
                 skip_reason=objection.reason,
                 detail=objection.detail,
                 step=task.step,
+                age_seconds=objection.age_seconds,
+                allowed_seconds=objection.allowed_seconds,
             )
         )
 

@@ -16,6 +16,8 @@ class TaskSkip:
 
     reason: str  # of the glossary
     detail: str
+    age_seconds: float | None = None  # of what was too old
+    allowed_seconds: float | None = None
 
 
 def why_not_run(task: PlannedTask, fate: str, crashed_at: datetime | None) -> TaskSkip:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from loguru import logger
 
 from qtkit.core.paths import OutputRoot
 from qtkit.journal import read_journal
@@ -169,3 +170,19 @@ def test_every_reconciliation_is_on_disk_as_json(tmp_path: Path) -> None:
     assert found["positions"] == {BANK: {"ours": "100", "broker": "100"}}
     assert found["open_orders"] == {"ours": ["q000001"], "broker": ["q000001"]}
     assert found["cash"]["difference"] == "0.00"
+
+
+def test_a_sink_of_ones_own_takes_the_lines_of_a_session(tmp_path: Path) -> None:
+    lines, plain = list[str](), list[str]()
+    sinks = [
+        logger.add(lines.append, level="QTKIT", format="{message}"),
+        logger.add(plain.append, level="DEBUG", format="{message}"),
+    ]
+    try:
+        run = session(tmp_path)
+    finally:
+        for sink in sinks:
+            logger.remove(sink)
+        run.close()
+    assert [str(line) for line in lines] == run.folder.sys_log.read_text().splitlines(keepends=True)
+    assert plain == []

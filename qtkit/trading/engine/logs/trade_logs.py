@@ -15,6 +15,8 @@ from decimal import Decimal
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from loguru import logger
+
 from qtkit.core.paths import SessionFolder, log_parts
 from qtkit.core.render import csv_cell
 from qtkit.ledger.ledger import Ledger
@@ -31,6 +33,7 @@ from qtkit.trading.engine.logs.rotating_file import RotatingFile, Rotation, rewr
 from qtkit.trading.engine.logs.sys_log import format_fields, sys_line, trace_text
 
 __all__ = [
+    "LINE_LEVEL",
     "RISK_REJECTED",
     "TRADE_HEAD",
     "TradeLogs",
@@ -39,7 +42,10 @@ __all__ = [
     "trade_line",
 ]
 
+LINE_LEVEL = "QTKIT"
 RISK_REJECTED = "<RISK REJECTED>"
+# below DEBUG: other people's sinks, and a notebook's stderr, stay clean unless they ask for it
+logger.level(LINE_LEVEL, no=3)
 
 _COLUMNS = (
     "datetime",
@@ -116,6 +122,9 @@ def local_time(at: datetime, zone: tzinfo) -> str:
 class TradeLogs:
     """The logs of a session while it lives.
 
+    Each line of `sys.log`, once it is in the file, is offered to loguru at the level `LINE_LEVEL`,
+    bound to its `session_id`: a sink of one's own can take it elsewhere.
+
     A session that comes back hands over its whole journal again, by `replay`. Power cuts may take
     lines of a log, or of the journal that a log tells of: where they differ, the journal is right.
 
@@ -134,6 +143,7 @@ class TradeLogs:
         self._trades = _Log(folder.trade_log, rotation, TRADE_HEAD)
         self._risks = _Log(folder.risk_log, rotation, "")
         self._all = _Log(folder.sys_log, rotation, "")
+        self._offered = logger.bind(session_id=folder.session_id)
         self._reasons: dict[str, str] = {}
 
     def replay(self, entry: Entry, ledger: Ledger) -> None:
@@ -157,6 +167,8 @@ class TradeLogs:
         for log, line in self._told(entry, ledger):
             log.file.write(line)
             log.file.close()
+            if log is self._all:
+                self._offered.log(LINE_LEVEL, "{}", line.rstrip())
 
     def _told(self, entry: Entry, ledger: Ledger) -> Iterator[tuple[_Log, str]]:
         event = entry.event
