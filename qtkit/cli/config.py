@@ -26,8 +26,9 @@ def check(*, file: Path) -> None:
     Exit codes: 0 it holds, 2 it does not.
     """
     from qtkit.runtime.configuration.reader import read_configuration
+    from qtkit.runtime.factories import PARTS
 
-    found = read_configuration(file)
+    found = read_configuration(file, parts=PARTS)
     click.echo(f"{file.name} holds: {len(found.places)} keys are given, the others are defaults")
 
 

@@ -9,6 +9,7 @@ import click
 from qtkit.cli.options import root_option
 from qtkit.core.advice import lift_command
 from qtkit.core.errors import ConfigError
+from qtkit.model.modes import ACCOUNT_MODES
 
 __all__ = ["kill"]
 
@@ -17,7 +18,7 @@ __all__ = ["kill"]
 @click.argument("which", metavar="ACCOUNT|SESSION")
 @click.option(
     "--mode",
-    type=click.Choice(["paper", "shadow", "live"]),
+    type=click.Choice(ACCOUNT_MODES),
     help="Of the account; needed where two modes have one of this name.",
 )
 @click.option("--by", help="Who does it; needed to lift.")

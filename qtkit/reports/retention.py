@@ -15,10 +15,10 @@ from qtkit.core.render import Table, mimebundle, text_report
 from qtkit.core.render import html_report as html
 from qtkit.journal.codec import decode
 from qtkit.model.events import SessionEnded
+from qtkit.model.modes import ACCOUNT_MODES
 
 __all__ = ["ExpiredLog", "LogRotation", "expired_logs", "rotate_logs"]
 
-_MODES = ("paper", "shadow", "live")
 _LAST_LINE = 1 << 20  # bytes; the end of a session carries its closing book
 
 
@@ -169,7 +169,7 @@ def rotate_logs(rotation: LogRotation, now: datetime) -> LogRotation:
 
 
 def _sessions(root: OutputRoot) -> Iterator[SessionFolder]:
-    for mode in _MODES:
+    for mode in ACCOUNT_MODES:
         parent = root.sessions(mode)
         found = sorted(parent.iterdir()) if parent.is_dir() else []
         yield from (SessionFolder(path) for path in found if path.is_dir())

@@ -44,6 +44,7 @@ __all__ = [
     "BROKERS",
     "FEEDS",
     "KINDS",
+    "PARTS",
     "BrokerRequest",
     "FeedRequest",
     "Makers",
@@ -348,6 +349,13 @@ def kind_named(name: str) -> SessionKind:
     if name not in KINDS:
         raise ConfigError(f"there is no kind of session {name!r}; there are {', '.join(KINDS)}")
     return KINDS[name]
+
+
+PARTS: Mapping[str, Callable[[str], str]] = {
+    "engine.broker": BROKERS.objection,
+    "feed.kind": FEEDS.objection,
+}
+"""Key of a configuration -> what objects to a name that no part has."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,14 @@ class Catalogue(Generic[_Maker]):
             f"there is no {self._what} {name!r}{hint} there are {', '.join(sorted(known))}"
         )
 
+    def objection(self, name: str) -> str:
+        """Return why there is no part of a name; "" if there is."""
+        try:
+            self.named(name)
+        except ConfigError as problem:
+            return str(problem)
+        return ""
+
     def _loaded(self, point: EntryPoint) -> _Maker:
         try:
             maker: _Maker = point.load()

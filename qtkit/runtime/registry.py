@@ -16,6 +16,7 @@ from qtkit.core.input_text import quoted
 from qtkit.core.paths import AccountFolder, OutputRoot, SessionFolder, has_lines
 from qtkit.journal import read_journal
 from qtkit.model.events import SessionStarted
+from qtkit.model.modes import ACCOUNT_MODES
 from qtkit.runtime.chain import sessions_of
 
 __all__ = [
@@ -28,7 +29,6 @@ __all__ = [
     "sessions_by_start",
 ]
 
-MODES = ("live", "paper", "shadow")
 WORDS = "its id, the beginning of it, its folder, its account's name, or `last`"
 """What names a session, wherever one is named."""
 _LAST, _USUAL = "last", "paper"
@@ -183,7 +183,7 @@ def find_account(root: OutputRoot, which: str, mode: str | None = None) -> Accou
     """
     found = _accounts(root, which, mode)
     if len(found) > 1:
-        modes = ", ".join(place.path.parent.name for place in found)
+        modes = ", ".join(sorted(place.path.parent.name for place in found))
         raise DataError(f"there are several accounts {quoted(which)}: {modes}; add --mode MODE")
     if found:
         return found[0]
@@ -195,7 +195,7 @@ def find_account(root: OutputRoot, which: str, mode: str | None = None) -> Accou
 def _accounts(root: OutputRoot, name: str, mode: str | None = None) -> list[AccountFolder]:
     """Return the accounts of a name that are there."""
     try:
-        places = [root.account(each, name) for each in ((mode,) if mode else MODES)]
+        places = [root.account(each, name) for each in ((mode,) if mode else ACCOUNT_MODES)]
     except ConfigError:
         return []
     return [place for place in places if place.path.is_dir() or place.path.is_symlink()]
@@ -243,7 +243,7 @@ def _is_folder(name: str) -> bool:
 def _sessions(root: OutputRoot) -> list[SessionFolder]:
     return [
         SessionFolder(path)
-        for mode in MODES
+        for mode in ACCOUNT_MODES
         if root.sessions(mode).is_dir()
         for path in root.sessions(mode).iterdir()
         if path.is_dir()

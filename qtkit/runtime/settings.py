@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import fields
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from qtkit.core.config.secret import masked_values
 from qtkit.core.plain_json import plain_json
 from qtkit.market.feeds.settings import FeedSettings
+from qtkit.model.modes import Mode
 from qtkit.trading.brokers.fees import FeeSchedule
 from qtkit.trading.brokers.sim.settings import SimSettings
 from qtkit.trading.engine.context import EngineSettings
@@ -20,13 +21,9 @@ from qtkit.trading.engine.schedule import Timetable
 from qtkit.trading.risk.settings import RiskSettings
 from qtkit.trading.strategy.protocol import StrategySpec
 
-__all__ = ["MODES", "Mode", "SessionSettings", "declared_default"]
+__all__ = ["SessionSettings", "declared_default"]
 
 _YEAR = 31_536_000  # seconds; what is longer is a slip of the pen
-
-Mode = Literal["backtest", "shadow", "paper", "live"]
-MODES: tuple[Mode, ...] = get_args(Mode)
-"""Every mode, on the way to live money."""
 
 
 def _retries() -> dict[str, int]:

@@ -64,6 +64,27 @@ def test_a_configuration_that_holds_is_told(folder: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("section", "key", "name", "nearest"),
+    [("engine", "broker", "simm", "sim"), ("feed", "kind", "parqet", "parquet")],
+)
+def test_a_broker_or_feed_that_there_is_not_is_a_mistake_of_the_configuration(
+    folder: Path, section: str, key: str, name: str, nearest: str
+) -> None:
+    file = folder / "qtkit.toml"
+    file.write_text(GOOD.replace("seed = 7", "seeed = 7") + f'[{section}]\n{key} = "{name}"\n')
+
+    done = CliRunner().invoke(qtkit, ["config", "check"])
+
+    line = len(file.read_text().splitlines())
+    assert isinstance(done.exception, ConfigError)
+    assert done.exception.exit_code == 2
+    found = str(done.exception).splitlines()
+    assert any("session.seed" in sentence for sentence in found)
+    (mistake,) = [sentence for sentence in found if f"{section}.{key}" in sentence]
+    assert all(word in mistake for word in (repr(name), repr(nearest), f"line {line}"))
+
+
 def test_mistakes_are_a_wrong_request(folder: Path) -> None:
     (folder / "qtkit.toml").write_text("[engine]\nstep_minuts = 5\nrefill = 7\n", encoding="utf-8")
 

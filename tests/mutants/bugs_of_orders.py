@@ -176,9 +176,9 @@ BUGS_OF_ORDERS: tuple[Bug, ...] = (
     ),
     planted(
         "after a crash an order that was sent is given up unasked",
-        "qtkit/trading/engine/broker_session.py",
-        "            if found is None:\n                give_up(",
-        "            if found is not order_id:\n                give_up(",
+        "qtkit/trading/engine/recovery.py",
+        "            if known is None:\n                give_up(",
+        "            if known is not order_id:\n                give_up(",
         engine_test("recovery", "test_an_order_that_was_sent_and_not_answered_is_found"),
     ),
     planted(

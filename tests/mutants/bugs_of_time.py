@@ -269,7 +269,7 @@ BUGS_OF_TIME: tuple[Bug, ...] = (
     ),
     planted(
         "a command that the power took is forgotten",
-        "qtkit/trading/engine/engine.py",
+        "qtkit/trading/engine/recovery.py",
         "if isinstance(last.event, ev.CommandReceived):",
         "if isinstance(last.event, ev.SessionEnded):",
         engine_test(

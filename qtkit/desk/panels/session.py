@@ -15,14 +15,17 @@ from qtkit.desk.panels.widgets import Button, Choice, Element, Field, Kit
 from qtkit.desk.report import Report
 from qtkit.desk.table_view import facts
 from qtkit.desk.views.health import countdown, health
+from qtkit.model.modes import ACCOUNT_MODES
 from qtkit.model.status import EngineStatus
 from qtkit.runtime.registry import sessions_by_start
+from qtkit.runtime.settings import declared_default
 from qtkit.sessions.remote import RemoteSession, open_session
 
 __all__ = ["SessionPanel"]
 
 _FRESH = "a fresh one"
-_MODES = ("paper", "shadow", "live")
+_USUAL = declared_default("mode")
+_MODES = (_USUAL, *(mode for mode in ACCOUNT_MODES if mode != _USUAL))
 _FEEDS = ("synthetic", "csv", "parquet", "http")
 _PLACE = {"csv": "path", "parquet": "path", "http": "url"}
 _CAN_PAUSE = {EngineStatus.RUNNING, EngineStatus.SLEEPING}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
@@ -46,6 +46,7 @@ def read_configuration(
     path: Path | str | None = None,
     *,
     arguments: Mapping[str, Any] | None = None,
+    parts: Mapping[str, Callable[[str], str]] | None = None,
 ) -> Configuration:
     """Return what a file, the `.env` beside it, the environment and arguments come to.
 
@@ -55,6 +56,8 @@ def read_configuration(
         A TOML file; None: arguments and defaults alone.
     arguments
         Dotted key -> value, such as ``{"session.seed": 7}``; they win.
+    parts
+        Dotted key -> what objects to a name that is given there; "" where it is of a part.
 
     Raises
     ------
@@ -73,6 +76,7 @@ def read_configuration(
     strangers = dict(_strangers(values))
     mistakes += strangers.values()
     known = {key: given for key, given in values.items() if key not in strangers}
+    mistakes += _no_parts(known, parts or {})
     run = _made(RunSettings, known, mistakes)
     account = _made(AccountSettings, known, mistakes)
     settings = _made(SessionSettings, known, mistakes)
@@ -205,6 +209,14 @@ def _nearest(section: str, name: str, depth: int) -> str:
     titles = {k.name: k.title for k in keys}
     found = closest(name, titles)
     return titles[found] if found else ""
+
+
+def _no_parts(values: _Values, parts: Mapping[str, Callable[[str], str]]) -> Iterator[str]:
+    """Yield each name of a part that there is not, with the sentence about it."""
+    for path, given in values.items():
+        title, name = ".".join(path), given.value
+        if title in parts and isinstance(name, str) and (why := parts[title](name)):
+            yield f"{given.place}: {title}: {why}"
 
 
 # --- values that are wrong -----------------------------------------------------------------------
