@@ -277,4 +277,12 @@ BUGS_OF_TIME: tuple[Bug, ...] = (
             "test_a_command_that_was_received_and_not_carried_out_is_refused_on_the_return",
         ),
     ),
+    planted(
+        "a re-run goes on under what the session began with",
+        "qtkit/adapters/embedded/rerun.py",
+        "    for entry in changes:\n        terms.apply(entry)\n",
+        "",
+        "tests/adapters/test_reruns_of_returns.py"
+        "::test_a_re_run_goes_on_under_what_was_accepted_at_its_line",
+    ),
 )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from qtkit.adapters.embedded.scenario_plan import replay_plan
+from qtkit.adapters.embedded.rerun import rerun_of
 from qtkit.core.calendars import exchange_calendar
 from qtkit.core.paths import OutputRoot, SessionFolder
 from qtkit.journal import read_journal
@@ -87,8 +87,8 @@ def decided(folder: SessionFolder, until: datetime) -> list[tuple[object, ...]]:
 def test_a_re_run_of_a_session_that_was_cut_off_decides_and_fills_the_same(
     cut_off: Run, tmp_path: Path
 ) -> None:
-    again = replay_plan(SessionSpec(strategy=SPEC, day=DAYS[0], days=2), cut_off.folder.path)
-    run = lived(again, tmp_path / "again")
+    again = rerun_of(SessionSpec(strategy=SPEC, day=DAYS[0], days=2), cut_off.folder.path)
+    run = lived(again.begins, tmp_path / "again")
 
     assert decided(run.folder, CUT) == decided(cut_off.folder, CUT)
     assert [e for _, e in decided(cut_off.folder, CUT) if isinstance(e, ev.OrderFilled)]

@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
-from pathlib import Path
-from typing import Any
 
 from qtkit.adapters.embedded.misreporting_broker import MISREPORTS, Misreport
 from qtkit.adapters.embedded.strategy_variants import variation
 from qtkit.core.calendars import Calendar, exchange_calendar
 from qtkit.core.errors import ConfigError
-from qtkit.core.paths import SessionFolder
 from qtkit.evidence.scenario import Fault, Scenario
-from qtkit.journal import read_journal
 from qtkit.market.feeds import recorded
-from qtkit.market.feeds.recorder import recorded_bars
-from qtkit.model.events import CommandReceived, DayStarted, Entry, SessionStarted, StopRequested
-from qtkit.runtime.market_data import MarketData
 from qtkit.runtime.settings import SessionSettings
 from qtkit.runtime.spec import SessionSpec
 from qtkit.trading.brokers.sim import faults as broken
 from qtkit.trading.engine.command_queue import Command
 from qtkit.trading.strategy.protocol import StrategySpec
 
-__all__ = ["LocalTimes", "misreports_of", "plan_of", "replay_plan"]
+__all__ = ["LocalTimes", "misreports_of", "plan_of"]
 
 _ONE_SECOND = timedelta(seconds=1)
 
@@ -177,60 +170,3 @@ def _slowness(faults: Sequence[Fault]) -> Callable[[str], float]:
         return 0.0
 
     return seconds_of
-
-
-def replay_plan(plan: SessionSpec, inputs: Path) -> SessionSpec:
-    """Return a plan that feeds what a session recorded through the code again.
-
-    Bars, last closes, settings, start, stop and operators' commands come from the folder alone. A
-    session that was cut off is fed again up to its last line.
-    """
-    folder = SessionFolder(inputs)
-    entries = list(read_journal(folder.journal))
-    opening = next(e for e in entries if isinstance(e.event, SessionStarted))
-    stop = next((e for e in entries if isinstance(e.event, StopRequested)), None)
-    last_day = _day_it_ended_with(stop, exchange_calendar(opening.event.exchange))
-    known = SessionSettings.model_fields.keys()
-    settings = {name: value for name, value in opening.event.settings.items() if name in known}
-    return SessionSpec(
-        strategy=plan.strategy,
-        settings=SessionSettings.model_validate(settings),
-        day=plan.day,
-        days=plan.days,
-        start=opening.at,
-        stop=_stop_of(stop, last_day) if stop else entries[-1].at,
-        last_day=last_day,
-        stop_reason=stop.event.reason if stop else plan.stop_reason,
-        commands=tuple(_commands(entries)),
-        wrap=plan.wrap,
-        data=MarketData(recorded_bars(folder), _last_closes(entries)),
-    )
-
-
-def _day_it_ended_with(stop: Entry | None, calendar: Calendar) -> date | None:
-    """Return the date whose last row, at its midnight, came before the stop; None for others."""
-    if stop is None or stop.event.by != "qtkit" or stop.event.trading_date is None:
-        return None
-    day: date = stop.event.trading_date
-    return day if calendar.local_date(stop.at) > day else None
-
-
-def _stop_of(stop: Entry, last_day: date | None) -> datetime:
-    """Return when to stop at the latest; where a day's last row decides, a little after it."""
-    return stop.at if last_day is None else stop.at + timedelta(minutes=1)
-
-
-def _commands(entries: Sequence[Entry]) -> Iterator[tuple[datetime, Command]]:
-    for entry in entries:
-        event = entry.event
-        if isinstance(event, CommandReceived):
-            yield entry.at, Command(verb=event.command, arguments=event.arguments, by=event.by)
-
-
-def _last_closes(entries: Sequence[Entry]) -> dict[tuple[str, Any], Decimal]:
-    return {
-        (symbol, entry.event.trading_date): close
-        for entry in entries
-        if isinstance(entry.event, DayStarted)
-        for symbol, close in entry.event.last_closes.items()
-    }

@@ -8,15 +8,16 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, time, timedelta
 from pathlib import Path
 
 from qtkit.adapters.embedded.environment_faults import Site
 from qtkit.adapters.embedded.misreporting_broker import MisreportingBroker
+from qtkit.adapters.embedded.rerun import ComeBack, Rerun, rerun_of
 from qtkit.adapters.embedded.retention_scenario import Rotate, rotation_seen
-from qtkit.adapters.embedded.scenario_plan import misreports_of, plan_of, replay_plan
+from qtkit.adapters.embedded.scenario_plan import misreports_of, plan_of
 from qtkit.adapters.embedded.signal_request import facts_of, request_json
 from qtkit.core.clock import stopwatch
 from qtkit.core.errors import ConfigError, InvariantBroken
@@ -110,15 +111,15 @@ def live_through(scenario: Scenario, spec: StrategySpec, folder: SessionFolder) 
     plan = replace(
         plan_of(scenario, spec), wrap_broker=lambda broker: MisreportingBroker(broker, told, lies)
     )
-    if scenario.inputs is not None:
-        plan = replace(replay_plan(plan, scenario.inputs), wrap_broker=plan.wrap_broker)
+    again = Rerun(plan) if scenario.inputs is None else rerun_of(plan, scenario.inputs)
+    plan = again.begins
     site = Site(scenario, folder, account)
     site.live_before(plan)
     plan = replace(plan, commands=(*plan.commands, *site.cues(spec)))
     if scenario.stop_reason != "stop":
         plan = _signalled(plan)
     before = _toolkit_threads()
-    run, since_stop = _run_with_cuts(plan, scenario, site)
+    run, since_stop = _run_with_cuts(plan, scenario, site, again.returns)
     site.clear()
     return RunFacts(
         threads_alive=tuple(sorted(_toolkit_threads() - before)),
@@ -130,9 +131,11 @@ def live_through(scenario: Scenario, spec: StrategySpec, folder: SessionFolder) 
     )
 
 
-def _run_with_cuts(plan: SessionSpec, scenario: Scenario, site: Site) -> tuple[Run, float | None]:
+def _run_with_cuts(
+    plan: SessionSpec, scenario: Scenario, site: Site, returns: Sequence[ComeBack]
+) -> tuple[Run, float | None]:
     """Run a plan, losing power as told and coming back, and time its stop."""
-    watching = _Watching(scenario, site)
+    watching, waiting = _Watching(scenario, site, [back.line for back in returns]), list(returns)
     plan = replace(plan, journal_observer=watching)
     while True:
         run = build(plan, Place(site.folder, site.account))
@@ -140,11 +143,14 @@ def _run_with_cuts(plan: SessionSpec, scenario: Scenario, site: Site) -> tuple[R
             with stop_on_signals(run.engine):
                 run.run()
         except PowerLost:
-            back = run.clock.now() + _BACK_AFTER
-            later = tuple(c for c in plan.commands if c[0] >= back)
-            plan = replace(plan, start=back, commands=later)
+            plan = waiting.pop(0).of(plan) if waiting else _a_little_later(plan, run)
         else:
             return run, watching.since_stop()
+
+
+def _a_little_later(plan: SessionSpec, run: Run) -> SessionSpec:
+    back = run.clock.now() + _BACK_AFTER
+    return replace(plan, start=back, commands=tuple(c for c in plan.commands if c[0] >= back))
 
 
 def _signalled(plan: SessionSpec) -> SessionSpec:
@@ -161,8 +167,8 @@ class _Watching:
     It also gives the site its cues.
     """
 
-    def __init__(self, scenario: Scenario, site: Site) -> None:
-        self._site = site
+    def __init__(self, scenario: Scenario, site: Site, cut_lines: Sequence[int]) -> None:
+        self._site, self._cut_lines = site, list(cut_lines)
         self._cuts, self._ending = list(scenario.power_cuts), scenario.stop_reason
         self._seen = Counter[str]()
         self._stop: Callable[[], float] | None = None
@@ -177,6 +183,9 @@ class _Watching:
         if isinstance(entry.event, CommandReceived) and entry.event.by == _SIGNALLER:
             os.kill(os.getpid(), signal.Signals[self._ending])
         self._site.hear(entry.event)
+        if entry.seq in self._cut_lines:
+            self._cut_lines.remove(entry.seq)
+            raise PowerLost
         for cut in self._cuts:
             if cut.after == kind and self._seen[kind] == cut.nth:
                 self._cuts.remove(cut)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from qtkit.adapters.embedded.scenario_plan import replay_plan
+from qtkit.adapters.embedded.rerun import rerun_of
 from qtkit.core.calendars import exchange_calendar
 from qtkit.core.paths import OutputRoot, SessionFolder
 from qtkit.core.verdict import Status
@@ -122,7 +122,7 @@ def test_no_check_of_one_day_fails_because_of_midnight(
 
 
 def test_a_replay_writes_the_same_journal(three_days: SessionFolder, tmp_path: Path) -> None:
-    plan = replay_plan(SessionSpec(strategy=spec(), day=DAYS[0], days=3), three_days.path)
+    plan = rerun_of(SessionSpec(strategy=spec(), day=DAYS[0], days=3), three_days.path).begins
     root = OutputRoot(tmp_path)
     run = build(plan, Place(SessionFolder(tmp_path / "again"), root.account("paper", "again")))
     run.run()
