@@ -302,6 +302,7 @@ EngineState.ignores = frozenset(
         ev.OrderCancelled,
         ev.OrderRefused,
         ev.PendingDiagnosed,
+        ev.SettingsChanged,
         ev.TablesRefilled,
         ev.TaskStarted,
     }

@@ -59,7 +59,7 @@ class SessionStatus(TopicFold):
         ev.SessionEnded: _ended,
         ev.StatusChanged: _changed,
     }
-    ignores = frozenset({ev.SessionResumed, ev.StopRequested})
+    ignores = frozenset({ev.SessionResumed, ev.SettingsChanged, ev.StopRequested})
 
     def as_json(
         self,

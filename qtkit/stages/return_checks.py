@@ -11,7 +11,7 @@ from typing import Any
 
 from qtkit.core.facts import Finding, counts, finding
 from qtkit.core.verdict import skip
-from qtkit.evidence import Evidence
+from qtkit.evidence import Capability, Evidence
 from qtkit.model import events as ev
 from qtkit.model.events import Entry
 from qtkit.stages.check import Outcome, check, judged, looked_at
@@ -23,7 +23,7 @@ _DATA = ("kind", "feed.kind", "feed.address", "calendar")
 
 
 @check(
-    "1.7", "Lives under what its journal says",
+    "1.7", "Lives under what its journal says", needs={Capability.JOURNAL},
     facts=counts("returns changes"),
     holds="its settings, code, rules and data are those that its journal says: {returns:return}, "
     "{changes:change} accepted by name and reason",

@@ -19,6 +19,8 @@ from tests.stages.story import Story, healthy_day, startup, stopped_at_lunch, wi
 from tests.stages.test_checks_hold import LONE
 
 COMPARING = ("3.1", "3.2", "3.3", "4-A.6", "4-B.4")
+# of sessions that came back: tests/runtime/test_returns.py
+RETURNING = ("1.7",)
 HEALTHY = healthy_day()
 
 
@@ -27,7 +29,7 @@ def verdict(check_id: str, evidence: Evidence) -> Verdict:
 
 
 def test_every_check_of_the_stages_is_tested_here() -> None:
-    assert sorted((*LONE, *COMPARING, *PHASE_5)) == sorted(CHECKS)
+    assert sorted((*LONE, *COMPARING, *PHASE_5, *RETURNING)) == sorted(CHECKS)
     assert len(CHECKS) == sum(len(stage.checks) for stage in all_stages())
 
 

@@ -37,7 +37,6 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
     made = live_engine(tmp_path / "session")
     yield made
     made.context.journal.close()
-    made.context.log.close()  # type: ignore[attr-defined]
 
 
 def events_of(engine: Engine) -> list[ev.Event]:
