@@ -16,7 +16,7 @@ from qtkit.reports.artifacts import read_metadata
 from qtkit.reports.session_report import reconciliation_sentence
 from qtkit.runtime.settings import SessionSettings
 
-__all__ = ["RecordFacts", "record_facts"]
+__all__ = ["RecordFacts", "accepted_change", "record_facts"]
 
 _SAMPLE = 10  # of refused and of rejected orders
 _PREFIX = "live_"  # of a setting that matters, in a record
@@ -104,7 +104,7 @@ def record_facts(session: Session, *, day: date | None = None) -> RecordFacts:
     return RecordFacts(
         settings={f"{_PREFIX}{name}": value for name, value in sorted(settings.items())},
         changed=_changed(settings),
-        changes=tuple(_change(entry) for entry in view.terms.changes),
+        changes=tuple(accepted_change(entry) for entry in view.terms.changes),
         data=metadata.get("data_fingerprint") or {},
         code=_code(view, metadata.get("code_fingerprint") or {}),
         rejected_orders=(
@@ -135,7 +135,8 @@ def _changed(settings: JsonObject) -> tuple[str, ...]:
     )
 
 
-def _change(entry: Entry) -> JsonObject:
+def accepted_change(entry: Entry) -> JsonObject:
+    """Return what an operator accepted on a return, as a record keeps it."""
     event: SettingsChanged = entry.event
     return {
         "line": entry.seq,

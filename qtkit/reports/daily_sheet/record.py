@@ -20,6 +20,7 @@ from qtkit.reports.fact_diff import fact_differences
 from qtkit.reports.records import (
     Closed,
     Difference,
+    JsonObject,
     Recorded,
     differences,
     flat,
@@ -64,6 +65,7 @@ class DayRecord(Recorded):
     written: AwareDatetime  # by the machine's clock
     rows: tuple[SheetRow, ...]
     conclusion: Conclusion
+    changes: tuple[JsonObject, ...] = ()  # accepted on a return: line, name, before, after, by, why
     previous: str = ""  # session id and date of the record before
     differences: tuple[Difference, ...] = ()
 

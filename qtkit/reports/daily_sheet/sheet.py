@@ -24,7 +24,7 @@ from qtkit.core.render import (
 from qtkit.core.verdict import Conclusion, Status, conclude
 from qtkit.evidence import Evidence
 from qtkit.evidence.session import Session
-from qtkit.model.events import GateJudged, JsonObject, SessionStarted
+from qtkit.model.events import Entry, GateJudged, JsonObject, SessionStarted
 from qtkit.projections.session_view import SessionView
 from qtkit.reports.artifacts import journal_digest, read_metadata
 from qtkit.reports.daily_sheet.notes import DayNotes, read_notes
@@ -38,7 +38,7 @@ from qtkit.reports.daily_sheet.record import (
 )
 from qtkit.reports.daily_sheet.rows import ROWS, Row
 from qtkit.reports.records import RecordedVerdict, StageRecord
-from qtkit.reports.run_facts import record_facts
+from qtkit.reports.run_facts import accepted_change, record_facts
 from qtkit.stages import StageReport, all_stages, judge
 
 __all__ = ["Sheet", "save_sheet", "sheet_day", "sheet_of"]
@@ -85,7 +85,8 @@ class Sheet:
     def __str__(self) -> str:
         wrong = verdict_text(v.verdict for v in self._wrong())
         findings = f"To be settled\n{wrong}" if wrong else ""
-        return text_report(self._heading(), self._rows(), self._criteria(), findings, self._news())
+        parts = (self._rows(), self._criteria(), findings, *self._changes(), self._news())
+        return text_report(self._heading(), *parts)
 
     def __repr__(self) -> str:
         return str(self)
@@ -94,7 +95,7 @@ class Sheet:
         columns = ("check", "status", "finding", "next step", "journal lines")
         rows = verdict_rows(v.verdict for v in self._wrong())
         findings = [Table("To be settled", columns, rows)] if rows else []
-        parts = (self._rows(), self._criteria(), *findings, self._news())
+        parts = (self._rows(), self._criteria(), *findings, *self._changes(), self._news())
         html = html_report(self._title(), *parts, status=self.conclusion)
         return mimebundle(str(self), html, self.as_json())
 
@@ -127,6 +128,14 @@ class Sheet:
     def _wrong(self) -> list[RecordedVerdict]:
         bad = {Status.FAIL, Status.ERROR, Status.PENDING}
         return [v for stage in self.record.stages for v in stage.verdicts if v.status in bad]
+
+    def _changes(self) -> list[Table]:
+        """Return what operators accepted on a return of the day; nothing if there was none."""
+        columns = ("line", "name", "before", "after", "by", "why")
+        rows = tuple(
+            tuple(_short(str(change[name])) for name in columns) for change in self.record.changes
+        )
+        return [Table("Accepted on a return", columns, rows, "rlllll")] if rows else []
 
     def _news(self) -> Table | str:
         told, before = self.record, self.compared_with
@@ -199,6 +208,7 @@ def sheet_of(
         **_judged(rows, reports, ticks),
         action_summaries={name: str(note.summary) for name, note in notes.items() if note.summary},
         gate=_gate(evidence, date_),
+        changes=tuple(accepted_change(e) for e in view.terms.changes if _is_of(e, view, date_)),
         written=at,
     )
     return Sheet(
@@ -305,6 +315,14 @@ def _gate(evidence: Evidence, day: date) -> JsonObject | None:
         "failures": [f"{v.rule}: {v.summary}" for v in shut],
         "line": judged[-1].seq,
     }
+
+
+def _is_of(change: Entry, view: SessionView, day: date) -> bool:
+    """Whether a change is of a day; one between two days is on the sheets of both."""
+    calendar = _calendar(view.opening)
+    accepted = calendar.local_date(change.at)
+    first = accepted if calendar.is_session(accepted) else calendar.next_session(accepted)
+    return day in {change.event.trading_date, first}
 
 
 def _day_before(opening: SessionStarted, day: date) -> date | None:
