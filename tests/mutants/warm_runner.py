@@ -21,7 +21,7 @@ _WARM = (
     "exchange_calendars.exchange_calendar_xshg", "filelock", "sqlite3", "pytest",
 )  # fmt: skip
 _QUIET = ("-q", "-x", "--tb=line", "-p", "no:cacheprovider")
-_PATIENCE = 60  # seconds; a run that takes longer is ended by a signal
+_PATIENCE = 120  # seconds; a run that takes longer is ended by a signal
 
 
 def run(nodes: list[str]) -> tuple[int, str]:
