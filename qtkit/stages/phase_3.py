@@ -10,12 +10,11 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from qtkit.core.calendars import Segment
-from qtkit.core.facts import Finding, Proof, budget, count, counts, finding, table
+from qtkit.core.facts import Finding, budget, counts, finding
 from qtkit.core.verdict import pending
 from qtkit.evidence import Capability, Evidence
 from qtkit.evidence.evidence import Recorded
 from qtkit.evidence.tasks import TaskStory
-from qtkit.journal import compare
 from qtkit.market.trading_minutes import date_of_bar
 from qtkit.model import events as ev
 from qtkit.model.engine import TaskRole
@@ -23,6 +22,7 @@ from qtkit.model.events import PlannedTask
 from qtkit.stages.catch_up_oracle import expected_fate
 from qtkit.stages.check import Outcome, check, judged, runs_judged
 from qtkit.stages.phrases import compare_command, not_yet
+from qtkit.stages.rerun_check import a_rerun_gives_the_same_journal
 from qtkit.stages.scenarios import AFTER_HOLIDAY, CLOSED_DAY, LATE_STARTS, REFERENCE, RERUN
 from qtkit.stages.stage import Stage
 
@@ -31,7 +31,6 @@ __all__ = ["phase_3"]
 
 _MARKET = frozenset({"open_market", "acquire_live_price", "run_strategy", "close_market"})
 _STEP = "run_strategy"
-_SHORT = 12  # hex digits that people read
 _SHAPES_A_SCHEDULE = (
     "step_minutes",
     "price_poll_minutes",
@@ -84,60 +83,6 @@ def _parted(day: object, found: Sequence[tuple[str, ev.ScheduleBuilt]]) -> Itera
             yield finding("digests", day=day, one=ours, first=first, two=theirs, second=name)
         elif other.tasks != one.tasks:
             yield finding("rows", day=day, first=first, second=name)
-
-
-@check(
-    "3.2", "A re-run is the same", needs={Capability.JOURNAL}, scenarios=True,
-    facts=(count("lines_again"), table("again", "lines")),
-    holds="{lines_again:line} came again in a re-run, all equal: {again}",
-    fails="{findings}",
-    finds={
-        "differ": "{first} and {second} differ: {difference}",
-        "code_changed": "until line {until} {first} ran the strategy code {ran}, which {by} then "
-        "changed; a re-run has the present file alone ({runs}), and no line before is judged",
-        "other_code": "{first} ran the strategy code {ran}; a re-run has the present file alone "
-        "({runs}), and nothing is judged",
-    },
-)  # fmt: skip
-def a_rerun_gives_the_same_journal(evidence: Evidence) -> Outcome:
-    """A re-run of the recorded inputs gives the same journal, else the first difference shows."""
-    pairs = [
-        (name, run.scenario.replays)
-        for name, run in evidence.runs.items()
-        if run.scenario is not None and run.scenario.replays in evidence.runs
-    ]
-    if not pairs:
-        return pending("no recorded inputs were fed in again", fix="run the scenario `rerun`")
-    again: dict[str, int] = {}
-    for name, replayed in pairs:
-        one, two = evidence.runs[replayed], evidence.runs[name]
-        found = compare(one.merged(), two.merged())
-        if not found.equal and (other := list(_other_code(replayed, one, two))):
-            fix = "put the strategy's file of then back, and run its lines again"
-            return judged(other, unfinished=True, fix=fix, run=name)
-        if not found.equal:
-            line = min(e.seq for e in (found.left, found.right) if e)
-            difference = finding("differ", line, first=replayed, second=name, difference=found)
-            fix = f"{compare_command(one, two)}; look for hidden clocks, chance and sets"
-            return judged([difference], fix=fix, run=name)
-        if not found.same:
-            return pending("the re-run is empty", fix="run the scenario `rerun`")
-        again[f"{replayed} in {name}"] = found.same
-    lines = sum(again.values())
-    return judged(proof=Proof(run=pairs[0][0], count=lines), lines_again=lines, again=again)
-
-
-def _other_code(first: str, one: Evidence, two: Evidence) -> Iterator[Finding]:
-    """Yield that a re-run has other strategy code than the session began with."""
-    ran, runs = (run.started.event.digests.code if run.started else "" for run in (one, two))
-    if not (ran and runs) or ran == runs:
-        return
-    facts = {"first": first, "ran": ran[:_SHORT], "runs": runs[:_SHORT]}
-    changes = [e for e in one.of(ev.SettingsChanged) if e.event.name == "code"]
-    for change in changes[:1]:
-        yield finding("code_changed", change.seq, until=change.seq, by=change.event.by, **facts)
-    if not changes:
-        yield finding("other_code", 1, **facts)
 
 
 @check(

@@ -13,7 +13,7 @@ from qtkit.evidence import Evidence, Scenario
 from qtkit.journal import compare, read_journal
 from qtkit.model import events as ev
 from qtkit.runtime.spec import Acceptance
-from qtkit.stages.phase_3 import a_rerun_gives_the_same_journal as judge
+from qtkit.stages.rerun_check import a_rerun_gives_the_same_journal as judge
 from qtkit.trading.strategy.loader import load_spec
 from tests.market.bar_makers import utc
 from tests.runtime.cut_sessions import asked, code, lived, of_kind
