@@ -144,6 +144,7 @@ class Recorded(Closed):
     toolkit_version: str
     commit: str = ""  # with "+dirty" when files were changed; "" outside a repository
     settings: JsonObject = {}
+    changes: tuple[JsonObject, ...] = ()  # accepted on a return: line, name, before, after, by, why
     data: JsonObject = {}  # fingerprints of the tables
     code: JsonObject = {}  # fingerprints of the strategy code
     gate: JsonObject | None = None

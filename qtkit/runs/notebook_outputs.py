@@ -6,8 +6,8 @@ with their ``format``; other types are for people only.
 * ``stage_report``: ``stage``, ``title``, ``source``, ``conclusion``, ``verdicts``, ``journals``
 * ``stage_reports``: ``reports``, each a ``stage_report``; one that was shown alone counts once
 * ``session``: ``session_id``, ``folder``, ``journal_digest``, and whatever else tells it apart
-* ``record_facts``: any of ``settings``, ``data``, ``code``, ``gate``, ``rejected_orders``,
-  ``reconciliation``, ``action_summaries``, ``ticks``
+* ``record_facts``: any of ``settings``, ``changes``, ``data``, ``code``, ``gate``,
+  ``rejected_orders``, ``reconciliation``, ``action_summaries``, ``ticks``
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ class RecordFacts(BaseModel):
     format: Literal[1]
     type: Literal["record_facts"]
     settings: dict[str, JsonValue] = {}
+    changes: tuple[dict[str, JsonValue], ...] = ()
     data: dict[str, JsonValue] = {}
     code: dict[str, JsonValue] = {}
     gate: dict[str, JsonValue] | None = None

@@ -82,6 +82,7 @@ def facts_table(record: RunFields) -> Table:
         ("environment", f"Python {record.python}, {len(record.environment)} packages"),
         *((f"session {s.session_id}", s.folder) for s in record.sessions),
         *((f"setting {name}", value) for name, value in sorted(record.settings.items())),
+        *((f"accepted {c['name']}", f"{c['why']} (by {c['by']})") for c in record.changes),
         *((f"data {name}", value) for name, value in sorted(record.data.items())),
         *((f"code {name}", value) for name, value in sorted(record.code.items())),
         ("rejected orders in the sample", len(record.rejected_orders)),

@@ -20,7 +20,6 @@ from qtkit.reports.fact_diff import fact_differences
 from qtkit.reports.records import (
     Closed,
     Difference,
-    JsonObject,
     Recorded,
     differences,
     flat,
@@ -65,7 +64,6 @@ class DayRecord(Recorded):
     written: AwareDatetime  # by the machine's clock
     rows: tuple[SheetRow, ...]
     conclusion: Conclusion
-    changes: tuple[JsonObject, ...] = ()  # accepted on a return: line, name, before, after, by, why
     previous: str = ""  # session id and date of the record before
     differences: tuple[Difference, ...] = ()
 
