@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from qtkit.core.paths import SessionFolder
+from qtkit.desk.views.sheet import accepted
 from qtkit.evidence.recorded import RecordedSession
 from qtkit.reports.daily_sheet.record import day_record_of
 from qtkit.reports.daily_sheet.sheet import Sheet, save_sheet, sheet_of
@@ -68,3 +69,11 @@ def test_the_days_record_keeps_its_changes(folder: SessionFolder) -> None:
     file = save_sheet(found)
 
     assert day_record_of(file.read_bytes(), "here").changes == found.record.changes
+
+
+def test_the_desk_shows_the_same_changes(folder: SessionFolder) -> None:
+    found = sheet(folder, THURSDAY)
+
+    (view,) = accepted(found)
+
+    assert view.rows == (tuple(found.record.changes[0].values()),)

@@ -14,7 +14,7 @@ from qtkit.desk.panels.session_watch import Watch
 from qtkit.desk.panels.widgets import Element, Field, Kit, Text, Tick
 from qtkit.desk.report import Report
 from qtkit.desk.table_view import Column, TableView
-from qtkit.desk.views.sheet import notes, sheet
+from qtkit.desk.views.sheet import accepted, notes, sheet
 from qtkit.evidence.session import Session
 from qtkit.reports.daily_sheet.notes import read_notes, write_summary, write_tick
 from qtkit.reports.daily_sheet.rows import ROWS, Row
@@ -83,7 +83,8 @@ class ChecklistPanel(Panel):
         if self._sheet is None:
             return (self.section(f"Sheet of {day} · not judged yet", written),)
         conclusion = self._sheet.conclusion
-        judged = self.section(f"Sheet of {day} · {conclusion.upper()}", sheet(self._sheet))
+        parts = (sheet(self._sheet), *accepted(self._sheet))
+        judged = self.section(f"Sheet of {day} · {conclusion.upper()}", *parts)
         return judged, self.section("What operators wrote", written)
 
     @property

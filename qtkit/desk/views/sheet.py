@@ -8,7 +8,7 @@ from qtkit.reports.daily_sheet.notes import DayNotes
 from qtkit.reports.daily_sheet.rows import ROWS
 from qtkit.reports.daily_sheet.sheet import Sheet
 
-__all__ = ["notes", "sheet"]
+__all__ = ["accepted", "notes", "sheet"]
 
 
 def sheet(found: Sheet) -> TableView:
@@ -27,6 +27,14 @@ def sheet(found: Sheet) -> TableView:
     )
     names = ("row", "conclusion", "checks", "tick", "action summary")
     return TableView(name="sheet", columns=tuple(Column(name=n) for n in names), rows=rows)
+
+
+def accepted(found: Sheet) -> list[TableView]:
+    """Return what operators accepted on a return of the day; nothing if there was none."""
+    names = ("line", "name", "before", "after", "by", "why")
+    rows = tuple(tuple(change[name] for name in names) for change in found.record.changes)
+    columns = tuple(Column(name=name) for name in names)
+    return [TableView(name="accepted", columns=columns, rows=rows)] if rows else []
 
 
 def notes(written: DayNotes) -> TableView:
