@@ -126,6 +126,8 @@ def test_the_configuration_is_what_was_asked_for(over_a_holiday: LocalSession) -
     assert (found["day"], found["days"], found["account"]) == ("2026-04-30", 2, None)
     assert (found["strategy"], found["strategy_file"]) == ("live_grid_multi", "live_grid_multi.py")
     assert found["asked_settings"] == {}
+    # how its feed is asked stands beside what the journal has
+    assert found["settings"].pop("feed")["kind"] == "synthetic"
     assert found["settings"] == over_a_holiday.view.opening.settings
 
 
