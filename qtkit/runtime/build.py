@@ -145,9 +145,12 @@ def _on_account(plan: SessionPlan, where: OutputRoot | Place, undo: ExitStack) -
     else:
         carry_over = inherit(account)
         if carry_over.unfinished is not None:
+            # first when it goes on: of other dates there is nothing else to compare
+            plan = goes_on(plan, account, carry_over)
             back = returned(plan, carry_over.unfinished)
             plan = back.plan
-        plan = goes_on(plan, account, carry_over)
+        else:
+            plan = goes_on(plan, account, carry_over)
         clock = _clock(plan, carry_over.last_at)
         _not_before(account, clock, carry_over.last_at)
     if back is None:

@@ -115,7 +115,7 @@ def returned(plan: SessionPlan, folder: SessionFolder) -> Return:
     terms, seen = terms_of(folder)
     before = {**terms.named(), **flattened(_completed(terms.settings))}
     now = _asked(plan, terms).named()
-    differences = [*_differences(before, now), *_prices(plan.data, seen)]
+    differences = [*_differences(before, now), *_prices(plan, seen)]
     accept = plan.spec.accept
     open_ones = [d for d in differences if accept is None or d.name in FIXED]
     if open_ones:
@@ -155,12 +155,15 @@ def _differences(before: dict[str, Any], now: dict[str, Any]) -> Iterator[_Diffe
             yield _Difference(name, before.get(name), now.get(name))
 
 
-def _prices(data: MarketData | None, seen: list[LastPrice]) -> Iterator[_Difference]:
+def _prices(plan: SessionPlan, seen: list[LastPrice]) -> Iterator[_Difference]:
     """Yield the first prices of the journal that bars which are known ahead do not have."""
+    data, found = plan.data, 0
     if data is None:
         return
-    found = 0
     for price in seen:
+        if plan.calendar.local_date(price.end) not in plan.days:
+            # the bars of a day that is not asked for again are not there
+            continue
         now = _close(data, price)
         if now != price.close and found < _MOST:
             found += 1
