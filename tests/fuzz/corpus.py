@@ -250,7 +250,8 @@ class Corpus:
         environment = ("numpy==2.4.6", "pandas==3.0.6")
         parameters: dict[str, Any] = {"day": "2026-03-04", "limits": [1, 2.5, None]}
         run_id = run_id_of("day.ipynb", "d" * 64, parameters, started)
-        verdict = {"rule": "2.1", "status": "pass", "summary": "104 tasks", "lines": [3, 4]}
+        verdict: dict[str, Any] = {"rule": "2.1", "status": "pass", "summary": "104 tasks"}
+        verdict["proof"] = {"lines": [3, 4], "count": 2}
         stage = {"stage": "2", "title": "tasks", "conclusion": "passed", "verdicts": [verdict]}
         made = RunRecord.model_validate(
             {

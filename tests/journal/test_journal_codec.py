@@ -33,6 +33,7 @@ BY_TYPE: dict[Any, st.SearchStrategy[Any]] = {
     str: TEXT,
     int: st.integers(0, 2**53),
     bool: st.booleans(),
+    float: st.floats(allow_nan=False, allow_infinity=False),
     Decimal: NUMBER,
     date: st.dates(date(2000, 1, 1), date(2100, 1, 1)),
     datetime: MOMENT,

@@ -61,6 +61,7 @@ def test_run_list_show_and_compare_tell_one_story(notebook: Write, root: OutputR
     changed = typed(runs, "compare", failed["run_id"], first, "--root", root.path, "--json")
     assert json.loads(changed.output)["differences"][0] == {
         "section": "outcome", "name": "status", "before": "passed", "after": "failed_cell",
+        "beyond": True,
     }  # fmt: skip
     with pytest.raises(ConfigError, match=r"good run of day\.ipynb with the same"):
         typed(runs, "compare", failed["run_id"], "--root", root.path)

@@ -51,7 +51,10 @@ def papermill_statuses(copy: dict[str, Any]) -> list[str]:
 def test_all_cells_run_and_good_verdicts_pass(
     notebook: Write, lived: SessionFolder, root: OutputRoot
 ) -> None:
-    judging = f"from qtkit import stages\nstages.phase_2({str(lived.path)!r})"
+    judging = (
+        "from qtkit import stages\nfrom qtkit.sessions.remote import open_session\n"
+        f"stages.phase_2(open_session({str(lived.path)!r}))"
+    )
     path = notebook("good", ("seed = 1", ["parameters"]), judging)
 
     record = execute(path, {"seed": 7}, root=root)

@@ -269,7 +269,7 @@ def test_an_account_of_a_date_beyond_the_calendar_is_not_made(tmp_path: Path) ->
         ({"day": "soon"}, ConfigError, "'soon' is no date"),
         ({"days": 0}, ConfigError, "one day, was 0"),
         ({"account": "nobody"}, ConfigError, "no account 'nobody'"),
-        ({"settings": {"mode": "live"}}, ConfigError, "always 'paper'"),
+        ({"settings": {"mode": "live"}}, ConfigError, "'paper' only"),
         ({"settings": {"data": "stock_1min"}}, DataError, "lacks 600036.SH"),
         ({"source": "nowhere.py"}, ConfigError, "no strategy file nowhere.py"),
     ],
