@@ -160,7 +160,7 @@ def format_of(line: bytes) -> int | None:
     """Return the format that a line says its journal has; None where it says none."""
     try:
         return _opening_decoder.decode(line).event.format
-    except (msgspec.MsgspecError, RecursionError):
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         return None
 
 

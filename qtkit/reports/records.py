@@ -43,14 +43,18 @@ class Closed(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+# a truth value is no number
+_Number = Annotated[int, Field(strict=True)] | Annotated[float, Field(strict=True)]
+
+
 class RecordedFact(Closed):
     """A fact as a check declared and measured it."""
 
     name: str
-    value: int | float | str | dict[str, int | float | str]
+    value: _Number | str | dict[str, _Number | str]
     kind: Kind
     unit: str = ""
-    tolerance: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    tolerance: Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)] = 0.0
     across_days: bool = False
     source: str = ""
 

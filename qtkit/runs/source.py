@@ -92,6 +92,14 @@ class Source:
         return text
 
 
+def _parameters(notebook: Any, path: Path) -> tuple[Parameter, ...]:  # noqa: ANN401 - untyped
+    """Return what a notebook declares; a refusal names its file."""
+    try:
+        return declared(notebook.cells)
+    except ConfigError as mistake:
+        raise ConfigError(f"{path.name}: {mistake}") from mistake
+
+
 def read_source(path: Path) -> Source:
     """Return a notebook that can be run.
 
@@ -120,7 +128,7 @@ def read_source(path: Path) -> Source:
     return Source(
         path=path,
         digest=hashlib.sha256(raw).hexdigest(),
-        parameters=declared(notebook.cells),
+        parameters=_parameters(notebook, path),
         cells=cells,
         notebook=notebook,
     )
