@@ -9,7 +9,15 @@ from datetime import date
 from typing import Annotated, TypeVar
 
 from msgspec import convert, to_builtins
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StrictInt,
+    ValidationError,
+    model_validator,
+)
 
 from qtkit.core.errors import DataError
 from qtkit.core.facts import Kind
@@ -63,7 +71,7 @@ class RecordedFinding(Closed):
     """One thing that a check found."""
 
     kind: str
-    line: Annotated[int, Field(ge=0)] = 0
+    line: Annotated[int, Field(ge=0, strict=True)] = 0
     facts: JsonObject = {}
     sentence: str = ""
 
@@ -72,9 +80,9 @@ class RecordedProof(Closed):
     """The journal lines that a verdict rests on."""
 
     run: str = ""
-    lines: tuple[int, ...] = ()
-    count: Annotated[int, Field(ge=0)] = 0
-    span: tuple[int, int] | None = None
+    lines: tuple[StrictInt, ...] = ()
+    count: Annotated[int, Field(ge=0, strict=True)] = 0
+    span: tuple[StrictInt, StrictInt] | None = None
 
 
 class RecordedVerdict(Closed):

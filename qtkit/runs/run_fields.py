@@ -23,8 +23,8 @@ __all__ = [
     "digest_of",
 ]
 
-Count = Annotated[int, Field(ge=0)]
-Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=0, strict=True)]
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
 
 
 class RunStatus(StrEnum):
@@ -105,7 +105,9 @@ class RunFields(Recorded):
     conclusion: Conclusion | None = None  # None: the notebook judged nothing
     started: AwareDatetime
     finished: AwareDatetime | None = None
-    attempt: Annotated[int, Field(ge=1)] = 1  # runs since the last good one, this one included
+    attempt: Annotated[int, Field(ge=1, strict=True)] = (
+        1  # runs since the last good one, this one included
+    )
 
     notebook: str  # file name
     notebook_digest: str

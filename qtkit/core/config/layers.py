@@ -147,7 +147,12 @@ def _mistake(key: Key, name: str, text: str | None, sections: tuple[str, ...]) -
         return f"{shortened(name)} names a section [{section}] that does not exist; {hint}"
     if len(key) > _DEEPEST:
         return f"{shortened(name)} has {len(key)} parts, expected at most {_DEEPEST}"
-    if text is not None and not _is_text(text):
+    if text is None:
+        # read as nothing, it would take a limit away that the file before it has set
+        return (
+            f"{shortened(name)} has no value; write {shortened(name)}=VALUE, or take the line out"
+        )
+    if not _is_text(text):
         return f"{shortened(name)} is no UTF-8 text"
     return ""
 
