@@ -22,7 +22,7 @@ def main(millions: int) -> None:
     """Run `millions` of one-minute bars of a market that never closes."""
     bars = millions * 1_000_000
     calendar = exchange_calendar("24/7")
-    days = calendar.sessions(date(2015, 1, 1), date(2026, 1, 1))[: bars // _MINUTES_A_DAY]
+    days = calendar.sessions(date(2017, 1, 1), date(2026, 11, 1))[: bars // _MINUTES_A_DAY]
     data = random_walk(["BTC-PERP"], days, calendar, bars)
     spec = StrategySpec(
         name="bench",

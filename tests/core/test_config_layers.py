@@ -88,14 +88,21 @@ def test_a_line_of_a_dotenv_file_that_is_none_is_a_mistake(tmp_path: Path) -> No
     )
 
 
-def test_a_name_without_a_value_takes_no_limit_away(tmp_path: Path) -> None:
-    (tmp_path / ".env").write_text("QTKIT_RISK__MAX_ORDER_QUANTITY\n")
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("QTKIT_RISK__MAX_ORDER_QUANTITY", "QTKIT_RISK__MAX_ORDER_QUANTITY"),
+        ("QTKIT_#RISK__MAX_ORDER_QUANTITY=10", "QTKIT_"),  # the rest is a comment
+    ],
+)
+def test_a_name_without_a_value_takes_no_limit_away(tmp_path: Path, line: str, name: str) -> None:
+    (tmp_path / ".env").write_text(line + "\n")
 
     layer = dotenv_layer(tmp_path / ".env", SECTIONS)
 
     assert layer.values == {}
     (mistake,) = layer.mistakes
-    assert mistake.startswith(".env line 1: QTKIT_RISK__MAX_ORDER_QUANTITY")
+    assert mistake.startswith(f".env line 1: {name} ")
 
 
 def test_a_dotenv_file_that_is_not_there_says_nothing(tmp_path: Path) -> None:

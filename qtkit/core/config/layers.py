@@ -105,7 +105,7 @@ def dotenv_layer(path: Path, sections: Iterable[str]) -> Layer:
         [
             (b.key, texts[b.key], f"{path.name} line {_line(b)}")
             for b in bindings
-            if b.key and _is_ours(b.key)
+            if b.key and (_is_ours(b.key) or _is_cut_off(b))
         ],
         tuple(sections),
     )
@@ -113,6 +113,11 @@ def dotenv_layer(path: Path, sections: Iterable[str]) -> Layer:
 
 def _is_ours(name: str) -> bool:
     return name.upper().startswith(PREFIX) and _BETWEEN in name
+
+
+def _is_cut_off(binding: Binding) -> bool:
+    """Return whether a sign for a comment stands within one of our names."""
+    return binding.value is None and str(binding.key).upper().startswith(PREFIX)
 
 
 def _line(binding: Binding) -> int:
@@ -140,6 +145,11 @@ def _named(found: Iterable[tuple[str, str | None, str]], sections: tuple[str, ..
 
 def _mistake(key: Key, name: str, text: str | None, sections: tuple[str, ...]) -> str:
     """Return what is wrong with a name or with what it is given; "" if nothing is."""
+    if text is None:
+        # read as nothing, it would take a limit away that the file before it has set
+        return (
+            f"{shortened(name)} has no value; write {shortened(name)}=VALUE, or take the line out"
+        )
     if key[0] not in sections:
         near = closest(key[0], sections)
         hint = f"did you mean [{near}]?" if near else f"there are {', '.join(sections)}"
@@ -147,11 +157,6 @@ def _mistake(key: Key, name: str, text: str | None, sections: tuple[str, ...]) -
         return f"{shortened(name)} names a section [{section}] that does not exist; {hint}"
     if len(key) > _DEEPEST:
         return f"{shortened(name)} has {len(key)} parts, expected at most {_DEEPEST}"
-    if text is None:
-        # read as nothing, it would take a limit away that the file before it has set
-        return (
-            f"{shortened(name)} has no value; write {shortened(name)}=VALUE, or take the line out"
-        )
     if not _is_text(text):
         return f"{shortened(name)} is no UTF-8 text"
     return ""

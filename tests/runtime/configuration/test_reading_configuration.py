@@ -349,7 +349,7 @@ def test_toml_beyond_reason_is_one_short_error(tmp_path: Path, text: str, part: 
         ("QTKIT_RISK__ALLOWED_SYMBOLS=" + "[" * 100_000, "risk.allowed_symbols"),
         ("QTKIT_RISK__ALLOWED_SYMBOLS=[" + "1" * 5_000 + "]", "risk.allowed_symbols"),
         ('QTKIT_ENGINE__RETRIES={"refill":1,"refill":2}', "engine.retries"),
-        ("QTKIT_SESSION__SEED", "session.seed"),
+        ("QTKIT_SESSION__SEED", ".env line 1"),
         ("QTKIT_SESSION__SEED=1_0", "session.seed"),
         ("QTKIT_SESSION__SEED=\uff17", "session.seed"),
         ("QTKIT_ENGINE__LATE_AFTER_SECONDS=1_0.5", "engine.late_after_seconds"),
