@@ -16,7 +16,7 @@ from qtkit.core.calendars import Calendar, exchange_calendar
 from qtkit.core.errors import DataError
 from qtkit.core.paths import OutputRoot
 from qtkit.market.instruments import InstrumentTable
-from qtkit.market.tables.bar_table import BarTable
+from qtkit.market.tables.bar_table import BarTable, bars_fingerprints
 from qtkit.market.tables.series_store import SeriesStore
 from qtkit.market.tables.synthetic import PLAIN, Market, close_before, synthetic_bars
 from qtkit.market.trading_minutes import day_window
@@ -54,10 +54,17 @@ class PriceSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class MarketData:
-    """Bars of some dates, and each date's last close before it."""
+    """Bars of some dates, and each date's last close before it.
+
+    Attributes
+    ----------
+    cut_from
+        Digest of the bars of which these are the part that a session recorded; "" for all of them.
+    """
 
     bars: dict[str, Bars]
     closes: dict[tuple[str, date], Decimal]
+    cut_from: str = ""
     series: Mapping[str, ValueSeries] = field(default_factory=dict)
 
     def close_before(self, symbol: str, day: date) -> Decimal | None:
@@ -68,6 +75,11 @@ class MarketData:
         """Return all that a feed hands over: the bars, and the series in their form."""
         beside = (carried(series) for series in self.series.values())
         return {**self.bars, **{part.symbol: part for part in beside}}
+
+    @property
+    def digest(self) -> str:
+        """Sha256 of all that is delivered, whole, hex."""
+        return self.cut_from or bars_fingerprints(self.delivered())["total"]
 
 
 def joined(parts: Sequence[Bars]) -> Bars:

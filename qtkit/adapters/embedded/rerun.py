@@ -113,7 +113,7 @@ def _recorded(folder: SessionFolder, entries: Sequence[Entry]) -> MarketData:
     delivered = recorded_bars(folder)
     bars = {symbol: part for symbol, part in delivered.items() if not is_carried(symbol)}
     series = series_in(delivered, entries[0].event.series)
-    return MarketData(bars, _last_closes(entries), series)
+    return MarketData(bars, _last_closes(entries), entries[0].event.data.get("bars", ""), series)
 
 
 def _lives(entries: Sequence[Entry]) -> list[list[Entry]]:
