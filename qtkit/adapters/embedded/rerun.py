@@ -103,6 +103,7 @@ def rerun_of(plan: SessionSpec, inputs: Path) -> Rerun:
         wrap=plan.wrap,
         wrap_broker=plan.wrap_broker,
         data=MarketData(recorded_bars(folder), _last_closes(entries)),
+        instruments=plan.instruments,
     )
     return Rerun(begins, tuple(_come_back(life, terms) for life in lives))
 
