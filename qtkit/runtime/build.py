@@ -421,7 +421,7 @@ def _driver(beginning: _Beginning, context: EngineContext, market: Market) -> En
 def _opening(beginning: _Beginning) -> SessionStarted:
     plan = beginning.plan
     spec = plan.spec
-    data = data_sources(spec, plan.calendar)
+    data = data_sources(spec, plan.calendar, plan.data.digest if plan.data else "")
     return opening_event(
         spec.strategy,
         spec.settings,

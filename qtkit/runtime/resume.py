@@ -14,7 +14,9 @@ from pydantic import ValidationError
 from qtkit.core.errors import ConfigError, JournalCorrupt
 from qtkit.core.paths import SessionFolder
 from qtkit.journal import read_journal
-from qtkit.model.bars import nanos
+from qtkit.market.bar_order import differences, empty_bars, take
+from qtkit.market.feeds.recorder import recorded_bars
+from qtkit.model.bars import nanos, time_of
 from qtkit.model.events import Digests, LastPrice, SettingsChanged
 from qtkit.model.money import decimal_of
 from qtkit.projections.base import project
@@ -115,7 +117,7 @@ def returned(plan: SessionPlan, folder: SessionFolder) -> Return:
     terms, seen = terms_of(folder)
     before = {**terms.named(), **flattened(_completed(terms.settings))}
     now = _asked(plan, terms).named()
-    differences = [*_differences(before, now), *_prices(plan, seen)]
+    differences = [*_differences(before, now), *_prices(plan, seen), *_bars(plan, folder)]
     accept = plan.spec.accept
     open_ones = [d for d in differences if accept is None or d.name in FIXED]
     if open_ones:
@@ -169,6 +171,22 @@ def _prices(plan: SessionPlan, seen: list[LastPrice]) -> Iterator[_Difference]:
             found += 1
             where = f"{price.symbol} at {price.end.isoformat()} "
             yield _Difference("prices", f"{where}{price.close}", f"{where}{now or 'no bar'}")
+
+
+def _bars(plan: SessionPlan, folder: SessionFolder) -> Iterator[_Difference]:
+    """Yield the first bars that were delivered and are others among those that are known ahead."""
+    data = plan.data
+    if data is None or plan.spec.feed_faults or not folder.feed_polls.exists():
+        return
+    for symbol, seen in recorded_bars(folder).items():
+        bars = data.bars.get(symbol, empty_bars(symbol))
+        both, here, there = np.intersect1d(
+            seen.end, bars.end, assume_unique=True, return_indices=True
+        )
+        wrong = differences(take(seen, here), take(bars, there))
+        for end in both[wrong][:_MOST].tolist():
+            where = f"{symbol} at {time_of(end).isoformat()}"
+            yield _Difference("prices", f"{where} as delivered", f"{where} another bar")
 
 
 def _close(data: MarketData, price: LastPrice) -> object:

@@ -41,8 +41,14 @@ def _file_of(spec: StrategySpec) -> Path | None:
     return None if file is None or file.is_relative_to(package_folder()) else file
 
 
-def data_sources(spec: SessionSpec, calendar: Calendar) -> dict[str, str]:
-    """Return where a session's bars and dates come from, as its first line has it."""
+def data_sources(spec: SessionSpec, calendar: Calendar, bars: str = "") -> dict[str, str]:
+    """Return where a session's bars and dates come from, as its first line has it.
+
+    Parameters
+    ----------
+    bars
+        Sha256 of all columns of the bars that are known ahead, if they are.
+    """
     kind, address = "recorded", spec.settings.data
     if spec.kind == REAL_TIME:
         kind, address = spec.settings.feed.kind, _address(spec.settings)
@@ -51,6 +57,7 @@ def data_sources(spec: SessionSpec, calendar: Calendar) -> dict[str, str]:
         "feed.kind": kind,
         "feed.address": address,
         "calendar": _calendar(spec.settings, calendar),
+        **({"bars": bars} if bars else {}),
     }
 
 
