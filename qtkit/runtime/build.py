@@ -256,6 +256,7 @@ def _wired(beginning: _Beginning) -> Run:
         journal=_journal(beginning),
         broker=spec.wrap_broker(broker),
         calendar=plan.calendar,
+        instruments=plan.instruments,
         data=market.prices,
         strategy=Guarded(strategy),
         files=files,
@@ -290,6 +291,7 @@ def engine_context(  # noqa: PLR0913 - one keyword for each part
     journal: Journal,
     broker: Broker,
     calendar: Calendar,
+    instruments: InstrumentTable,
     data: PriceSource,
     strategy: Strategy,
     files: SessionFiles,
@@ -301,7 +303,7 @@ def engine_context(  # noqa: PLR0913 - one keyword for each part
     """Wire an engine's shared parts."""
     ledger = Ledger.opened(Book(cash=Decimal(0)))
     history = History(spec.symbols, columns, series)
-    table = InstrumentTable.load()
+    lookup = Lookup(instruments.rules, data.close_before)
     return EngineContext(
         clock=clock,
         journal=journal,
@@ -310,13 +312,13 @@ def engine_context(  # noqa: PLR0913 - one keyword for each part
         strategy=strategy,
         strategy_symbols=spec.symbols,
         calendar=calendar,
-        instrument_of=table.on,
+        instrument_of=instruments.rules,
         close_before=data.close_before,
         fees=settings.fees(),
         rules=rules_of(settings.risk, spec.symbols),
         settings=settings.engine(spec),
         history=history,
-        view=EngineView(spec.symbols, history, ledger, Lookup(table.on, data.close_before)),
+        view=EngineView(spec.symbols, history, ledger, lookup),
         files=files,
         kill_file=kill_file,
         look_around=look_around,
@@ -364,11 +366,15 @@ def _market(beginning: _Beginning) -> Market:
     """Return where bars come from; what a feed delivers is written down before it is used."""
     plan, place = beginning.plan, beginning.place
     recording = place.folder.feed_polls if place else None
-    if plan.data is not None:
-        return recorded_market(plan.spec, plan.calendar, plan.data, recording)
     request = FeedRequest(
-        spec=plan.spec, calendar=plan.calendar, clock=beginning.clock, series=plan.series
+        spec=plan.spec,
+        calendar=plan.calendar,
+        clock=beginning.clock,
+        instruments=plan.instruments,
+        series=plan.series,
     )
+    if plan.data is not None:
+        return recorded_market(request, plan.data, recording)
     return growing_market(request, plan.root, recording)
 
 
@@ -436,7 +442,7 @@ def _opening(beginning: _Beginning) -> SessionStarted:
         beginning.carry_over,
         data=data,
         series=plan.series,
-        digests=opening_digests(spec, plan.settings, data),
+        digests=opening_digests(spec, plan.settings, data, plan.instruments),
     )
 
 

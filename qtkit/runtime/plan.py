@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from qtkit.core.calendars import Calendar, exchange_calendar
-from qtkit.core.errors import ConfigError, DataError
+from qtkit.core.errors import ConfigError
 from qtkit.core.paths import AccountFolder, OutputRoot
 from qtkit.journal import read_journal
-from qtkit.market.instruments import InstrumentTable
-from qtkit.model.instruments import Instrument
+from qtkit.market.instruments import InstrumentTable, instrument_table
 from qtkit.model.series import SeriesTerms
 from qtkit.runtime.accounts import CarryOver
 from qtkit.runtime.factories import kind_named, makers_of
@@ -32,7 +31,6 @@ __all__ = [
     "exchange_of",
     "first_start",
     "goes_on",
-    "known_instruments",
     "plan_of",
     "trading_days",
 ]
@@ -48,6 +46,8 @@ class SessionPlan:
 
     Attributes
     ----------
+    instruments
+        The one table of the run.
     days
         Trading dates; none in real time.
     data
@@ -66,6 +66,7 @@ class SessionPlan:
 
     spec: SessionSpec
     calendar: Calendar
+    instruments: InstrumentTable
     strategy: Strategy
     settings: dict[str, Any]
     root: OutputRoot
@@ -96,6 +97,7 @@ def plan_of(spec: SessionSpec, root: OutputRoot) -> SessionPlan:
     plan = SessionPlan(
         spec=spec,
         calendar=exchange_of(spec.strategy, spec.settings),
+        instruments=spec.instruments or instrument_table(spec.settings.instruments),
         strategy=made(spec.strategy),
         settings=spec.settings.for_journal(spec.strategy),
         root=root,
@@ -142,29 +144,10 @@ def check_dates(plan: SessionPlan, first: date, last: date | None) -> None:
     DataError
         If a symbol is unknown.
     """
-    rules = known_instruments(plan.spec.strategy.symbols, last or first)
+    rules = plan.instruments.all_rules(plan.spec.strategy.symbols, last or first)
     if last is not None:
         plan.calendar.session_after(last, max((rule.settle_days for rule in rules), default=0))
     refuse_steps_that_never_come(plan.calendar, first, _timetable(plan))
-
-
-def known_instruments(symbols: Sequence[str], day: date) -> tuple[Instrument, ...]:
-    """Return the rules of symbols on a date.
-
-    Raises
-    ------
-    DataError
-        If some are unknown; all of them are named.
-    """
-    table, rules, unknown = InstrumentTable.load(), list[Instrument](), list[str]()
-    for symbol in symbols:
-        try:
-            rules.append(table.on(symbol, day))
-        except DataError as problem:
-            unknown.append(str(problem))
-    if unknown:
-        raise DataError("; ".join(unknown))
-    return tuple(rules)
 
 
 def trading_days(calendar: Calendar, day: date, count: int) -> tuple[date, ...]:
@@ -230,7 +213,7 @@ def _data(plan: SessionPlan, days: Sequence[date], root: OutputRoot) -> MarketDa
     spec = plan.spec
     data = spec.data
     if data is None:
-        return data_of(spec.strategy, spec.settings, days, plan.calendar, root)
+        return data_of(spec.strategy, spec.settings, days, plan.calendar, root, plan.instruments)
     if data.series or not spec.strategy.series:
         return data
     return replace(data, series=series_of(spec.strategy, root))

@@ -104,6 +104,7 @@ def rerun_of(plan: SessionSpec, inputs: Path) -> Rerun:
         wrap=plan.wrap,
         wrap_broker=plan.wrap_broker,
         data=_recorded(folder, entries),
+        instruments=plan.instruments,
     )
     return Rerun(begins, tuple(_come_back(life, terms) for life in lives))
 

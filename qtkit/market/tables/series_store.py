@@ -81,7 +81,7 @@ class SeriesStore:
             if not some:
                 wrong.append(self._absent(word))
         if wrong:
-            raise DataError(f"{'; '.join(wrong)} (`qtkit data series --help`)")
+            raise DataError(f"{'; '.join(wrong)}")
         return tuple(found)
 
     def _of_name(self, name: str) -> tuple[str, ...]:
@@ -113,7 +113,7 @@ class SeriesStore:
 
         path = self.file(name)
         if not path.is_file():
-            raise DataError(f"{self._absent(name)} (`qtkit data series --help`)")
+            raise DataError(f"{self._absent(name)}")
         terms = self.terms(name)
         try:
             table = parquet.read_table(path, columns=list(_COLUMNS), use_threads=False)

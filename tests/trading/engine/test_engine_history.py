@@ -12,7 +12,7 @@ import pytest
 from qtkit.ledger.ledger import Ledger
 from qtkit.market.bar_order import concatenated
 from qtkit.market.feeds.protocol import Feed
-from qtkit.market.instruments import InstrumentTable
+from qtkit.market.instruments import instrument_table
 from qtkit.model import events as ev
 from qtkit.model.bars import BAR_NANOS, BarBatch, Bars, nanos, time_of
 from qtkit.model.books import Book
@@ -20,7 +20,7 @@ from qtkit.testing import at, local
 from qtkit.trading.engine.bar_history import EngineView, History, Lookup, last_price, usable_symbols
 from tests.trading.engine.engine_bench import BANK, STEEL, day_of
 
-NOWHERE = Lookup(InstrumentTable.load().on, lambda _symbol, _day: None)
+NOWHERE = Lookup(instrument_table().rules, lambda _symbol, _day: None)
 MORNING = ((nanos(at("09:30")), nanos(at("11:30"))), (nanos(at("13:00")), nanos(at("15:00"))))
 
 
