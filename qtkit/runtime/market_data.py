@@ -16,7 +16,7 @@ from qtkit.core.calendars import Calendar, exchange_calendar
 from qtkit.core.errors import DataError
 from qtkit.core.paths import OutputRoot
 from qtkit.market.instruments import InstrumentTable
-from qtkit.market.tables.bar_table import BarTable
+from qtkit.market.tables.bar_table import BarTable, bars_fingerprints
 from qtkit.market.tables.synthetic import PLAIN, Market, close_before, synthetic_bars
 from qtkit.market.trading_minutes import day_window
 from qtkit.model.bars import Bars, nanos
@@ -50,14 +50,26 @@ class PriceSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class MarketData:
-    """Bars of some dates, and each date's last close before it."""
+    """Bars of some dates, and each date's last close before it.
+
+    Attributes
+    ----------
+    cut_from
+        Digest of the bars of which these are the part that a session recorded; "" for all of them.
+    """
 
     bars: dict[str, Bars]
     closes: dict[tuple[str, date], Decimal]
+    cut_from: str = ""
 
     def close_before(self, symbol: str, day: date) -> Decimal | None:
         """Return the last close before a date, account currency per share."""
         return self.closes.get((symbol, day))
+
+    @property
+    def digest(self) -> str:
+        """Sha256 of the whole bars of all symbols, hex."""
+        return self.cut_from or bars_fingerprints(self.bars)["total"]
 
 
 def joined(parts: Sequence[Bars]) -> Bars:
@@ -116,12 +128,12 @@ def data_of(
     days: Sequence[date],
     calendar: Calendar,
     root: OutputRoot,
+    instruments: InstrumentTable,
 ) -> MarketData:
     """Return the bars that a session's settings name."""
     if settings.data == "synthetic":
-        table = InstrumentTable.load()
-        instruments = {symbol: table.on(symbol, days[0]) for symbol in spec.symbols}
-        return synthetic_data(instruments, days, spec.exchange, settings.seed)
+        rules = {symbol: instruments.rules(symbol, days[0]) for symbol in spec.symbols}
+        return synthetic_data(rules, days, spec.exchange, settings.seed)
     return table_data(root.tables, settings.data, spec.symbols, days, calendar)
 
 
