@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
@@ -260,7 +259,7 @@ def _wired(beginning: _Beginning) -> Run:
         strategy=Guarded(strategy),
         files=files,
         kill_file=place.account.kill_file if place else None,
-        look_around=FolderWatch(place.needed_files).look if place else lambda: None,
+        folders=FolderWatch(place.needed_files) if place else None,
         columns=None if place else {s: sound_bars(b) for s, b in market.prices.bars.items()},
     )
     return Run(
@@ -289,7 +288,7 @@ def engine_context(  # noqa: PLR0913 - one keyword for each part
     strategy: Strategy,
     files: SessionFiles,
     kill_file: Path | None,
-    look_around: Callable[[], None] = lambda: None,
+    folders: FolderWatch | None = None,
     columns: dict[str, Bars] | None = None,
 ) -> EngineContext:
     """Wire an engine's shared parts."""
@@ -312,7 +311,7 @@ def engine_context(  # noqa: PLR0913 - one keyword for each part
         view=EngineView(spec.symbols, history, ledger),
         files=files,
         kill_file=kill_file,
-        look_around=look_around,
+        folders=folders or FolderWatch(()),
     )
 
 
