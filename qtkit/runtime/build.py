@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
@@ -261,7 +261,7 @@ def _wired(beginning: _Beginning) -> Run:
         strategy=Guarded(strategy),
         files=files,
         kill_file=place.account.kill_file if place else None,
-        look_around=FolderWatch(place.needed_files).look if place else lambda: None,
+        folders=FolderWatch(place.needed_files) if place else None,
         columns=None if place or plan.data is None else sound_columns(plan.data.delivered()),
         series=plan.series,
     )
@@ -291,7 +291,7 @@ def engine_context(  # noqa: PLR0913 - one keyword for each part
     strategy: Strategy,
     files: SessionFiles,
     kill_file: Path | None,
-    look_around: Callable[[], None] = lambda: None,
+    folders: FolderWatch | None = None,
     columns: BarBatch | None = None,
     series: Sequence[SeriesTerms] = (),
 ) -> EngineContext:
@@ -316,7 +316,7 @@ def engine_context(  # noqa: PLR0913 - one keyword for each part
         view=EngineView(spec.symbols, history, ledger, lookup),
         files=files,
         kill_file=kill_file,
-        look_around=look_around,
+        folders=folders or FolderWatch(()),
     )
 
 
