@@ -309,6 +309,7 @@ def engine_context(  # noqa: PLR0913 - one keyword for each part
         calendar=calendar,
         instrument_of=instruments.rules,
         close_before=data.close_before,
+        actions=data.actions,
         fees=settings.fees(),
         rules=rules_of(settings.risk, spec.symbols),
         settings=settings.engine(spec),
@@ -354,6 +355,7 @@ def opening_event(
         inherited=carry_over.told,
         known_fills=carry_over.known_fills,
         predecessor=carry_over.predecessor,
+        last_day=carry_over.last_date,
     )
 
 
