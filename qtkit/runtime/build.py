@@ -22,7 +22,7 @@ from qtkit.journal import FileJournal, Journal, MemoryJournal
 from qtkit.ledger.ledger import Ledger
 from qtkit.market.instruments import InstrumentTable
 from qtkit.model import events as ev
-from qtkit.model.bars import BAR_NANOS, Bars
+from qtkit.model.bars import Bars
 from qtkit.model.books import Book
 from qtkit.model.engine import AccountKind
 from qtkit.model.events import FORMAT, Digests, SessionStarted
@@ -308,7 +308,7 @@ def engine_context(  # noqa: PLR0913 - one keyword for each part
         rules=rules_of(settings.risk, spec.symbols),
         settings=settings.engine(spec),
         history=history,
-        view=EngineView(spec.symbols, history, ledger),
+        view=EngineView(spec.symbols, history, ledger, calendar),
         files=files,
         kill_file=kill_file,
         look_around=look_around,
@@ -338,7 +338,7 @@ def opening_event(
         data=data or {},
         digests=digests or Digests(settings=settings_digest(settings)),
         seed=asked.seed,
-        bar_seconds=BAR_NANOS // 1_000_000_000,
+        bar_seconds=asked.bars(spec).seconds,
         account_kind=AccountKind.CASH,
         opening=carry_over.opening,
         killed=carry_over.killed,

@@ -18,6 +18,7 @@ from qtkit.core.calendars import Calendar
 from qtkit.core.clock import Clock, ManualClock, ScaledClock, SteadyClock, SystemClock, stopwatch
 from qtkit.core.errors import ConfigError
 from qtkit.core.paths import AccountFolder
+from qtkit.market.bar_grid import BarGrid
 from qtkit.market.feeds.csv_tail import CsvTail
 from qtkit.market.feeds.http_bars import HttpBars, Patience
 from qtkit.market.feeds.parquet_tail import ParquetTail
@@ -29,7 +30,15 @@ from qtkit.market.feeds.recorder import FeedRecorder
 from qtkit.market.instruments import InstrumentTable
 from qtkit.market.live_market import ListenedFeed, LiveMarket
 from qtkit.market.tables.timestamps import zone_named
-from qtkit.runtime.market_data import MarketData, PriceSource, market_of, table_close
+from qtkit.model.bar_length import BarLength
+from qtkit.runtime.market_data import (
+    KNOWN_DAYS,
+    MarketData,
+    PriceSource,
+    market_of,
+    sessions_before,
+    table_close,
+)
 from qtkit.runtime.plugins import Catalogue
 from qtkit.runtime.settings import SessionSettings
 from qtkit.runtime.spec import BACKTEST, REAL_TIME, SIMULATED, SessionSpec
@@ -122,9 +131,9 @@ def broker_of(request: BrokerRequest) -> Broker:
     return BROKERS.named(request.spec.settings.broker)(request)
 
 
-def sim_market(data: PriceSource, calendar: Calendar) -> SimMarket:
+def sim_market(data: PriceSource, grid: BarGrid) -> SimMarket:
     """Return the market as the simulated broker sees it: its own price cursor on the same bars."""
-    table = InstrumentTable.load()
+    table, calendar = InstrumentTable.load(), grid.calendar
 
     def market_close(day: date) -> datetime | None:
         segments = calendar.segments(day)
@@ -137,6 +146,7 @@ def sim_market(data: PriceSource, calendar: Calendar) -> SimMarket:
         settle_date=calendar.session_after,
         trading_date=calendar.local_date,
         market_close=market_close,
+        first_end_from=grid.first_end_from,
     )
 
 
@@ -156,18 +166,27 @@ class FeedRequest:
         """What is traded."""
         return self.spec.strategy.symbols
 
+    @property
+    def length(self) -> BarLength:
+        """How much time each bar covers."""
+        return self.spec.settings.bars(self.spec.strategy)
+
 
 FeedMaker = Callable[[FeedRequest], Feed]
 
 
 def polled(source_of: Callable[[FeedRequest], BarSource]) -> FeedMaker:
-    """Return what makes a feed of a source; it begins with the session before today's."""
+    """Return what makes a feed of a source.
+
+    It begins with the session before today's, or with sixty of them where a bar is a day.
+    """
 
     def maker(request: FeedRequest) -> Feed:
-        calendar = request.calendar
-        before = calendar.previous_session(calendar.local_date(request.clock.now()))
-        since = calendar.segments(before)[0].start
-        return PolledFeed(source_of(request), request.symbols, since)
+        calendar, grid = request.calendar, BarGrid(request.calendar, request.length)
+        today = calendar.local_date(request.clock.now())
+        count = KNOWN_DAYS if request.length.is_day else 1
+        since = calendar.segments(sessions_before(calendar, today, count)[0])[0].start
+        return PolledFeed(source_of(request), request.symbols, since, grid)
 
     return maker
 
@@ -179,14 +198,15 @@ def _csv(request: FeedRequest) -> BarSource:
 
 
 def _parquet(request: FeedRequest) -> BarSource:
-    return ParquetTail(Path(request.spec.settings.feed.path))
+    return ParquetTail(Path(request.spec.settings.feed.path), request.length)
 
 
 def _synthetic(request: FeedRequest) -> BarSource:
     table = InstrumentTable.load()
     today = request.calendar.local_date(request.clock.now())
     markets = {symbol: market_of(table.on(symbol, today)) for symbol in request.symbols}
-    return SyntheticSource(markets, request.calendar, request.spec.settings.seed)
+    seed = request.spec.settings.seed
+    return SyntheticSource(markets, request.calendar, seed, request.length)
 
 
 def _http(request: FeedRequest) -> BarSource:
@@ -249,7 +269,8 @@ def recorded_market(
         feed = FaultyFeed(feed, spec.feed_faults)
     if recording is not None:
         feed = FeedRecorder(feed, recording, durable=False)
-    return Market(feed=feed, prices=data, simulated=sim_market(data, calendar))
+    grid = BarGrid(calendar, spec.settings.bars(spec.strategy))
+    return Market(feed=feed, prices=data, simulated=sim_market(data, grid))
 
 
 def growing_market(request: FeedRequest, tables: Path, recording: Path | None) -> Market:
@@ -268,12 +289,13 @@ def growing_market(request: FeedRequest, tables: Path, recording: Path | None) -
     def close(symbol: str, day: date) -> Decimal | None:
         return table_close(tables, name, symbol, day, calendar)
 
-    prices = LiveMarket(request.symbols, calendar, close)
+    grid = BarGrid(calendar, request.length)
+    prices = LiveMarket(request.symbols, grid, close)
     source = FEEDS.named(spec.settings.feed.kind)(request)
     if recording is not None:
         source = FeedRecorder(source, recording, durable=True)
     feed = ListenedFeed(source, prices, request.clock)
-    simulated = replace(sim_market(prices, calendar), revealed=prices.revealed)
+    simulated = replace(sim_market(prices, grid), revealed=prices.revealed)
     return Market(feed=feed, prices=prices, simulated=simulated, trouble=feed.listen_ahead())
 
 

@@ -240,7 +240,8 @@ def _blind(
     context: EngineContext, history: History, ledger: Ledger, at: datetime | None = None
 ) -> EngineView:
     """Return a view that shows no price of "now"; `at` is the moment it shows, None the present."""
-    view, now = EngineView(context.strategy_symbols, history, ledger), at or context.clock.now()
+    now = at or context.clock.now()
+    view = EngineView(context.strategy_symbols, history, ledger, context.calendar)
     day = context.state.today or context.calendar.local_date(now)
     view.move(now, day, frozenset(), ledger)
     return view
