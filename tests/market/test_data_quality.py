@@ -152,7 +152,7 @@ def test_a_missing_minute_is_worth_a_look_and_three_block() -> None:
     assert three.status is Status.FAIL
     assert "3 of 240 bars are missing (1.25%) in 2 gaps" in three.summary
     assert "first 2026-03-04 11:11 CST" in three.summary
-    assert "longest 2 min from 2026-03-04 11:11 CST" in three.summary
+    assert "longest 2 bars from 2026-03-04 11:11 CST" in three.summary
 
 
 def test_lunch_and_night_are_no_gaps() -> None:
@@ -253,7 +253,7 @@ def test_what_the_generator_leaves_out_is_found() -> None:
     found = judged(bars, "data.gaps")
 
     assert "30 of 240 bars" in found.summary
-    assert "longest 30 min from 2026-03-04 10:01 CST" in found.summary
+    assert "longest 30 bars from 2026-03-04 10:01 CST" in found.summary
 
 
 def test_what_the_generator_makes_is_sound() -> None:
