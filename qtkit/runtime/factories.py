@@ -131,9 +131,9 @@ def broker_of(request: BrokerRequest) -> Broker:
     return BROKERS.named(request.spec.settings.broker)(request)
 
 
-def sim_market(data: PriceSource, grid: BarGrid) -> SimMarket:
+def sim_market(data: PriceSource, grid: BarGrid, instruments: InstrumentTable) -> SimMarket:
     """Return the market as the simulated broker sees it: its own price cursor on the same bars."""
-    table, calendar = InstrumentTable.load(), grid.calendar
+    calendar = grid.calendar
 
     def market_close(day: date) -> datetime | None:
         segments = calendar.segments(day)
@@ -141,7 +141,7 @@ def sim_market(data: PriceSource, grid: BarGrid) -> SimMarket:
 
     return SimMarket(
         bars=data.bars,
-        instruments=table.on,
+        instruments=instruments.rules,
         close_before=data.close_before,
         settle_date=calendar.session_after,
         trading_date=calendar.local_date,
@@ -160,6 +160,7 @@ class FeedRequest:
     spec: SessionSpec
     calendar: Calendar
     clock: Clock
+    instruments: InstrumentTable
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -170,6 +171,11 @@ class FeedRequest:
     def length(self) -> BarLength:
         """How much time each bar covers."""
         return self.spec.settings.bars(self.spec.strategy)
+
+    @property
+    def grid(self) -> BarGrid:
+        """The bars that there can be."""
+        return BarGrid(self.calendar, self.length)
 
 
 FeedMaker = Callable[[FeedRequest], Feed]
@@ -182,7 +188,7 @@ def polled(source_of: Callable[[FeedRequest], BarSource]) -> FeedMaker:
     """
 
     def maker(request: FeedRequest) -> Feed:
-        calendar, grid = request.calendar, BarGrid(request.calendar, request.length)
+        calendar, grid = request.calendar, request.grid
         today = calendar.local_date(request.clock.now())
         count = KNOWN_DAYS if request.length.is_day else 1
         since = calendar.segments(sessions_before(calendar, today, count)[0])[0].start
@@ -202,9 +208,9 @@ def _parquet(request: FeedRequest) -> BarSource:
 
 
 def _synthetic(request: FeedRequest) -> BarSource:
-    table = InstrumentTable.load()
+    rules = request.instruments.rules
     today = request.calendar.local_date(request.clock.now())
-    markets = {symbol: market_of(table.on(symbol, today)) for symbol in request.symbols}
+    markets = {symbol: market_of(rules(symbol, today)) for symbol in request.symbols}
     seed = request.spec.settings.seed
     return SyntheticSource(markets, request.calendar, seed, request.length)
 
@@ -254,9 +260,7 @@ class Market:
     trouble: str = ""
 
 
-def recorded_market(
-    spec: SessionSpec, calendar: Calendar, data: MarketData, recording: Path | None
-) -> Market:
+def recorded_market(request: FeedRequest, data: MarketData, recording: Path | None) -> Market:
     """Return a market whose bars are known already; nobody sees them early.
 
     Parameters
@@ -265,12 +269,12 @@ def recorded_market(
         Where each delivery is written before it is used; None: nowhere.
     """
     feed: Feed = RecordedFeed(data.bars)
-    if spec.feed_faults:
-        feed = FaultyFeed(feed, spec.feed_faults)
+    if request.spec.feed_faults:
+        feed = FaultyFeed(feed, request.spec.feed_faults)
     if recording is not None:
         feed = FeedRecorder(feed, recording, durable=False)
-    grid = BarGrid(calendar, spec.settings.bars(spec.strategy))
-    return Market(feed=feed, prices=data, simulated=sim_market(data, grid))
+    simulated = sim_market(data, request.grid, request.instruments)
+    return Market(feed=feed, prices=data, simulated=simulated)
 
 
 def growing_market(request: FeedRequest, tables: Path, recording: Path | None) -> Market:
@@ -289,13 +293,14 @@ def growing_market(request: FeedRequest, tables: Path, recording: Path | None) -
     def close(symbol: str, day: date) -> Decimal | None:
         return table_close(tables, name, symbol, day, calendar)
 
-    grid = BarGrid(calendar, request.length)
-    prices = LiveMarket(request.symbols, grid, close)
+    prices = LiveMarket(request.symbols, request.grid, close)
     source = FEEDS.named(spec.settings.feed.kind)(request)
     if recording is not None:
         source = FeedRecorder(source, recording, durable=True)
     feed = ListenedFeed(source, prices, request.clock)
-    simulated = replace(sim_market(prices, grid), revealed=prices.revealed)
+    simulated = replace(
+        sim_market(prices, request.grid, request.instruments), revealed=prices.revealed
+    )
     return Market(feed=feed, prices=prices, simulated=simulated, trouble=feed.listen_ahead())
 
 

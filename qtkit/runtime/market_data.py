@@ -17,7 +17,7 @@ from qtkit.core.errors import BeyondCalendar, ConfigError, DataError
 from qtkit.core.paths import OutputRoot
 from qtkit.market.bar_order import concatenated
 from qtkit.market.instruments import InstrumentTable
-from qtkit.market.tables.bar_table import BarTable
+from qtkit.market.tables.bar_table import BarTable, bars_fingerprints
 from qtkit.market.tables.synthetic import PLAIN, Market, close_before, synthetic_bars
 from qtkit.market.trading_minutes import day_window
 from qtkit.model.bar_length import BarLength
@@ -58,10 +58,17 @@ class PriceSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class MarketData:
-    """Bars of some dates, and each date's last close before it."""
+    """Bars of some dates, and each date's last close before it.
+
+    Attributes
+    ----------
+    cut_from
+        Digest of the bars of which these are the part that a session recorded; "" for all of them.
+    """
 
     bars: dict[str, Bars]
     closes: dict[tuple[str, date], Decimal]
+    cut_from: str = ""
 
     def __post_init__(self) -> None:
         """Refuse bars of several lengths."""
@@ -79,6 +86,11 @@ class MarketData:
     def close_before(self, symbol: str, day: date) -> Decimal | None:
         """Return the last close before a date, account currency per share."""
         return self.closes.get((symbol, day))
+
+    @property
+    def digest(self) -> str:
+        """Sha256 of the whole bars of all symbols, hex."""
+        return self.cut_from or bars_fingerprints(self.bars)["total"]
 
 
 def joined(parts: Sequence[Bars]) -> Bars:
@@ -163,6 +175,7 @@ def data_of(
     days: Sequence[date],
     calendar: Calendar,
     root: OutputRoot,
+    instruments: InstrumentTable,
 ) -> MarketData:
     """Return the bars that a session's settings name, of the length that it trades on.
 
@@ -175,12 +188,10 @@ def data_of(
     """
     length = settings.bars(spec)
     if settings.data == "synthetic":
-        table = InstrumentTable.load()
-        instruments = {symbol: table.on(symbol, days[0]) for symbol in spec.symbols}
+        rules = {symbol: instruments.rules(symbol, days[0]) for symbol in spec.symbols}
         steps = settings.engine(spec).timetable.step_minutes
         known = KNOWN_DAYS if length.is_day else int(not steps)
-        seed = settings.seed
-        return synthetic_data(instruments, days, spec.exchange, seed, length, known=known)
+        return synthetic_data(rules, days, spec.exchange, settings.seed, length, known=known)
     _refuse_other_length(BarTable(root.tables, settings.data), length)
     return table_data(root.tables, settings.data, spec.symbols, days, calendar)
 

@@ -102,7 +102,12 @@ def rerun_of(plan: SessionSpec, inputs: Path) -> Rerun:
         commands=tuple(_commands(began)),
         wrap=plan.wrap,
         wrap_broker=plan.wrap_broker,
-        data=MarketData(recorded_bars(folder), _last_closes(entries)),
+        data=MarketData(
+            recorded_bars(folder),
+            _last_closes(entries),
+            opening.event.data.get("bars", ""),
+        ),
+        instruments=plan.instruments,
     )
     return Rerun(begins, tuple(_come_back(life, terms) for life in lives))
 

@@ -27,7 +27,7 @@ class Digests(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     settings: str = ""  # every setting that matters to trading
     code: str = ""  # the strategy's file
     instruments: str = ""  # the trading rules of its symbols
-    data: str = ""  # feed, calendar, and the prices that it has seen so far
+    data: str = ""  # feed, calendar, bars known ahead, and the prices that it has seen so far
 
 
 class SessionEvent(Event, frozen=True, kw_only=True, gc=False):
@@ -47,7 +47,7 @@ class SessionStarted(SessionEvent, frozen=True, kw_only=True, gc=False):
     symbols: tuple[str, ...]
     exchange: str
     settings: JsonObject  # every setting that matters to trading
-    data: dict[str, str] = msgspec.field(default_factory=dict)  # feed, its address, calendar
+    data: dict[str, str] = msgspec.field(default_factory=dict)  # feed, its address, calendar, bars
     digests: Digests = Digests()
     seed: int
     bar_seconds: int  # length of the bars that it trades on
