@@ -17,7 +17,7 @@ from threading import Event
 from qtkit.core.calendars import Calendar
 from qtkit.core.clock import Clock, ManualClock, ScaledClock, SteadyClock, SystemClock, stopwatch
 from qtkit.core.errors import ConfigError
-from qtkit.core.paths import AccountFolder
+from qtkit.core.paths import AccountFolder, OutputRoot
 from qtkit.market.bar_grid import BarGrid
 from qtkit.market.feeds.csv_tail import CsvTail
 from qtkit.market.feeds.http_bars import HttpBars, Patience
@@ -27,10 +27,13 @@ from qtkit.market.feeds.polled_synthetic import SyntheticSource
 from qtkit.market.feeds.protocol import Feed
 from qtkit.market.feeds.recorded import FaultyFeed, RecordedFeed
 from qtkit.market.feeds.recorder import FeedRecorder
+from qtkit.market.feeds.series_beside import SeriesBeside
 from qtkit.market.instruments import InstrumentTable
 from qtkit.market.live_market import ListenedFeed, LiveMarket
+from qtkit.market.tables.series_store import SeriesStore
 from qtkit.market.tables.timestamps import zone_named
 from qtkit.model.bar_length import BarLength
+from qtkit.model.series import SeriesTerms
 from qtkit.runtime.market_data import (
     KNOWN_DAYS,
     MarketData,
@@ -160,6 +163,7 @@ class FeedRequest:
     spec: SessionSpec
     calendar: Calendar
     clock: Clock
+    series: tuple[SeriesTerms, ...] = ()  # that somebody writes beside the bars
     instruments: InstrumentTable
 
     @property
@@ -268,7 +272,7 @@ def recorded_market(request: FeedRequest, data: MarketData, recording: Path | No
     recording
         Where each delivery is written before it is used; None: nowhere.
     """
-    feed: Feed = RecordedFeed(data.bars)
+    feed: Feed = RecordedFeed(data.delivered())
     if request.spec.feed_faults:
         feed = FaultyFeed(feed, request.spec.feed_faults)
     if recording is not None:
@@ -277,13 +281,13 @@ def recorded_market(request: FeedRequest, data: MarketData, recording: Path | No
     return Market(feed=feed, prices=data, simulated=simulated)
 
 
-def growing_market(request: FeedRequest, tables: Path, recording: Path | None) -> Market:
+def growing_market(request: FeedRequest, root: OutputRoot, recording: Path | None) -> Market:
     """Return a market that grows with what the feed tells.
 
     Parameters
     ----------
-    tables
-        Where local tables are: last closes that no bar tells come from one.
+    root
+        Where local tables and series are: last closes that no bar tells come from one.
     recording
         Where each delivery is written before it is used; None: nowhere.
     """
@@ -291,10 +295,12 @@ def growing_market(request: FeedRequest, tables: Path, recording: Path | None) -
     name = spec.strategy.table if spec.settings.data == "synthetic" else spec.settings.data
 
     def close(symbol: str, day: date) -> Decimal | None:
-        return table_close(tables, name, symbol, day, calendar)
+        return table_close(root.tables, name, symbol, day, calendar)
 
     prices = LiveMarket(request.symbols, request.grid, close)
     source = FEEDS.named(spec.settings.feed.kind)(request)
+    if request.series:
+        source = SeriesBeside(source, SeriesStore(root.series), request.series)
     if recording is not None:
         source = FeedRecorder(source, recording, durable=True)
     feed = ListenedFeed(source, prices, request.clock)

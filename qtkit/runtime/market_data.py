@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
@@ -18,12 +18,14 @@ from qtkit.core.paths import OutputRoot
 from qtkit.market.bar_order import concatenated
 from qtkit.market.instruments import InstrumentTable
 from qtkit.market.tables.bar_table import BarTable, bars_fingerprints
+from qtkit.market.tables.series_store import SeriesStore
 from qtkit.market.tables.synthetic import PLAIN, Market, close_before, synthetic_bars
 from qtkit.market.trading_minutes import day_window
 from qtkit.model.bar_length import BarLength
 from qtkit.model.bars import Bars, nanos
 from qtkit.model.instruments import Instrument
 from qtkit.model.money import decimal_of
+from qtkit.model.series import SeriesTerms, ValueSeries, carried
 from qtkit.runtime.settings import SessionSettings
 from qtkit.trading.strategy.protocol import StrategySpec
 
@@ -34,6 +36,8 @@ __all__ = [
     "data_of",
     "joined",
     "market_of",
+    "series_of",
+    "series_terms",
     "sessions_before",
     "synthetic_data",
     "table_close",
@@ -69,6 +73,7 @@ class MarketData:
     bars: dict[str, Bars]
     closes: dict[tuple[str, date], Decimal]
     cut_from: str = ""
+    series: Mapping[str, ValueSeries] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse bars of several lengths."""
@@ -87,10 +92,15 @@ class MarketData:
         """Return the last close before a date, account currency per share."""
         return self.closes.get((symbol, day))
 
+    def delivered(self) -> dict[str, Bars]:
+        """Return all that a feed hands over: the bars, and the series in their form."""
+        beside = (carried(series) for series in self.series.values())
+        return {**self.bars, **{part.symbol: part for part in beside}}
+
     @property
     def digest(self) -> str:
-        """Sha256 of the whole bars of all symbols, hex."""
-        return self.cut_from or bars_fingerprints(self.bars)["total"]
+        """Sha256 of all that is delivered, whole, hex."""
+        return self.cut_from or bars_fingerprints(self.delivered())["total"]
 
 
 def joined(parts: Sequence[Bars]) -> Bars:
@@ -191,9 +201,35 @@ def data_of(
         rules = {symbol: instruments.rules(symbol, days[0]) for symbol in spec.symbols}
         steps = settings.engine(spec).timetable.step_minutes
         known = KNOWN_DAYS if length.is_day else int(not steps)
-        return synthetic_data(rules, days, spec.exchange, settings.seed, length, known=known)
-    _refuse_other_length(BarTable(root.tables, settings.data), length)
-    return table_data(root.tables, settings.data, spec.symbols, days, calendar)
+        data = synthetic_data(rules, days, spec.exchange, settings.seed, length, known=known)
+    else:
+        _refuse_other_length(BarTable(root.tables, settings.data), length)
+        data = table_data(root.tables, settings.data, spec.symbols, days, calendar)
+    return replace(data, series=series_of(spec, root))
+
+
+def series_terms(spec: StrategySpec, root: OutputRoot) -> tuple[SeriesTerms, ...]:
+    """Return what the series are that a strategy sees beside its bars.
+
+    Raises
+    ------
+    DataError
+        If one is missing or damaged.
+    """
+    store = SeriesStore(root.series)
+    return tuple(store.terms(name) for name in store.named(spec.series))
+
+
+def series_of(spec: StrategySpec, root: OutputRoot) -> dict[str, ValueSeries]:
+    """Return the series that a strategy sees beside its bars, by name.
+
+    Raises
+    ------
+    DataError
+        If one is missing or damaged.
+    """
+    store = SeriesStore(root.series)
+    return {name: store.read(name) for name in store.named(spec.series)}
 
 
 def _refuse_other_length(table: BarTable, wanted: BarLength) -> None:

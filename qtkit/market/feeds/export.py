@@ -34,10 +34,15 @@ def write_feed(path: Path, bars: Iterable[Bars]) -> None:
     }
     columns |= {name: pa.array(_column(parts, name), pa.float64()) for name in _PRICES}
     sink = pa.BufferOutputStream()
-    length = parts[0].length if parts else BarLength.MIN_1
+    # series of values travel with the bars, and have no length of their own
+    length = max((part.length for part in parts), key=_nanos, default=BarLength.MIN_1)
     table = pa.table(columns).replace_schema_metadata({LENGTH_NOTE: str(length)})
     pq.write_table(table, sink, write_page_checksum=True)
     write_atomic(path, sealed(sink.getvalue().to_pybytes()))
+
+
+def _nanos(length: BarLength) -> int:
+    return length.nanos
 
 
 def _column(parts: list[Bars], name: str) -> np.ndarray[tuple[int], np.dtype[np.generic]]:

@@ -39,7 +39,7 @@ class _Head(TypedDict):
     at: str
     bars: dict[str, int]
     checksum: int
-    length: NotRequired[str]  # of every bar; without it, one minute
+    lengths: NotRequired[dict[str, str]]  # of a symbol's bars, where that is no minute
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,12 +146,14 @@ def _block(now: datetime, bars: Sequence[Bars]) -> bytes:
     """Return one poll as the file holds it."""
     columns = b"".join(_bytes_of(column) for part in bars for column in _columns(part))
     counts = {part.symbol: len(part) for part in bars}
-    head = {
+    head: dict[str, Any] = {
         "at": now.isoformat(),
         "bars": counts,
         "checksum": zlib.crc32(columns),
-        "length": str(bars[0].length),
     }
+    lengths = {p.symbol: str(p.length) for p in bars if p.length is not BarLength.MIN_1}
+    if lengths:
+        head["lengths"] = lengths
     text = json.dumps(head).encode()
     return b"%08x %b\n%b\n" % (zlib.crc32(text), text, columns)
 
@@ -216,14 +218,19 @@ def _head_of(line: bytes) -> _Head | None:
 
 
 def _bars_of(content: bytes, at: int, head: _Head) -> Iterator[Bars]:
-    length = BarLength(head.get("length", BarLength.MIN_1))
+    lengths = head.get("lengths", {})
     for symbol, count in head["bars"].items():
         end, *prices = (
             np.frombuffer(content, kind, count, at + 8 * count * column)
             for column, kind in enumerate(("<i8", *["<f8"] * len(_PRICES)))
         )
         columns = dict(zip(_PRICES, prices, strict=True))
-        yield Bars(symbol=symbol, end=end, length=length, **columns)
+        yield Bars(
+            symbol=symbol,
+            end=end,
+            length=BarLength(lengths.get(symbol, BarLength.MIN_1)),
+            **columns,
+        )
         at += _ROW * count
 
 

@@ -157,6 +157,10 @@ class EngineContext:
         """Whether a moment lies in one of today's trading segments."""
         return self.is_open(nanos(at))
 
+    def view_of(self, history: History) -> EngineView:
+        """Return a view of other bars than those of this moment."""
+        return EngineView(self.strategy_symbols, history, self.state.ledger, self.view.lookup)
+
     def look(self) -> frozenset[str]:
         """Show this moment to the view, and return the symbols that have a usable price."""
         now, limit = self.clock.now(), self.settings.max_price_age_seconds

@@ -240,8 +240,7 @@ def _blind(
     context: EngineContext, history: History, ledger: Ledger, at: datetime | None = None
 ) -> EngineView:
     """Return a view that shows no price of "now"; `at` is the moment it shows, None the present."""
-    now = at or context.clock.now()
-    view = EngineView(context.strategy_symbols, history, ledger, context.calendar)
+    view, now = context.view_of(history), at or context.clock.now()
     day = context.state.today or context.calendar.local_date(now)
     view.move(now, day, frozenset(), ledger)
     return view

@@ -195,8 +195,9 @@ def on_the_bench(
         strategy=Guarded(setup.wrap(spec.make(), clock)),
         files=NoFiles(),
         kill_file=setup.kill_file,
+        series=tuple(one.terms for one in data.series.values()),
     )
-    feed: Feed = RecordedFeed(data.bars)
+    feed: Feed = RecordedFeed(data.delivered())
     feed = FaultyFeed(feed, setup.feed_faults) if setup.feed_faults else feed
     engine = Engine(
         context,

@@ -14,14 +14,16 @@ from qtkit.core.calendars import exchange_calendar
 from qtkit.ledger.ledger import Ledger
 from qtkit.market.bar_order import concatenated
 from qtkit.market.feeds.protocol import Feed
+from qtkit.market.instruments import instrument_table
 from qtkit.model import events as ev
 from qtkit.model.bar_length import BarLength
 from qtkit.model.bars import BarBatch, Bars, nanos, time_of
 from qtkit.model.books import Book
 from qtkit.testing import at, local
-from qtkit.trading.engine.bar_history import EngineView, History, last_price, usable_symbols
+from qtkit.trading.engine.bar_history import EngineView, History, Lookup, last_price, usable_symbols
 from tests.trading.engine.engine_bench import BANK, STEEL, day_of
 
+NOWHERE = Lookup(instrument_table().rules, lambda _symbol, _day: None, exchange_calendar("XSHG"))
 MORNING = ((nanos(at("09:30")), nanos(at("11:30"))), (nanos(at("13:00")), nanos(at("15:00"))))
 
 
@@ -54,7 +56,7 @@ def minutes(first: str, count: int, *, symbol: str = BANK) -> Bars:
 def view_of(history: History) -> EngineView:
     """Return a view that shows every symbol."""
     ledger = Ledger.opened(Book(cash=Decimal(5)))
-    view = EngineView((BANK, STEEL), history, ledger, exchange_calendar("XSHG"))
+    view = EngineView((BANK, STEEL), history, ledger, NOWHERE)
     view.move(at("15:00"), date(2026, 3, 4), None, ledger)
     return view
 
