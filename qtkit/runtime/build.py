@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,11 +22,11 @@ from qtkit.journal import FileJournal, Journal, MemoryJournal
 from qtkit.ledger.ledger import Ledger
 from qtkit.market.instruments import InstrumentTable
 from qtkit.model import events as ev
-from qtkit.model.bars import Bars
+from qtkit.model.bars import BarBatch
 from qtkit.model.books import Book
 from qtkit.model.engine import AccountKind
 from qtkit.model.events import FORMAT, Digests, SessionStarted
-from qtkit.model.series import SeriesTerms, is_carried
+from qtkit.model.series import SeriesTerms
 from qtkit.projections.engine_state import EngineState
 from qtkit.projections.terms import settings_digest
 from qtkit.runtime.accounts import CarryOver, account_record, create_account, inherit
@@ -41,7 +41,7 @@ from qtkit.runtime.factories import (
     recorded_market,
 )
 from qtkit.runtime.kill_switch import hand_over_lift
-from qtkit.runtime.market_data import MarketData, PriceSource
+from qtkit.runtime.market_data import PriceSource
 from qtkit.runtime.plan import SessionPlan, check_dates, goes_on, plan_of
 from qtkit.runtime.refill import refill_of
 from qtkit.runtime.resume import Return, returned
@@ -52,7 +52,7 @@ from qtkit.runtime.spec import BACKTEST, SessionSpec
 from qtkit.trading.brokers.permit_broker import PermitBroker
 from qtkit.trading.brokers.protocol import Broker
 from qtkit.trading.engine.backtest import Backtest
-from qtkit.trading.engine.bar_history import EngineView, History, Lookup, sound_bars
+from qtkit.trading.engine.bar_history import EngineView, History, Lookup, sound_columns
 from qtkit.trading.engine.context import EngineContext, SessionFiles
 from qtkit.trading.engine.description import backtest_description, engine_description
 from qtkit.trading.engine.engine import Engine
@@ -261,8 +261,8 @@ def _wired(beginning: _Beginning) -> Run:
         strategy=Guarded(strategy),
         files=files,
         kill_file=place.account.kill_file if place else None,
-        look_around=FolderWatch(place.needed_files).look if place else lambda: None,
-        columns=None if place or plan.data is None else _columns(plan.data),
+        folders=FolderWatch(place.needed_files) if place else None,
+        columns=None if place or plan.data is None else sound_columns(plan.data.delivered()),
         series=plan.series,
     )
     return Run(
@@ -278,11 +278,6 @@ def _wired(beginning: _Beginning) -> Run:
     )
 
 
-def _columns(data: MarketData) -> dict[str, Bars]:
-    """Return all that a backtest shows bit by bit: bars, and the series beside them."""
-    return {s: b if is_carried(s) else sound_bars(b) for s, b in data.delivered().items()}
-
-
 def engine_context(  # noqa: PLR0913 - one keyword for each part
     *,
     spec: StrategySpec,
@@ -296,8 +291,8 @@ def engine_context(  # noqa: PLR0913 - one keyword for each part
     strategy: Strategy,
     files: SessionFiles,
     kill_file: Path | None,
-    look_around: Callable[[], None] = lambda: None,
-    columns: dict[str, Bars] | None = None,
+    folders: FolderWatch | None = None,
+    columns: BarBatch | None = None,
     series: Sequence[SeriesTerms] = (),
 ) -> EngineContext:
     """Wire an engine's shared parts."""
@@ -321,7 +316,7 @@ def engine_context(  # noqa: PLR0913 - one keyword for each part
         view=EngineView(spec.symbols, history, ledger, lookup),
         files=files,
         kill_file=kill_file,
-        look_around=look_around,
+        folders=folders or FolderWatch(()),
     )
 
 

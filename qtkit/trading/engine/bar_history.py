@@ -23,7 +23,7 @@ from qtkit.model.bars import BarBatch, Bars, nanos, time_of
 from qtkit.model.events import LastPrice
 from qtkit.model.instruments import Instrument
 from qtkit.model.money import decimal_of
-from qtkit.model.series import SeriesTerms, carried_name
+from qtkit.model.series import SeriesTerms, carried_name, is_carried
 
 __all__ = [
     "EngineView",
@@ -33,6 +33,7 @@ __all__ = [
     "is_usable",
     "last_price",
     "sound_bars",
+    "sound_columns",
     "trading_nanos",
     "usable_symbols",
 ]
@@ -346,6 +347,11 @@ def sound_bars(bars: Bars) -> Bars:
         volume=bars.volume[good],
         length=bars.length,
     )
+
+
+def sound_columns(batch: BarBatch) -> BarBatch:
+    """Return all that a backtest shows bit by bit: sound bars, and the series beside them."""
+    return {s: bars if is_carried(s) else sound_bars(bars) for s, bars in batch.items()}
 
 
 def last_price(history: History, symbol: str) -> LastPrice:
