@@ -255,6 +255,7 @@ def _wired(beginning: _Beginning) -> Run:
         journal=_journal(beginning),
         broker=spec.wrap_broker(broker),
         calendar=plan.calendar,
+        instruments=plan.instruments,
         data=market.prices,
         strategy=Guarded(strategy),
         files=files,
@@ -283,6 +284,7 @@ def engine_context(  # noqa: PLR0913 - one keyword for each part
     journal: Journal,
     broker: Broker,
     calendar: Calendar,
+    instruments: InstrumentTable,
     data: PriceSource,
     strategy: Strategy,
     files: SessionFiles,
@@ -293,7 +295,6 @@ def engine_context(  # noqa: PLR0913 - one keyword for each part
     """Wire an engine's shared parts."""
     ledger = Ledger.opened(Book(cash=Decimal(0)))
     history = History(spec.symbols, columns)
-    table = InstrumentTable.load()
     return EngineContext(
         clock=clock,
         journal=journal,
@@ -302,7 +303,7 @@ def engine_context(  # noqa: PLR0913 - one keyword for each part
         strategy=strategy,
         strategy_symbols=spec.symbols,
         calendar=calendar,
-        instrument_of=table.on,
+        instrument_of=instruments.rules,
         close_before=data.close_before,
         fees=settings.fees(),
         rules=rules_of(settings.risk, spec.symbols),
@@ -354,9 +355,14 @@ def _market(beginning: _Beginning) -> Market:
     """Return where bars come from; what a feed delivers is written down before it is used."""
     plan, place = beginning.plan, beginning.place
     recording = place.folder.feed_polls if place else None
+    request = FeedRequest(
+        spec=plan.spec,
+        calendar=plan.calendar,
+        clock=beginning.clock,
+        instruments=plan.instruments,
+    )
     if plan.data is not None:
-        return recorded_market(plan.spec, plan.calendar, plan.data, recording)
-    request = FeedRequest(spec=plan.spec, calendar=plan.calendar, clock=beginning.clock)
+        return recorded_market(request, plan.data, recording)
     return growing_market(request, plan.tables, recording)
 
 
@@ -423,7 +429,7 @@ def _opening(beginning: _Beginning) -> SessionStarted:
         beginning.account,
         beginning.carry_over,
         data=data,
-        digests=opening_digests(spec, plan.settings, data),
+        digests=opening_digests(spec, plan.settings, data, plan.instruments),
     )
 
 

@@ -122,9 +122,8 @@ def broker_of(request: BrokerRequest) -> Broker:
     return BROKERS.named(request.spec.settings.broker)(request)
 
 
-def sim_market(data: PriceSource, calendar: Calendar) -> SimMarket:
+def sim_market(data: PriceSource, calendar: Calendar, instruments: InstrumentTable) -> SimMarket:
     """Return the market as the simulated broker sees it: its own price cursor on the same bars."""
-    table = InstrumentTable.load()
 
     def market_close(day: date) -> datetime | None:
         segments = calendar.segments(day)
@@ -132,7 +131,7 @@ def sim_market(data: PriceSource, calendar: Calendar) -> SimMarket:
 
     return SimMarket(
         bars=data.bars,
-        instruments=table.on,
+        instruments=instruments.rules,
         close_before=data.close_before,
         settle_date=calendar.session_after,
         trading_date=calendar.local_date,
@@ -150,6 +149,7 @@ class FeedRequest:
     spec: SessionSpec
     calendar: Calendar
     clock: Clock
+    instruments: InstrumentTable
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -183,9 +183,9 @@ def _parquet(request: FeedRequest) -> BarSource:
 
 
 def _synthetic(request: FeedRequest) -> BarSource:
-    table = InstrumentTable.load()
+    rules = request.instruments.rules
     today = request.calendar.local_date(request.clock.now())
-    markets = {symbol: market_of(table.on(symbol, today)) for symbol in request.symbols}
+    markets = {symbol: market_of(rules(symbol, today)) for symbol in request.symbols}
     return SyntheticSource(markets, request.calendar, request.spec.settings.seed)
 
 
@@ -234,9 +234,7 @@ class Market:
     trouble: str = ""
 
 
-def recorded_market(
-    spec: SessionSpec, calendar: Calendar, data: MarketData, recording: Path | None
-) -> Market:
+def recorded_market(request: FeedRequest, data: MarketData, recording: Path | None) -> Market:
     """Return a market whose bars are known already; nobody sees them early.
 
     Parameters
@@ -245,11 +243,13 @@ def recorded_market(
         Where each delivery is written before it is used; None: nowhere.
     """
     feed: Feed = RecordedFeed(data.bars)
-    if spec.feed_faults:
-        feed = FaultyFeed(feed, spec.feed_faults)
+    if request.spec.feed_faults:
+        feed = FaultyFeed(feed, request.spec.feed_faults)
     if recording is not None:
         feed = FeedRecorder(feed, recording, durable=False)
-    return Market(feed=feed, prices=data, simulated=sim_market(data, calendar))
+    return Market(
+        feed=feed, prices=data, simulated=sim_market(data, request.calendar, request.instruments)
+    )
 
 
 def growing_market(request: FeedRequest, tables: Path, recording: Path | None) -> Market:
@@ -273,7 +273,7 @@ def growing_market(request: FeedRequest, tables: Path, recording: Path | None) -
     if recording is not None:
         source = FeedRecorder(source, recording, durable=True)
     feed = ListenedFeed(source, prices, request.clock)
-    simulated = replace(sim_market(prices, calendar), revealed=prices.revealed)
+    simulated = replace(sim_market(prices, calendar, request.instruments), revealed=prices.revealed)
     return Market(feed=feed, prices=prices, simulated=simulated, trouble=feed.listen_ahead())
 
 

@@ -128,12 +128,12 @@ def data_of(
     days: Sequence[date],
     calendar: Calendar,
     root: OutputRoot,
+    instruments: InstrumentTable,
 ) -> MarketData:
     """Return the bars that a session's settings name."""
     if settings.data == "synthetic":
-        table = InstrumentTable.load()
-        instruments = {symbol: table.on(symbol, days[0]) for symbol in spec.symbols}
-        return synthetic_data(instruments, days, spec.exchange, settings.seed)
+        rules = {symbol: instruments.rules(symbol, days[0]) for symbol in spec.symbols}
+        return synthetic_data(rules, days, spec.exchange, settings.seed)
     return table_data(root.tables, settings.data, spec.symbols, days, calendar)
 
 

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from qtkit.core.calendars import Calendar, exchange_calendar
-from qtkit.core.errors import ConfigError, DataError
+from qtkit.core.errors import ConfigError
 from qtkit.core.paths import AccountFolder, OutputRoot
 from qtkit.journal import read_journal
-from qtkit.market.instruments import InstrumentTable
-from qtkit.model.instruments import Instrument
+from qtkit.market.instruments import InstrumentTable, instrument_table
 from qtkit.runtime.accounts import CarryOver
 from qtkit.runtime.factories import kind_named, makers_of
 from qtkit.runtime.market_data import MarketData, data_of
@@ -31,7 +30,6 @@ __all__ = [
     "exchange_of",
     "first_start",
     "goes_on",
-    "known_instruments",
     "plan_of",
     "trading_days",
 ]
@@ -47,6 +45,8 @@ class SessionPlan:
 
     Attributes
     ----------
+    instruments
+        The one table of the run.
     days
         Trading dates; none in real time.
     data
@@ -63,6 +63,7 @@ class SessionPlan:
 
     spec: SessionSpec
     calendar: Calendar
+    instruments: InstrumentTable
     strategy: Strategy
     settings: dict[str, Any]
     tables: Path
@@ -92,6 +93,7 @@ def plan_of(spec: SessionSpec, root: OutputRoot) -> SessionPlan:
     plan = SessionPlan(
         spec=spec,
         calendar=exchange_of(spec.strategy, spec.settings),
+        instruments=spec.instruments or instrument_table(spec.settings.instruments),
         strategy=made(spec.strategy),
         settings=spec.settings.for_journal(spec.strategy),
         tables=root.tables,
@@ -133,29 +135,10 @@ def check_dates(plan: SessionPlan, first: date, last: date | None) -> None:
     DataError
         If a symbol is unknown.
     """
-    rules = known_instruments(plan.spec.strategy.symbols, last or first)
+    rules = plan.instruments.all_rules(plan.spec.strategy.symbols, last or first)
     if last is not None:
         plan.calendar.session_after(last, max((rule.settle_days for rule in rules), default=0))
     refuse_steps_that_never_come(plan.calendar, first, _timetable(plan))
-
-
-def known_instruments(symbols: Sequence[str], day: date) -> tuple[Instrument, ...]:
-    """Return the rules of symbols on a date.
-
-    Raises
-    ------
-    DataError
-        If some are unknown; all of them are named.
-    """
-    table, rules, unknown = InstrumentTable.load(), list[Instrument](), list[str]()
-    for symbol in symbols:
-        try:
-            rules.append(table.on(symbol, day))
-        except DataError as problem:
-            unknown.append(str(problem))
-    if unknown:
-        raise DataError("; ".join(unknown))
-    return tuple(rules)
 
 
 def trading_days(calendar: Calendar, day: date, count: int) -> tuple[date, ...]:
@@ -219,7 +202,9 @@ def _only_paper(settings: SessionSettings) -> None:
 
 def _data(plan: SessionPlan, days: Sequence[date], root: OutputRoot) -> MarketData:
     spec = plan.spec
-    return spec.data or data_of(spec.strategy, spec.settings, days, plan.calendar, root)
+    return spec.data or data_of(
+        spec.strategy, spec.settings, days, plan.calendar, root, plan.instruments
+    )
 
 
 def _timetable(plan: SessionPlan) -> Timetable:

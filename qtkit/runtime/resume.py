@@ -24,7 +24,7 @@ from qtkit.projections.terms import SeenPrices, SessionTerms, flattened
 from qtkit.runtime.market_data import MarketData
 from qtkit.runtime.plan import SessionPlan
 from qtkit.runtime.settings import SessionSettings
-from qtkit.runtime.sources import code_digest, data_sources, rules_digest
+from qtkit.runtime.sources import code_digest, data_sources
 
 __all__ = ["FIXED", "Return", "returned", "terms_of"]
 
@@ -144,9 +144,9 @@ def _asked(plan: SessionPlan, terms: SessionTerms) -> SessionTerms:
     begun = msgspec.structs.replace(
         opening, strategy=strategy.name, symbols=strategy.symbols, exchange=strategy.exchange
     )
-    asked = SessionTerms()
+    asked, rules = SessionTerms(), plan.instruments.digest(strategy.symbols)
     asked.opening, asked.settings = begun, plan.settings
-    asked.code, asked.instruments = code_digest(strategy, spec.source), rules_digest(strategy)
+    asked.code, asked.instruments = code_digest(strategy, spec.source), rules
     asked.data = data_sources(spec, plan.calendar)
     return asked
 
@@ -233,7 +233,9 @@ def _settings(plan: SessionPlan, journal: dict[str, Any]) -> SessionSettings:
         raise ConfigError(
             f"the journal's settings are none that this version of qtkit knows: {problem}"
         ) from None
-    return settings.model_copy(update={"logs": here.logs, "feed": here.feed})
+    return settings.model_copy(
+        update={"logs": here.logs, "feed": here.feed, "instruments": here.instruments}
+    )
 
 
 def _shown(value: object) -> str:

@@ -17,7 +17,7 @@ from qtkit.runtime.spec import REAL_TIME, SessionSpec
 from qtkit.trading.strategy.loader import source_digest
 from qtkit.trading.strategy.protocol import StrategySpec
 
-__all__ = ["code_digest", "data_sources", "opening_digests", "rules_digest"]
+__all__ = ["code_digest", "data_sources", "opening_digests"]
 
 
 def code_digest(spec: StrategySpec, source: Path | None) -> str:
@@ -39,11 +39,6 @@ def _file_of(spec: StrategySpec) -> Path | None:
         return None
     file = Path(name) if name else None
     return None if file is None or file.is_relative_to(package_folder()) else file
-
-
-def rules_digest(spec: StrategySpec) -> str:
-    """Return the sha256 of the dated trading rules of a strategy's symbols, hex."""
-    return InstrumentTable.load().rules_digest(spec.symbols)
 
 
 def data_sources(spec: SessionSpec, calendar: Calendar, bars: str = "") -> dict[str, str]:
@@ -82,12 +77,15 @@ def _calendar(settings: SessionSettings, calendar: Calendar) -> str:
 
 
 def opening_digests(
-    spec: SessionSpec, settings: dict[str, object], data: dict[str, str]
+    spec: SessionSpec,
+    settings: dict[str, object],
+    data: dict[str, str],
+    instruments: InstrumentTable,
 ) -> Digests:
     """Return what a session that begins now lives under."""
     return Digests(
         settings=settings_digest(settings),
         code=code_digest(spec.strategy, spec.source),
-        instruments=rules_digest(spec.strategy),
+        instruments=instruments.digest(spec.strategy.symbols),
         data=data_digest(data, []),
     )

@@ -107,6 +107,7 @@ def rerun_of(plan: SessionSpec, inputs: Path) -> Rerun:
             _last_closes(entries),
             opening.event.data.get("bars", ""),
         ),
+        instruments=plan.instruments,
     )
     return Rerun(begins, tuple(_come_back(life, terms) for life in lives))
 
