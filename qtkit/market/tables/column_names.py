@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from qtkit.core.errors import ConfigError
 from qtkit.core.text import closest
 
-__all__ = ["DEFAULT_COLUMNS", "columns_from", "named_columns", "options_for"]
+__all__ = ["DEFAULT_COLUMNS", "column_option", "columns_from", "named_columns", "options_for"]
 
 DEFAULT_COLUMNS = {
     "time": "timestamp",
@@ -62,7 +62,9 @@ def columns_from(words: Sequence[str]) -> dict[str, str]:
     return {ours: theirs for ours, _, theirs in pairs}
 
 
-def named_columns(header: Sequence[str], given: Mapping[str, str], title: str) -> dict[str, str]:
+def named_columns(
+    header: Sequence[str], given: Mapping[str, str], title: str, beside: Sequence[str] = ()
+) -> dict[str, str]:
     """Return which of a file's columns is which of ours; what may lack and does is left out.
 
     Parameters
@@ -73,6 +75,8 @@ def named_columns(header: Sequence[str], given: Mapping[str, str], title: str) -
         Ours -> the file's, where it is not the default name.
     title
         The file's name, for the sentence.
+    beside
+        What else is wrong with the request.
 
     Raises
     ------
@@ -84,11 +88,11 @@ def named_columns(header: Sequence[str], given: Mapping[str, str], title: str) -
         if wanted[name] not in header:
             del wanted[name]
     mistakes = list(_mistakes(header, wanted))
-    if not mistakes:
+    if not mistakes and not beside:
         return wanted
-    paste = options_for(header, given)
+    paste = options_for(header, given) if mistakes else ""
     hint = f"; these options name them: {paste}" if paste else ""
-    raise ConfigError(f"{title} cannot be imported: {'; '.join(mistakes)}{hint}")
+    raise ConfigError(f"{title} cannot be imported: {'; '.join([*mistakes, *beside])}{hint}")
 
 
 def options_for(header: Sequence[str], given: Mapping[str, str]) -> str:
@@ -103,19 +107,26 @@ def options_for(header: Sequence[str], given: Mapping[str, str]) -> str:
     words = []
     for ours, default in DEFAULT_COLUMNS.items():
         if given.get(ours) in header:
-            words.append(_option(ours, given[ours]))
+            words.append(column_option(ours, given[ours]))
         elif ours not in given and default in header:
             continue
         else:
             found = next((n for n in _OTHER_NAMES[ours].split() if n in by_plain_name), None)
             if found is not None:
-                words.append(_option(ours, by_plain_name[found]))
+                words.append(column_option(ours, by_plain_name[found]))
             elif ours not in _OPTIONAL:
                 words.append(f"--column {ours}=…")
     return " ".join(words)
 
 
-def _option(ours: str, theirs: str) -> str:
+def column_option(ours: str, theirs: str) -> str:
+    """Return the option that names a column, ready to paste.
+
+    Examples
+    --------
+    >>> column_option("close", "Adj Close")
+    '--column close="Adj Close"'
+    """
     if _UNQUOTED.fullmatch(theirs):
         return f"--column {ours}={theirs}"
     if _IN_QUOTES.fullmatch(theirs):
@@ -134,7 +145,7 @@ def _mistakes(header: Sequence[str], wanted: Mapping[str, str]) -> Iterator[str]
     lacking = {ours: theirs for ours, theirs in known.items() if theirs not in header}
     for ours, theirs in lacking.items():
         near = closest(theirs, header, cutoff=0.4)
-        hint = f", did you mean {near}?" if near else ""
+        hint = f"; did you mean {near}?" if near else ""
         yield f"the file has no column {theirs!r} for {ours}{hint}"
     if lacking:
         yield f"it has {', '.join(header)}"

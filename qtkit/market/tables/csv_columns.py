@@ -94,9 +94,6 @@ def _opened(path: Path, names: Sequence[str], odd: _Uneven | None = None) -> Any
     import pyarrow as pa
     from pyarrow import csv
 
-    # What is no regular file is not opened: a pipe would never answer.
-    if not path.is_file():
-        raise damaged(path, "it is no file")
     try:
         return csv.open_csv(
             pa.input_stream(str(path), compression="detect"),

@@ -14,12 +14,12 @@ from qtkit.core.calendars import Calendar
 from qtkit.core.errors import ConfigError, DataError
 from qtkit.core.verdict import Status, Verdict, fail, ok, warn
 from qtkit.market.bar_order import take
-from qtkit.market.tables.source_bars import Label, SourceRows, check_reading
+from qtkit.market.tables.source_bars import Label, SourceRows
 from qtkit.market.tables.timestamps import Moments, zone_named
 from qtkit.market.tables.trading_hours import TradingHours, hours_around
 from qtkit.model.bars import BAR_NANOS, Bars, time_of
 
-__all__ = ["Reading", "judged_reading"]
+__all__ = ["Reading", "demanded", "judged_reading"]
 
 _SMALL_SHARE = 0.02  # of bars that may lie outside trading hours: an auction, a Sunday evening
 _MUCH_BETTER = 0.1  # another reading that leaves so little of them outside is the right one
@@ -100,6 +100,20 @@ def judged_reading(
         verdict = warn(verdict.summary, fix="they are left out")
     kept = take(bars, inside) if drop_outside and not inside.all() else bars
     return kept, verdict.named("data.reading")
+
+
+def demanded(judged: tuple[Bars, Verdict]) -> Bars:
+    """Return bars whose reading does not fail.
+
+    Raises
+    ------
+    DataError
+        If it does, with what to do.
+    """
+    bars, verdict = judged
+    if verdict.status is Status.FAIL:
+        raise DataError(f"{verdict.summary}: {verdict.fix}")
+    return bars
 
 
 _ACCEPT = (
@@ -208,7 +222,6 @@ def _no_doubt(
 
 def _agrees(rows: SourceRows, zone: str) -> None:
     """Refuse a zone where the file's first or last time names another offset."""
-    check_reading(zone, "end", rows.title)
     offsets = rows.moments.offsets
     if offsets is None or not len(rows):
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -25,7 +25,7 @@ from qtkit.market.tables.source_files import (
 from qtkit.market.tables.timestamps import Moments, zone_named
 from qtkit.model.bars import BAR_NANOS, Bars
 
-__all__ = ["Label", "SourceRows", "check_reading", "read_bars", "read_rows"]
+__all__ = ["Label", "SourceRows", "read_bars", "read_rows", "reading_mistakes"]
 
 Label = Literal["start", "end"]
 """Which end of its bar a row's time names."""
@@ -63,11 +63,10 @@ class SourceRows:
         Raises
         ------
         ConfigError
-            If the zone or the label is none: both at once.
+            If there is no such zone.
         DataError
             If the zone does not have such times.
         """
-        check_reading(zone, label, self.title)
         try:
             times = self.moments.utc(zone_named(zone))
         except DataError as problem:
@@ -75,14 +74,8 @@ class SourceRows:
         return replace(self.values, end=times + BAR_NANOS if label == "start" else times)
 
 
-def check_reading(zone: str, label: str, title: str) -> None:
-    """Make sure that there is such a zone and label.
-
-    Raises
-    ------
-    ConfigError
-        With both mistakes at once.
-    """
+def reading_mistakes(zone: str, label: str) -> list[str]:
+    """Return what is wrong with a zone and a label."""
     mistakes = []
     try:
         zone_named(zone)
@@ -90,8 +83,7 @@ def check_reading(zone: str, label: str, title: str) -> None:
         mistakes.append(str(problem))
     if label not in get_args(Label):
         mistakes.append(f"the label is 'start' or 'end', was {label!r}")
-    if mistakes:
-        raise ConfigError(f"{title} cannot be imported: {'; '.join(mistakes)}")
+    return mistakes
 
 
 def read_bars(
@@ -120,13 +112,17 @@ def read_bars(
     DataError
         If the file is missing or damaged.
     """
-    check_reading(zone, label, path.name)
-    first, *rest = [rows.bars(zone, label) for rows in read_rows(path, symbol, columns=columns)]
+    found = read_rows(path, symbol, columns=columns, beside=reading_mistakes(zone, label))
+    first, *rest = [rows.bars(zone, label) for rows in found]
     return concatenated(first, *rest) if rest else first
 
 
 def read_rows(
-    path: Path, symbol: str | None = None, *, columns: Mapping[str, str] | None = None
+    path: Path,
+    symbol: str | None = None,
+    *,
+    columns: Mapping[str, str] | None = None,
+    beside: Sequence[str] = (),
 ) -> list[SourceRows]:
     """Return the rows of a file, by symbol.
 
@@ -140,6 +136,8 @@ def read_rows(
         Ours -> the file's: ``time``, ``open``, ``high``, ``low``, ``close``, ``volume`` and
         ``symbol``. What is not named keeps its default name. A file without the default volume
         column has volume 0.
+    beside
+        What else is wrong with the request.
 
     Raises
     ------
@@ -148,7 +146,7 @@ def read_rows(
     DataError
         If the file is missing or damaged, or holds what is no bar: all mistakes at once.
     """
-    names = named_columns(header_of(path), columns or {}, path.name)
+    names = named_columns(header_of(path), columns or {}, path.name, beside)
     table = columns_of_file(path, list(dict.fromkeys(names.values())))
     found = {ours: table.column(theirs) for ours, theirs in names.items()}
     problems, moments = list[str](), Moments(written=np.empty(0, dtype=np.int64))

@@ -69,9 +69,10 @@ def header_of(path: Path) -> list[str]:
     DataError
         If there is no such file, or it is damaged.
     """
+    # What is no regular file is not opened: a pipe would never answer.
+    if not path.is_file():
+        raise damaged(path, "it is no file")
     if not path.name.lower().endswith(ENDINGS):
-        if not path.exists():
-            raise damaged(path, "")
         raise ConfigError(
             f"{path.name} cannot be imported: its name ends in none of {', '.join(ENDINGS)}"
         )
@@ -160,8 +161,6 @@ def _parquet(path: Path) -> Any:  # noqa: ANN401 - pyarrow has no types
     import pyarrow as pa
     from pyarrow import parquet
 
-    if not path.is_file():
-        raise damaged(path, "it is no file")
     try:
         return parquet.ParquetFile(path)
     except (pa.ArrowException, OSError) as problem:

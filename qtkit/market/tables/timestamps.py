@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from qtkit.core.errors import ConfigError, DataError
 from qtkit.market.cells import first_of, shortened
-from qtkit.model.bars import BAR_NANOS, nanos
+from qtkit.model.bars import BAR_NANOS, nanos, time_of
 
 __all__ = [
     "FIRST_YEAR",
@@ -117,8 +117,8 @@ class Moments:
 
     def named(self, rows: Sequence[int]) -> str:
         """Return the first of some rows, as sentences show them."""
-        walls = [str(np.datetime64(int(self.written[row]), "ns"))[:19] for row in rows[:_SHOWN]]
-        pairs = zip(walls, rows, strict=False)
+        walls = [str(time_of(int(self.written[row]))).partition("+")[0] for row in rows[:_SHOWN]]
+        pairs = zip((wall.removesuffix(":00") for wall in walls), rows, strict=False)
         return "first " + ", ".join(f"'{wall}' in row {row + 1}" for wall, row in pairs)
 
 

@@ -68,14 +68,15 @@ class TradingHours:
         if not (old.size and fresh.size):
             return np.zeros(old.size, dtype=np.bool_)
         near = (old > fresh.min() - _DAY_NANOS) & (old <= fresh.max() + _DAY_NANOS)
-        gone = near & ~self.inside(old, length)
+        gone: NDArray[np.bool_] = near & ~self.inside(old, length)
         fresh = np.sort(fresh[self.inside(fresh, length)])
         session = self._session(fresh)
         firsts = np.flatnonzero(np.diff(session, prepend=-1))
         lasts = np.append(firsts[1:], fresh.size) - 1
         for first, last in zip(fresh[firsts].tolist(), fresh[lasts].tolist(), strict=True):
             gone[np.searchsorted(old, first) : np.searchsorted(old, last, "right")] = True
-        return gone & ~np.isin(old, fresh)
+        gone &= ~np.isin(old, fresh)
+        return gone
 
     def _session(self, ends: NDArray[np.int64]) -> NDArray[np.int64]:
         found: NDArray[np.int64] = self.sessions[np.searchsorted(self.starts, ends, "left") - 1]
