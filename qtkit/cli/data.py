@@ -99,7 +99,7 @@ def refill(  # noqa: PLR0913 - one for each option
     "--gap-fail", type=float, default=0.01, show_default=True, help="Missing share to fail above."
 )
 @click.option(
-    "--tail", type=int, default=0, show_default=True, help="Minutes that may lack at the end."
+    "--tail", type=int, default=0, show_default=True, help="Bars that may lack at the end."
 )
 @calendar_options
 @ROOT
@@ -127,7 +127,7 @@ def check(  # noqa: PLR0913 - one for each option
             known.calendar_of,
             first.date() if first else None,
             last.date() if last else None,
-            budget=QualityBudget(gap_warn=gap_warn, gap_fail=gap_fail, tail_minutes=tail),
+            budget=QualityBudget(gap_warn=gap_warn, gap_fail=gap_fail, tail_bars=tail),
         )
     )
     _judge(

@@ -36,6 +36,9 @@ _MANY = 25  # files; where there are as many, how far it is is shown
 @LABEL
 @COLUMN
 @click.option(
+    "--length", help="Of the bars, such as 5min or 1day; by default as far as they are apart."
+)
+@click.option(
     "--replace",
     is_flag=True,
     help="Let the file be the truth about its sessions: what differs is replaced, and what it has "
@@ -61,6 +64,7 @@ def import_(  # noqa: PLR0913 - one for each option
     zone: str | None,
     label: Literal["start", "end"] | None,
     columns: Sequence[str],
+    length: str | None,
     replace: bool,
     drop_outside: bool,
     accepted: Sequence[str],
@@ -78,12 +82,14 @@ def import_(  # noqa: PLR0913 - one for each option
     from qtkit.core.render import verdict_json
     from qtkit.market.tables.bar_import import BarImport, import_bars
     from qtkit.market.tables.column_names import columns_from
+    from qtkit.model.bar_length import BarLength
 
     request = BarImport(
         symbol=symbol,
         columns=columns_from(columns),
         zone=zone,
         label=label,
+        length=None if length is None else BarLength.named(length),
         replace=replace,
         drop_outside=drop_outside,
         accepted=frozenset(accepted),

@@ -25,7 +25,8 @@ from qtkit.market.tables.reading import judged_reading
 from qtkit.market.tables.source_bars import Label, SourceRows, read_rows, reading_mistakes
 from qtkit.market.tables.source_files import files_in
 from qtkit.market.tables.trading_hours import hours_around
-from qtkit.model.bars import BAR_NANOS, Bars
+from qtkit.model.bar_length import BarLength
+from qtkit.model.bars import Bars
 
 __all__ = ["IMPORT_RULES", "BarImport", "ImportReport", "import_bars", "repairs"]
 
@@ -51,6 +52,8 @@ class BarImport:
         Ours -> the file's; see `read_rows`.
     zone, label
         None: UTC and the end of a bar, where trading hours leave no doubt.
+    length
+        Of the bars; None: as far as they are apart.
     replace
         Let the files be the truth about their sessions; see `repairs`.
     drop_outside
@@ -63,6 +66,7 @@ class BarImport:
     columns: Mapping[str, str] = field(default_factory=dict)
     zone: str | None = None
     label: Label | None = None
+    length: BarLength | None = None
     replace: bool = False
     drop_outside: bool = False
     accepted: frozenset[str] = frozenset()
@@ -121,41 +125,40 @@ def import_bars(
     """
     files = files_in(path)
     with TemporaryDirectory(prefix="qtkit-import-") as place:
-        staged = BarTable(Path(place), "staged")
+        staged = BarTable(Path(place), table.name)
         verdicts, problems = list[Verdict](), list[QtkitError]()
         for file in progress(files):
             with _noted(problems):
-                verdicts += _stage(file, staged, request, calendar_of)
+                verdicts += _stage(file, staged, table, request, calendar_of)
         previews = list[MergeReport]()
         for symbol in staged.symbols():
             with _noted(problems):
                 bars, calendar = staged.read(symbol), calendar_of(symbol)
                 verdicts += condensed(bars, check_table(bars, calendar))
-                previews.append(table.preview(bars, **_merging(bars, table, request, calendar)))
+                previews.append(table.preview(bars, **_merging(bars, request, calendar)))
         _refuse(problems, len(files))
         if not dry_run:
             previews = [
-                table.merge(bars, **_merging(bars, table, request, calendar_of(bars.symbol)))
+                table.merge(bars, **_merging(bars, request, calendar_of(bars.symbol)))
                 for bars in map(staged.read, staged.symbols())
             ]
     return ImportReport(merges=tuple(previews), verdicts=tuple(verdicts), written=not dry_run)
 
 
-def repairs(table: BarTable, bars: Bars, calendar: Calendar) -> Obsolete:
+def repairs(bars: Bars, calendar: Calendar) -> Obsolete:
     """Return which old bars go where new ones are the truth about their sessions.
 
     What lies between the first and the last new bar of a session, and what lies out of trading
     hours on these dates or a day beside them: bars that were imported in a wrong zone.
     """
-    known = table.read(bars.symbol).end if bars.symbol in table.symbols() else bars.end
-    hours = hours_around(calendar, bars.end, known)
-    return lambda old: hours.obsolete(old, bars.end, BAR_NANOS)
+    hours = hours_around(calendar, bars.end)
+    return lambda old: hours.obsolete(old, bars.end, bars.length)
 
 
-def _merging(bars: Bars, table: BarTable, request: BarImport, calendar: Calendar) -> _Merging:
+def _merging(bars: Bars, request: BarImport, calendar: Calendar) -> _Merging:
     if not request.replace:
         return _Merging()
-    return _Merging(replace=True, obsolete=repairs(table, bars, calendar))
+    return _Merging(replace=True, obsolete=repairs(bars, calendar))
 
 
 class _Merging(TypedDict, total=False):
@@ -175,11 +178,19 @@ def _noted(problems: list[QtkitError]) -> Iterator[None]:
 
 
 def _stage(
-    file: Path, staged: BarTable, request: BarImport, calendar_of: CalendarOf
+    file: Path, staged: BarTable, table: BarTable, request: BarImport, calendar_of: CalendarOf
 ) -> Iterator[Verdict]:
     """Put a file's bars beside those of the files before, and yield how they were read."""
+    lone = staged.length or table.length or BarLength.MIN_1
     wrong = reading_mistakes(request.zone or "UTC", request.label or "end")
-    for rows in read_rows(file, request.symbol, columns=request.columns, beside=wrong):
+    for rows in read_rows(
+        file,
+        request.symbol,
+        columns=request.columns,
+        length=request.length,
+        lone=lone,
+        beside=wrong,
+    ):
         safe_name(rows.symbol, "symbol")
         bars, verdict = judged_reading(
             rows,

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import timedelta, timezone
+from dataclasses import dataclass, replace
+from datetime import date, timedelta, timezone
 from itertools import product
 from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qtkit.core.calendars import Calendar
+from qtkit.core.calendars import Calendar, Segment
 from qtkit.core.errors import ConfigError, DataError
 from qtkit.core.verdict import Status, Verdict, fail, ok, warn
 from qtkit.market.bar_order import take
 from qtkit.market.tables.source_bars import Label, SourceRows
 from qtkit.market.tables.timestamps import Moments, zone_named
 from qtkit.market.tables.trading_hours import TradingHours, hours_around
-from qtkit.model.bars import BAR_NANOS, Bars, time_of
+from qtkit.market.trading_minutes import day_window
+from qtkit.model.bar_length import BarLength
+from qtkit.model.bars import Bars, nanos, time_of
 
 __all__ = ["Reading", "demanded", "judged_reading"]
 
@@ -86,12 +88,14 @@ def judged_reading(
     DataError
         If the zone does not have such times.
     """
+    if rows.length.is_day:
+        return _daily(rows, calendar, drop_outside=drop_outside)
     if zone is not None:
         _agrees(rows, zone)
     reading = Reading(zone or "UTC", label or "end")
     bars = rows.bars(reading.zone, reading.label)
     hours = hours_around(calendar, bars.end)
-    inside = hours.inside(bars.end, BAR_NANOS)
+    inside = hours.inside(bars.end, bars.length)
     trials = _trials(rows, calendar, hours, reading)
     verdict = _verdict(rows, calendar, hours, reading, int((~inside).sum()), trials)
     if verdict.status is not Status.FAIL:
@@ -100,6 +104,34 @@ def judged_reading(
         verdict = warn(verdict.summary, fix="they are left out")
     kept = take(bars, inside) if drop_outside and not inside.all() else bars
     return kept, verdict.named("data.reading")
+
+
+def _daily(rows: SourceRows, calendar: Calendar, *, drop_outside: bool) -> tuple[Bars, Verdict]:
+    """Return daily bars, each ending with the trading of the date that its time names."""
+    dates, where = np.unique(rows.moments.written // _DAY_NANOS, return_inverse=True)
+    days = [time_of(int(number) * _DAY_NANOS).date() for number in dates]
+    segments = [_segments(calendar, day) for day in days]
+    closes = [
+        nanos(parts[-1].end if parts else day_window(calendar, day)[1])
+        for day, parts in zip(days, segments, strict=True)
+    ]
+    bars = replace(rows.values, end=np.array(closes, dtype=np.int64)[where])
+    inside = np.array([bool(parts) for parts in segments], dtype=np.bool_)[where]
+    size, outside = len(bars), int((~inside).sum())
+    sentence = (
+        f"{rows.title}: {outside:,} of {size:,} daily bars of {rows.symbol} are of dates without "
+        f"trading on {calendar.name}"
+    )
+    verdict = ok(f"{rows.title}: all {size:,} bars of {rows.symbol} are of dates of trading")
+    if outside:
+        much = outside > _SMALL_SHARE * size and not drop_outside
+        verdict = (fail if much else warn)(sentence, fix=_ACCEPT)
+    kept = take(bars, inside) if drop_outside and outside else bars
+    return kept, verdict.named("data.reading")
+
+
+def _segments(calendar: Calendar, day: date) -> tuple[Segment, ...]:
+    return calendar.segments(day) if calendar.first <= day <= calendar.last else ()
 
 
 def demanded(judged: tuple[Bars, Verdict]) -> Bars:
@@ -153,21 +185,21 @@ def _trials(rows: SourceRows, calendar: Calendar, hours: TradingHours, chosen: R
     seen, outside = set[bytes](), dict[Reading, int]()
     labels = (chosen.label, *(label for label in get_args(Label) if label != chosen.label))
     for zone, label in product(zones, labels):
-        ends = _ends(sample, zone, label)
+        ends = _ends(sample, zone, label, rows.length)
         if ends is None or ends.tobytes() in seen:
             continue
         seen.add(ends.tobytes())
-        outside[Reading(zone, label)] = int((~hours.inside(ends, BAR_NANOS)).sum())
+        outside[Reading(zone, label)] = int((~hours.inside(ends, rows.length)).sum())
     return _Trials(len(sample), outside.pop(chosen), outside)
 
 
-def _ends(moments: Moments, zone: str, label: Label) -> NDArray[np.int64] | None:
+def _ends(moments: Moments, zone: str, label: Label, length: BarLength) -> NDArray[np.int64] | None:
     """Return the ends of bars; None where the zone does not have such times."""
     try:
         times = moments.utc(zone_named(zone))
     except DataError:
         return None
-    return times + BAR_NANOS if label == "start" else times
+    return times + length.nanos if label == "start" else times
 
 
 def _verdict(
@@ -186,8 +218,8 @@ def _verdict(
     )
     better = trials.better
     if better is not None:
-        ends = _ends(rows.moments, better.zone, better.label)
-        fit = size if ends is None else int(hours.inside(ends, BAR_NANOS).sum())
+        ends = _ends(rows.moments, better.zone, better.label, rows.length)
+        fit = size if ends is None else int(hours.inside(ends, rows.length).sum())
         count = f"all {size:,}" if fit == size else f"{fit:,} of {size:,}"
         return fail(
             f"{sentence}; {count} fit if {better.instead_of(reading)}",

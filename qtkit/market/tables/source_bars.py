@@ -23,7 +23,8 @@ from qtkit.market.tables.source_files import (
     words_of,
 )
 from qtkit.market.tables.timestamps import Moments, zone_named
-from qtkit.model.bars import BAR_NANOS, Bars
+from qtkit.model.bar_length import BarLength, infer_bar_length
+from qtkit.model.bars import Bars
 
 __all__ = ["Label", "SourceRows", "read_bars", "read_rows", "reading_mistakes"]
 
@@ -50,6 +51,11 @@ class SourceRows:
     values: Bars
 
     @property
+    def length(self) -> BarLength:
+        """How much time each bar covers."""
+        return self.values.length
+
+    @property
     def symbol(self) -> str:
         """Whose bars they are."""
         return self.values.symbol
@@ -71,7 +77,7 @@ class SourceRows:
             times = self.moments.utc(zone_named(zone))
         except DataError as problem:
             raise DataError(f"{self.title} cannot be imported: {problem}") from None
-        return replace(self.values, end=times + BAR_NANOS if label == "start" else times)
+        return replace(self.values, end=times + self.length.nanos if label == "start" else times)
 
 
 def reading_mistakes(zone: str, label: str) -> list[str]:
@@ -94,7 +100,7 @@ def read_bars(
     zone: str,
     label: Label,
 ) -> Bars:
-    """Return a symbol's bars of a file in the order of its rows.
+    """Return a symbol's bars of one minute of a file in the order of its rows.
 
     Parameters
     ----------
@@ -112,7 +118,9 @@ def read_bars(
     DataError
         If the file is missing or damaged.
     """
-    found = read_rows(path, symbol, columns=columns, beside=reading_mistakes(zone, label))
+    found = read_rows(
+        path, symbol, columns=columns, length=BarLength.MIN_1, beside=reading_mistakes(zone, label)
+    )
     first, *rest = [rows.bars(zone, label) for rows in found]
     return concatenated(first, *rest) if rest else first
 
@@ -122,6 +130,8 @@ def read_rows(
     symbol: str | None = None,
     *,
     columns: Mapping[str, str] | None = None,
+    length: BarLength | None = None,
+    lone: BarLength = BarLength.MIN_1,
     beside: Sequence[str] = (),
 ) -> list[SourceRows]:
     """Return the rows of a file, by symbol.
@@ -136,6 +146,10 @@ def read_rows(
         Ours -> the file's: ``time``, ``open``, ``high``, ``low``, ``close``, ``volume`` and
         ``symbol``. What is not named keeps its default name. A file without the default volume
         column has volume 0.
+    length
+        Of the bars; None: as far as they are apart.
+    lone
+        That of a single bar.
     beside
         What else is wrong with the request.
 
@@ -150,8 +164,11 @@ def read_rows(
     table = columns_of_file(path, list(dict.fromkeys(names.values())))
     found = {ours: table.column(theirs) for ours, theirs in names.items()}
     problems, moments = list[str](), Moments(written=np.empty(0, dtype=np.int64))
+    bar_length = length or lone
     try:
         moments = _whole_minutes(moments_in(found["time"]))
+        if length is None and np.unique(moments.written).size > 1:
+            bar_length = infer_bar_length(moments.written)
     except QtkitError as problem:
         problems.append(str(problem))
     numbers = {name: _numbers(name, found, table.num_rows, problems) for name in _NUMBERS}
@@ -166,6 +183,7 @@ def read_rows(
         values=Bars(
             symbol=symbol or name_of(path),
             end=np.zeros(table.num_rows, dtype=np.int64),
+            length=bar_length,
             **numbers,
         ),
     )
@@ -215,7 +233,7 @@ def _numbers(
 
 
 def _whole_minutes(moments: Moments) -> Moments:
-    odd = np.flatnonzero(moments.written % BAR_NANOS)
+    odd = np.flatnonzero(moments.written % BarLength.MIN_1.nanos)
     if odd.size:
         raise DataError(
             f"{odd.size} times are no whole minutes, {moments.named(odd.tolist())}; tables hold "

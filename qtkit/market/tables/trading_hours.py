@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qtkit.core.calendars import Calendar
+from qtkit.model.bar_length import BarLength
 from qtkit.model.bars import nanos, time_of
 
 __all__ = ["TradingHours", "hours_around"]
@@ -33,7 +34,7 @@ class TradingHours:
     ends: NDArray[np.int64]
     sessions: NDArray[np.int64]
 
-    def inside(self, ends: NDArray[np.int64], length: int) -> NDArray[np.bool_]:
+    def inside(self, ends: NDArray[np.int64], length: BarLength) -> NDArray[np.bool_]:
         """Return which bars touch a segment, shape ``(N,)``.
 
         Parameters
@@ -41,17 +42,17 @@ class TradingHours:
         ends
             ``(N,)`` int64, nanoseconds since 1970 UTC.
         length
-            Of a bar, nanoseconds.
+            Of a bar.
         """
         if not self.starts.size:
             return np.zeros(ends.size, dtype=np.bool_)
         # the last segment that begins before the bar ends
         last = np.searchsorted(self.starts, ends, "left") - 1
-        touched: NDArray[np.bool_] = (last >= 0) & (self.ends[last] > ends - length)
+        touched: NDArray[np.bool_] = (last >= 0) & (self.ends[last] > ends - length.nanos)
         return touched
 
     def obsolete(
-        self, old: NDArray[np.int64], fresh: NDArray[np.int64], length: int
+        self, old: NDArray[np.int64], fresh: NDArray[np.int64], length: BarLength
     ) -> NDArray[np.bool_]:
         """Return which old bars fresh ones of the same dates leave no place for, shape ``(N,)``.
 
@@ -63,7 +64,7 @@ class TradingHours:
         old, fresh
             Ends of bars, int64, nanoseconds since 1970 UTC.
         length
-            Of a bar, nanoseconds.
+            Of a bar.
         """
         if not (old.size and fresh.size):
             return np.zeros(old.size, dtype=np.bool_)
