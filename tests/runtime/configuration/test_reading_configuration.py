@@ -186,12 +186,12 @@ def test_a_long_value_is_cut_short_in_a_sentence(tmp_path: Path) -> None:
 
 def test_settings_by_their_own_names_are_checked_the_same_way() -> None:
     with pytest.raises(ConfigError) as caught:
-        settings_of({"sed": 1, "step_minutes": 0, "risk": {"max_order_valeu": 3}})
+        settings_of({"sed": 1, "step_minutes": -1, "risk": {"max_order_valeu": 3}})
 
     assert names_in(str(caught.value)) == [
         "step_minutes",
+        "-1",
         "0",
-        "1",
         "1,440",
         "'risk.max_order_valeu'",
         "'risk.max_order_value'",
