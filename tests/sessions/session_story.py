@@ -29,7 +29,7 @@ Moments = list[tuple[datetime, ev.Event]]
 
 
 def opening(**changes: object) -> ev.SessionStarted:
-    known = {"settings": {"seed": 7, "step_minutes": 5}, "opening": Book(cash=CASH)}
+    known = {"settings": {"seed": 7, "step_minutes": 5}, "opening": Book(cash=CASH, currency="CNY")}
     return session_started(**{**known, **changes})
 
 

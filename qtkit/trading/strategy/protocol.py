@@ -109,7 +109,7 @@ class StrategySpec:
     table: str = "stock_1min"
     step_minutes: int = 5
     opening_cash: Decimal = Decimal(1_000_000)
-    currency: str = "CNY"  # of the account; other instruments are refused
+    currency: str = ""  # of the account; "": its instruments', others are refused
     parameters: JsonObject = field(default_factory=dict)  # for the record
     order_sizes: Mapping[str, Decimal] = field(default_factory=dict)  # usual shares of an order
 
