@@ -79,6 +79,7 @@ class SessionTerms(TopicFold):
         return {
             "strategy": opening.strategy,
             "symbols": list(opening.symbols),
+            "series": [one.name for one in opening.series],
             "exchange": opening.exchange,
             **flattened(self.settings),
             "code": self.code,

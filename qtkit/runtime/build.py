@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,10 +22,11 @@ from qtkit.journal import FileJournal, Journal, MemoryJournal
 from qtkit.ledger.ledger import Ledger
 from qtkit.market.instruments import InstrumentTable
 from qtkit.model import events as ev
-from qtkit.model.bars import BAR_NANOS, Bars
+from qtkit.model.bars import BarBatch
 from qtkit.model.books import Book
 from qtkit.model.engine import AccountKind
 from qtkit.model.events import FORMAT, Digests, SessionStarted
+from qtkit.model.series import SeriesTerms
 from qtkit.projections.engine_state import EngineState
 from qtkit.projections.terms import settings_digest
 from qtkit.runtime.accounts import CarryOver, account_record, create_account, inherit
@@ -51,7 +52,7 @@ from qtkit.runtime.spec import BACKTEST, SessionSpec
 from qtkit.trading.brokers.permit_broker import PermitBroker
 from qtkit.trading.brokers.protocol import Broker
 from qtkit.trading.engine.backtest import Backtest
-from qtkit.trading.engine.bar_history import EngineView, History, sound_bars
+from qtkit.trading.engine.bar_history import EngineView, History, Lookup, sound_columns
 from qtkit.trading.engine.context import EngineContext, SessionFiles
 from qtkit.trading.engine.description import backtest_description, engine_description
 from qtkit.trading.engine.engine import Engine
@@ -260,8 +261,9 @@ def _wired(beginning: _Beginning) -> Run:
         strategy=Guarded(strategy),
         files=files,
         kill_file=place.account.kill_file if place else None,
-        look_around=FolderWatch(place.needed_files).look if place else lambda: None,
-        columns=None if place else {s: sound_bars(b) for s, b in market.prices.bars.items()},
+        folders=FolderWatch(place.needed_files) if place else None,
+        columns=None if place or plan.data is None else sound_columns(plan.data.delivered()),
+        series=plan.series,
     )
     return Run(
         plan=plan,
@@ -289,12 +291,14 @@ def engine_context(  # noqa: PLR0913 - one keyword for each part
     strategy: Strategy,
     files: SessionFiles,
     kill_file: Path | None,
-    look_around: Callable[[], None] = lambda: None,
-    columns: dict[str, Bars] | None = None,
+    folders: FolderWatch | None = None,
+    columns: BarBatch | None = None,
+    series: Sequence[SeriesTerms] = (),
 ) -> EngineContext:
     """Wire an engine's shared parts."""
     ledger = Ledger.opened(Book(cash=Decimal(0)))
-    history = History(spec.symbols, columns)
+    history = History(spec.symbols, columns, series)
+    lookup = Lookup(instruments.rules, data.close_before, calendar)
     return EngineContext(
         clock=clock,
         journal=journal,
@@ -308,10 +312,10 @@ def engine_context(  # noqa: PLR0913 - one keyword for each part
         rules=rules_of(settings.risk, spec.symbols),
         settings=settings.engine(spec),
         history=history,
-        view=EngineView(spec.symbols, history, ledger),
+        view=EngineView(spec.symbols, history, ledger, lookup),
         files=files,
         kill_file=kill_file,
-        look_around=look_around,
+        folders=folders or FolderWatch(()),
     )
 
 
@@ -323,6 +327,7 @@ def opening_event(
     carry_over: CarryOver,
     *,
     data: dict[str, str] | None = None,
+    series: tuple[SeriesTerms, ...] = (),
     digests: Digests | None = None,
 ) -> SessionStarted:
     """Return the first line of a journal: with it alone the rest can be folded."""
@@ -333,12 +338,13 @@ def opening_event(
         account=account,
         strategy=spec.name,
         symbols=spec.symbols,
+        series=series,
         exchange=spec.exchange,
         settings=settings,
         data=data or {},
         digests=digests or Digests(settings=settings_digest(settings)),
         seed=asked.seed,
-        bar_seconds=BAR_NANOS // 1_000_000_000,
+        bar_seconds=asked.bars(spec).seconds,
         account_kind=AccountKind.CASH,
         opening=carry_over.opening,
         killed=carry_over.killed,
@@ -359,10 +365,11 @@ def _market(beginning: _Beginning) -> Market:
         calendar=plan.calendar,
         clock=beginning.clock,
         instruments=plan.instruments,
+        series=plan.series,
     )
     if plan.data is not None:
         return recorded_market(request, plan.data, recording)
-    return growing_market(request, plan.tables, recording)
+    return growing_market(request, plan.root, recording)
 
 
 def _files(beginning: _Beginning) -> SessionFiles:
@@ -428,6 +435,7 @@ def _opening(beginning: _Beginning) -> SessionStarted:
         beginning.account,
         beginning.carry_over,
         data=data,
+        series=plan.series,
         digests=opening_digests(spec, plan.settings, data, plan.instruments),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
@@ -13,28 +13,40 @@ from typing import Protocol
 import numpy as np
 
 from qtkit.core.calendars import Calendar, exchange_calendar
-from qtkit.core.errors import DataError
+from qtkit.core.errors import BeyondCalendar, ConfigError, DataError
 from qtkit.core.paths import OutputRoot
+from qtkit.market.bar_order import concatenated
 from qtkit.market.instruments import InstrumentTable
 from qtkit.market.tables.bar_table import BarTable, bars_fingerprints
+from qtkit.market.tables.series_store import SeriesStore
 from qtkit.market.tables.synthetic import PLAIN, Market, close_before, synthetic_bars
 from qtkit.market.trading_minutes import day_window
+from qtkit.model.bar_length import BarLength
 from qtkit.model.bars import Bars, nanos
 from qtkit.model.instruments import Instrument
 from qtkit.model.money import decimal_of
+from qtkit.model.series import SeriesTerms, ValueSeries, carried
 from qtkit.runtime.settings import SessionSettings
 from qtkit.trading.strategy.protocol import StrategySpec
 
 __all__ = [
+    "KNOWN_DAYS",
     "MarketData",
     "PriceSource",
     "data_of",
     "joined",
     "market_of",
+    "series_of",
+    "series_terms",
+    "sessions_before",
     "synthetic_data",
     "table_close",
     "table_data",
 ]
+
+
+KNOWN_DAYS = 60
+"""Sessions before the first date that are known at the start, where a bar is a day."""
 
 
 class PriceSource(Protocol):
@@ -61,27 +73,47 @@ class MarketData:
     bars: dict[str, Bars]
     closes: dict[tuple[str, date], Decimal]
     cut_from: str = ""
+    series: Mapping[str, ValueSeries] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse bars of several lengths."""
+        lengths = {str(bars.length) for bars in self.bars.values() if len(bars)}
+        if len(lengths) > 1:
+            raise DataError(
+                f"the bars of one session are of one length; found {', '.join(sorted(lengths))}"
+            )
+
+    @property
+    def length(self) -> BarLength | None:
+        """How much time each bar covers; None where there is none."""
+        return next((bars.length for bars in self.bars.values() if len(bars)), None)
 
     def close_before(self, symbol: str, day: date) -> Decimal | None:
         """Return the last close before a date, account currency per share."""
         return self.closes.get((symbol, day))
 
+    def delivered(self) -> dict[str, Bars]:
+        """Return all that a feed hands over: the bars, and the series in their form."""
+        beside = (carried(series) for series in self.series.values())
+        return {**self.bars, **{part.symbol: part for part in beside}}
+
     @property
     def digest(self) -> str:
-        """Sha256 of the whole bars of all symbols, hex."""
-        return self.cut_from or bars_fingerprints(self.bars)["total"]
+        """Sha256 of all that is delivered, whole, hex."""
+        return self.cut_from or bars_fingerprints(self.delivered())["total"]
 
 
 def joined(parts: Sequence[Bars]) -> Bars:
     """Return consecutive bars of one symbol as one."""
-    names = ("end", "open", "high", "low", "close", "volume")
-    columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
-    return Bars(symbol=parts[0].symbol, **columns)
+    return concatenated(*parts)
 
 
-@lru_cache(maxsize=256)
-def _synthetic_day(symbol: str, day: date, exchange: str, seed: int, market: Market) -> Bars:
-    return synthetic_bars(symbol, day, exchange_calendar(exchange), seed=seed, market=market)
+@lru_cache(maxsize=512)
+def _synthetic_day(
+    symbol: str, day: date, exchange: str, seed: int, market: Market, length: BarLength
+) -> Bars:
+    calendar = exchange_calendar(exchange)
+    return synthetic_bars(symbol, day, calendar, seed=seed, market=market, length=length)
 
 
 @lru_cache(maxsize=256)
@@ -96,7 +128,13 @@ def market_of(instrument: Instrument) -> Market:
 
 
 def synthetic_data(
-    instruments: dict[str, Instrument], days: Sequence[date], exchange: str, seed: int
+    instruments: dict[str, Instrument],
+    days: Sequence[date],
+    exchange: str,
+    seed: int,
+    length: BarLength = BarLength.MIN_1,
+    *,
+    known: int = 0,
 ) -> MarketData:
     """Return generated bars: a function of seed, symbols and dates.
 
@@ -106,12 +144,20 @@ def synthetic_data(
         Symbol -> its rules, for tick and lot.
     days
         Trading dates, in order.
-    exchange, seed
+    exchange, seed, length
         See `qtkit.market.tables.synthetic`.
+    known
+        How many sessions before the first date have bars, too.
     """
+    before = sessions_before(exchange_calendar(exchange), days[0], known)
     markets = {symbol: market_of(instrument) for symbol, instrument in instruments.items()}
     bars = {
-        symbol: joined([_synthetic_day(symbol, day, exchange, seed, market) for day in days])
+        symbol: joined(
+            [
+                _synthetic_day(symbol, day, exchange, seed, market, length)
+                for day in (*before, *days)
+            ]
+        )
         for symbol, market in markets.items()
     }
     closes = {
@@ -122,6 +168,17 @@ def synthetic_data(
     return MarketData(bars, closes)
 
 
+def sessions_before(calendar: Calendar, day: date, count: int) -> list[date]:
+    """Return the last sessions before a date, in order; fewer where the calendar begins."""
+    found = list[date]()
+    while len(found) < count and (found or [day])[-1] > calendar.first:
+        try:
+            found.append(calendar.previous_session((found or [day])[-1]))
+        except BeyondCalendar:
+            break
+    return found[::-1]
+
+
 def data_of(
     spec: StrategySpec,
     settings: SessionSettings,
@@ -130,11 +187,59 @@ def data_of(
     root: OutputRoot,
     instruments: InstrumentTable,
 ) -> MarketData:
-    """Return the bars that a session's settings name."""
+    """Return the bars that a session's settings name, of the length that it trades on.
+
+    Raises
+    ------
+    ConfigError
+        If the table holds bars of another length.
+    DataError
+        If the table, a symbol or a date is missing.
+    """
+    length = settings.bars(spec)
     if settings.data == "synthetic":
         rules = {symbol: instruments.rules(symbol, days[0]) for symbol in spec.symbols}
-        return synthetic_data(rules, days, spec.exchange, settings.seed)
-    return table_data(root.tables, settings.data, spec.symbols, days, calendar)
+        steps = settings.engine(spec).timetable.step_minutes
+        known = KNOWN_DAYS if length.is_day else int(not steps)
+        data = synthetic_data(rules, days, spec.exchange, settings.seed, length, known=known)
+    else:
+        _refuse_other_length(BarTable(root.tables, settings.data), length)
+        data = table_data(root.tables, settings.data, spec.symbols, days, calendar)
+    return replace(data, series=series_of(spec, root))
+
+
+def series_terms(spec: StrategySpec, root: OutputRoot) -> tuple[SeriesTerms, ...]:
+    """Return what the series are that a strategy sees beside its bars.
+
+    Raises
+    ------
+    DataError
+        If one is missing or damaged.
+    """
+    store = SeriesStore(root.series)
+    return tuple(store.terms(name) for name in store.named(spec.series))
+
+
+def series_of(spec: StrategySpec, root: OutputRoot) -> dict[str, ValueSeries]:
+    """Return the series that a strategy sees beside its bars, by name.
+
+    Raises
+    ------
+    DataError
+        If one is missing or damaged.
+    """
+    store = SeriesStore(root.series)
+    return {name: store.read(name) for name in store.named(spec.series)}
+
+
+def _refuse_other_length(table: BarTable, wanted: BarLength) -> None:
+    held = table.length
+    if held is not None and held is not wanted:
+        raise ConfigError(
+            f"table {table.name!r} holds bars of {held}, and the session trades on bars of "
+            f"{wanted}; write bar_length={str(held)!r} into the strategy's SPEC, give "
+            f"engine.bar_length = {held}, or name another table"
+        )
 
 
 def table_data(

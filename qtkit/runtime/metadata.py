@@ -80,7 +80,7 @@ def _metadata(run: Run) -> JsonObject:
         "commit": commit.removesuffix(_DIRTY),
         "dirty": commit.endswith(_DIRTY),
         "config_fingerprint": settings_digest(run.settings),
-        "data_fingerprint": bars_fingerprints(data.bars if data else {}),
+        "data_fingerprint": bars_fingerprints(data.delivered() if data else {}),
         "code_fingerprint": code_fingerprint(run.spec.source),
         "seed": run.settings["seed"],
         "started_wall_time": wall_time().isoformat(),

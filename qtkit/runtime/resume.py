@@ -34,6 +34,7 @@ _PAST = "what the session has seen and done is of it"
 FIXED: Mapping[str, str] = {
     "strategy": "another strategy is another session",
     "symbols": _PAST,
+    "series": _PAST,
     "exchange": _PAST,
     "kind": _PAST,
     "mode": _PAST,
@@ -142,7 +143,11 @@ def _asked(plan: SessionPlan, terms: SessionTerms) -> SessionTerms:
         raise JournalCorrupt("a journal without its first line has no session")
     strategy = spec.strategy
     begun = msgspec.structs.replace(
-        opening, strategy=strategy.name, symbols=strategy.symbols, exchange=strategy.exchange
+        opening,
+        strategy=strategy.name,
+        symbols=strategy.symbols,
+        series=plan.series,
+        exchange=strategy.exchange,
     )
     asked, rules = SessionTerms(), plan.instruments.digest(strategy.symbols)
     asked.opening, asked.settings = begun, plan.settings
@@ -178,8 +183,9 @@ def _bars(plan: SessionPlan, folder: SessionFolder) -> Iterator[_Difference]:
     data = plan.data
     if data is None or plan.spec.feed_faults or not folder.feed_polls.exists():
         return
+    known = data.delivered()
     for symbol, seen in recorded_bars(folder).items():
-        bars = data.bars.get(symbol, empty_bars(symbol))
+        bars = known.get(symbol, empty_bars(symbol))
         both, here, there = np.intersect1d(
             seen.end, bars.end, assume_unique=True, return_indices=True
         )

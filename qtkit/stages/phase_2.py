@@ -34,6 +34,7 @@ __all__ = ["phase_2"]
 
 _POLL, _STEP = TaskRole.POLL, TaskRole.STEP
 _OVERRUN = frozenset({"prev_running", "already_queued"})
+_RAN = (ev.TaskFinished, ev.TaskFailed)  # a union would be made anew with every look
 _NEAR = 5  # polls that may be at work when one step comes due
 _STATES = TaskRole.CLOSE  # its effect is a state: none is lost by not replaying it
 _SCHEDULE = "wait until the day's schedule is built"
@@ -102,7 +103,7 @@ def _story_faults(evidence: Evidence, story: TaskStory) -> Iterator[Finding]:
     line = outcomes[-1].seq if outcomes else 0
     if len(outcomes) > 1:
         yield finding("outcomes", line, task=name, number=len(outcomes))
-    if outcomes and isinstance(outcomes[0].event, ev.TaskFinished | ev.TaskFailed):
+    if outcomes and isinstance(outcomes[0].event, _RAN):
         if story.queued is None or story.started is None:
             missing = "queued" if story.queued is None else "started"
             yield finding("step_left_out", line, task=name, fate=fate, missing=missing)
@@ -196,9 +197,10 @@ def _skip_faults(evidence: Evidence, skipped: Recorded[ev.TaskSkipped]) -> Itera
 )  # fmt: skip
 def nothing_overlaps_itself(evidence: Evidence) -> Outcome:
     """Price polls never overlap each other, nor strategy steps; an overrun shows as a skip."""
-    wrong = [f for kind in (_POLL, _STEP) for f in overlaps(evidence, kind)]
-    wrong += [f for kind in (_POLL, _STEP) for f in hidden_overruns(evidence, kind)]
     polls, steps = (at_work(evidence, kind) for kind in (_POLL, _STEP))
+    wrong = [f for kind in (_POLL, _STEP) for f in overlaps(evidence, kind)]
+    for kind, stories in ((_POLL, polls), (_STEP, steps)):
+        wrong += hidden_overruns(evidence, kind, stories)
     if not wrong and not (polls and steps):
         return not_yet(evidence, "there is no price poll with a strategy step", fix=_SCHEDULE)
     overruns = sum(s.event.skip_reason in _OVERRUN for s in evidence.of(ev.TaskSkipped))
@@ -228,11 +230,7 @@ def a_slow_poll_delays_no_step(evidence: Evidence) -> Outcome:
     allowed = evidence.number("price_poll_delay_budget_seconds")
     polls = [(s.started.at, _worked_until(evidence, s))
              for s in at_work(evidence, _POLL) if s.started]  # fmt: skip
-    steps = [
-        s
-        for s in evidence.tasks.values()
-        if evidence.engine.role_of(s.task) is _STEP and not s.at_start
-    ]
+    steps = [s for s in evidence.tasks_in(_STEP) if not s.at_start]
     came = [(s, *when) for s in steps if (when := _came_to(s)) is not None]
     if not polls or not came:
         return not_yet(evidence, "there is no price poll with a strategy step", fix=_SCHEDULE)
@@ -269,6 +267,8 @@ def _worked_until(evidence: Evidence, story: TaskStory) -> datetime | None:
     """Return when a task stopped working: at its outcome, or in the crash that took it away."""
     begun = story.started.seq if story.started else 0
     done = story.outcome
+    if not evidence.downtimes:
+        return done.at if done else None
     crashes = (d for d in evidence.downtimes if begun < d.line and not (done and done.seq < d.line))
     return next((crash.since for crash in crashes), done.at if done else None)
 

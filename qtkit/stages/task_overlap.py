@@ -25,12 +25,7 @@ OVERLAPS = {
 
 def at_work(evidence: Evidence, kind: TaskRole) -> list[TaskStory]:
     """Return the tasks of a kind that were started, in the order of their start."""
-    found = [
-        s
-        for s in evidence.tasks.values()
-        if evidence.engine.role_of(s.task) is kind and s.started is not None
-    ]
-    return sorted(found, key=_start_line)
+    return sorted((s for s in evidence.tasks_in(kind) if s.started), key=_start_line)
 
 
 def _start_line(story: TaskStory) -> int:
@@ -39,12 +34,12 @@ def _start_line(story: TaskStory) -> int:
 
 def overlaps(evidence: Evidence, kind: TaskRole) -> Iterator[Finding]:
     """Yield each start that came before what had started earlier was over."""
-    role_of = evidence.engine.role_of
+    names = evidence.engine.names(kind)
     moves: list[Entry] = [
         entry
         for event in (ev.TaskStarted, *OUTCOMES)
         for entry in evidence.session.lines.get(event, ())
-        if role_of(entry.event.task) is kind
+        if entry.event.task in names
     ]
     moves.sort(key=attrgetter("seq"))
     working: str = ""
@@ -58,17 +53,22 @@ def overlaps(evidence: Evidence, kind: TaskRole) -> Iterator[Finding]:
             working = ""
 
 
-def hidden_overruns(evidence: Evidence, kind: TaskRole) -> Iterator[Finding]:
-    """Yield each task that came due while the one before was at work, and ran all the same."""
-    stories = at_work(evidence, kind)
+def hidden_overruns(
+    evidence: Evidence, kind: TaskRole, stories: list[TaskStory]
+) -> Iterator[Finding]:
+    """Yield each task that came due while the one before was at work, and ran all the same.
+
+    Parameters
+    ----------
+    stories
+        The tasks of that kind that were `at_work`.
+    """
     whole = evidence.session
     for before, after in pairwise(stories if whole is evidence else at_work(whole, kind)):
-        if after.task_id not in evidence.tasks:
+        over, begun, due = before.outcome, before.started, after.due
+        if over is None or begun is None or due is None or not begun.at < due < over.at:
             continue
-        if before.started is None or after.started is None or after.due is None:
-            continue
-        over = before.outcome
-        if over is not None and before.started.at < after.due < over.at:
+        if after.started is not None and after.task_id in evidence.tasks:
             line = after.started.seq
             yield finding("hidden_overrun", line, task=after.task_id, other=before.task_id)
     yield from _misnamed_overruns(evidence, kind, stories)
@@ -78,14 +78,13 @@ def _misnamed_overruns(
     evidence: Evidence, kind: TaskRole, at_work: list[TaskStory]
 ) -> Iterator[Finding]:
     """Yield each task that an earlier one of its kind held up, and that says it was missed."""
+    missed = [s for s in evidence.tasks_in(kind) if s.reason == "missed"]
+    if not missed:
+        return
     times = [(s.started.at, s.outcome.at, s.task_id) for s in at_work if s.started and s.outcome]
     starts = [began for began, _, _ in times]
-    for story in evidence.tasks.values():
-        if (
-            evidence.engine.role_of(story.task) is not kind
-            or story.skipped is None
-            or story.skipped.skip_reason != "missed"
-        ):
+    for story in missed:
+        if story.skipped is None:
             continue
         due = story.skipped.due
         place = bisect_left(starts, due) - 1

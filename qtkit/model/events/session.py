@@ -9,6 +9,7 @@ import msgspec
 from qtkit.model.books import Book
 from qtkit.model.engine import AccountKind, EngineDescription
 from qtkit.model.events.base import Event, JsonObject, Topic
+from qtkit.model.series import SeriesTerms
 
 __all__ = [
     "Digests",
@@ -45,6 +46,7 @@ class SessionStarted(SessionEvent, frozen=True, kw_only=True, gc=False):
     account: str
     strategy: str
     symbols: tuple[str, ...]
+    series: tuple[SeriesTerms, ...] = ()  # values that the strategy sees beside its bars
     exchange: str
     settings: JsonObject  # every setting that matters to trading
     data: dict[str, str] = msgspec.field(default_factory=dict)  # feed, its address, calendar, bars

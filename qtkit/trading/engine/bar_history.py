@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import compress
@@ -11,38 +12,49 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from qtkit.core.calendars import Calendar
+from qtkit.core.errors import DataError
 from qtkit.ledger.ledger import Ledger
-from qtkit.model.bars import BAR_NANOS, BarBatch, Bars, nanos, time_of
+from qtkit.market.bar_grid import BarGrid
+from qtkit.market.longer_bars import longer_bars
+from qtkit.market.trading_minutes import day_window
+from qtkit.model.bar_length import BarLength
+from qtkit.model.bars import BarBatch, Bars, nanos, time_of
 from qtkit.model.events import LastPrice
+from qtkit.model.instruments import Instrument
 from qtkit.model.money import decimal_of
+from qtkit.model.series import SeriesTerms, carried_name, is_carried
 
 __all__ = [
     "EngineView",
     "History",
+    "Lookup",
     "Series",
     "is_usable",
     "last_price",
     "sound_bars",
+    "sound_columns",
     "trading_nanos",
     "usable_symbols",
 ]
 
 _Number = TypeVar("_Number", np.int64, np.float64)
 _COLUMNS = ("open", "high", "low", "close", "volume")
-_NAN = float("nan")
+_NAN, _NO_NUMBER = float("nan"), Decimal("NaN")
 
 
 class Series:
     """One symbol's bars in arrays that grow; only the first `size` rows are visible."""
 
-    __slots__ = ("columns", "end", "newest", "shown", "size")
+    __slots__ = ("columns", "end", "length", "newest", "shown", "size")
 
     def __init__(self, bars: Bars | None = None) -> None:
         if bars is None:
             self.end = np.empty(1024, np.int64)
             self.columns = {name: np.empty(1024) for name in _COLUMNS}
+            self.length = BarLength.MIN_1
         else:
-            self.end = bars.end
+            self.end, self.length = bars.end, bars.length
             self.columns = {name: getattr(bars, name) for name in _COLUMNS}
         self.shown = _read_only(self.columns["close"])
         self.size = 0
@@ -50,7 +62,7 @@ class Series:
 
     def extend(self, bars: Bars) -> None:
         """Append bars that are newer than what is there."""
-        need = self.size + len(bars)
+        need, self.length = self.size + len(bars), bars.length
         if need > self.end.size:
             self.end = _grown(self.end, need)
             self.columns = {name: _grown(c, need) for name, c in self.columns.items()}
@@ -76,11 +88,20 @@ class History:
         What is traded.
     columns
         For a backtest: all bars, of which `reveal` shows a growing part without copying.
+    values
+        The series of values that the strategy sees beside them.
     """
 
-    def __init__(self, symbols: Sequence[str], columns: BarBatch | None = None) -> None:
+    def __init__(
+        self,
+        symbols: Sequence[str],
+        columns: BarBatch | None = None,
+        values: Sequence[SeriesTerms] = (),
+    ) -> None:
         given: BarBatch = columns or {}
-        self.series = {symbol: Series(given.get(symbol)) for symbol in symbols}
+        self.symbols, self.values = tuple(symbols), {one.name: one for one in values}
+        every = (*self.symbols, *map(carried_name, self.values))
+        self.series = {symbol: Series(given.get(symbol)) for symbol in every}
 
     def extend(self, batch: BarBatch) -> None:
         """Append what a feed delivered."""
@@ -90,7 +111,7 @@ class History:
 
     def frozen(self) -> History:
         """Return the bars of this moment: what comes later does not show in it."""
-        still = History(tuple(self.series), {bars.symbol: bars for bars in self.everything()})
+        still = self._of({bars.symbol: bars for bars in self.everything()})
         still.reveal({symbol: series.size for symbol, series in self.series.items()})
         return still
 
@@ -111,12 +132,15 @@ class History:
 
     def sharing(self) -> History:
         """Return a history on the same columns, which shows a part of its own."""
-        return History(tuple(self.series), {bars.symbol: bars for bars in self._columns()})
+        return self._of({bars.symbol: bars for bars in self._columns()})
+
+    def _of(self, columns: BarBatch) -> History:
+        return History(self.symbols, columns, tuple(self.values.values()))
 
     def _columns(self) -> list[Bars]:
         """Return all columns, symbol by symbol, shown or not."""
         return [
-            Bars(symbol=symbol, end=series.end, **series.columns)
+            Bars(symbol=symbol, end=series.end, length=series.length, **series.columns)
             for symbol, series in self.series.items()
         ]
 
@@ -140,16 +164,37 @@ class History:
         series = self.series[symbol]
         rows = slice(max(0, series.size - count), series.size)
         columns = {name: column[rows] for name, column in series.columns.items()}
-        return Bars(symbol=symbol, end=series.end[rows], **columns)
+        return Bars(symbol=symbol, end=series.end[rows], length=series.length, **columns)
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """What is known of a symbol on a date, beside its bars.
+
+    Attributes
+    ----------
+    instrument_of
+        Its trading rules; raises `DataError` where nobody knows it.
+    close_before
+        Its last close before, account currency per share; None where nobody knows.
+    calendar
+        When it is traded.
+    """
+
+    instrument_of: Callable[[str, date], Instrument]
+    close_before: Callable[[str, date], Decimal | None]
+    calendar: Calendar
 
 
 class EngineView:
     """What a strategy may look at; see `qtkit.trading.strategy.protocol.View`."""
 
-    __slots__ = ("_history", "_ledger", "_usable", "moment", "symbols", "trading_date")
+    __slots__ = ("_history", "_ledger", "_usable", "lookup", "moment", "symbols", "trading_date")
 
-    def __init__(self, symbols: Sequence[str], history: History, ledger: Ledger) -> None:
-        self.symbols = symbols
+    def __init__(
+        self, symbols: Sequence[str], history: History, ledger: Ledger, lookup: Lookup
+    ) -> None:
+        self.symbols, self.lookup = symbols, lookup
         self.trading_date = date.min
         self._history, self._ledger = history, ledger
         # nanoseconds where the backtest's loop sets it: made a time when somebody asks
@@ -177,17 +222,27 @@ class EngineView:
         return self._history.last_close(symbol)
 
     def closes(self, symbol: str, count: int) -> NDArray[np.float64]:
-        """Return up to `count` one-minute closes, oldest first, shape ``(<= count,)``."""
+        """Return up to `count` finished closes, oldest first, shape ``(<= count,)``."""
         series = self._history.series[symbol]
         size = series.size
         # nobody can write to them: orders are judged by these prices
         return series.shown[size - count if size > count else 0 : size]
 
-    def bars(self, symbol: str, count: int, minutes: int = 1) -> Bars:
-        """Return up to `count` finished bars of `minutes`, aggregated from one-minute bars."""
-        if minutes == 1:
+    def bars(self, symbol: str, count: int, length: str = "") -> Bars:
+        """Return up to `count` finished bars: the session's own, or put together to longer ones."""
+        own = self._history.series[symbol].length
+        if not length or length == own:
             return _read_only_bars(self._history.tail(symbol, count))
-        return _aggregated(self._history.tail(symbol, (count + 1) * minutes), count, minutes)
+        grid = BarGrid(self.lookup.calendar, BarLength.named(length))
+        # one more than asked for: the newest need not be finished
+        parts = grid.length.minutes // own.minutes
+        bars = self._history.tail(symbol, (count + 1) * parts)
+        whole = _finished(longer_bars(bars, grid), bars, self._midnight())
+        return whole.rows(max(0, len(whole) - count), len(whole))
+
+    def _midnight(self) -> int:
+        """Return when the date that is shown began: whatever is older has ended."""
+        return nanos(day_window(self.lookup.calendar, self.trading_date)[0])
 
     def position(self, symbol: str) -> Decimal:
         """Return the shares held, settled or not."""
@@ -206,6 +261,51 @@ class EngineView:
         """Cash that is not reserved, account currency."""
         return self._ledger.free_cash
 
+    @property
+    def equity(self) -> Decimal:
+        """All cash, and positions at their last finished closes; NaN where one has no price."""
+        try:
+            return self._ledger.equity(self._prices())
+        except DataError:
+            return _NO_NUMBER
+
+    def _prices(self) -> dict[str, Decimal]:
+        """Return what each position is valued at: the newest close, or that of the day before."""
+        found = dict[str, Decimal]()
+        for symbol in self._ledger.positions:
+            close = self._history.last_close(symbol) if symbol in self._history.symbols else _NAN
+            before = None if close > 0 else self.lookup.close_before(symbol, self.trading_date)
+            if close > 0 or before is not None:
+                found[symbol] = before or decimal_of(close)
+        return found
+
+    def instrument(self, symbol: str) -> Instrument:
+        """Return a symbol's trading rules of this date: lot, tick, currency and the like."""
+        return self.lookup.instrument_of(symbol, self.trading_date)
+
+    @property
+    def series(self) -> Sequence[str]:
+        """Names of the series that are shown."""
+        return tuple(self._history.values)
+
+    def values(self, name: str, count: int) -> NDArray[np.float64]:
+        """Return up to `count` values of a series, oldest first, shape ``(<= count,)``."""
+        return self.closes(self._carried(name), count)
+
+    def value(self, name: str) -> float:
+        """Return the newest value of a series; NaN when there is none, or it is too old."""
+        history, carried = self._history, self._carried(name)
+        limit = history.values[name].max_gap_seconds
+        if limit is not None and nanos(self.now) - history.last_end(carried) > limit * 1e9:
+            return _NAN
+        return history.last_close(carried)
+
+    def _carried(self, name: str) -> str:
+        if name not in self._history.values:
+            known = ", ".join(self._history.values) or "none"
+            raise LookupError(f"the SPEC names no series {name!r}; there are {known}")
+        return carried_name(name)
+
 
 def _read_only(column: NDArray[_Number]) -> NDArray[_Number]:
     """Return a view of a column that nobody can write to; what is behind it can change."""
@@ -221,26 +321,14 @@ def _read_only_bars(bars: Bars) -> Bars:
     return bars
 
 
-def _aggregated(bars: Bars, count: int, minutes: int) -> Bars:
-    """Return whole bars of `minutes`, labelled by the end of their clock interval."""
-    if not len(bars):
-        return bars
-    width = minutes * BAR_NANOS
-    label = -(-bars.end // width) * width
-    first = np.flatnonzero(np.r_[True, label[1:] != label[:-1]])
-    last = np.r_[first[1:], len(bars)] - 1
-    whole = bars.end[last] == label[last]
-    whole[:-1] = True  # an interval with a later one behind it has ended, gaps or not
-    keep = np.flatnonzero(whole)[-count:]
-    return Bars(
-        symbol=bars.symbol,
-        end=label[first][keep],
-        open=bars.open[first][keep],
-        high=np.maximum.reduceat(bars.high, first)[keep],
-        low=np.minimum.reduceat(bars.low, first)[keep],
-        close=bars.close[last][keep],
-        volume=np.add.reduceat(bars.volume, first)[keep],
-    )
+def _finished(longer: Bars, parts: Bars, midnight: int) -> Bars:
+    """Leave the newest bar out while a part of it may still come.
+
+    It is whole with its last part, or when its date is over: a last part may never come.
+    """
+    if not len(longer) or longer.end[-1] <= max(int(parts.end[-1]), midnight):
+        return longer
+    return longer.rows(0, len(longer) - 1)
 
 
 def sound_bars(bars: Bars) -> Bars:
@@ -257,7 +345,13 @@ def sound_bars(bars: Bars) -> Bars:
         low=low[good],
         close=bars.close[good],
         volume=bars.volume[good],
+        length=bars.length,
     )
+
+
+def sound_columns(batch: BarBatch) -> BarBatch:
+    """Return all that a backtest shows bit by bit: sound bars, and the series beside them."""
+    return {s: bars if is_carried(s) else sound_bars(bars) for s, bars in batch.items()}
 
 
 def last_price(history: History, symbol: str) -> LastPrice:
@@ -273,12 +367,13 @@ def last_price(history: History, symbol: str) -> LastPrice:
 def usable_symbols(
     history: History, now: datetime, segments: Sequence[tuple[int, int]], max_age_seconds: float
 ) -> frozenset[str]:
-    """Return the symbols whose newest bar is of today, fresh and positive.
+    """Return the symbols whose newest bar lies in some segments, fresh and positive.
 
-    The age counts trading seconds, so that nothing is stale yet at 13:00; yesterday's close is no
-    price of today.
+    The age counts trading seconds, so that nothing is stale yet at 13:00. The segments are today's,
+    for yesterday's close is no price of today; a step at the open has no other, and its segments
+    are those of the session before as well.
     """
-    symbols = tuple(history.series)
+    symbols = history.symbols
     ends = np.array([history.last_end(symbol) for symbol in symbols], np.int64)
     closes = np.array([history.last_close(symbol) for symbol in symbols], np.float64)
     usable = is_usable(ends, closes, nanos(now), segments, max_age_seconds)
@@ -292,7 +387,7 @@ def is_usable(
     segments: Sequence[tuple[int, int]],
     max_age_seconds: float,
 ) -> NDArray[np.bool_]:
-    """Whether bars are of today, fresh and positive: of many symbols, or at many moments.
+    """Whether bars lie in segments, fresh and positive: of many symbols, or at many moments.
 
     Parameters
     ----------
@@ -302,7 +397,7 @@ def is_usable(
     moment
         When they are looked at, nanoseconds; one for all of them, or shape ``(N,)``.
     segments
-        Today's, nanoseconds; without any, no bar is of today.
+        In which a price counts, nanoseconds; without any, none does.
     max_age_seconds
         Trading seconds.
     """

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qtkit.model.bars import Bars
+from qtkit.model.instruments import Instrument
 from qtkit.model.intents import Intent
 
 __all__ = ["Fill", "JsonObject", "Prepared", "Strategy", "StrategySpec", "View"]
@@ -31,6 +32,7 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     price: Decimal  # account currency per share
     executed_at: datetime
     tag: str  # what the intent carried
+    own: bool = True  # False: of an operator's order; a state need not move with it
 
 
 class View(Protocol):
@@ -47,10 +49,13 @@ class View(Protocol):
         """Return the last finished close of today, NaN when there is none or it is stale."""
 
     def closes(self, symbol: str, count: int) -> NDArray[np.float64]:
-        """Return up to `count` one-minute closes, oldest first, shape ``(<= count,)``."""
+        """Return up to `count` finished closes, oldest first, shape ``(<= count,)``."""
 
-    def bars(self, symbol: str, count: int, minutes: int = 1) -> Bars:
-        """Return up to `count` finished bars of `minutes`, aggregated from one-minute bars."""
+    def bars(self, symbol: str, count: int, length: str = "") -> Bars:
+        """Return up to `count` finished bars: the session's own, or put together to longer ones.
+
+        `length` is ``5min``, ``15min``, ``30min``, ``60min`` or ``1day``; "" is the session's own.
+        """
 
     def position(self, symbol: str) -> Decimal:
         """Return the shares held, settled or not."""
@@ -64,6 +69,23 @@ class View(Protocol):
     @property
     def cash(self) -> Decimal:
         """Cash that is not reserved, account currency."""
+
+    @property
+    def equity(self) -> Decimal:
+        """All cash, and positions at their last finished closes; NaN where one has no price."""
+
+    def instrument(self, symbol: str) -> Instrument:
+        """Return a symbol's trading rules of this date: lot, tick, currency and the like."""
+
+    @property
+    def series(self) -> Sequence[str]:
+        """Names of the series that are shown."""
+
+    def values(self, name: str, count: int) -> NDArray[np.float64]:
+        """Return up to `count` values of a series, oldest first, shape ``(<= count,)``."""
+
+    def value(self, name: str) -> float:
+        """Return the newest value of a series; NaN when there is none, or it is too old."""
 
 
 class Strategy(Protocol):
@@ -107,12 +129,16 @@ class StrategySpec:
     symbols: tuple[str, ...]
     exchange: str = "XSHG"
     table: str = "stock_1min"
-    step_minutes: int = 5
+    bar_length: str = "1min"  # of the bars it looks at: 5min, 15min, 30min, 60min, 1day
+    # 0: once a day, at the open; none: 5, a bar where that is longer, 0 where it is a day
+    step_minutes: int | None = None
     opening_cash: Decimal = Decimal(1_000_000)
     currency: str = ""  # of the account; "": its instruments', others are refused
     parameters: JsonObject = field(default_factory=dict)  # for the record
     order_sizes: Mapping[str, Decimal] = field(default_factory=dict)  # usual shares of an order
+    series: tuple[str, ...] = ()  # values beside the bars: names, or "tag:" and a tag
 
     def __post_init__(self) -> None:
-        if isinstance(self.symbols, list):
-            object.__setattr__(self, "symbols", tuple(self.symbols))
+        for name in ("symbols", "series"):
+            if isinstance(getattr(self, name), list):
+                object.__setattr__(self, name, tuple(getattr(self, name)))

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from qtkit.core.calendars import Calendar, exchange_calendar
 from qtkit.core.clock import ManualClock
 from qtkit.journal import MemoryJournal
+from qtkit.market.bar_grid import BarGrid
 from qtkit.market.feeds.protocol import Feed
 from qtkit.market.feeds.recorded import Fault as FeedFault
 from qtkit.market.feeds.recorded import FaultyFeed, RecordedFeed
@@ -194,8 +195,9 @@ def on_the_bench(
         strategy=Guarded(setup.wrap(spec.make(), clock)),
         files=NoFiles(),
         kill_file=setup.kill_file,
+        series=tuple(one.terms for one in data.series.values()),
     )
-    feed: Feed = RecordedFeed(data.bars)
+    feed: Feed = RecordedFeed(data.delivered())
     feed = FaultyFeed(feed, setup.feed_faults) if setup.feed_faults else feed
     engine = Engine(
         context,
@@ -238,7 +240,7 @@ def _broker(
 ) -> SimBroker:
     broker = SimBroker(
         book=book,
-        market=sim_market(data, calendar, table_of(settings)),
+        market=sim_market(data, BarGrid(calendar), table_of(settings)),
         clock=clock,
         settings=settings.simulator(),
         faults=FaultScript(faults=tuple(setup.broker_faults)),

@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from qtkit.core.calendars import Calendar, exchange_calendar
-from qtkit.market.trading_minutes import day_window, minute_ends
+from qtkit.market.bar_grid import BarGrid
+from qtkit.market.trading_minutes import day_window
 from qtkit.model import events as ev
 from qtkit.model.bars import Bars
 from qtkit.model.events import Entry
 from qtkit.model.money import decimal_of
+from qtkit.model.series import SeriesTerms, ValueSeries
 from qtkit.runtime.backtest import run_backtest
 from qtkit.runtime.market_data import MarketData
 from qtkit.runtime.settings import SessionSettings
@@ -193,14 +195,23 @@ def cases(draw: st.DrawFn) -> Case:
 def data_of_case(case: Case) -> MarketData:
     """Return a random walk with its gaps, and each day's last close before it."""
     calendar, days = exchange_calendar(case.exchange.name), case.exchange.days[: case.days]
-    ends = np.concatenate([minute_ends(calendar.segments(day)) for day in days])
+    ends = np.concatenate([BarGrid(calendar).ends(day) for day in days])
     bars = {
         symbol: _with_gaps(_walk(case, symbol, number, ends), number, case.gaps)
         for number, symbol in enumerate(case.exchange.symbols)
     }
     start = decimal_of(case.exchange.price)
     closes = {(symbol, day): start for symbol in bars for day in days}
-    return MarketData(bars, closes)
+    return MarketData(bars, closes, series={"signal": _signal(case, ends)})
+
+
+def _signal(case: Case, ends: NDArray[np.int64]) -> ValueSeries:
+    """Return values of any sign that become known at any time, and hold for two hours."""
+    chance = np.random.Generator(np.random.PCG64(case.seed + 99))
+    times = chance.integers(int(ends[0]) - 10**13, int(ends[-1]), 60)
+    at: NDArray[np.int64] = np.unique(np.concatenate([times, ends[::97]]))
+    value = chance.integers(-5, 6, at.size).astype(float)
+    return ValueSeries(SeriesTerms(name="signal", max_gap_seconds=7200), at, value)
 
 
 def _walk(case: Case, symbol: str, number: int, ends: NDArray[np.int64]) -> Bars:
@@ -236,7 +247,7 @@ def _with_gaps(bars: Bars, number: int, wanted: Sequence[Gap]) -> Bars:
             close[rows] = 0.0
         else:
             volume[rows] = 0.0
-    columns = {"open": bars.open, "high": bars.high, "low": bars.low}
+    columns: dict[str, Any] = {"open": bars.open, "high": bars.high, "low": bars.low}
     return Bars(
         symbol=bars.symbol,
         end=bars.end[kept],

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from msgspec.structs import replace
 
-from qtkit.model.bars import BAR_NANOS, Bars, nanos, time_of
+from qtkit.model.bars import Bars, nanos, time_of
 from qtkit.model.fees import Executed
 from qtkit.model.instruments import Instrument
 from qtkit.model.orders import OrderType
@@ -42,11 +42,12 @@ class _Step(IntEnum):
 class _Place:
     """An order's place in its symbol's bars, and its next step."""
 
-    __slots__ = ("at", "bars", "index", "row", "step", "terms")
+    __slots__ = ("at", "bars", "first_end", "index", "row", "step", "terms")
 
-    def __init__(self, row: OrderRow, terms: Terms, bars: Bars | None) -> None:
+    def __init__(self, row: OrderRow, terms: Terms, bars: Bars | None, first_end: int) -> None:
         self.row = row
         self.terms = terms
+        self.first_end = first_end  # of the first bar that may see the order, nanoseconds
         self.find(bars)
 
     def find(self, bars: Bars | None) -> None:
@@ -54,7 +55,7 @@ class _Place:
         self.bars = bars
         self.index = 0
         if bars is not None:
-            first = max(self.row.visible_from + BAR_NANOS, self.row.seen_until + 1)
+            first = max(self.first_end, self.row.seen_until + 1)
             self.index = int(bars.end.searchsorted(first, "left"))
         self.plan()
 
@@ -174,7 +175,8 @@ class SimExchange:
         if place is None:
             terms = self._terms.of(order.symbol, order.trading_date)
             bars = self._market.bars.get(order.symbol)
-            self._places[order.order_id] = _Place(row, terms, bars)
+            first_end = self._market.first_end_from(row.visible_from)
+            self._places[order.order_id] = _Place(row, terms, bars, first_end)
         else:
             place.row = row
             if row.straggler:
