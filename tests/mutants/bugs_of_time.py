@@ -273,7 +273,7 @@ BUGS_OF_TIME: tuple[Bug, ...] = (
         "qtkit/projections/engine_state.py",
         "    state.strategy_state = event.state\n    state.fills_since_saved = []\n",
         "    state.strategy_state = event.state\n",
-        engine_test("orders", "test_the_strategys_state_moves_with_fills_and_is_saved_after_them"),
+        engine_test("fills", "test_the_strategys_state_moves_with_fills_and_is_saved_after_them"),
     ),
     planted(
         "a command that the power took is forgotten",
