@@ -12,6 +12,7 @@ from qtkit.model.bars import Bars
 from qtkit.model.fees import Charge, Fees
 from qtkit.model.instruments import Instrument
 from qtkit.model.orders import OrderType
+from qtkit.runtime.market_data import joined
 from qtkit.testing import DAY, at
 from qtkit.trading.brokers.protocol import Order
 from qtkit.trading.brokers.sim.settings import SimMarket
@@ -101,3 +102,16 @@ def order(
 def clock_at(local: str, day: date = DAY) -> ManualClock:
     """Return a clock that shows a Shanghai wall time."""
     return ManualClock(at(local, day))
+
+
+NEXT_DAY = date(2026, 3, 5)
+#       end      open   high   low    close  volume; an order may take a tenth of the volume
+_FIRST = [
+    ("09:31", 10.00, 10.05, 9.95, 10.02, 20_000.0),
+    ("09:32", 10.02, 10.10, 10.00, 10.08, 5_000.0),
+    ("09:33", 10.08, 10.08, 9.80, 9.92, 0.0),
+    ("09:34", 9.92, 9.95, 9.80, 9.85, 50_000.0),
+    ("15:00", 9.85, 9.95, 9.85, 9.90, 10_000.0),
+]
+_SECOND = [("09:31", 9.90, 9.95, 9.85, 9.90, 100_000.0)]
+TWO_DAYS = market_of({SHARE: joined([bars_of(_FIRST), bars_of(_SECOND, day=NEXT_DAY)])})

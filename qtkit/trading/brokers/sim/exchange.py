@@ -62,7 +62,7 @@ class _Place:
     def plan(self) -> None:
         """Set the next step and its time."""
         row, close = self.row, self.terms.close
-        self.at, self.step = close, _Step.END
+        self.at, self.step = self.terms.expires, _Step.END
         if row.reject_due:
             self.at, self.step = min(row.reject_due, close), _Step.REJECT
         elif row.working:

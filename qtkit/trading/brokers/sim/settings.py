@@ -56,6 +56,9 @@ class SimMarket:
     revealed
         ``(symbol, end) ->`` when the bar that ended then became known, nanoseconds, `end` or
         later: nobody can tell of an execution before.
+    told_late
+        How long after the close the day's last bar may still become known, nanoseconds: so long an
+        order waits for it before it expires.
     """
 
     bars: Mapping[str, Bars]
@@ -66,6 +69,7 @@ class SimMarket:
     market_close: Callable[[date], datetime | None]
     first_end_from: Callable[[int], int]
     revealed: Callable[[str, int], int] = lambda _symbol, end: end
+    told_late: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
