@@ -22,7 +22,7 @@ from qtkit.journal import FileJournal, Journal, MemoryJournal
 from qtkit.ledger.ledger import Ledger
 from qtkit.market.instruments import InstrumentTable
 from qtkit.model import events as ev
-from qtkit.model.bars import BAR_NANOS, BarBatch
+from qtkit.model.bars import BarBatch
 from qtkit.model.books import Book
 from qtkit.model.engine import AccountKind
 from qtkit.model.events import FORMAT, Digests, SessionStarted
@@ -298,7 +298,7 @@ def engine_context(  # noqa: PLR0913 - one keyword for each part
     """Wire an engine's shared parts."""
     ledger = Ledger.opened(Book(cash=Decimal(0)))
     history = History(spec.symbols, columns, series)
-    lookup = Lookup(instruments.rules, data.close_before)
+    lookup = Lookup(instruments.rules, data.close_before, calendar)
     return EngineContext(
         clock=clock,
         journal=journal,
@@ -310,7 +310,6 @@ def engine_context(  # noqa: PLR0913 - one keyword for each part
         instrument_of=instruments.rules,
         close_before=data.close_before,
         actions=data.actions,
-        fees=settings.fees(),
         rules=rules_of(settings.risk, spec.symbols),
         settings=settings.engine(spec),
         history=history,
@@ -346,7 +345,7 @@ def opening_event(
         data=data or {},
         digests=digests or Digests(settings=settings_digest(settings)),
         seed=asked.seed,
-        bar_seconds=BAR_NANOS // 1_000_000_000,
+        bar_seconds=asked.bars(spec).seconds,
         account_kind=AccountKind.CASH,
         opening=carry_over.opening,
         killed=carry_over.killed,

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from qtkit.core.errors import ConfigError
 from qtkit.model.bars import Bars, nanos
 from qtkit.model.instruments import Instrument
-from qtkit.trading.brokers.fees import FeeSchedule
 
 __all__ = ["SimMarket", "SimSettings", "chance"]
 
@@ -38,7 +37,7 @@ class SimMarket:
     Attributes
     ----------
     bars
-        Symbol -> one-minute bars; the broker's own price source. It may grow while it is used.
+        Symbol -> its bars; the broker's own price source. It may grow while it is used.
     instruments
         ``(symbol, date) -> Instrument``; raises `ConfigError`, `DataError` or `KeyError` for a
         symbol it does not know.
@@ -51,9 +50,15 @@ class SimMarket:
         ``time ->`` the trading date it belongs to.
     market_close
         ``trading date ->`` the end of its last bar, None on a closed day. Day orders expire then.
+    first_end_from
+        ``moment ->`` the end of the date's first bar that begins then or later, both nanoseconds:
+        the first that an order meets which the market can see from that moment on.
     revealed
         ``(symbol, end) ->`` when the bar that ended then became known, nanoseconds, `end` or
         later: nobody can tell of an execution before.
+    told_late
+        How long after the close the day's last bar may still become known, nanoseconds: so long an
+        order waits for it before it expires.
     """
 
     bars: Mapping[str, Bars]
@@ -62,14 +67,15 @@ class SimMarket:
     settle_date: Callable[[date, int], date]
     trading_date: Callable[[datetime], date]
     market_close: Callable[[date], datetime | None]
+    first_end_from: Callable[[int], int]
     revealed: Callable[[str, int], int] = lambda _symbol, end: end
+    told_late: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimSettings:
     """How the simulated broker treats orders."""
 
-    fees: FeeSchedule = field(default_factory=FeeSchedule)
     slippage_bps: Decimal = Decimal(0)  # of a bar's open, against us; market orders only
     participation: Decimal = Decimal("0.10")  # share of a bar's volume that one order may take
     latency: timedelta = _NOW  # from submit until the market can see the order
