@@ -26,8 +26,8 @@ BUGS_OF_ORDERS: tuple[Bug, ...] = (
     planted(
         "the stamp duty is on the wrong side",
         "qtkit/trading/brokers/sim/exchange.py",
-        "terms.instrument.stamp_duty if found.quantity < 0 else",
-        "terms.instrument.stamp_duty if found.quantity > 0 else",
+        "before, now, is_buy=found.quantity > 0)",
+        "before, now, is_buy=found.quantity < 0)",
         "tests/contracts/test_broker_contract.py::TestSimBrokerInMemory::test_a_sell_pays_commission_and_stamp_duty",
     ),
     planted(

@@ -9,6 +9,7 @@ from decimal import Decimal
 from qtkit import testing
 from qtkit.core.clock import ManualClock
 from qtkit.model.bars import Bars
+from qtkit.model.fees import Charge, Fees
 from qtkit.model.instruments import Instrument
 from qtkit.model.orders import OrderType
 from qtkit.runtime.market_data import joined
@@ -30,6 +31,15 @@ def bars_of(rows: Sequence[Row], symbol: str = SHARE, day: date = DAY) -> Bars:
     return testing.bars_of(symbol, ((at(row[0], day), *row[1:]) for row in rows))
 
 
+FEES = Fees(
+    buys=(Charge(name="commission", rate=D("0.0003"), minimum=D("5.00")),),
+    sells=(
+        Charge(name="commission", rate=D("0.0003"), minimum=D("5.00")),
+        Charge(name="stamp duty", rate=D("0.0005"), each_fill=True, tax=True),
+    ),
+)
+
+
 def instrument(symbol: str, day: date) -> Instrument:
     """Return the rules of the two shares; others are not known."""
     if symbol not in {SHARE, OTHER}:
@@ -37,13 +47,13 @@ def instrument(symbol: str, day: date) -> Instrument:
     return Instrument(
         symbol=symbol,
         exchange="XSHG" if symbol == SHARE else "XSHE",
-        board="main",
+        family="main",
         currency="CNY",
         lot=D(100),
         tick=D("0.01"),
         price_limit=D("0.10"),
         settle_days=1,
-        stamp_duty=D("0.0005"),
+        fees=FEES,
     )
 
 

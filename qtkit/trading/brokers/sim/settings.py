@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from qtkit.core.errors import ConfigError
 from qtkit.model.bars import Bars, nanos
 from qtkit.model.instruments import Instrument
-from qtkit.trading.brokers.fees import FeeSchedule
 
 __all__ = ["SimMarket", "SimSettings", "chance"]
 
@@ -77,7 +76,6 @@ class SimMarket:
 class SimSettings:
     """How the simulated broker treats orders."""
 
-    fees: FeeSchedule = field(default_factory=FeeSchedule)
     slippage_bps: Decimal = Decimal(0)  # of a bar's open, against us; market orders only
     participation: Decimal = Decimal("0.10")  # share of a bar's volume that one order may take
     latency: timedelta = _NOW  # from submit until the market can see the order
