@@ -37,10 +37,12 @@ def begin_date(context: EngineContext, broker: BrokerSession, day: date) -> None
 def book_actions(context: EngineContext, broker: BrokerSession) -> None:
     """Book today's splits and dividends on what is held; what is booked already stays once."""
     booked = {event.adjustment_id for event in context.state.adjustments.values()}
-    for action in context.state.actions:
-        if action.action_id not in booked and context.state.ledger.position(action.symbol):
+    due = [a for a in context.state.actions if a.action_id not in booked]
+    for action in due:
+        if context.state.ledger.position(action.symbol):
             _book(context, action)
-    broker.hand_over_adjustments()
+    if due:
+        broker.hand_over_adjustments()
 
 
 def _book(context: EngineContext, action: CorporateAction) -> None:
