@@ -232,7 +232,7 @@ BUGS_OF_TIME: tuple[Bug, ...] = (
     planted(
         "the link is not checked",
         "qtkit/journal/reader.py",
-        "if entry.seq != number or previous != link:",
+        "if entry.seq != number or previous != self.link:",
         "if entry.seq != number:",
         "tests/journal/test_journal_file.py"
         "::test_a_line_with_another_link_is_refused_though_its_number_is_right",
