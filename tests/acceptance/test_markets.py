@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from qtkit.core.calendars import exchange_calendar
+from qtkit.core.errors import ConfigError
 from qtkit.core.paths import OutputRoot, SessionFolder
 from qtkit.core.verdict import Conclusion, Status
 from qtkit.evidence.recorded import RecordedSession
@@ -159,3 +160,14 @@ def test_a_market_is_traded_cut_off_resumed_and_judged(market: Market, tmp_path:
     verdicts = [v for report in judge_session(session, []) for v in report.verdicts]
     assert [(v.rule, v.summary) for v in verdicts if v.status in bad] == []
     assert sheet_of(session, at=view.now, headless=True).conclusion is not Conclusion.BLOCKED
+
+
+def test_a_return_under_other_rules_is_refused_and_names_them(tmp_path: Path) -> None:
+    market = MARKETS[1]
+    place = Place(SessionFolder(tmp_path / "session"), OutputRoot(tmp_path).account("paper", "x"))
+    asked = market.asked(tmp_path)
+    _cut_off_on_the_first_day(asked, place)
+    dearer = replace(market, line='GOOG = { exchange = "XNYS", fees = "Europe per value" }')
+
+    with pytest.raises(ConfigError, match="instruments: the journal has"):
+        build(replace(asked, instruments=dearer.table(tmp_path)), place)
