@@ -24,7 +24,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def said(*words: str) -> Any:
+def said(*words: str) -> Any:  # noqa: ANN401 - JSON
     """Return what a verb prints as JSON."""
     done = CliRunner().invoke(data, [*words, "--json"], catch_exceptions=False)
     assert done.exit_code == 0
