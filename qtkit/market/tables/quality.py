@@ -18,7 +18,19 @@ from qtkit.market.tables.bar_table import BarTable
 from qtkit.market.trading_minutes import date_of_bar, day_window
 from qtkit.model.bars import Bars, nanos, time_of
 
-__all__ = ["QualityBudget", "check_symbols", "check_table", "condensed"]
+__all__ = ["RULES", "QualityBudget", "check_symbols", "check_table", "condensed"]
+
+RULES = (
+    "data.order",
+    "data.duplicates",
+    "data.prices",
+    "data.ohlc",
+    "data.volume",
+    "data.sessions",
+    "data.gaps",
+    "data.tail",
+)
+"""What `check_table` judges, in its order."""
 
 _REFILL = "get the days again: `qtkit data refill --help`"
 _IMPORT = "import the symbol again from a sound file, with --replace: `qtkit data import --help`"
