@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +17,8 @@ from pyarrow import parquet
 
 from qtkit.cli.data import data
 from qtkit.core.errors import QtkitError
+from qtkit.market.tables.bar_table import BarTable
+from qtkit.model.bars import time_of
 
 HEAD = "timestamp,open,high,low,close,volume"
 PRICES = "250,250.5,249.5,250.2,100"
@@ -181,6 +185,8 @@ WRONG: dict[str, tuple[str, object, tuple[str, ...], int, tuple[str, ...]]] = {
         ("skipped or shown twice",),
     ),
     "an unknown zone": ("AAPL.csv", day(), ("--zone", "America/NewYork"), 2, ("America/New_York",)),
+    "volumes of its own": ("AAPL.csv", day(), (*NEW_YORK, "--volume", "5"), 2, ("--volume",)),
+    "a volume of nothing": ("AAPL.csv", day(), (*NEW_YORK, "--volume", "0"), 2, ("above 0",)),
     "an unknown length": ("AAPL.csv", day(), ("--length", "7min"), 2, ("7min",)),
     "an unknown symbol": ("NOSUCH.csv", day(), NEW_YORK, 3, ("NOSUCH",)),
     "a symbol that it does not have": (
@@ -248,7 +254,8 @@ def test_a_wrong_file_is_one_clear_error_and_nothing_is_written(tmp_path: Path, 
 
     assert isinstance(found, QtkitError), found
     assert found.exit_code == code
-    assert "\n" not in str(found)
+    # the lines to add to instruments.toml stand below each other
+    assert "\n" not in str(found) or "[symbols]" in str(found)
     assert len(str(found)) < 700
     for part in parts:
         assert part in str(found)
@@ -302,3 +309,121 @@ def test_the_same_day_comes_in_from_files_of_each_kind(
 
     assert (done.exit_code, checked.exit_code) == (0, 0), done.output + checked.output
     assert "AAPL" in checked.output
+
+
+# --- what is repaired and removed -----------------------------------------------------------------
+
+TWO_DAYS = day() + day(OPEN + timedelta(days=1, minutes=1)).split("\n", 1)[1]
+
+
+def verb(name: str, *words: object) -> Result:
+    return CliRunner().invoke(data, [name, "bars", *map(str, words), "--root", "outputs"])
+
+
+def ends() -> list[str]:
+    """Return the first and the last end that the table holds, and how many there are."""
+    bars = BarTable(Path("outputs/tables"), "bars").read("AAPL")
+    return [str(len(bars)), *(f"{time_of(int(bars.end[row])):%m-%d %H:%M}" for row in (0, -1))]
+
+
+WHOLE = ["780", "03-04 14:31", "03-05 21:00"]
+
+
+def test_what_was_imported_in_a_wrong_zone_is_repaired_by_replace(tmp_path: Path) -> None:
+    place, root = written(tmp_path / "AAPL.csv", TWO_DAYS), tmp_path / "outputs"
+    wrong = imported(place, root, "--label", "end", "--accept-data", "data.reading")
+    assert ends() == ["780", "03-04 09:31", "03-05 16:00"]
+    refused = verb("check")
+
+    mended = imported(place, root, *NEW_YORK, "--replace")
+
+    assert (wrong.exit_code, refused.exit_code, mended.exit_code) == (0, 1, 0)
+    assert ends() == WHOLE
+    assert verb("check").exit_code == 0
+
+
+def test_replace_leaves_what_the_file_is_silent_about(tmp_path: Path) -> None:
+    root = tmp_path / "outputs"
+    imported(written(tmp_path / "AAPL.csv", TWO_DAYS), root, *NEW_YORK)
+    better = day(OPEN + timedelta(minutes=11), count=2, prices="251,251.5,250.5,251.2,100")
+
+    done = imported(written(tmp_path / "AAPL.csv", better), root, *NEW_YORK, "--replace")
+
+    assert "0 bars added, 0 were there, 2 replaced, 0 removed, 780 in all" in done.output
+    assert ends() == WHOLE
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "left"),
+    [
+        (("AAPL", "--first", "2026-03-05"), 0, ["390", "03-04 14:31", "03-04 21:00"]),
+        (("AAPL", "--last", "2026-03-04"), 0, ["390", "03-05 14:31", "03-05 21:00"]),
+        (("AAPL", "--outside"), 0, WHOLE),
+        (("AAPL",), 0, None),
+        (("--all",), 0, None),
+        (("AAPL", "MSFT"), 3, WHOLE),
+        ((), 2, WHOLE),
+        (("AAPL", "--all"), 2, WHOLE),
+        (("AAPL", "--first", "2026-03-06", "--last", "2026-03-05"), 2, WHOLE),
+    ],
+)
+def test_bars_are_removed_by_date_by_symbol_and_all(
+    tmp_path: Path, words: tuple[str, ...], code: int, left: list[str] | None
+) -> None:
+    imported(written(tmp_path / "AAPL.csv", TWO_DAYS), tmp_path / "outputs", *NEW_YORK)
+
+    done = verb("remove", *words)
+
+    assert (done.exit_code or 0) == (0 if code == 0 else 1)
+    assert code == 0 or getattr(done.exception, "exit_code", None) == code
+    if left is None:
+        assert BarTable(Path("outputs/tables"), "bars").symbols() == ()
+    else:
+        assert ends() == left
+
+
+def test_bars_outside_trading_hours_are_left_out_where_that_is_said(tmp_path: Path) -> None:
+    early = written(tmp_path / "AAPL.csv", day(OPEN - timedelta(hours=4), count=900))
+
+    done = imported(early, tmp_path / "outputs", *NEW_YORK, "--drop-outside")
+
+    assert done.exit_code == 0
+    assert ends() == ["390", "03-04 14:31", "03-04 21:00"]
+
+
+def test_a_dry_run_shows_the_verdicts_and_writes_nothing(tmp_path: Path) -> None:
+    root = tmp_path / "outputs"
+
+    done = imported(written(tmp_path / "AAPL.csv", TWO_DAYS), root, *NEW_YORK, "--dry-run")
+
+    assert done.exit_code == 0
+    assert "780 bars added" in done.output
+    assert "data.reading" in done.output
+    assert not root.exists()
+
+
+def test_how_far_an_import_of_many_files_is_goes_to_standard_error(tmp_path: Path) -> None:
+    for number in range(30):
+        written(tmp_path / "many" / f"60{number:04}.SH.csv", day())
+
+    words = ("--zone", "Asia/Shanghai", "--label", "end", "--drop-outside")
+    done = imported(tmp_path / "many", tmp_path / "outputs", *words)
+
+    assert "25 of 30 files judged" in done.stderr
+    assert "30 of 30 files judged" in done.stderr
+
+
+def test_nothing_is_lost_where_one_process_imports_and_another_removes(tmp_path: Path) -> None:
+    days = [OPEN + timedelta(days=n, minutes=1) for n in (0, 1)]
+    imported(written(tmp_path / "AAPL.csv", day(days[0])), tmp_path / "outputs", *NEW_YORK)
+    second = written(tmp_path / "next" / "AAPL.csv", day(days[1]))
+    jobs = [
+        ("import", str(second), "bars", *NEW_YORK),
+        ("remove", "bars", "AAPL", "--last", "2026-03-04"),
+    ]
+    processes = [subprocess.Popen([sys.executable, "-m", "qtkit", "data", *job]) for job in jobs]
+    for process in processes:
+        process.wait(timeout=120)
+
+    assert [process.returncode for process in processes] == [0, 0]
+    assert ends() == ["390", "03-05 14:31", "03-05 21:00"]

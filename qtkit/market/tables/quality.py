@@ -208,7 +208,7 @@ def _volume(bars: Bars, calendar: Calendar) -> Verdict:
     if len(bars) and not bars.volume.any():
         return warn(
             f"{bars.symbol}: the volume of all {len(bars)} bars is 0",
-            fix="nothing, if the source has no volumes; fills by share of volume need them",
+            fix="no order gets a share of it: import with --volume N where the source has none",
         )
     return ok(f"{bars.symbol}: volumes of {len(bars)} bars are 0 or more")
 
@@ -243,7 +243,7 @@ def _sessions(bars: Bars, expected: NDArray[np.int64], calendar: Calendar) -> Ve
             f"{bars.symbol}: {int(outside.sum())} of {len(bars)} bars lie outside the sessions of "
             f"{calendar.name}, first {_first(bars, outside, calendar)}",
             fix="check the zone and whether times label the start or the end of a bar, then "
-            + _IMPORT,
+            f"{_IMPORT}; or remove them: `qtkit data remove --help`",
         )
     return ok(f"{bars.symbol}: all {len(bars)} bars lie inside the sessions of {calendar.name}")
 
