@@ -236,6 +236,7 @@ class SimExchange:
             tax=tax,
             executed_at=time_of(self._market.revealed(order.symbol, end)),
             venue=instrument.exchange,
+            multiplier=instrument.multiplier,
         )
         status: Literal["filled", "part_filled", "cancelled"] = "part_filled"
         if filled == order.quantity:
