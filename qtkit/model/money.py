@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal
+from functools import lru_cache
 
 __all__ = [
     "CENT",
@@ -40,8 +41,11 @@ def is_amount(number: object) -> bool:
     )
 
 
+@lru_cache(maxsize=4096)
 def decimal_of(number: float) -> Decimal:
-    """Return a float as the decimal number that it prints as.
+    """Return a float as the decimal number that it prints as; a zero has no sign.
+
+    Prices come again and again: they stand on a grid.
 
     Raises
     ------
@@ -53,7 +57,7 @@ def decimal_of(number: float) -> Decimal:
     >>> decimal_of(37.3)
     Decimal('37.3')
     """
-    exact = Decimal(repr(float(number)))
+    exact = Decimal(repr(float(number) + 0.0))
     if not exact.is_finite():
         raise ValueError(f"money and quantities are finite, was {number!r}")
     return exact

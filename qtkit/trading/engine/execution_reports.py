@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -34,6 +34,7 @@ from qtkit.trading.strategy.protocol import Fill, JsonObject
 __all__ = ["ExecutionReports"]
 
 _ZERO = Decimal(0)
+_GIVEN_UP = frozenset({OrderStatus.CANCELLED, OrderStatus.LOST})
 
 
 class ExecutionReports:
@@ -61,17 +62,16 @@ class ExecutionReports:
         except (BrokerUnavailable, BrokerTimeout) as problem:
             self._broker_session.disconnected(problem)
             return
-        fresh = self._fresh(news)
-        self._report(item for item in fresh if isinstance(item, BrokerFill))
-        for item in fresh:
-            self._take(item)
+        if news:
+            fresh = self._fresh(news)
+            self._report([item for item in fresh if isinstance(item, BrokerFill)])
+            for item in fresh:
+                self._take(item)
         if context.state.fills_since_saved:
             self.move_strategy()
 
     def _fresh(self, news: Sequence[NewsItem]) -> Sequence[NewsItem]:
         """Return an answer without the fills that were booked before it; those are counted."""
-        if not any(isinstance(item, BrokerFill) and self._is_booked(item) for item in news):
-            return news
         fresh, known = list[NewsItem](), list[BrokerFill]()
         for item in news:
             if isinstance(item, BrokerFill) and self._is_booked(item):
@@ -82,7 +82,7 @@ class ExecutionReports:
             self._repeated(known)
         return fresh
 
-    def _report(self, fills: Iterable[BrokerFill]) -> None:
+    def _report(self, fills: Sequence[BrokerFill]) -> None:
         """Write down what the broker told for the first time, before any of it is booked."""
         known = self._context.state.reported
         reports = {(f.order_id, f.fill_id): f for f in fills}
@@ -91,10 +91,11 @@ class ExecutionReports:
             self._context.record(ev.FillsReported(channel=FILL_CHANNEL, fills=fresh))
 
     def _take(self, item: NewsItem) -> None:
+        if isinstance(item, BrokerFill):
+            self._fill(item)
+            return
         ledger = self._context.state.ledger
         match item:
-            case BrokerFill():
-                self._fill(item)
             case BrokerAccept() if self._is_unanswered(item.order_id):
                 acknowledge(
                     self._context,
@@ -133,7 +134,7 @@ class ExecutionReports:
                 self._unmatched(fill, why)  # else a new connection tells what is in the journal
             return
         order = state.ledger.order(fill.order_id)
-        ended = order is not None and order.status in {OrderStatus.CANCELLED, OrderStatus.LOST}
+        ended = order is not None and order.status in _GIVEN_UP
         context.record(
             ev.OrderFilled(
                 order_id=fill.order_id,
@@ -185,7 +186,7 @@ class ExecutionReports:
     def _unbookable(self, fill: BrokerFill) -> str:
         price, commission, tax = fill.price, fill.commission, fill.tax
         amounts = all(map(is_amount, (fill.quantity, price, commission, tax)))
-        if not (amounts and price > 0 and commission >= 0 and tax >= 0):
+        if not (amounts and price > _ZERO and commission >= _ZERO and tax >= _ZERO):
             return _odd_numbers(fill)
         return self._context.state.ledger.unbookable(fill.order_id, fill.symbol, fill.quantity)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date, datetime
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -30,6 +31,7 @@ from qtkit.trading.risk.request import OrderRequest, RiskView
 __all__ = ["OrderEntry"]
 
 _ZERO = Decimal(0)
+_STRATEGY = OrderOrigin.STRATEGY
 _LIMITED = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})
 _NO_BAND_MARGIN = Decimal("1.10")  # a market buy reserves this much of the quote without a band
 
@@ -46,6 +48,14 @@ class _Wish(NamedTuple):
         return owner(self.origin, self.by)
 
 
+class _Terms(NamedTuple):
+    """What is known of a symbol on a date."""
+
+    instrument: Instrument | None
+    last_close: Decimal | None
+    band: tuple[Decimal, Decimal] | None
+
+
 class OrderEntry:
     """Sends orders and cancels.
 
@@ -59,12 +69,13 @@ class OrderEntry:
 
     def __init__(self, context: EngineContext, connection: BrokerSession) -> None:
         self._context, self._broker_session = context, connection
+        self._terms, self._terms_of = dict[str, _Terms](), date.min
 
     def place(
         self,
         intents: Iterable[Intent],
         *,
-        origin: OrderOrigin = OrderOrigin.STRATEGY,
+        origin: OrderOrigin = _STRATEGY,
         by: str = "",
         step: int | None = None,
     ) -> None:
@@ -73,7 +84,7 @@ class OrderEntry:
         All of it is on disk before anything leaves; so is a decision of which nothing came. What is
         asked for by hand is judged by the prices of now, not by those of the last step.
         """
-        if origin is OrderOrigin.OPERATOR:
+        if origin is not _STRATEGY:
             self._context.look()
         wish = _Wish(origin, by, step)
         ready = [pair for i in intents if (pair := self._requested(i, wish)) is not None]
@@ -83,18 +94,19 @@ class OrderEntry:
 
     def _requested(self, intent: Intent, wish: _Wish) -> tuple[Order, Permit] | None:
         """Record one intent as a request or a refusal."""
-        context, today = self._context, self._context.state.today
-        instrument = context.instrument_today(intent.symbol)
-        quote = self._quote(intent.symbol)
+        context, state, now = self._context, self._context.state, self._context.clock.now()
+        today = state.today
+        terms = self._terms_on(intent.symbol, today or context.calendar.local_date(now))
+        instrument, quote = terms.instrument, self._quote(intent.symbol)
         try:
             if instrument is not None:
                 intent = normalised(intent, instrument)
-            view, reserve_price = self._risk_view(intent, instrument, quote)
+            view, reserve_price = self._risk_view(intent, terms, quote, now)
         except ArithmeticError:
             self._refuse(intent, wish, quote, (_too_large(intent),))
             return None
         request = OrderRequest(
-            order_id=f"{context.order_prefix}{context.state.next_order:06d}",
+            order_id=f"{context.order_prefix}{state.next_order:06d}",
             symbol=intent.symbol,
             quantity=intent.quantity,
             order_type=intent.order_type,
@@ -103,7 +115,7 @@ class OrderEntry:
             time_in_force=intent.time_in_force,
             expires=intent.expires,
         )
-        if intent.symbol not in context.state.instruments:
+        if intent.symbol not in state.instruments:
             self._list(intent.symbol)
         judgement = judge(request, view, context.rules)
         if judgement.permit is None or today is None:
@@ -183,21 +195,33 @@ class OrderEntry:
         price = last_price(context.history, symbol)
         return Quote(symbol=symbol, at=price.end, last=price.close)
 
+    def _terms_on(self, symbol: str, day: date) -> _Terms:
+        """Return what is known of a symbol on a date; what is known in full does not change."""
+        if day != self._terms_of:
+            self._terms, self._terms_of = {}, day
+        known = self._terms.get(symbol)
+        if known is not None:
+            return known
+        instrument = self._context.instrument_today(symbol)
+        last_close = self._context.close_before(symbol, day)
+        band = price_band(instrument, last_close) if instrument and last_close else None
+        terms = _Terms(instrument, last_close, band)
+        if instrument and last_close:
+            self._terms[symbol] = terms
+        return terms
+
     def _risk_view(
-        self, intent: Intent, instrument: Instrument | None, quote: Quote | None
+        self, intent: Intent, terms: _Terms, quote: Quote | None, now: datetime
     ) -> tuple[RiskView, Decimal]:
         """Return what the rules see, and the price per share that a buy reserves cash at."""
-        context = self._context
-        ledger, now = context.state.ledger, context.clock.now()
-        today = context.state.today or context.calendar.local_date(now)
-        last_close = context.close_before(intent.symbol, today)
-        band = price_band(instrument, last_close) if instrument and last_close else None
+        context, state, symbol = self._context, self._context.state, intent.symbol
+        ledger, (instrument, last_close, band) = state.ledger, terms
         price = intent.limit_price or intent.stop_price or (quote.last if quote else last_close)
-        worst = self._worst_price(intent, band, price)
+        worst, buys = self._worst_price(intent, band, price), intent.quantity > _ZERO
         view = RiskView(
             now=now,
-            trading_date=today,
-            local_time=now.astimezone(context.calendar.zone).time(),
+            trading_date=self._terms_of,
+            zone=context.calendar.zone,
             segment_is_open=context.is_open(nanos(now)),
             instrument=instrument,
             last_price=quote.last if quote else None,
@@ -205,16 +229,14 @@ class OrderEntry:
             band=band,
             reference_price=price,
             free_cash=ledger.free_cash,
-            reserve_needed=(
-                context.fees.reserve(intent.quantity, worst) if intent.quantity > 0 else _ZERO
-            ),
-            position=ledger.position(intent.symbol),
-            sellable=ledger.sellable(intent.symbol),
-            killed=context.state.killed,
+            reserve_needed=context.fees.reserve(intent.quantity, worst) if buys else _ZERO,
+            position=ledger.position(symbol),
+            sellable=ledger.sellable(symbol),
+            killed=state.killed,
             kill_file=kill_file_is_there(context.kill_file),
             currency=ledger.currency,
-            incoming=_incoming(ledger, intent.symbol),
-            turnover=context.state.turnover,
+            incoming=_incoming(ledger, symbol),
+            turnover=state.turnover,
         )
         return view, worst
 

@@ -33,6 +33,8 @@ _BAND, _CASH, _SELLABLE = "risk.price_band", "risk.cash", "risk.sellable"
 _VALUE, _QUANTITY = "risk.max_order_value", "risk.max_order_quantity"
 _SYMBOLS, _WINDOW, _KILL = "risk.allowed_symbols", "risk.trading_window", "risk.kill_switch"
 
+_ZERO = Decimal(0)
+_MARKET, _DAY = OrderType.MARKET, TimeInForce.DAY
 _LIMITED = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})
 _STOPPED = frozenset({OrderType.STOP, OrderType.STOP_LIMIT})
 _TAKES = {
@@ -69,14 +71,14 @@ def request_is_well_formed(request: OrderRequest, view: RiskView) -> Verdict:  #
         return fail(
             f"{request.symbol}: {quantity} shares is no order", fix="ask for a number of shares"
         ).named(_REQUEST)
-    if request.order_type is OrderType.MARKET and request.time_in_force is TimeInForce.DAY:
+    if request.order_type is _MARKET and request.time_in_force is _DAY:
         fits = request.limit_price is None and request.stop_price is None and not request.expires
     else:
         fits = not _misfits(request)
     if fits:
         return _WELL_FORMED
     name, needs, found = _misfits(request)[0]
-    force = "" if request.time_in_force is TimeInForce.DAY else f"{request.time_in_force} "
+    force = "" if request.time_in_force is _DAY else f"{request.time_in_force} "
     kind = f"{force}{request.order_type.replace('_', ' ')} order"
     return fail(
         f"{request.symbol}: a {kind} with {name} {found}",
@@ -131,7 +133,7 @@ def lot_and_tick_fit(request: OrderRequest, view: RiskView) -> Verdict:
     if instrument is None or not shares.is_finite():
         return _unjudged(_LOT_AND_TICK, request, "instrument or quantity unknown")
     odd = shares % instrument.lot
-    if odd and (request.quantity > 0 or odd != view.sellable % instrument.lot):
+    if odd and (request.quantity > _ZERO or odd != view.sellable % instrument.lot):
         return fail(
             f"{request.symbol}: {shares} shares are no whole lots of {instrument.lot}",
             fix=f"ask for a multiple of {instrument.lot}; odd shares are sold all at once",
@@ -191,10 +193,10 @@ def _without_band(request: OrderRequest, view: RiskView) -> Verdict:
 
 def cash_is_enough(request: OrderRequest, view: RiskView) -> Verdict:
     """Whether a buy reserves no more than the cash that no open order has claimed."""
-    if request.quantity < 0:
+    if request.quantity < _ZERO:
         return _NO_CASH_NEEDED
     needed = view.reserve_needed
-    if not needed.is_finite() or needed <= 0:
+    if not needed.is_finite() or needed <= _ZERO:
         return _unjudged(_CASH, request, f"the cash it would reserve is {needed}")
     if needed > view.free_cash:
         return fail(
@@ -207,7 +209,7 @@ def cash_is_enough(request: OrderRequest, view: RiskView) -> Verdict:
 
 def quantity_is_sellable(request: OrderRequest, view: RiskView) -> Verdict:
     """Whether a sell takes no more than the settled shares that no open sell has claimed."""
-    if request.quantity > 0:
+    if request.quantity > _ZERO:
         return _NOT_A_SELL
     if -request.quantity > view.sellable:
         return fail(

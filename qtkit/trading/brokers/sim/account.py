@@ -42,8 +42,8 @@ class SimAccount:
         self.orders = {row.order.order_id: row for row in state.orders}
         self.holdings = {holding.symbol: holding for holding in state.holdings}
         self.news = list(state.news)
+        self.is_changed = False  # whether something is not kept yet
         self._kept_news = len(self.news)
-        self._kept_confirmed = self.confirmed
         self._new_opening: Opening | None = None
         self._dirty_orders: dict[int, OrderRow] = {}
         self._dirty_holdings: dict[str, Holding] = {}
@@ -51,7 +51,7 @@ class SimAccount:
     def open(self, cash: Decimal, positions: dict[str, Decimal]) -> None:
         """Begin with cash and settled shares."""
         self.opening = self._new_opening = Opening(cash=cash, positions=positions)
-        self.cash = cash
+        self.cash, self.is_changed = cash, True
         for symbol, quantity in positions.items():
             self._hold(Holding(symbol=symbol, quantity=quantity))
 
@@ -59,10 +59,17 @@ class SimAccount:
         """Add an order, or replace it by its next state."""
         self.orders[row.order.order_id] = row
         self._dirty_orders[row.number] = row
+        self.is_changed = True
 
     def tell(self, event: BrokerEvent, *, booked: bool = True) -> None:
         """Add a piece of news for the client."""
         self.news.append(News(seq=len(self.news) + 1, event=event, booked=booked))
+        self.is_changed = True
+
+    def confirm(self, told: int) -> None:
+        """Take note that the client has kept the news up to a number."""
+        if told > self.confirmed:
+            self.confirmed, self.is_changed = told, True
 
     def book(self, fill: BrokerFill, settles: date, today: date) -> None:
         """Move cash and shares by one execution, and tell it."""
@@ -72,7 +79,7 @@ class SimAccount:
         lots = before.lots if before is not None else ()
         if lots:
             lots = tuple(lot for lot in lots if lot.settles > today)
-        if fill.quantity > 0 and settles > today:
+        if settles > today and fill.quantity > _ZERO:
             lots = _with_lot(lots, fill.quantity, settles)
         self._hold(Holding(symbol=fill.symbol, quantity=held + fill.quantity, lots=lots))
         self.tell(fill)
@@ -88,6 +95,7 @@ class SimAccount:
             opening, adjusted=(*opening.adjusted, adjusted)
         )
         self.cash += adjusted.cash
+        self.is_changed = True
         if adjusted.quantity:
             before = self.holdings.get(adjusted.symbol) or Holding(
                 symbol=adjusted.symbol, quantity=_ZERO
@@ -101,17 +109,6 @@ class SimAccount:
         """Return symbol -> shares; flat ones absent."""
         return {s: h.quantity for s, h in sorted(self.holdings.items()) if h.quantity}
 
-    @property
-    def is_changed(self) -> bool:
-        """Whether something is not kept yet."""
-        return bool(
-            self._dirty_orders
-            or len(self.news) > self._kept_news
-            or self._dirty_holdings
-            or self._new_opening is not None
-            or self.confirmed != self._kept_confirmed
-        )
-
     def change(self) -> BookChange:
         """Return what is not kept yet as one step; from now on it counts as kept."""
         change = BookChange(
@@ -123,14 +120,14 @@ class SimAccount:
             news=tuple(self.news[self._kept_news :]),
         )
         self._kept_news = len(self.news)
-        self._kept_confirmed = self.confirmed
-        self._new_opening = None
+        self._new_opening, self.is_changed = None, False
         self._dirty_orders, self._dirty_holdings = {}, {}
         return change
 
     def _hold(self, holding: Holding) -> None:
         """Replace a holding."""
         self.holdings[holding.symbol] = self._dirty_holdings[holding.symbol] = holding
+        self.is_changed = True
 
 
 def _with_lot(lots: tuple[Lot, ...], quantity: Decimal, settles: date) -> tuple[Lot, ...]:

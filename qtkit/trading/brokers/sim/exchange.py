@@ -37,6 +37,10 @@ class _Step(IntEnum):
     END = 3
 
 
+_ACCEPT, _REJECT, _BAR, _END = _Step
+_LIMIT = OrderType.LIMIT
+
+
 class _Place:
     """An order's place in its symbol's bars, and its next step."""
 
@@ -59,24 +63,24 @@ class _Place:
     def plan(self) -> None:
         """Set the next step and its time."""
         row, close = self.row, self.terms.close
-        self.at, self.step = close, _Step.END
+        self.at, self.step = close, _END
         if row.reject_due:
-            self.at, self.step = min(row.reject_due, close), _Step.REJECT
+            self.at, self.step = min(row.reject_due, close), _REJECT
         elif row.working:
             bar = self._next_bar()
             if bar and bar <= close:
-                self.at, self.step = bar, _Step.BAR
+                self.at, self.step = bar, _BAR
         if row.accept_due and min(row.accept_due, close) <= self.at:
-            self.at, self.step = min(row.accept_due, close), _Step.ACCEPT
+            self.at, self.step = min(row.accept_due, close), _ACCEPT
 
     def _next_bar(self) -> int:
         """Return the end of the next bar that may give something; 0 if none is known."""
-        bars, order = self.bars, self.row.order
+        bars, row = self.bars, self.row
         if bars is None:
             return 0
-        if order.order_type is OrderType.LIMIT and not self.row.straggler:
-            self.index = _first_touch(bars, self.index, self.terms.close, self.row)
-        return bars.end.item(self.index) if self.index < len(bars) else 0
+        if row.order.order_type is _LIMIT and not row.straggler:
+            self.index = _first_touch(bars, self.index, self.terms.close, row)
+        return bars.end.item(self.index) if self.index < bars.end.size else 0
 
 
 def _first_touch(bars: Bars, first: int, close: int, row: OrderRow) -> int:
@@ -111,10 +115,12 @@ class SimExchange:
         self._settings = settings
         self._places: dict[str, _Place] = {}
         for row in account.orders.values():
-            self._follow(row)
+            self._enter(row)
 
-    def __bool__(self) -> bool:
-        return bool(self._places)
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing can happen any more."""
+        return not self._places
 
     def open_orders(self) -> list[OrderRow]:
         """Return the orders that can still execute, in order of arrival."""
@@ -140,45 +146,36 @@ class SimExchange:
         if not self._places:
             return None
         self._look_for_new_bars()
-        return min([place.at for place in self._places.values()])
+        return min(place.at for place in self._places.values())
 
     def put(self, row: OrderRow) -> None:
         """Take a new order in."""
         self._account.put(row)
-        self._follow(row)
+        self._enter(row)
 
     def advance(self, now: int) -> None:
         """Take every step that is due at `now`, nanoseconds since 1970 UTC."""
+        places = self._places
         self._look_for_new_bars()
-        while self._places:
-            place = next(iter(self._places.values()))
-            if len(self._places) > 1:
-                place = min(self._places.values(), key=_turn)
+        while places:
+            place = next(iter(places.values()))
+            if len(places) > 1:
+                place = min(places.values(), key=_turn)
             if place.at > now:
                 return
             self._take(place)
 
     def cancel(self, row: OrderRow, now: datetime, straggler: Decimal) -> None:
         """End what is left of an order on request; `straggler` shares still execute after it."""
-        self._end(row, "cancelled", now, straggler=straggler)
+        self._end(self._places[row.order.order_id], "cancelled", now, straggler=straggler)
 
-    def _follow(self, row: OrderRow) -> None:
-        """Keep an order's place up to date, and drop it when nothing can happen any more."""
-        order = row.order
-        if not (row.working or row.accept_due):
-            self._places.pop(order.order_id, None)
-            return
-        place = self._places.get(order.order_id)
-        if place is None:
+    def _enter(self, row: OrderRow) -> None:
+        """Give an order its place, if anything can happen to it."""
+        if row.working or row.accept_due:
+            order = row.order
             terms = self._terms.of(order.symbol, order.trading_date)
             bars = self._market.bars.get(order.symbol)
             self._places[order.order_id] = _Place(row, terms, bars)
-        else:
-            place.row = row
-            if row.straggler:
-                place.find(place.bars)
-            else:
-                place.plan()
 
     def _look_for_new_bars(self) -> None:
         """Plan again where the price source has grown."""
@@ -189,17 +186,17 @@ class SimExchange:
 
     def _take(self, place: _Place) -> None:
         """Take one order's next step."""
-        row, at = place.row, place.at
-        if place.step is _Step.BAR:
+        step, at = place.step, place.at
+        if step is _BAR:
             self._meet(place)
-        elif place.step is _Step.ACCEPT:
-            self._accept(row, time_of(at))
-        elif place.step is _Step.REJECT:
-            self._end(row, "rejected", time_of(at))
-        elif row.is_open:
-            self._end(row, "expired", time_of(at))
+        elif step is _ACCEPT:
+            self._accept(place, time_of(at))
+        elif step is _REJECT:
+            self._end(place, "rejected", time_of(at))
+        elif place.row.is_open:
+            self._end(place, "expired", time_of(at))
         else:
-            self._put(replace(row, straggler=_ZERO, reserved=_ZERO))
+            self._keep(place, replace(place.row, straggler=_ZERO, reserved=_ZERO))
 
     def _meet(self, place: _Place) -> None:
         """Let an order meet its next bar."""
@@ -211,11 +208,12 @@ class SimExchange:
         if found is None:
             place.plan()
         else:
-            self._fill(place.row, found, bars.end.item(index), place.terms)
+            self._fill(place, found, bars.end.item(index))
 
-    def _fill(self, row: OrderRow, found: Match, end: int, terms: Terms) -> None:
+    def _fill(self, place: _Place, found: Match, end: int) -> None:
         """Book one execution and move its order."""
-        order, fees = row.order, self._settings.fees
+        row, terms, fees = place.row, place.terms, self._settings.fees
+        order = row.order
         value = abs(found.quantity) * found.price
         notional = row.notional + value
         commission = fees.commission(notional)
@@ -240,7 +238,8 @@ class SimExchange:
             status = "cancelled"
         self._account.book(fill, terms.settles, order.trading_date)
         left = order.quantity - filled if status == "part_filled" else _ZERO
-        self._put(
+        self._keep(
+            place,
             replace(
                 row,
                 status=status,
@@ -251,28 +250,29 @@ class SimExchange:
                 reserved=self._reserve(row, left, notional, commission),
                 seen_until=end,
                 straggler=_ZERO,
-            )
+            ),
         )
 
-    def _accept(self, row: OrderRow, at: datetime) -> None:
+    def _accept(self, place: _Place, at: datetime) -> None:
         """Tell a late acceptance."""
+        row = place.row
         self._account.tell(
             BrokerAccept(order_id=row.order.order_id, broker_order_id=row.broker_order_id, at=at)
         )
-        self._put(replace(row, accept_due=0))
+        self._keep(place, replace(row, accept_due=0))
 
     def _end(
         self,
-        row: OrderRow,
+        place: _Place,
         how: Literal["cancelled", "expired", "rejected"],
         at: datetime,
         *,
         straggler: Decimal = _ZERO,
     ) -> None:
         """End an order and tell it, its acceptance before it if that was not told yet."""
-        rejected = how == "rejected"
+        row, rejected = place.row, how == "rejected"
         if row.accept_due and not rejected:
-            self._accept(row, at)
+            self._accept(place, at)
         self._account.tell(
             BrokerOrderEnd(
                 order_id=row.order.order_id,
@@ -283,7 +283,8 @@ class SimExchange:
                 at=at,
             )
         )
-        self._put(
+        self._keep(
+            place,
             replace(
                 row,
                 status=how,
@@ -292,22 +293,28 @@ class SimExchange:
                 seen_until=max(row.seen_until, nanos(at)),
                 accept_due=0,
                 reject_due=0,
-            )
+            ),
         )
 
     def _reserve(
         self, row: OrderRow, left: Decimal, notional: Decimal, charged: Decimal
     ) -> Decimal:
         """Return the cash that the rest of a buy may still need."""
-        if left <= 0:
+        if left <= _ZERO:
             return _ZERO
         rest = left * row.order.reserve_price
         return rest + self._settings.fees.commission(notional + rest) - charged
 
-    def _put(self, row: OrderRow) -> None:
-        """Keep an order's next state."""
+    def _keep(self, place: _Place, row: OrderRow) -> None:
+        """Keep an order's next state, and drop its place when nothing can happen any more."""
         self._account.put(row)
-        self._follow(row)
+        place.row = row
+        if not (row.working or row.accept_due):
+            self._places.pop(row.order.order_id, None)
+        elif row.straggler:
+            place.find(place.bars)
+        else:
+            place.plan()
 
 
 def _turn(place: _Place) -> tuple[int, int, int]:

@@ -17,6 +17,8 @@ from qtkit.trading.brokers.sim.settings import SimSettings
 __all__ = ["Match", "limit_price", "market_price", "match", "most_it_pays", "offered"]
 
 _BPS = Decimal(10_000)
+_ZERO = Decimal(0)
+_MARKET = OrderType.MARKET
 
 
 class Match(msgspec.Struct, frozen=True, gc=False):
@@ -46,17 +48,18 @@ def match(
     open_, volume = bars.open.item(index), bars.volume.item(index)
     if not (volume > 0 and low > 0 and high > 0 and open_ > 0) or _locked(side, low, high, terms):
         return None
-    if order.order_type is OrderType.MARKET:
+    if order.order_type is _MARKET:
         price = market_price(order, open_, low, high, terms, settings.slippage_bps)
     else:
         price = limit_price(order, open_, low, high, terms)
         if row.straggler and price is None:
-            price = most_it_pays(order) if side > 0 else order.limit_price
+            price = most_it_pays(order) if side > _ZERO else order.limit_price
     if price is None:
         return None
     if row.straggler:
         return Match(price, row.straggler)
-    taken = offered(abs(row.working), volume, terms.instrument.lot, settings.participation)
+    wanted = abs(side - row.filled)
+    taken = offered(wanted, volume, terms.instrument.lot, settings.participation)
     return Match(price, taken.copy_sign(side)) if taken else None
 
 
@@ -96,7 +99,7 @@ def market_price(
     It stays on the tick, inside the bar and the band, and a buy never goes beyond the price that
     its cash was reserved at; None when the open itself is beyond that.
     """
-    tick, band, buys = terms.instrument.tick, terms.band, order.quantity > 0
+    tick, band, buys = terms.instrument.tick, terms.band, order.quantity > _ZERO
     start = decimal_of(open_)
     slip = start * slippage_bps / _BPS if slippage_bps else slippage_bps
     if buys:
@@ -123,7 +126,7 @@ def limit_price(
     if order.limit_price is None:
         return None
     start = decimal_of(open_)
-    if order.quantity > 0:
+    if order.quantity > _ZERO:
         most = most_it_pays(order)
         if start <= most:
             return min(round_to_tick(start, tick, up=True), most)
@@ -137,6 +140,6 @@ def _locked(side: Decimal, low: float, high: float, terms: Terms) -> bool:
     """Whether the whole bar stood at the edge of the band that leaves this side nobody."""
     if low != high or terms.band is None:
         return False
-    if side > 0:
+    if side > _ZERO:
         return low >= float(terms.band.high)
     return high <= float(terms.band.low)

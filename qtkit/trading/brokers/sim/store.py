@@ -11,7 +11,6 @@ from qtkit.trading.brokers.sim.records import (
     BookState,
     Holding,
     News,
-    Opening,
     OrderRow,
 )
 
@@ -48,35 +47,29 @@ class MemoryBook:
 
     def __init__(self, *, on_commit: Callable[[], None] | None = None) -> None:
         self.on_commit = on_commit
-        self._opening: Opening | None = None
-        self._cash = Decimal(0)
-        self._confirmed = 0
-        self._orders: dict[int, OrderRow] = {}
-        self._holdings: dict[str, Holding] = {}
-        self._news: list[News] = []
+        self._steps = list[BookChange]()
 
     def load(self) -> BookState:
         """Return everything in the book, an empty state for a new one."""
+        opening, cash, confirmed = None, Decimal(0), 0
+        orders, holdings, news = dict[int, OrderRow](), dict[str, Holding](), list[News]()
+        for step in self._steps:
+            opening, cash, confirmed = step.opening or opening, step.cash, step.confirmed
+            orders |= {row.number: row for row in step.orders}
+            holdings |= {holding.symbol: holding for holding in step.holdings}
+            news += step.news
         return BookState(
-            opening=self._opening,
-            cash=self._cash,
-            confirmed=self._confirmed,
-            orders=tuple(self._orders.values()),
-            holdings=tuple(self._holdings.values()),
-            news=tuple(self._news),
+            opening=opening,
+            cash=cash,
+            confirmed=confirmed,
+            orders=tuple(orders.values()),
+            holdings=tuple(holdings.values()),
+            news=tuple(news),
         )
 
     def commit(self, change: BookChange) -> None:
-        """Keep a step."""
-        self._cash = change.cash
-        self._confirmed = change.confirmed
-        if change.opening is not None:
-            self._opening = change.opening
-        for row in change.orders:
-            self._orders[row.number] = row
-        for holding in change.holdings:
-            self._holdings[holding.symbol] = holding
-        self._news.extend(change.news)
+        """Keep a step; steps are put together when somebody loads them."""
+        self._steps.append(change)
         if self.on_commit is not None:
             self.on_commit()
 
