@@ -12,6 +12,7 @@ from qtkit.model.books import OpenOrder
 from qtkit.model.money import round_half_up
 from qtkit.model.orders import (
     ENDED,
+    ORDER_TABLE,
     OrderMove,
     OrderOrigin,
     OrderStatus,
@@ -23,6 +24,8 @@ from qtkit.model.orders import (
 __all__ = ["OrderState", "executed", "misfit", "moved", "reopened"]
 
 _ZERO = Decimal(0)
+_REJECTED = OrderStatus.REJECTED
+_FILL_REST, _FILL_PART = OrderMove.FILL_REST, OrderMove.FILL_PART
 
 
 class OrderState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -158,9 +161,13 @@ def executed(order: OrderState, shares: Decimal, broker_order_id: str) -> OrderS
         If the order table has no such move.
     """
     filled = order.filled + shares
-    move = OrderMove.FILL_REST if filled == order.quantity else OrderMove.FILL_PART
+    move = _FILL_REST if filled == order.quantity else _FILL_PART
     status = _after(order, move)
-    claim = _share_of(order.reserved_cash or order.released_cash, order.quantity - filled, order)
+    claim = _ZERO
+    if move is _FILL_PART:
+        claim = _share_of(
+            order.reserved_cash or order.released_cash, order.quantity - filled, order
+        )
     ended = status in ENDED
     return msgspec.structs.replace(
         order,
@@ -180,7 +187,7 @@ def misfit(order: OrderState, symbol: str, shares: Decimal) -> str:
 
 def _fits(order: OrderState, symbol: str, shares: Decimal) -> bool:
     """Whether an execution may be booked: some shares, on its side, and no more than are left."""
-    if order.symbol != symbol or order.status is OrderStatus.REJECTED or not shares.is_finite():
+    if order.symbol != symbol or order.status is _REJECTED or not shares.is_finite():
         return False
     left = order.quantity - order.filled
     return _ZERO < shares <= left if order.quantity > _ZERO else left <= shares < _ZERO
@@ -205,6 +212,9 @@ def _share_of(claim: Decimal, left: Decimal, order: OrderState) -> Decimal:
 
 
 def _after(order: OrderState, move: OrderMove) -> OrderStatus:
+    status = ORDER_TABLE.get((order.status, move))
+    if status is not None:
+        return status
     try:
         return next_status(order.status, move)
     except InvariantBroken as broken:

@@ -17,6 +17,7 @@ __all__ = [
 CENT = Decimal("0.01")
 LARGEST_AMOUNT = 10**15  # of money or shares: beyond it arithmetic on 28 digits is no longer exact
 _LARGEST_EXPONENT = 15  # looked at first: arithmetic itself may overflow
+_LARGEST = Decimal(LARGEST_AMOUNT)
 _MOST_PLACES = 18  # behind the point
 _ONE = Decimal(1)
 
@@ -29,16 +30,14 @@ def is_amount(number: object) -> bool:
     >>> is_amount(Decimal("-12.50")), is_amount(Decimal("1E+999999")), is_amount(Decimal("NaN"))
     (True, False, False)
     """
+    # cents and whole shares are what is booked most: no need to take them apart
+    if type(number) is Decimal and (number.same_quantum(CENT) or number.same_quantum(_ONE)):
+        return -_LARGEST <= number <= _LARGEST
     if not isinstance(number, Decimal) or not number.is_finite():
         return False
     if number.adjusted() > _LARGEST_EXPONENT or abs(number) > LARGEST_AMOUNT:
         return False
-    # cents and whole shares are what is booked most: no need to take them apart
-    return (
-        number.same_quantum(CENT)
-        or number.same_quantum(_ONE)
-        or int(number.as_tuple().exponent) >= -_MOST_PLACES
-    )
+    return int(number.as_tuple().exponent) >= -_MOST_PLACES
 
 
 @lru_cache(maxsize=4096)

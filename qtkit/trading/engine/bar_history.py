@@ -176,6 +176,12 @@ class EngineView:
             return _NAN
         return self._history.last_close(symbol)
 
+    def last(self, symbol: str) -> LastPrice | None:
+        """Return the newest bar of today; None when there is none, or it is stale."""
+        if symbol not in self._history.series or not self.price(symbol) > 0:
+            return None
+        return last_price(self._history, symbol)
+
     def closes(self, symbol: str, count: int) -> NDArray[np.float64]:
         """Return up to `count` one-minute closes, oldest first, shape ``(<= count,)``."""
         series = self._history.series[symbol]

@@ -123,11 +123,12 @@ class EngineContext:
 
         One that names no date belongs to the date that the engine trades.
         """
-        if event.trading_date is None and self.state.today is not None:
-            force_setattr(event, "trading_date", self.state.today)
+        state = self.state
+        if event.trading_date is None and state.today is not None:
+            force_setattr(event, "trading_date", state.today)
         entry = self.journal.append(event)
-        self.state.apply(entry)
-        self.files.take(entry, self.state.ledger)
+        state.apply(entry)
+        self.files.take(entry, state.ledger)
         if self.listener is not None:
             self.listener.append(event)
         return entry

@@ -63,32 +63,37 @@ class ExecutionReports:
             self._broker_session.disconnected(problem)
             return
         if news:
-            fresh = self._fresh(news)
-            self._report([item for item in fresh if isinstance(item, BrokerFill)])
-            for item in fresh:
-                self._take(item)
+            self._take_in(news)
         if context.state.fills_since_saved:
             self.move_strategy()
 
-    def _fresh(self, news: Sequence[NewsItem]) -> Sequence[NewsItem]:
-        """Return an answer without the fills that were booked before it; those are counted."""
-        fresh, known = list[NewsItem](), list[BrokerFill]()
+    def _take_in(self, news: Sequence[NewsItem]) -> None:
+        """Take an answer; the fills in it that were booked before it are counted."""
+        fresh, fills, known = list[NewsItem](), list[BrokerFill](), list[BrokerFill]()
         for item in news:
-            if isinstance(item, BrokerFill) and self._is_booked(item):
-                known.append(item)
-            else:
-                fresh.append(item)
+            if isinstance(item, BrokerFill):
+                if self._is_booked(item):
+                    known.append(item)
+                    continue
+                fills.append(item)
+            fresh.append(item)
         if known:
             self._repeated(known)
-        return fresh
+        self._report(fills)
+        for item in fresh:
+            self._take(item)
 
     def _report(self, fills: Sequence[BrokerFill]) -> None:
         """Write down what the broker told for the first time, before any of it is booked."""
-        known = self._context.state.reported
-        reports = {(f.order_id, f.fill_id): f for f in fills}
-        fresh = tuple(_report_of(f) for key, f in reports.items() if key not in known)
+        known, fresh = self._context.state.reported, dict[tuple[str, str], ev.FillReport]()
+        for fill in fills:
+            key = fill.order_id, fill.fill_id
+            if key not in known:
+                fresh[key] = _report_of(fill)
         if fresh:
-            self._context.record(ev.FillsReported(channel=FILL_CHANNEL, fills=fresh))
+            self._context.record(
+                ev.FillsReported(channel=FILL_CHANNEL, fills=tuple(fresh.values()))
+            )
 
     def _take(self, item: NewsItem) -> None:
         if isinstance(item, BrokerFill):

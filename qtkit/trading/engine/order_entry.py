@@ -19,14 +19,13 @@ from qtkit.model.intents import Intent
 from qtkit.model.orders import OrderOrigin, OrderType, owner
 from qtkit.model.quotes import Quote
 from qtkit.trading.brokers.protocol import Ack, Order
-from qtkit.trading.engine.bar_history import last_price
 from qtkit.trading.engine.broker_session import BrokerSession
 from qtkit.trading.engine.context import EngineContext
 from qtkit.trading.engine.order_outcomes import acknowledge, doubt, give_up
 from qtkit.trading.risk.judge import Permit, judge
 from qtkit.trading.risk.kill_file import kill_file_is_there
 from qtkit.trading.risk.normalise import normalised
-from qtkit.trading.risk.request import OrderRequest, RiskView
+from qtkit.trading.risk.request import RiskView
 
 __all__ = ["OrderEntry"]
 
@@ -105,7 +104,7 @@ class OrderEntry:
         except ArithmeticError:
             self._refuse(intent, wish, quote, (_too_large(intent),))
             return None
-        request = OrderRequest(
+        order = Order(
             order_id=f"{context.order_prefix}{state.next_order:06d}",
             symbol=intent.symbol,
             quantity=intent.quantity,
@@ -114,16 +113,19 @@ class OrderEntry:
             stop_price=intent.stop_price,
             time_in_force=intent.time_in_force,
             expires=intent.expires,
+            trading_date=view.trading_date,
+            reserve_price=reserve_price,
+            routing=intent.routing,
         )
         if intent.symbol not in state.instruments:
             self._list(intent.symbol)
-        judgement = judge(request, view, context.rules)
+        judgement = judge(order, view, context.rules)
         if judgement.permit is None or today is None:
             self._refuse(intent, wish, quote, judgement.refusals)
             return None
         context.record(
             ev.OrderRequested(
-                order_id=request.order_id,
+                order_id=order.order_id,
                 symbol=intent.symbol,
                 quantity=intent.quantity,
                 order_type=intent.order_type,
@@ -141,19 +143,6 @@ class OrderEntry:
                 expires=intent.expires,
                 routing=intent.routing,
             )
-        )
-        order = Order(
-            order_id=request.order_id,
-            symbol=intent.symbol,
-            quantity=intent.quantity,
-            order_type=intent.order_type,
-            limit_price=intent.limit_price,
-            trading_date=today,
-            reserve_price=reserve_price,
-            stop_price=intent.stop_price,
-            time_in_force=intent.time_in_force,
-            expires=intent.expires,
-            routing=intent.routing,
         )
         return order, judgement.permit
 
@@ -189,11 +178,8 @@ class OrderEntry:
 
     def _quote(self, symbol: str) -> Quote | None:
         """Return the newest finished bar, if the view shows a price."""
-        context = self._context
-        if symbol not in context.history.series or not context.view.price(symbol) > 0:
-            return None
-        price = last_price(context.history, symbol)
-        return Quote(symbol=symbol, at=price.end, last=price.close)
+        price = self._context.view.last(symbol)
+        return None if price is None else Quote(symbol=symbol, at=price.end, last=price.close)
 
     def _terms_on(self, symbol: str, day: date) -> _Terms:
         """Return what is known of a symbol on a date; what is known in full does not change."""

@@ -262,11 +262,11 @@ class StrategyRunner:
 
     def _seen(self) -> tuple[tuple[ev.LastPrice, ...], tuple[str, ...]]:
         """Return the newest prices that a decision sees, and the symbols that stand aside."""
-        view, history = self._context.view, self._context.history
-        prices, aside = list[ev.LastPrice](), list[str]()
+        view, prices, aside = self._context.view, list[ev.LastPrice](), list[str]()
         for symbol in self._context.strategy_symbols:
-            if view.price(symbol) > 0:
-                prices.append(last_price(history, symbol))
-            else:
+            price = view.last(symbol)
+            if price is None:
                 aside.append(symbol)
+            else:
+                prices.append(price)
         return tuple(prices), tuple(aside)

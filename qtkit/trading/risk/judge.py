@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import InitVar, dataclass
+from operator import attrgetter
 
 import msgspec
 
@@ -15,7 +16,7 @@ from qtkit.trading.risk.rules import request_is_well_formed
 __all__ = ["Judgement", "Permit", "judge"]
 
 _SEAL = object()
-_PASS = Status.PASS
+_status_of: Callable[[Verdict], Status] = attrgetter("status")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,11 +65,7 @@ def judge(request: OrderRequest, view: RiskView, rules: Sequence[Rule]) -> Judge
         Every rule's verdict, also after the first refusal.
     """
     verdicts = (request_is_well_formed(request, view), *_answers(rules, request, view))
-    for verdict in verdicts:
-        # most rules pass, and the same object is known at once
-        if verdict.status is not _PASS and verdict.status not in ALLOWING:
-            return Judgement(verdicts=verdicts, permit=None)
-    if len(verdicts) == 1:
+    if len(verdicts) == 1 or not ALLOWING.issuperset(map(_status_of, verdicts)):
         return Judgement(verdicts=verdicts, permit=None)
     permit = Permit(request=request, reducing=reduces(request, view), seal=_SEAL)
     return Judgement(verdicts=verdicts, permit=permit)

@@ -10,6 +10,7 @@ import msgspec
 
 from qtkit.core.verdict import Verdict
 from qtkit.model.instruments import Instrument
+from qtkit.model.moments import Moment
 from qtkit.model.orders import OrderType, TimeInForce
 
 __all__ = ["OrderRequest", "RiskView", "Rule", "reduces"]
@@ -27,7 +28,7 @@ class OrderRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     limit_price: Decimal | None = None  # account currency per share; limit orders only
     stop_price: Decimal | None = None  # account currency per share; stop orders only
     time_in_force: TimeInForce = TimeInForce.DAY
-    expires: datetime | None = None  # good-till-date orders only
+    expires: Moment | None = None  # good-till-date orders only
 
 
 class RiskView(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -223,14 +223,9 @@ def _is_plain(intent: Intent) -> bool:
         and type(intent.order_type) is OrderType
         and type(intent.time_in_force) is TimeInForce
         and (intent.stop_price, intent.expires, intent.routing, intent.withheld) == _NO_MORE
-        and _is_ascii(intent.symbol)
-        and _is_ascii(intent.because)
-        and _is_ascii(intent.tag)
+        and type(intent.symbol) is type(intent.because) is type(intent.tag) is str
+        and f"{intent.symbol}{intent.because}{intent.tag}".isascii()
     )
-
-
-def _is_ascii(text: object) -> bool:
-    return type(text) is str and text.isascii()
 
 
 @contextmanager

@@ -43,10 +43,10 @@ class SimAccount:
         self.holdings = {holding.symbol: holding for holding in state.holdings}
         self.news = list(state.news)
         self.is_changed = False  # whether something is not kept yet
-        self._kept_news = len(self.news)
+        self._new_news = list[News]()
         self._new_opening: Opening | None = None
-        self._dirty_orders: dict[int, OrderRow] = {}
-        self._dirty_holdings: dict[str, Holding] = {}
+        # in the order in which they came: of two with one number or symbol the later one counts
+        self._new_rows, self._new_holdings = list[OrderRow](), list[Holding]()
 
     def open(self, cash: Decimal, positions: dict[str, Decimal]) -> None:
         """Begin with cash and settled shares."""
@@ -58,12 +58,14 @@ class SimAccount:
     def put(self, row: OrderRow) -> None:
         """Add an order, or replace it by its next state."""
         self.orders[row.order.order_id] = row
-        self._dirty_orders[row.number] = row
+        self._new_rows.append(row)
         self.is_changed = True
 
     def tell(self, event: BrokerEvent, *, booked: bool = True) -> None:
         """Add a piece of news for the client."""
-        self.news.append(News(seq=len(self.news) + 1, event=event, booked=booked))
+        news = News(seq=len(self.news) + 1, event=event, booked=booked)
+        self.news.append(news)
+        self._new_news.append(news)
         self.is_changed = True
 
     def confirm(self, told: int) -> None:
@@ -115,18 +117,20 @@ class SimAccount:
             cash=self.cash,
             confirmed=self.confirmed,
             opening=self._new_opening,
-            orders=tuple(self._dirty_orders.values()),
-            holdings=tuple(self._dirty_holdings.values()),
-            news=tuple(self.news[self._kept_news :]),
+            orders=tuple(self._new_rows),
+            holdings=tuple(self._new_holdings),
+            news=tuple(self._new_news),
         )
-        self._kept_news = len(self.news)
         self._new_opening, self.is_changed = None, False
-        self._dirty_orders, self._dirty_holdings = {}, {}
+        self._new_rows.clear()
+        self._new_holdings.clear()
+        self._new_news.clear()
         return change
 
     def _hold(self, holding: Holding) -> None:
         """Replace a holding."""
-        self.holdings[holding.symbol] = self._dirty_holdings[holding.symbol] = holding
+        self.holdings[holding.symbol] = holding
+        self._new_holdings.append(holding)
         self.is_changed = True
 
 

@@ -179,8 +179,9 @@ class SimExchange:
 
     def _look_for_new_bars(self) -> None:
         """Plan again where the price source has grown."""
+        known = self._market.bars
         for place in self._places.values():
-            bars = self._market.bars.get(place.row.order.symbol)
+            bars = known.get(place.row.order.symbol)
             if bars is not place.bars:
                 place.find(bars)
 
