@@ -163,11 +163,9 @@ def executed(order: OrderState, shares: Decimal, broker_order_id: str) -> OrderS
     filled = order.filled + shares
     move = _FILL_REST if filled == order.quantity else _FILL_PART
     status = _after(order, move)
-    claim = _ZERO
-    if move is _FILL_PART:
-        claim = _share_of(
-            order.reserved_cash or order.released_cash, order.quantity - filled, order
-        )
+    left, claim = order.quantity - filled, _ZERO
+    if left:
+        claim = _share_of(order.reserved_cash or order.released_cash, left, order)
     ended = status in ENDED
     return msgspec.structs.replace(
         order,

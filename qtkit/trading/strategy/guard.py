@@ -10,6 +10,8 @@ from decimal import Decimal
 from itertools import islice
 from typing import Any, NoReturn, cast
 
+from msgspec.structs import astuple
+
 from qtkit.core.errors import ConfigError, StrategyError
 from qtkit.core.plain_json import plain_object
 from qtkit.core.signals import Interrupted
@@ -175,6 +177,8 @@ def problems_of(strategy: object) -> tuple[str, ...]:
 
 def _listed(answer: object) -> tuple[Any, ...]:
     """Return what `decide` returned, all of it at once."""
+    if type(answer) is tuple and len(answer) <= MOST_INTENTS:
+        return answer
     if type(answer) not in _LISTS and not isinstance(answer, Iterable):
         raise StrategyError(
             f"decide returned {shown(answer)}; expected Intent values, and an empty list for none"
@@ -210,21 +214,22 @@ def _demand(intent: object) -> None:
             )
 
 
-_NO_MORE = (None, None, None, "")  # no stop price, no end in time, no routing, nothing withheld
+_PLAIN = {
+    (str, Decimal, str, OrderType, limit, type(None), TimeInForce, type(None), type(None), str, str)
+    for limit in (Decimal, type(None))
+}  # no stop price, no end in time, no routing
 
 
 def _is_plain(intent: Intent) -> bool:
     """Whether every part is exactly of its kind, finite and ASCII: a plain order, as most are."""
-    limit = intent.limit_price
+    parts = astuple(intent)
+    if tuple(map(type, parts)) not in _PLAIN:
+        return False
+    symbol, quantity, because, _, limit, *_, tag, withheld = parts
     return (
-        type(intent.quantity) is Decimal
-        and intent.quantity.is_finite()
-        and (limit is None or (type(limit) is Decimal and limit.is_finite()))
-        and type(intent.order_type) is OrderType
-        and type(intent.time_in_force) is TimeInForce
-        and (intent.stop_price, intent.expires, intent.routing, intent.withheld) == _NO_MORE
-        and type(intent.symbol) is type(intent.because) is type(intent.tag) is str
-        and f"{intent.symbol}{intent.because}{intent.tag}".isascii()
+        quantity.is_finite()
+        and (limit is None or limit.is_finite())
+        and f"{symbol}{because}{tag}{withheld}".isascii()
     )
 
 

@@ -39,6 +39,10 @@ class _Step(IntEnum):
 
 _ACCEPT, _REJECT, _BAR, _END = _Step
 _LIMIT = OrderType.LIMIT
+_After = Literal["part_filled", "filled", "cancelled"]
+_PART_FILLED: _After = "part_filled"
+_FILLED: _After = "filled"
+_CANCELLED: _After = "cancelled"
 
 
 class _Place:
@@ -63,15 +67,17 @@ class _Place:
     def plan(self) -> None:
         """Set the next step and its time."""
         row, close = self.row, self.terms.close
-        self.at, self.step = close, _END
+        at, step = close, _END
         if row.reject_due:
-            self.at, self.step = min(row.reject_due, close), _REJECT
-        elif row.working:
+            at, step = min(row.reject_due, close), _REJECT
+        # one whose acceptance is not due any more is here because it works
+        elif not row.accept_due or row.working:
             bar = self._next_bar()
-            if bar and bar <= close:
-                self.at, self.step = bar, _BAR
-        if row.accept_due and min(row.accept_due, close) <= self.at:
-            self.at, self.step = min(row.accept_due, close), _ACCEPT
+            if 0 < bar <= close:
+                at, step = bar, _BAR
+        if row.accept_due and min(row.accept_due, close) <= at:
+            at, step = min(row.accept_due, close), _ACCEPT
+        self.at, self.step = at, step
 
     def _next_bar(self) -> int:
         """Return the end of the next bar that may give something; 0 if none is known."""
@@ -146,7 +152,8 @@ class SimExchange:
         if not self._places:
             return None
         self._look_for_new_bars()
-        return min(place.at for place in self._places.values())
+        # a list, since a generator costs more on the way of each order
+        return min([place.at for place in self._places.values()])
 
     def put(self, row: OrderRow) -> None:
         """Take a new order in."""
@@ -232,13 +239,12 @@ class SimExchange:
             executed_at=time_of(self._market.revealed(order.symbol, end)),
             venue=terms.instrument.exchange,
         )
-        status: Literal["filled", "part_filled", "cancelled"] = "part_filled"
-        if filled == order.quantity:
-            status = "filled"
+        left, status = order.quantity - filled, _PART_FILLED
+        if not left:
+            status = _FILLED
         elif row.straggler:
-            status = "cancelled"
+            left, status = _ZERO, _CANCELLED
         self._account.book(fill, terms.settles, order.trading_date)
-        left = order.quantity - filled if status == "part_filled" else _ZERO
         self._keep(
             place,
             replace(
@@ -248,7 +254,7 @@ class SimExchange:
                 fills=row.fills + 1,
                 notional=notional,
                 commission=commission,
-                reserved=self._reserve(row, left, notional, commission),
+                reserved=self._reserve(row, left, notional, commission) if left else left,
                 seen_until=end,
                 straggler=_ZERO,
             ),

@@ -10,7 +10,7 @@ from qtkit.model.bars import Bars
 from qtkit.model.money import decimal_of, round_to_tick
 from qtkit.model.orders import OrderType
 from qtkit.trading.brokers.protocol import Order
-from qtkit.trading.brokers.sim.contract_terms import Terms
+from qtkit.trading.brokers.sim.contract_terms import Band, Terms
 from qtkit.trading.brokers.sim.records import OrderRow
 from qtkit.trading.brokers.sim.settings import SimSettings
 
@@ -46,7 +46,9 @@ def match(
     order, side = row.order, row.order.quantity
     low, high = bars.low.item(index), bars.high.item(index)
     open_, volume = bars.open.item(index), bars.volume.item(index)
-    if not (volume > 0 and low > 0 and high > 0 and open_ > 0) or _locked(side, low, high, terms):
+    if not (volume > 0 and low > 0 and high > 0 and open_ > 0):
+        return None
+    if terms.band is not None and _locked(side, low, high, terms.band):
         return None
     if order.order_type is _MARKET:
         price = market_price(order, open_, low, high, terms, settings.slippage_bps)
@@ -136,10 +138,8 @@ def limit_price(
     return order.limit_price if decimal_of(high) >= order.limit_price else None
 
 
-def _locked(side: Decimal, low: float, high: float, terms: Terms) -> bool:
+def _locked(side: Decimal, low: float, high: float, band: Band) -> bool:
     """Whether the whole bar stood at the edge of the band that leaves this side nobody."""
-    if low != high or terms.band is None:
+    if low != high:
         return False
-    if side > _ZERO:
-        return low >= float(terms.band.high)
-    return high <= float(terms.band.low)
+    return low >= float(band.high) if side > _ZERO else high <= float(band.low)
