@@ -368,12 +368,13 @@ class Ledger:
         if shares:
             known = position or self._positions.get(after.symbol) or Position(symbol=after.symbol)
             position = reserving(known, shares)
-        if cash and self._reserved_cash + cash < _ZERO:
+        reserved = self._reserved_cash + cash
+        if reserved < _ZERO and cash:
             raise InvariantBroken(
                 f"order {after.order_id} released {-cash} of cash and only {self._reserved_cash} "
                 f"was reserved. Its story: {after.story}. Report this with the session folder"
             )
-        self._reserved_cash += cash
+        self._reserved_cash = reserved
         if position is not None:
             self._keep(position)
         self._file(before, after)

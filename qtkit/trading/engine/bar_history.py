@@ -178,9 +178,13 @@ class EngineView:
 
     def last(self, symbol: str) -> LastPrice | None:
         """Return the newest bar of today; None when there is none, or it is stale."""
-        if symbol not in self._history.series or not self.price(symbol) > 0:
+        series = self._history.series.get(symbol)
+        if series is None or (self._usable is not None and symbol not in self._usable):
             return None
-        return last_price(self._history, symbol)
+        known = series.newest
+        if known is not None and known[0] == series.size:
+            return known[1]
+        return last_price(self._history, symbol) if self._history.last_close(symbol) > 0 else None
 
     def closes(self, symbol: str, count: int) -> NDArray[np.float64]:
         """Return up to `count` one-minute closes, oldest first, shape ``(<= count,)``."""

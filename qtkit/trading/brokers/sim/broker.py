@@ -119,7 +119,7 @@ class SimBroker:
                 f"{account.opening.cash}. Connect to it, or name a new account."
             )
         account.open(cash, {symbol: quantity for symbol, quantity in held.items() if quantity})
-        self._book.commit(account.change())
+        self._book.commit(account.change)
 
     # --- the connection ----------------------------------------------------------------------
 
@@ -319,7 +319,7 @@ class SimBroker:
             return
         self._quiet = False
         try:
-            self._book.commit(self._account.change())
+            self._book.commit(self._account.change)
         except BaseException:
             self._connected = False
             raise

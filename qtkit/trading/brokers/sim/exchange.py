@@ -48,10 +48,10 @@ _CANCELLED: _After = "cancelled"
 class _Place:
     """An order's place in its symbol's bars, and its next step."""
 
-    __slots__ = ("at", "bars", "index", "row", "step", "terms")
+    __slots__ = ("at", "bars", "index", "row", "step", "symbol", "terms")
 
     def __init__(self, row: OrderRow, terms: Terms, bars: Bars | None) -> None:
-        self.row = row
+        self.row, self.symbol = row, row.order.symbol
         self.terms = terms
         self.find(bars)
 
@@ -144,8 +144,8 @@ class SimExchange:
         """Return the shares that working sells of a symbol stand for."""
         if not self._places:
             return _ZERO
-        working = (p.row.working for p in self._places.values() if p.row.order.symbol == symbol)
-        return -sum((q for q in working if q < 0), start=_ZERO)
+        working = (p.row.working for p in self._places.values() if p.symbol == symbol)
+        return -sum((q for q in working if q < _ZERO), start=_ZERO)
 
     def next_at(self) -> int | None:
         """Return the time of the next step, nanoseconds since 1970 UTC; None if none is due."""
@@ -188,7 +188,7 @@ class SimExchange:
         """Plan again where the price source has grown."""
         known = self._market.bars
         for place in self._places.values():
-            bars = known.get(place.row.order.symbol)
+            bars = known.get(place.symbol)
             if bars is not place.bars:
                 place.find(bars)
 
