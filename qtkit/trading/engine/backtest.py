@@ -187,20 +187,20 @@ class Backtest:
         steps = zip(dues.tolist(), polls.tolist(), preparations, count(self.steps))
         shown, view, decide = self._shown, context.view, self._guard.strategy.decide
         self._ahead.move(int(moments[0]), day, frozenset(), context.state.ledger)
-        view.move(int(dues[0]), day, None, context.state.ledger)
-        self._wake = self._next_news()
+        self._wake, moves_on = self._next_news(), False
         for due, poll, basis, step in steps:
             if due >= self._wake:
                 self._wake = self._news_until(due, self._wake)
             for series, ended in shown:
                 series.size = ended[poll]
-            if usable is None:
+            if moves_on:
                 view.moment = due
             else:
-                fresh = usable[step - self.steps]
+                fresh = None if usable is None else usable[step - self.steps]
                 view.move(due, day, fresh, context.state.ledger)
-                if not fresh:
+                if fresh is not None and not fresh:
                     continue  # no symbol has a usable price
+                moves_on = fresh is None  # all have one at each step: only the time moves on
             try:
                 intents = decide(view, basis)
             except BaseException as error:  # noqa: BLE001 - a strategy may raise whatever there is
