@@ -34,10 +34,10 @@ test: $(STAMP) ## Run all tests, notebooks included, with lint, types and import
 test-browser: $(STAMP) ## Drive the control desk in a real browser; skipped without Chromium
 	@$(BIN)/python -m pytest -p no:nbval -rs tests/browser $(ARGS)
 
-test-crash: $(STAMP) ## Cut the power at every point of the whole reference day
+test-crash: $(STAMP) ## Cut the power at every point of the days, in all four ways
 	@bash .ci/crash $(BIN) $(ARGS)
 
-test-slow: $(STAMP) ## Try every cell of the tables, every notebook by papermill, and fuzz every border
+test-slow: $(STAMP) ## Try what `make test` samples: tables, notebooks, damaged files, bugs, fuzzed borders
 	@bash .ci/slow $(BIN) $(ARGS)
 
 lab: $(STAMP) ## Open the notebooks in JupyterLab

@@ -95,7 +95,7 @@ class GridStrategy:
 
     def on_fill(self, fill: Fill, view: View) -> None:
         """Move the line once per order, with its first fill."""
-        if fill.symbol not in self._grids or self._moved_by[fill.symbol] == fill.order_id:
+        if not fill.own or self._moved_by.get(fill.symbol) == fill.order_id:
             return
         self._moved_by[fill.symbol] = fill.order_id
         is_first = fill.tag == "initial"

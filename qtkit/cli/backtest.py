@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from qtkit.cli.config_options import config_option, configured
+from qtkit.cli.config_options import config_option, configured, market_options
 from qtkit.cli.options import DAY, root_option
 
 __all__ = ["backtest"]
@@ -22,6 +22,7 @@ __all__ = ["backtest"]
 @click.option("--seed", type=int, help="Of the generated data and of chance.")
 @click.option("--data", help="'synthetic' (default), or the name of a local table.")
 @click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON.")
+@market_options
 @root_option
 @click.pass_context
 def backtest(  # noqa: PLR0913 - one for each option
@@ -34,6 +35,8 @@ def backtest(  # noqa: PLR0913 - one for each option
     seed: int | None,
     data: str | None,
     as_json: bool,
+    calendar_overlay: Path | None,
+    instruments: Path | None,
     root: Path,
 ) -> None:
     """Run STRATEGY (a Python file with a SPEC) over past trading dates, in memory.
@@ -50,6 +53,8 @@ def backtest(  # noqa: PLR0913 - one for each option
         "session.strategy": strategy,
         "session.seed": seed,
         "session.data": data,
+        "session.calendar_overlay": calendar_overlay,
+        "session.instruments": instruments,
         "session.root": root,
     }
     found = configured(ctx, config, options)

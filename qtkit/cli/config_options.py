@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,13 +12,24 @@ from click.core import ParameterSource
 if TYPE_CHECKING:
     from qtkit.runtime.configuration.models import Configuration
 
-__all__ = ["account_asked", "config_option", "configured"]
+__all__ = ["account_asked", "config_option", "configured", "market_options"]
 
 config_option = click.option(
     "--config",
     type=click.Path(path_type=Path, dir_okay=False),
     help="A configuration file, such as qtkit.toml; options of the command line win.",
 )
+
+
+def market_options(command: Callable[..., object]) -> Callable[..., object]:
+    """Give a verb the files that extend what is known of instruments and calendars."""
+    for name, key, text in (
+        ("--overlay", "calendar_overlay", "A calendar_overlay.toml that extends the calendar."),
+        ("--instruments", "instruments", "An instruments.toml with instruments of your own."),
+    ):
+        place = click.Path(path_type=Path, dir_okay=False)
+        command = click.option(name, key, type=place, help=text)(command)
+    return command
 
 
 def configured(
@@ -40,7 +51,7 @@ def configured(
         if value is not None
         and ctx.get_parameter_source(key.rpartition(".")[2]) is not ParameterSource.DEFAULT
     }
-    return read_configuration(config, arguments=given)
+    return read_configuration(config, arguments=given, folder=None if config else Path())
 
 
 def account_asked(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from qtkit.cli.account_options import accept_options, acceptance, account_options
-from qtkit.cli.config_options import account_asked, config_option, configured
+from qtkit.cli.config_options import account_asked, config_option, configured, market_options
 from qtkit.cli.options import root_option
 from qtkit.core.advice import command
 from qtkit.core.errors import ConfigError
@@ -53,6 +53,7 @@ def live_options(command: Callable[..., Any]) -> Callable[..., Any]:
     help="JSON with settings that win over the configuration; '-': standard input.",
 )
 @click.option("--detached", is_flag=True, hidden=True, help="Print into the session's folder.")
+@market_options
 @root_option
 @click.pass_context
 def live(  # noqa: PLR0913 - one for each option
@@ -70,6 +71,8 @@ def live(  # noqa: PLR0913 - one for each option
     debug: bool,
     settings: Path | None,
     detached: bool,
+    calendar_overlay: Path | None,
+    instruments: Path | None,
     root: Path,
 ) -> None:
     """Trade STRATEGY (a Python file with a SPEC) in real time, with the paper broker.
@@ -84,7 +87,13 @@ def live(  # noqa: PLR0913 - one for each option
 
     accept = acceptance(accept_changes=accept_changes, by=by, why=why)
     given = _given(settings)
-    found = configured(ctx, config, {"session.strategy": strategy, "session.root": root})
+    options = {
+        "session.strategy": strategy,
+        "session.calendar_overlay": calendar_overlay,
+        "session.instruments": instruments,
+        "session.root": root,
+    }
+    found = configured(ctx, config, options)
     file = Path(found.strategy)
     name, new_name = account_asked(found, account, new_account)
     code = trade_live(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from qtkit.cli.account_options import accept_options, acceptance, account_options
-from qtkit.cli.config_options import account_asked, config_option, configured
+from qtkit.cli.config_options import account_asked, config_option, configured, market_options
 from qtkit.cli.options import DAY, root_option
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ _GOES_ON = (
 @accept_options
 @click.option("--seed", type=int, help="Of the generated data and of chance.")
 @click.option("--data", help="'synthetic' (default), or the name of a local table.")
+@market_options
 @root_option
 @click.pass_context
 def simulate(  # noqa: PLR0913 - one for each option
@@ -49,6 +50,8 @@ def simulate(  # noqa: PLR0913 - one for each option
     why: str | None,
     seed: int | None,
     data: str | None,
+    calendar_overlay: Path | None,
+    instruments: Path | None,
     root: Path,
 ) -> None:
     """Run STRATEGY (a Python file with a SPEC) for simulated trading days.
@@ -69,6 +72,8 @@ def simulate(  # noqa: PLR0913 - one for each option
         "session.strategy": strategy,
         "session.seed": seed,
         "session.data": data,
+        "session.calendar_overlay": calendar_overlay,
+        "session.instruments": instruments,
         "session.root": root,
     }
     accept = acceptance(accept_changes=accept_changes, by=by, why=why)

@@ -431,3 +431,8 @@ class OutputRoot:
     def tables(self) -> Path:
         """Local bar tables."""
         return self.path / "tables"
+
+    @property
+    def series(self) -> Path:
+        """Local series of values that are no prices."""
+        return self.path / "series"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from qtkit.core.calendars import Calendar, exchange_calendar
+from qtkit.core.collector import collector_paused
 from qtkit.core.errors import ConfigError, DataError
 from qtkit.core.file_reader import read_object
 from qtkit.core.locks import is_locked
@@ -26,7 +27,7 @@ from qtkit.evidence.sys_log import LogStory, read_log
 from qtkit.evidence.tasks import TaskStory, task_stories
 from qtkit.journal import read_journal
 from qtkit.model import events as ev
-from qtkit.model.engine import ALL_CAPABILITIES, Capability, EngineDescription
+from qtkit.model.engine import ALL_CAPABILITIES, Capability, EngineDescription, TaskRole
 from qtkit.model.events import Entry, Event
 from qtkit.model.instruments import InstrumentRules
 from qtkit.projections.terms import NO_SETTINGS, with_change
@@ -85,7 +86,8 @@ class Evidence(JournalLines):
         capabilities: frozenset[Capability] | None = None,
     ) -> Evidence:
         """Gather evidence from entries, in one pass."""
-        lines, whole = gathered(entries)
+        with collector_paused():
+            lines, whole = gathered(entries)
         # before its first line, a session may still show anything
         described = frozenset(_engine_of(lines).capabilities) if lines else ALL_CAPABILITIES
         shown = described if folder else described - _OF_THE_FOLDER
@@ -259,6 +261,11 @@ class Evidence(JournalLines):
             return task_stories(self)
         stories = self.origin.tasks
         return {name: s for name, s in stories.items() if self.window.holds(s.line)}
+
+    def tasks_in(self, role: TaskRole) -> list[TaskStory]:
+        """Return the stories of the tasks that have a role, as `tasks`."""
+        names = self.engine.names(role)
+        return [story for story in self.tasks.values() if story.task in names]
 
     @cached_property
     def decided(self) -> frozenset[str]:

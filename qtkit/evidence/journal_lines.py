@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import chain
 from operator import attrgetter
 from typing import Protocol, TypeVar, cast
@@ -19,6 +19,7 @@ E = TypeVar("E", bound=Event)
 E_co = TypeVar("E_co", bound=Event, covariant=True)
 
 _SHOWN_FAULTS = 20
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 class Recorded(Protocol[E_co]):
@@ -89,21 +90,22 @@ def gathered(entries: Iterable[Entry]) -> tuple[dict[type[Event], Sequence[Entry
     """Sort entries by class and check the numbers and times on the way."""
     lines: defaultdict[type[Event], list[Entry]] = defaultdict(list)
     faults: list[tuple[int, str]] = []
-    first: Entry | None = None
-    last: Entry | None = None
-    count, expected, corrupt = 0, 1, ""
+    last, before, until, corrupt = None, 0, _LONG_AGO, ""
     try:
-        for entry in entries:
-            if entry.seq != expected:
-                faults.append((entry.seq, f"line {entry.seq} follows line {expected - 1}"))
-            if last is None:
-                first = entry
-            elif entry.at < last.at:
-                faults.append((entry.seq, f"line {entry.seq} is older than the line before it"))
-            lines[type(entry.event)].append(entry)
-            last, expected, count = entry, entry.seq + 1, count + 1
+        for last in entries:
+            number, at = last.seq, last.at
+            if number != before + 1:
+                faults.append((number, f"line {number} follows line {before}"))
+            if at < until:
+                faults.append((number, f"line {number} is older than the line before it"))
+            lines[type(last.event)].append(last)
+            before, until = number, at
     except (JournalCorrupt, DataError) as problem:
         corrupt = str(problem)
     return dict(lines), Wholeness(
-        entries=count, first=first, last=last, faults=tuple(faults[:_SHOWN_FAULTS]), corrupt=corrupt
+        entries=sum(map(len, lines.values())),
+        first=next(iter(lines.values()))[0] if lines else None,
+        last=last,
+        faults=tuple(faults[:_SHOWN_FAULTS]),
+        corrupt=corrupt,
     )

@@ -15,37 +15,30 @@ from typing import TextIO
 from qtkit.core.paths import log_parts
 from qtkit.evidence.journal_lines import JournalLines
 from qtkit.model import events as ev
+from qtkit.model.events import Entry
+from qtkit.model.events.base import kind_of
 
-__all__ = ["LogStory", "Told", "journal_story", "read_log", "value_in"]
+__all__ = ["LogStory", "Told", "journal_lives", "read_log", "text_of", "value_in", "values_in"]
 
 Told = tuple[int, str]
 """A line number, and what the line tells."""
 
-_KEYS = {
-    "schedule_built": ("digest",),
-    "status_changed": ("before", "after", "because"),
-    "task_queued": ("task_id",),
-    "task_finished": ("task_id",),
-    "task_skipped": ("task_id", "skip_reason"),
-    "task_failed": ("task_id", "dead_letter"),
-    "task_cancelled": ("task_id",),
-    "settings_changed": ("name", "by"),
+_STORY: dict[type[ev.Event], tuple[str, ...]] = {
+    ev.ScheduleBuilt: ("digest",),
+    ev.StatusChanged: ("before", "after", "because"),
+    ev.TaskQueued: ("task_id",),
+    ev.TaskFinished: ("task_id",),
+    ev.TaskSkipped: ("task_id", "skip_reason"),
+    ev.TaskFailed: ("task_id", "dead_letter"),
+    ev.TaskCancelled: ("task_id",),
+    ev.SettingsChanged: ("name", "by"),
 }
-_STORY: dict[type[ev.Event], str] = {
-    ev.ScheduleBuilt: "schedule_built",
-    ev.StatusChanged: "status_changed",
-    ev.TaskQueued: "task_queued",
-    ev.TaskFinished: "task_finished",
-    ev.TaskSkipped: "task_skipped",
-    ev.TaskFailed: "task_failed",
-    ev.TaskCancelled: "task_cancelled",
-    ev.SessionResumed: "session_resumed",
-    ev.SettingsChanged: "settings_changed",
-}
+_VERBS = {event: kind_of(event.__name__) for event in _STORY}
+_KEYS = {_VERBS[event]: keys for event, keys in _STORY.items()}
 _FIELD = re.compile(r'([^\s"=]+)=("(?:[^"\\]|\\.)*"|"[^\n]*|\S*)')
 _TRACE = "Traceback (most recent call last)"
 _SKIP = " skip_reason="
-_BEGINS_A_DAY = ("day_started ", "schedule_built ")  # a power cut may take the first away
+_BEGINS_A_DAY = frozenset({"day_started", "schedule_built"})  # a power cut may take the first away
 _FIELDS = 4  # time, level, session, message
 
 
@@ -85,8 +78,7 @@ def read_log(path: Path, day: date | None = None) -> LogStory:
             parts = line.split(" | ", _FIELDS - 1)
             # what is indented belongs to a traceback, whatever it says
             if len(parts) == _FIELDS and not line[0].isspace():
-                belongs = _is_of(story, parts, wanted)
-                _take(story, parts, belongs=belongs)
+                belongs = _take(story, parts[0], parts[3].rstrip("\n"), wanted)
             elif belongs and line.lstrip().startswith(_TRACE):
                 story.troubles.append((story.lines, line.strip()))
     return story
@@ -109,27 +101,28 @@ def open_text(path: Path) -> TextIO:
     return path.open(encoding="utf-8", errors="replace")
 
 
-def _is_of(story: LogStory, parts: list[str], wanted: str) -> bool:
-    """Whether a line belongs to a date; a line of its beginning is of the new one."""
-    if parts[3].startswith(_BEGINS_A_DAY):
-        story.day = value_in(parts[3], "day") or story.day
-    return (story.day or parts[0]).startswith(wanted)
+def _take(story: LogStory, at: str, message: str, wanted: str) -> bool:
+    """Take in one line: its verb, and what identifies the thing it tells.
 
-
-def _take(story: LogStory, parts: list[str], *, belongs: bool) -> None:
-    """Take in one line: its verb, and what identifies the thing it tells."""
-    if _SKIP in parts[3] and belongs:
-        reason = value_in(parts[3], "skip_reason")
-        story.skips[-1] += [(story.lines, reason)] if reason else []
-    verb, _, rest = parts[3].rstrip("\n").partition(" ")
+    Returns
+    -------
+    bool
+        Whether it belongs to the date that is wanted; a line of its beginning is of the new one.
+    """
+    verb, _, rest = message.partition(" ")
+    if verb in _BEGINS_A_DAY:
+        story.day = value_in(rest, "day") or story.day
+    belongs = not wanted or (story.day or at).startswith(wanted)
+    if belongs and _SKIP in message and (reason := value_in(message, "skip_reason")):
+        story.skips[-1].append((story.lines, reason))
     if verb == "session_resumed":
         _come_back(story, value_in(rest, "entries"))
-        return
-    keys = _KEYS.get(verb)
-    if keys is not None and belongs:
-        story.lives[-1].append((story.lines, _told(verb, [value_in(rest, k) for k in keys])))
-    elif verb == "internal_error" and belongs:
+    elif belongs and verb in _KEYS:
+        text = _told(verb, [value_in(rest, key) for key in _KEYS[verb]])
+        story.lives[-1].append((story.lines, text))
+    elif belongs and verb == "internal_error":
         story.troubles.append((story.lines, f"{verb} {rest}"))
+    return belongs
 
 
 def _come_back(story: LogStory, entries: str) -> None:
@@ -154,9 +147,7 @@ def value_in(text: str, key: str) -> str:
     'late by 3 s'
     """
     if '"' in text:
-        # what stands in quotes is no field, whatever it looks like
-        found = next((m[2] for m in _FIELD.finditer(text) if m[1] == key), "")
-        return _quoted(found) if found.startswith('"') else found
+        return values_in(text).get(key, "")
     mark = f"{key}="
     place = text.find(mark)
     while place > 0 and text[place - 1] != " ":
@@ -168,6 +159,21 @@ def value_in(text: str, key: str) -> str:
     return text[begin:].rstrip("\n") if end < 0 else text[begin:end]
 
 
+def values_in(text: str) -> dict[str, str]:
+    """Return the fields of a log line; what stands in quotes is none, whatever it looks like.
+
+    Examples
+    --------
+    >>> values_in('side=buy reason="price=0 is no price" price=5.0')
+    {'side': 'buy', 'reason': 'price=0 is no price', 'price': '5.0'}
+    """
+    values: dict[str, str] = {}
+    for name, value in _FIELD.findall(text):
+        if name not in values:
+            values[name] = _quoted(value) if value.startswith('"') else value
+    return values
+
+
 def _quoted(text: str) -> str:
     try:
         return str(json.JSONDecoder().raw_decode(text)[0])
@@ -175,15 +181,18 @@ def _quoted(text: str) -> str:
         return text.rstrip("\n")
 
 
-def journal_story(journal: JournalLines) -> list[list[Told]]:
-    """Return what the journal tells, in the same form."""
-    lives: list[list[Told]] = [[]]
-    for entry in journal.merged(*_STORY):
-        event = entry.event
-        verb = _STORY[type(event)]
-        if verb == "session_resumed":
+def journal_lives(journal: JournalLines) -> list[list[Entry]]:
+    """Return the entries that sys.log tells too, split where the session came back."""
+    lives: list[list[Entry]] = [[]]
+    for entry in journal.merged(*_STORY, ev.SessionResumed):
+        if isinstance(entry.event, ev.SessionResumed):
             lives.append([])
-            continue
-        keys = _KEYS[verb]
-        lives[-1].append((entry.seq, _told(verb, [str(getattr(event, key)) for key in keys])))
+        else:
+            lives[-1].append(entry)
     return lives
+
+
+def text_of(event: ev.Event) -> str:
+    """Return what sys.log tells of an event, as `LogStory` has it."""
+    kind = type(event)
+    return _told(_VERBS[kind], [str(getattr(event, key)) for key in _STORY[kind]])

@@ -6,13 +6,13 @@ import csv
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from qtkit.core.errors import DataError
 from qtkit.core.paths import SessionFolder, log_parts
 from qtkit.core.render import csv_text
-from qtkit.evidence.sys_log import open_text, value_in
+from qtkit.evidence.sys_log import open_text, values_in
 
 __all__ = ["LoggedRefusal", "logged_bookings", "logged_refusals", "removed_logs"]
 
@@ -37,15 +37,8 @@ class LoggedRefusal:
         return self.at, self.rule_id, self.symbol, self.side, self.quantity, self.price
 
 
-def logged_refusals(folder: SessionFolder, day: date | None = None) -> list[LoggedRefusal] | None:
+def logged_refusals(folder: SessionFolder) -> list[LoggedRefusal] | None:
     """Return the refusals of risk.log and its rotated parts, in order; None without any file.
-
-    Parameters
-    ----------
-    folder
-        The session's.
-    day
-        Only the lines of this local date.
 
     Raises
     ------
@@ -53,9 +46,7 @@ def logged_refusals(folder: SessionFolder, day: date | None = None) -> list[Logg
         If a line is none of a refusal.
     """
     parts = log_parts(folder.risk_log)
-    wanted = f"{day:%Y-%m-%d}" if day else ""
-    found = [line for part in parts for line in _lines(part) if line.startswith(wanted)]
-    return [_refusal(line) for line in found] if parts else None
+    return [_refusal(line) for part in parts for line in _lines(part)] if parts else None
 
 
 def _lines(path: Path) -> Iterator[str]:
@@ -69,8 +60,8 @@ def _refusal(line: str) -> LoggedRefusal:
         at = datetime.fromisoformat(when).astimezone(UTC)
     except ValueError:
         at = None
-    values = {name: value_in(rest, name) for name in (*_FIELDS, "reason")}
-    if at is None or _MARK not in rest or not all(values.values()):
+    values = values_in(rest)
+    if at is None or _MARK not in rest or not all(map(values.get, (*_FIELDS, "reason"))):
         raise DataError(f"risk.log: {line.strip()[:120]!r} is no line of a refusal")
     return LoggedRefusal(at=at, **{name: values[name] for name in _FIELDS})
 

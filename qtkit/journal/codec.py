@@ -6,11 +6,10 @@ before.
 
 from __future__ import annotations
 
-import hashlib
 import math
-import re
 from collections.abc import Iterable
 from decimal import Decimal
+from hashlib import sha256
 from typing import Union
 
 import msgspec
@@ -20,12 +19,13 @@ from qtkit.model.events import (
     ALL_EVENTS,
     CommandReceived,
     Entry,
+    LoopPulsed,
     Moment,
     SessionStarted,
     StrategySaved,
 )
 
-__all__ = ["START", "decode", "digest", "encode", "format_of"]
+__all__ = ["START", "LineDecoder", "decode", "digest", "encode", "format_of"]
 
 START = "0" * 16  # the link of the first line
 
@@ -35,6 +35,12 @@ class _Line(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     at: Moment
     prev: str
     event: Union[ALL_EVENTS]  # type: ignore[valid-type]  # noqa: UP007 - built from a tuple
+
+
+class _Head(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    seq: int
+    at: Moment
+    prev: str
 
 
 class _OpeningEvent(msgspec.Struct, tag_field="kind", tag="session_started"):
@@ -47,11 +53,13 @@ class _OpeningLine(msgspec.Struct):
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(_Line)
+_head_decoder = msgspec.json.Decoder(_Head)
 _opening_decoder = msgspec.json.Decoder(_OpeningLine)  # of any format
-_FRACTION = re.compile(rb"[:\[,]\s*-?[0-9]+(?:\.|[eE])")  # a number that binary cannot keep
+_BEGINS_EVENT = b',"event":'
 _FREE_JSON = (SessionStarted, StrategySaved, CommandReceived)  # whose values no type describes
 _DEEPEST = 200  # levels of free JSON: a reader may have less stack left than the writer had
 _MOST = 1_000_000  # values in one event
+_NO_JSON = (msgspec.MsgspecError, RecursionError)
 _NO_LINE = (TypeError, ValueError, ArithmeticError, RecursionError, AttributeError)
 
 
@@ -128,13 +136,42 @@ def decode(line: bytes) -> tuple[Entry, str]:
     ValueError
         If the line is not an entry.
     """
+    return LineDecoder().decode(line)
+
+
+class LineDecoder:
+    """Decoder of one journal's lines; a pulse in the words of the one before is the same object."""
+
+    __slots__ = ("_pulse", "_tail")
+
+    def __init__(self) -> None:
+        self._tail, self._pulse = b"", None
+
+    def decode(self, line: bytes) -> tuple[Entry, str]:
+        """Return the entry in a line, as `decode`."""
+        place = line.find(_BEGINS_EVENT)
+        if line[place:] == self._tail:
+            try:
+                head = _head_decoder.decode(line[:place] + b"}")
+                return Entry(seq=head.seq, at=head.at, event=self._pulse), head.prev
+            except _NO_JSON:
+                pass  # the whole line says what is wrong with it
+        found = _whole(line)
+        if place > 0 and type(found.event) is LoopPulsed:
+            self._tail, self._pulse = line[place:], found.event
+        return Entry(seq=found.seq, at=found.at, event=found.event), found.prev
+
+
+def _whole(line: bytes) -> _Line:
+    """Return what a line holds, if each decimal number in it stands in quotes."""
     try:
         found = _decoder.decode(line)
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except _NO_JSON as error:
         raise ValueError(str(error)) from None
-    if _FRACTION.search(line) and (name := _unquoted_in(line, found)):
+    # a line in the encoder's own words has every decimal in quotes
+    if _encoder.encode(found) != line[:-1] and (name := _unquoted_in(line, found)):
         raise ValueError(f"{name} is a JSON number, expected a decimal number in quotes")
-    return Entry(seq=found.seq, at=found.at, event=found.event), found.prev
+    return found
 
 
 def _unquoted_in(line: bytes, found: _Line) -> str:
@@ -166,4 +203,4 @@ def format_of(line: bytes) -> int | None:
 
 def digest(line: bytes) -> str:
     """Return the link that the next line carries: 16 hex digits of SHA-256."""
-    return hashlib.sha256(line.rstrip(b"\n")).hexdigest()[:16]
+    return sha256(line.removesuffix(b"\n")).hexdigest()[:16]

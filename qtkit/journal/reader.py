@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,16 +10,16 @@ from typing import BinaryIO
 
 from qtkit.core.errors import DataError, JournalCorrupt
 from qtkit.core.file_reader import what_is_there
-from qtkit.journal.codec import START, decode, digest, format_of
-from qtkit.model.events import FORMAT, Entry, SessionStarted
+from qtkit.journal.codec import START, LineDecoder, digest, format_of
+from qtkit.model.events import FORMAT, Entry, Event, SessionStarted
 from qtkit.model.events.base import kind_of
 
 __all__ = [
+    "JournalChain",
     "JournalSummary",
     "opened_journal",
     "read_journal",
     "read_linked",
-    "sound_entry",
     "summarise",
 ]
 
@@ -46,37 +46,33 @@ def read_journal(path: Path) -> Iterator[Entry]:
     JournalCorrupt
         If a line does not parse, a number is missing, or a link is broken.
     """
-    for entry, _, _ in read_linked(path):
-        yield entry
+    with opened_journal(path) as file:
+        yield from JournalChain(path).taken(file)
 
 
 def summarise(path: Path) -> JournalSummary:
     """Read a journal to its end and tell what is there; raises as `read_journal`."""
-    count, link, sound, first, last = 0, START, 0, None, None
-    for entry, link, sound in read_linked(path):  # noqa: B007 - the last values are the result
-        count, last = entry.seq, entry.at
-        first = first or entry.at
+    first, last = None, None
+    chain = JournalChain(path)
+    with opened_journal(path) as file:
+        for last in chain.taken(file):
+            first = first or last
     return JournalSummary(
-        entries=count,
-        link=link,
-        sound_bytes=sound,
-        torn_bytes=path.stat().st_size - sound,
-        first=first,
-        last=last,
+        entries=chain.lines,
+        link=chain.link,
+        sound_bytes=chain.size,
+        torn_bytes=path.stat().st_size - chain.size,
+        first=first.at if first else None,
+        last=last.at if last else None,
     )
 
 
-def read_linked(path: Path) -> Iterator[tuple[Entry, str, int]]:
-    """Yield (entry, digest of its line, bytes up to its end); raises as `read_journal`."""
-    link, number, sound = START, 0, 0
+def read_linked(path: Path) -> Iterator[tuple[Entry, str]]:
+    """Yield each entry with the digest of its line; raises as `read_journal`."""
+    chain = JournalChain(path)
     with opened_journal(path) as file:
-        for line in file:
-            if not line.endswith(b"\n"):
-                return
-            number += 1
-            entry = sound_entry(path, line, number, link)
-            link, sound = digest(line), sound + len(line)
-            yield entry, link, sound
+        for entry in chain.taken(file):
+            yield entry, chain.link
 
 
 def opened_journal(path: Path) -> BinaryIO:
@@ -100,36 +96,71 @@ def opened_journal(path: Path) -> BinaryIO:
         raise DataError(f"the journal {path} cannot be read: {problem.strerror}") from None
 
 
-def sound_entry(path: Path, line: bytes, number: int, link: str) -> Entry:
-    """Return a line's entry, if it is line `number` and follows the line of digest `link`."""
-    try:
-        entry, previous = decode(line)
-    except ValueError as error:
-        _demand_format(path, number, format_of(line))
-        raise JournalCorrupt(
-            f"{path.name} line {number}: not a journal entry ({error}). "
-            f"Lines 1 to {number - 1} are sound. See runbooks/journal-corrupt.md"
-        ) from None
-    if entry.seq != number or previous != link:
-        raise JournalCorrupt(
-            f"{path.name} line {number}: the chain is broken (seq was {entry.seq}, expected "
-            f"{number}; link was {previous}, expected {link}). A line was edited, lost or moved. "
-            "See runbooks/journal-corrupt.md"
-        )
-    if number == 1 and not isinstance(entry.event, SessionStarted):
-        raise JournalCorrupt(
-            f"{path.name} line 1: a journal begins with session_started, was "
-            f"{kind_of(type(entry.event).__name__)}. See runbooks/journal-corrupt.md"
-        )
-    if isinstance(entry.event, SessionStarted):
-        _demand_format(path, number, entry.event.format)
-    return entry
+class JournalChain:
+    """A journal's lines as they are taken, each of which has to follow the one before.
 
+    Attributes
+    ----------
+    lines
+        How many were taken.
+    link
+        Digest of the last of them.
+    size
+        Bytes up to its end.
+    """
 
-def _demand_format(path: Path, number: int, found: int | None) -> None:
-    if found is not None and found != FORMAT:
-        raise JournalCorrupt(
-            f"{path.name} line {number}: written in format {found}, this qtkit reads format "
-            f"{FORMAT} alone. Use the version that wrote it (session_metadata.json names it). "
-            "See runbooks/journal-corrupt.md"
+    def __init__(self, path: Path) -> None:
+        self._path, self._decoder = path, LineDecoder()
+        self.lines, self.link, self.size = 0, START, 0
+
+    def taken(self, lines: Iterable[bytes]) -> Iterator[Entry]:
+        """Yield the entries of the next lines; half a line ends them."""
+        decode = self._decoder.decode
+        for line in lines:
+            if not line.endswith(b"\n"):
+                return
+            number = self.lines + 1
+            try:
+                entry, previous = decode(line)
+            except ValueError as error:
+                raise self._no_entry(number, line, error) from None
+            if entry.seq != number or previous != self.link:
+                raise self._broken(entry, previous)
+            if number == 1 or type(entry.event) is SessionStarted:
+                self._demand_opening(number, entry.event)
+            self.lines, self.link, self.size = number, digest(line), self.size + len(line)
+            yield entry
+
+    def _no_entry(self, number: int, line: bytes, error: ValueError) -> JournalCorrupt:
+        self._demand_format(number, format_of(line))
+        return self._corrupt(
+            number, f"not a journal entry ({error}). Lines 1 to {number - 1} are sound"
+        )
+
+    def _broken(self, entry: Entry, previous: str) -> JournalCorrupt:
+        number = self.lines + 1
+        return self._corrupt(
+            number,
+            f"the chain is broken (seq was {entry.seq}, expected {number}; link was {previous}, "
+            f"expected {self.link}). A line was edited, lost or moved",
+        )
+
+    def _demand_opening(self, number: int, event: Event) -> None:
+        """Refuse a journal that does not begin with its session, in the format that we read."""
+        if not isinstance(event, SessionStarted):
+            kind = kind_of(type(event).__name__)
+            raise self._corrupt(number, f"a journal begins with session_started, was {kind}")
+        self._demand_format(number, event.format)
+
+    def _demand_format(self, number: int, found: int | None) -> None:
+        if found is not None and found != FORMAT:
+            raise self._corrupt(
+                number,
+                f"written in format {found}, this qtkit reads format {FORMAT} alone. Use the "
+                "version that wrote it (session_metadata.json names it)",
+            )
+
+    def _corrupt(self, number: int, what: str) -> JournalCorrupt:
+        return JournalCorrupt(
+            f"{self._path.name} line {number}: {what}. See runbooks/journal-corrupt.md"
         )

@@ -1,4 +1,12 @@
-"""The dated table of instruments: which rules hold for a symbol on a date."""
+"""The dated table of instruments: which rules hold for a symbol on a date.
+
+One table is made for a run and handed to all that ask::
+
+    table = instrument_table(own, exchange="")   # own: a Path or text; "": what comes with qtkit
+    table.rules("GOOG", day)                     # an Instrument; DataError where it is unknown
+    table.all_rules(symbols, day)                # the same of many; names all that are unknown
+    table.digest(symbols)                        # sha256 of their dated rules, hex
+"""
 
 from __future__ import annotations
 
@@ -17,7 +25,7 @@ import msgspec
 from qtkit.core.errors import ConfigError, DataError
 from qtkit.model.instruments import Instrument
 
-__all__ = ["InstrumentTable", "price_band"]
+__all__ = ["InstrumentTable", "instrument_table", "price_band"]
 
 
 class _Since(
@@ -60,7 +68,7 @@ class InstrumentTable:
     Parameters
     ----------
     boards
-        The entries in the order in which they are asked; made by `load`.
+        The entries in the order in which they are asked.
     """
 
     def __init__(self, boards: Iterable[_Board]) -> None:
@@ -69,19 +77,7 @@ class InstrumentTable:
         self._covering: dict[str, _Board] = {}
         self._since: dict[tuple[str, date], Instrument] = {}  # by the date of its newest row
 
-    @classmethod
-    def load(cls, path: Path | None = None) -> InstrumentTable:
-        """Return the table that comes with the product, below the one in `path` if it is given.
-
-        Raises
-        ------
-        ConfigError
-            With all mistakes of the file at once.
-        """
-        own = _boards_of(path.read_bytes, str(path)) if path else ()
-        return cls((*own, *_packaged()))
-
-    def on(self, symbol: str, day: date) -> Instrument:
+    def rules(self, symbol: str, day: date) -> Instrument:
         """Return the rules of a symbol on a date.
 
         Raises
@@ -91,7 +87,7 @@ class InstrumentTable:
 
         Examples
         --------
-        >>> str(InstrumentTable.load().on("300750.SZ", date(2026, 3, 4)).price_limit)
+        >>> str(instrument_table().rules("300750.SZ", date(2026, 3, 4)).price_limit)
         '0.20'
         """
         found = self._found.get((symbol, day))
@@ -99,7 +95,25 @@ class InstrumentTable:
             found = self._found[symbol, day] = self._looked_up(symbol, day)
         return found
 
-    def rules_digest(self, symbols: Iterable[str]) -> str:
+    def all_rules(self, symbols: Iterable[str], day: date) -> tuple[Instrument, ...]:
+        """Return the rules of symbols on a date.
+
+        Raises
+        ------
+        DataError
+            If some are unknown; all of them are named.
+        """
+        found, unknown = list[Instrument](), list[str]()
+        for symbol in symbols:
+            try:
+                found.append(self.rules(symbol, day))
+            except DataError as problem:
+                unknown.append(str(problem))
+        if unknown:
+            raise DataError("; ".join(unknown))
+        return tuple(found)
+
+    def digest(self, symbols: Iterable[str]) -> str:
         """Return the sha256 of all dated rules of symbols, hex; unknown ones have none."""
         rows = [
             (symbol, board.name, board.exchange, board.currency, board.since)
@@ -140,6 +154,23 @@ class InstrumentTable:
         )
 
 
+def instrument_table(own: Path | str = "") -> InstrumentTable:
+    """Return a table of a user's own above the one that comes with the product.
+
+    Parameters
+    ----------
+    own
+        A TOML file; "": there is none.
+
+    Raises
+    ------
+    ConfigError
+        With all mistakes of the file at once.
+    """
+    boards = _boards_of(Path(own).read_bytes, str(own)) if own else ()
+    return InstrumentTable((*boards, *_packaged()))
+
+
 def price_band(instrument: Instrument, last_close: Decimal) -> tuple[Decimal, Decimal] | None:
     """Return the lowest and the highest price that the exchange takes on a day.
 
@@ -162,7 +193,7 @@ def price_band(instrument: Instrument, last_close: Decimal) -> tuple[Decimal, De
 
     Examples
     --------
-    >>> gree = InstrumentTable.load().on("000651.SZ", date(2026, 3, 4))
+    >>> gree = instrument_table().rules("000651.SZ", date(2026, 3, 4))
     >>> price_band(gree, Decimal("37.35"))
     (Decimal('33.62'), Decimal('41.09'))
     """

@@ -17,6 +17,7 @@ from qtkit.market.feeds.protocol import CheckedFeed, Delivery, Feed, LeftOut
 from qtkit.market.trading_minutes import day_window
 from qtkit.model.bars import BarBatch, Bars, nanos
 from qtkit.model.money import decimal_of
+from qtkit.model.series import is_carried
 
 __all__ = ["CloseBefore", "ListenedFeed", "LiveMarket"]
 
@@ -51,6 +52,8 @@ class LiveMarket:
     def add(self, batch: BarBatch, now: int) -> None:
         """Append bars that became known at `now`, nanoseconds since 1970 UTC."""
         for symbol, fresh in batch.items():
+            if is_carried(symbol):
+                continue  # nobody trades at it
             known: NDArray[np.int64] = np.full(len(fresh), now, dtype=np.int64)
             self._known[symbol] = np.concatenate([self._known[symbol], known])
             self.bars[symbol] = concatenated(self.bars[symbol], fresh)  # a reader keeps its own

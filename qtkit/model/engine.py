@@ -120,7 +120,7 @@ class EngineDescription(
         return self.tasks.get(task, TaskRole.HOUSEKEEPING)
 
     def names(self, role: TaskRole) -> frozenset[str]:
-        """Return the tasks of a role."""
+        """Return the tasks that are said to have a role."""
         return frozenset(name for name, known in self.tasks.items() if known is role)
 
     def explains(self, skip_reason: str) -> bool:

@@ -36,7 +36,8 @@ class SessionTerms(TopicFold):
     settings
         As the journal's first line has them, with every change that was accepted.
     data
-        Kind of session, ``feed.kind``, ``feed.address`` and ``calendar``.
+        Kind of session, ``feed.kind``, ``feed.address``, ``calendar``, and where they are known
+        ahead, ``bars``: the sha256 of all their columns.
     changes
         The entries in which an operator accepted a change.
     """
@@ -78,11 +79,12 @@ class SessionTerms(TopicFold):
         return {
             "strategy": opening.strategy,
             "symbols": list(opening.symbols),
+            "series": [one.name for one in opening.series],
             "exchange": opening.exchange,
             **flattened(self.settings),
             "code": self.code,
             "instruments": self.instruments,
-            **self.data,
+            **{name: value for name, value in self.data.items() if name in _DATA},
         }
 
     def digests(self, prices: Iterable[ev.LastPrice]) -> ev.Digests:

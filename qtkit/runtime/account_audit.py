@@ -20,7 +20,7 @@ from qtkit.core.errors import DataError
 from qtkit.core.file_reader import plain_bytes, read_object, what_is_there
 from qtkit.core.paths import AccountFolder, OutputRoot, SessionFolder, write_atomic
 from qtkit.core.render import json_text
-from qtkit.journal.reader import read_linked
+from qtkit.journal.reader import read_journal
 from qtkit.model.events import SessionStarted
 from qtkit.runtime.chain import (
     Chain,
@@ -155,7 +155,7 @@ def _own_sessions(account: AccountFolder, chain: Chain, put_away: frozenset[str]
 def _is_of(folder: SessionFolder, account: str) -> bool:
     """Whether a session says that it traded on an account; what cannot be read says nothing."""
     try:
-        opening = next(read_linked(folder.journal))[0].event
+        opening = next(read_journal(folder.journal)).event
     except (DataError, OSError, StopIteration):
         opening = None
     if isinstance(opening, SessionStarted):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,6 +26,7 @@ from qtkit.model.bars import BAR_NANOS, Bars
 from qtkit.model.books import Book
 from qtkit.model.engine import AccountKind
 from qtkit.model.events import FORMAT, Digests, SessionStarted
+from qtkit.model.series import SeriesTerms, is_carried
 from qtkit.projections.engine_state import EngineState
 from qtkit.projections.terms import settings_digest
 from qtkit.runtime.accounts import CarryOver, account_record, create_account, inherit
@@ -40,7 +41,7 @@ from qtkit.runtime.factories import (
     recorded_market,
 )
 from qtkit.runtime.kill_switch import hand_over_lift
-from qtkit.runtime.market_data import PriceSource
+from qtkit.runtime.market_data import MarketData, PriceSource
 from qtkit.runtime.plan import SessionPlan, check_dates, goes_on, plan_of
 from qtkit.runtime.refill import refill_of
 from qtkit.runtime.resume import Return, returned
@@ -52,7 +53,7 @@ from qtkit.trading.brokers.permit_broker import PermitBroker
 from qtkit.trading.brokers.protocol import Broker
 from qtkit.trading.brokers.sim.broker import SimBroker
 from qtkit.trading.engine.backtest import Backtest
-from qtkit.trading.engine.bar_history import EngineView, History, sound_bars
+from qtkit.trading.engine.bar_history import EngineView, History, Lookup, sound_bars
 from qtkit.trading.engine.context import EngineContext, SessionFiles
 from qtkit.trading.engine.description import backtest_description, engine_description
 from qtkit.trading.engine.engine import Engine
@@ -256,12 +257,14 @@ def _wired(beginning: _Beginning) -> Run:
         journal=_journal(beginning),
         broker=spec.wrap_broker(broker),
         calendar=plan.calendar,
+        instruments=plan.instruments,
         data=market.prices,
         strategy=Guarded(strategy),
         files=files,
         kill_file=place.account.kill_file if place else None,
-        look_around=FolderWatch(place.needed_files).look if place else lambda: None,
-        columns=None if place else {s: sound_bars(b) for s, b in market.prices.bars.items()},
+        folders=FolderWatch(place.needed_files) if place else None,
+        columns=None if place or plan.data is None else _columns(plan.data),
+        series=plan.series,
     )
     return Run(
         plan=plan,
@@ -276,6 +279,11 @@ def _wired(beginning: _Beginning) -> Run:
     )
 
 
+def _columns(data: MarketData) -> dict[str, Bars]:
+    """Return all that a backtest shows bit by bit: bars, and the series beside them."""
+    return {s: b if is_carried(s) else sound_bars(b) for s, b in data.delivered().items()}
+
+
 def engine_context(  # noqa: PLR0913 - one keyword for each part
     *,
     spec: StrategySpec,
@@ -284,17 +292,19 @@ def engine_context(  # noqa: PLR0913 - one keyword for each part
     journal: Journal,
     broker: Broker,
     calendar: Calendar,
+    instruments: InstrumentTable,
     data: PriceSource,
     strategy: Strategy,
     files: SessionFiles,
     kill_file: Path | None,
-    look_around: Callable[[], None] = lambda: None,
+    folders: FolderWatch | None = None,
     columns: dict[str, Bars] | None = None,
+    series: Sequence[SeriesTerms] = (),
 ) -> EngineContext:
     """Wire an engine's shared parts."""
     ledger = Ledger.opened(Book(cash=Decimal(0)))
-    history = History(spec.symbols, columns)
-    table = InstrumentTable.load()
+    history = History(spec.symbols, columns, series)
+    lookup = Lookup(instruments.rules, data.close_before)
     return EngineContext(
         clock=clock,
         journal=journal,
@@ -304,16 +314,16 @@ def engine_context(  # noqa: PLR0913 - one keyword for each part
         strategy=strategy,
         strategy_symbols=spec.symbols,
         calendar=calendar,
-        instrument_of=table.on,
+        instrument_of=instruments.rules,
         close_before=data.close_before,
         fees=settings.fees(),
         rules=rules_of(settings.risk, spec.symbols),
         settings=settings.engine(spec),
         history=history,
-        view=EngineView(spec.symbols, history, ledger),
+        view=EngineView(spec.symbols, history, ledger, lookup),
         files=files,
         kill_file=kill_file,
-        look_around=look_around,
+        folders=folders or FolderWatch(()),
     )
 
 
@@ -325,6 +335,7 @@ def opening_event(
     carry_over: CarryOver,
     *,
     data: dict[str, str] | None = None,
+    series: tuple[SeriesTerms, ...] = (),
     digests: Digests | None = None,
 ) -> SessionStarted:
     """Return the first line of a journal: with it alone the rest can be folded."""
@@ -335,6 +346,7 @@ def opening_event(
         account=account,
         strategy=spec.name,
         symbols=spec.symbols,
+        series=series,
         exchange=spec.exchange,
         settings=settings,
         data=data or {},
@@ -356,10 +368,16 @@ def _market(beginning: _Beginning) -> Market:
     """Return where bars come from; what a feed delivers is written down before it is used."""
     plan, place = beginning.plan, beginning.place
     recording = place.folder.feed_polls if place else None
+    request = FeedRequest(
+        spec=plan.spec,
+        calendar=plan.calendar,
+        clock=beginning.clock,
+        instruments=plan.instruments,
+        series=plan.series,
+    )
     if plan.data is not None:
-        return recorded_market(plan.spec, plan.calendar, plan.data, recording)
-    request = FeedRequest(spec=plan.spec, calendar=plan.calendar, clock=beginning.clock)
-    return growing_market(request, plan.tables, recording)
+        return recorded_market(request, plan.data, recording)
+    return growing_market(request, plan.root, recording)
 
 
 def _files(beginning: _Beginning) -> SessionFiles:
@@ -417,7 +435,7 @@ def _driver(beginning: _Beginning, context: EngineContext, market: Market) -> En
 def _opening(beginning: _Beginning) -> SessionStarted:
     plan = beginning.plan
     spec = plan.spec
-    data = data_sources(spec, plan.calendar)
+    data = data_sources(spec, plan.calendar, plan.data.digest if plan.data else "")
     return opening_event(
         spec.strategy,
         spec.settings,
@@ -425,7 +443,8 @@ def _opening(beginning: _Beginning) -> SessionStarted:
         beginning.account,
         beginning.carry_over,
         data=data,
-        digests=opening_digests(spec, plan.settings, data),
+        series=plan.series,
+        digests=opening_digests(spec, plan.settings, data, plan.instruments),
     )
 
 

@@ -17,7 +17,7 @@ from threading import Event
 from qtkit.core.calendars import Calendar
 from qtkit.core.clock import Clock, ManualClock, ScaledClock, SteadyClock, SystemClock, stopwatch
 from qtkit.core.errors import ConfigError
-from qtkit.core.paths import AccountFolder
+from qtkit.core.paths import AccountFolder, OutputRoot
 from qtkit.market.feeds.csv_tail import CsvTail
 from qtkit.market.feeds.http_bars import HttpBars, Patience
 from qtkit.market.feeds.parquet_tail import ParquetTail
@@ -26,9 +26,12 @@ from qtkit.market.feeds.polled_synthetic import SyntheticSource
 from qtkit.market.feeds.protocol import Feed
 from qtkit.market.feeds.recorded import FaultyFeed, RecordedFeed
 from qtkit.market.feeds.recorder import FeedRecorder
+from qtkit.market.feeds.series_beside import SeriesBeside
 from qtkit.market.instruments import InstrumentTable
 from qtkit.market.live_market import ListenedFeed, LiveMarket
+from qtkit.market.tables.series_store import SeriesStore
 from qtkit.market.tables.timestamps import zone_named
+from qtkit.model.series import SeriesTerms
 from qtkit.runtime.market_data import MarketData, PriceSource, market_of, table_close
 from qtkit.runtime.plugins import Catalogue
 from qtkit.runtime.settings import SessionSettings
@@ -122,9 +125,8 @@ def broker_of(request: BrokerRequest) -> Broker:
     return BROKERS.named(request.spec.settings.broker)(request)
 
 
-def sim_market(data: PriceSource, calendar: Calendar) -> SimMarket:
+def sim_market(data: PriceSource, calendar: Calendar, instruments: InstrumentTable) -> SimMarket:
     """Return the market as the simulated broker sees it: its own price cursor on the same bars."""
-    table = InstrumentTable.load()
 
     def market_close(day: date) -> datetime | None:
         segments = calendar.segments(day)
@@ -132,7 +134,7 @@ def sim_market(data: PriceSource, calendar: Calendar) -> SimMarket:
 
     return SimMarket(
         bars=data.bars,
-        instruments=table.on,
+        instruments=instruments.rules,
         close_before=data.close_before,
         settle_date=calendar.session_after,
         trading_date=calendar.local_date,
@@ -150,6 +152,8 @@ class FeedRequest:
     spec: SessionSpec
     calendar: Calendar
     clock: Clock
+    series: tuple[SeriesTerms, ...] = ()  # that somebody writes beside the bars
+    instruments: InstrumentTable
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -183,9 +187,9 @@ def _parquet(request: FeedRequest) -> BarSource:
 
 
 def _synthetic(request: FeedRequest) -> BarSource:
-    table = InstrumentTable.load()
+    rules = request.instruments.rules
     today = request.calendar.local_date(request.clock.now())
-    markets = {symbol: market_of(table.on(symbol, today)) for symbol in request.symbols}
+    markets = {symbol: market_of(rules(symbol, today)) for symbol in request.symbols}
     return SyntheticSource(markets, request.calendar, request.spec.settings.seed)
 
 
@@ -234,9 +238,7 @@ class Market:
     trouble: str = ""
 
 
-def recorded_market(
-    spec: SessionSpec, calendar: Calendar, data: MarketData, recording: Path | None
-) -> Market:
+def recorded_market(request: FeedRequest, data: MarketData, recording: Path | None) -> Market:
     """Return a market whose bars are known already; nobody sees them early.
 
     Parameters
@@ -244,21 +246,23 @@ def recorded_market(
     recording
         Where each delivery is written before it is used; None: nowhere.
     """
-    feed: Feed = RecordedFeed(data.bars)
-    if spec.feed_faults:
-        feed = FaultyFeed(feed, spec.feed_faults)
+    feed: Feed = RecordedFeed(data.delivered())
+    if request.spec.feed_faults:
+        feed = FaultyFeed(feed, request.spec.feed_faults)
     if recording is not None:
         feed = FeedRecorder(feed, recording, durable=False)
-    return Market(feed=feed, prices=data, simulated=sim_market(data, calendar))
+    return Market(
+        feed=feed, prices=data, simulated=sim_market(data, request.calendar, request.instruments)
+    )
 
 
-def growing_market(request: FeedRequest, tables: Path, recording: Path | None) -> Market:
+def growing_market(request: FeedRequest, root: OutputRoot, recording: Path | None) -> Market:
     """Return a market that grows with what the feed tells.
 
     Parameters
     ----------
-    tables
-        Where local tables are: last closes that no bar tells come from one.
+    root
+        Where local tables and series are: last closes that no bar tells come from one.
     recording
         Where each delivery is written before it is used; None: nowhere.
     """
@@ -266,14 +270,16 @@ def growing_market(request: FeedRequest, tables: Path, recording: Path | None) -
     name = spec.strategy.table if spec.settings.data == "synthetic" else spec.settings.data
 
     def close(symbol: str, day: date) -> Decimal | None:
-        return table_close(tables, name, symbol, day, calendar)
+        return table_close(root.tables, name, symbol, day, calendar)
 
     prices = LiveMarket(request.symbols, calendar, close)
     source = FEEDS.named(spec.settings.feed.kind)(request)
+    if request.series:
+        source = SeriesBeside(source, SeriesStore(root.series), request.series)
     if recording is not None:
         source = FeedRecorder(source, recording, durable=True)
     feed = ListenedFeed(source, prices, request.clock)
-    simulated = replace(sim_market(prices, calendar), revealed=prices.revealed)
+    simulated = replace(sim_market(prices, calendar, request.instruments), revealed=prices.revealed)
     return Market(feed=feed, prices=prices, simulated=simulated, trouble=feed.listen_ahead())
 
 

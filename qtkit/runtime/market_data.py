@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
@@ -16,12 +16,14 @@ from qtkit.core.calendars import Calendar, exchange_calendar
 from qtkit.core.errors import DataError
 from qtkit.core.paths import OutputRoot
 from qtkit.market.instruments import InstrumentTable
-from qtkit.market.tables.bar_table import BarTable
+from qtkit.market.tables.bar_table import BarTable, bars_fingerprints
+from qtkit.market.tables.series_store import SeriesStore
 from qtkit.market.tables.synthetic import PLAIN, Market, close_before, synthetic_bars
 from qtkit.market.trading_minutes import day_window
 from qtkit.model.bars import Bars, nanos
 from qtkit.model.instruments import Instrument
 from qtkit.model.money import decimal_of
+from qtkit.model.series import SeriesTerms, ValueSeries, carried
 from qtkit.runtime.settings import SessionSettings
 from qtkit.trading.strategy.protocol import StrategySpec
 
@@ -31,6 +33,8 @@ __all__ = [
     "data_of",
     "joined",
     "market_of",
+    "series_of",
+    "series_terms",
     "synthetic_data",
     "table_close",
     "table_data",
@@ -50,14 +54,32 @@ class PriceSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class MarketData:
-    """Bars of some dates, and each date's last close before it."""
+    """Bars of some dates, and each date's last close before it.
+
+    Attributes
+    ----------
+    cut_from
+        Digest of the bars of which these are the part that a session recorded; "" for all of them.
+    """
 
     bars: dict[str, Bars]
     closes: dict[tuple[str, date], Decimal]
+    cut_from: str = ""
+    series: Mapping[str, ValueSeries] = field(default_factory=dict)
 
     def close_before(self, symbol: str, day: date) -> Decimal | None:
         """Return the last close before a date, account currency per share."""
         return self.closes.get((symbol, day))
+
+    def delivered(self) -> dict[str, Bars]:
+        """Return all that a feed hands over: the bars, and the series in their form."""
+        beside = (carried(series) for series in self.series.values())
+        return {**self.bars, **{part.symbol: part for part in beside}}
+
+    @property
+    def digest(self) -> str:
+        """Sha256 of all that is delivered, whole, hex."""
+        return self.cut_from or bars_fingerprints(self.delivered())["total"]
 
 
 def joined(parts: Sequence[Bars]) -> Bars:
@@ -116,13 +138,39 @@ def data_of(
     days: Sequence[date],
     calendar: Calendar,
     root: OutputRoot,
+    instruments: InstrumentTable,
 ) -> MarketData:
     """Return the bars that a session's settings name."""
     if settings.data == "synthetic":
-        table = InstrumentTable.load()
-        instruments = {symbol: table.on(symbol, days[0]) for symbol in spec.symbols}
-        return synthetic_data(instruments, days, spec.exchange, settings.seed)
-    return table_data(root.tables, settings.data, spec.symbols, days, calendar)
+        rules = {symbol: instruments.rules(symbol, days[0]) for symbol in spec.symbols}
+        data = synthetic_data(rules, days, spec.exchange, settings.seed)
+    else:
+        data = table_data(root.tables, settings.data, spec.symbols, days, calendar)
+    return replace(data, series=series_of(spec, root))
+
+
+def series_terms(spec: StrategySpec, root: OutputRoot) -> tuple[SeriesTerms, ...]:
+    """Return what the series are that a strategy sees beside its bars.
+
+    Raises
+    ------
+    DataError
+        If one is missing or damaged.
+    """
+    store = SeriesStore(root.series)
+    return tuple(store.terms(name) for name in store.named(spec.series))
+
+
+def series_of(spec: StrategySpec, root: OutputRoot) -> dict[str, ValueSeries]:
+    """Return the series that a strategy sees beside its bars, by name.
+
+    Raises
+    ------
+    DataError
+        If one is missing or damaged.
+    """
+    store = SeriesStore(root.series)
+    return {name: store.read(name) for name in store.named(spec.series)}
 
 
 def table_data(

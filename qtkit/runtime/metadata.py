@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -13,26 +12,15 @@ from qtkit.core.clock import wall_time
 from qtkit.core.files import append_line, write_atomic
 from qtkit.core.provenance import commit_of, package_folder, toolkit_version
 from qtkit.core.render import json_text
-from qtkit.market.tables.bar_table import bars_fingerprint
-from qtkit.model.bars import Bars
+from qtkit.market.tables.bar_table import bars_fingerprints
 from qtkit.model.events import JsonObject
 from qtkit.projections.terms import settings_digest
 from qtkit.runtime.run import Run
 from qtkit.trading.strategy.loader import source_digest
 
-__all__ = ["code_fingerprint", "data_fingerprint", "write_identity"]
+__all__ = ["code_fingerprint", "write_identity"]
 
 _DIRTY = "+dirty"
-
-
-def data_fingerprint(bars: Mapping[str, Bars]) -> JsonObject:
-    """Return the sha256 of the bars that a session may see, per symbol and in total.
-
-    A symbol's is the one that ``qtkit data fingerprint`` prints for the same bars in a table.
-    """
-    symbols = {symbol: bars_fingerprint(bars[symbol]) for symbol in sorted(bars)}
-    lines = "".join(f"{symbol} {digest}\n" for symbol, digest in symbols.items())
-    return {"total": hashlib.sha256(lines.encode()).hexdigest(), "symbols": symbols}
 
 
 def code_fingerprint(strategy: Path | None) -> JsonObject:
@@ -92,7 +80,7 @@ def _metadata(run: Run) -> JsonObject:
         "commit": commit.removesuffix(_DIRTY),
         "dirty": commit.endswith(_DIRTY),
         "config_fingerprint": settings_digest(run.settings),
-        "data_fingerprint": data_fingerprint(data.bars if data else {}),
+        "data_fingerprint": bars_fingerprints(data.delivered() if data else {}),
         "code_fingerprint": code_fingerprint(run.spec.source),
         "seed": run.settings["seed"],
         "started_wall_time": wall_time().isoformat(),

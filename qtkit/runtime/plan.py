@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from qtkit.core.calendars import Calendar, exchange_calendar
-from qtkit.core.errors import ConfigError, DataError
+from qtkit.core.errors import ConfigError
 from qtkit.core.paths import AccountFolder, OutputRoot
 from qtkit.journal import read_journal
-from qtkit.market.instruments import InstrumentTable
-from qtkit.model.instruments import Instrument
+from qtkit.market.instruments import InstrumentTable, instrument_table
+from qtkit.model.series import SeriesTerms
 from qtkit.runtime.accounts import CarryOver
 from qtkit.runtime.factories import kind_named, makers_of
-from qtkit.runtime.market_data import MarketData, data_of
+from qtkit.runtime.market_data import MarketData, data_of, series_of, series_terms
 from qtkit.runtime.settings import SessionSettings
 from qtkit.runtime.spec import SessionSpec
 from qtkit.trading.engine.logs.settings import logs_can_be_written
@@ -31,7 +31,6 @@ __all__ = [
     "exchange_of",
     "first_start",
     "goes_on",
-    "known_instruments",
     "plan_of",
     "trading_days",
 ]
@@ -47,10 +46,14 @@ class SessionPlan:
 
     Attributes
     ----------
+    instruments
+        The one table of the run.
     days
         Trading dates; none in real time.
     data
         Bars of these dates; None where the feed tells them.
+    series
+        What the strategy sees beside its bars.
     start, until
         When it begins, and ends at the latest, UTC; None in real time.
     last_day
@@ -63,11 +66,13 @@ class SessionPlan:
 
     spec: SessionSpec
     calendar: Calendar
+    instruments: InstrumentTable
     strategy: Strategy
     settings: dict[str, Any]
-    tables: Path
+    root: OutputRoot
     days: tuple[date, ...] = ()
     data: MarketData | None = None
+    series: tuple[SeriesTerms, ...] = ()
     start: datetime | None = None
     until: datetime | None = None
     last_day: date | None = None
@@ -92,18 +97,24 @@ def plan_of(spec: SessionSpec, root: OutputRoot) -> SessionPlan:
     plan = SessionPlan(
         spec=spec,
         calendar=exchange_of(spec.strategy, spec.settings),
+        instruments=spec.instruments or instrument_table(spec.settings.instruments),
         strategy=made(spec.strategy),
         settings=spec.settings.for_journal(spec.strategy),
-        tables=root.tables,
+        root=root,
     )
     if spec.day is None:
-        return plan
+        return replace(plan, series=series_terms(spec.strategy, root))
     days = trading_days(plan.calendar, spec.day, spec.days)
     check_dates(plan, days[0], days[-1] if kind.is_durable else None)
+    feed_tells = makers.feed_tells and kind.is_durable
+    data = None if feed_tells else _data(plan, days, root)
     return replace(
         plan,
         days=days,
-        data=None if makers.feed_tells and kind.is_durable else _data(plan, days, root),
+        data=data,
+        series=series_terms(spec.strategy, root)
+        if data is None
+        else tuple(one.terms for one in data.series.values()),
         start=spec.start or first_start(plan.calendar, spec.day),
         until=spec.stop or _end_of(plan, days[-1]),
         last_day=spec.last_day or (None if spec.stop else days[-1]),
@@ -133,29 +144,10 @@ def check_dates(plan: SessionPlan, first: date, last: date | None) -> None:
     DataError
         If a symbol is unknown.
     """
-    rules = known_instruments(plan.spec.strategy.symbols, last or first)
+    rules = plan.instruments.all_rules(plan.spec.strategy.symbols, last or first)
     if last is not None:
         plan.calendar.session_after(last, max((rule.settle_days for rule in rules), default=0))
     refuse_steps_that_never_come(plan.calendar, first, _timetable(plan))
-
-
-def known_instruments(symbols: Sequence[str], day: date) -> tuple[Instrument, ...]:
-    """Return the rules of symbols on a date.
-
-    Raises
-    ------
-    DataError
-        If some are unknown; all of them are named.
-    """
-    table, rules, unknown = InstrumentTable.load(), list[Instrument](), list[str]()
-    for symbol in symbols:
-        try:
-            rules.append(table.on(symbol, day))
-        except DataError as problem:
-            unknown.append(str(problem))
-    if unknown:
-        raise DataError("; ".join(unknown))
-    return tuple(rules)
 
 
 def trading_days(calendar: Calendar, day: date, count: int) -> tuple[date, ...]:
@@ -219,7 +211,12 @@ def _only_paper(settings: SessionSettings) -> None:
 
 def _data(plan: SessionPlan, days: Sequence[date], root: OutputRoot) -> MarketData:
     spec = plan.spec
-    return spec.data or data_of(spec.strategy, spec.settings, days, plan.calendar, root)
+    data = spec.data
+    if data is None:
+        return data_of(spec.strategy, spec.settings, days, plan.calendar, root, plan.instruments)
+    if data.series or not spec.strategy.series:
+        return data
+    return replace(data, series=series_of(spec.strategy, root))
 
 
 def _timetable(plan: SessionPlan) -> Timetable:

@@ -36,6 +36,11 @@ class Catalogue(Generic[_Maker]):
         """Whether a part is one of this package."""
         return name in self._own
 
+    def names(self) -> tuple[str, ...]:
+        """Return the names that there are; those of this package come first."""
+        offered = (point.name for point in entry_points(group=self._group))
+        return (*self._own, *sorted({*self._registered, *offered} - self._own.keys()))
+
     @contextmanager
     def registered(self, name: str, maker: _Maker) -> Iterator[None]:
         """Offer a part under a name as long as this lasts.
@@ -67,7 +72,7 @@ class Catalogue(Generic[_Maker]):
         offered = {point.name: point for point in entry_points(group=self._group)}
         if name in offered:
             return self._loaded(offered[name])
-        known = [*self._own, *self._registered, *offered]
+        known = self.names()
         close = closest(name, known)
         hint = f", did you mean {close!r}?" if close else ";"
         raise ConfigError(

@@ -14,7 +14,9 @@ from pydantic import ValidationError
 from qtkit.core.errors import ConfigError, JournalCorrupt
 from qtkit.core.paths import SessionFolder
 from qtkit.journal import read_journal
-from qtkit.model.bars import nanos
+from qtkit.market.bar_order import differences, empty_bars, take
+from qtkit.market.feeds.recorder import recorded_bars
+from qtkit.model.bars import nanos, time_of
 from qtkit.model.events import Digests, LastPrice, SettingsChanged
 from qtkit.model.money import decimal_of
 from qtkit.projections.base import project
@@ -22,7 +24,7 @@ from qtkit.projections.terms import SeenPrices, SessionTerms, flattened
 from qtkit.runtime.market_data import MarketData
 from qtkit.runtime.plan import SessionPlan
 from qtkit.runtime.settings import SessionSettings
-from qtkit.runtime.sources import code_digest, data_sources, rules_digest
+from qtkit.runtime.sources import code_digest, data_sources
 
 __all__ = ["FIXED", "Return", "returned", "terms_of"]
 
@@ -32,6 +34,7 @@ _PAST = "what the session has seen and done is of it"
 FIXED: Mapping[str, str] = {
     "strategy": "another strategy is another session",
     "symbols": _PAST,
+    "series": _PAST,
     "exchange": _PAST,
     "kind": _PAST,
     "mode": _PAST,
@@ -115,7 +118,7 @@ def returned(plan: SessionPlan, folder: SessionFolder) -> Return:
     terms, seen = terms_of(folder)
     before = {**terms.named(), **flattened(_completed(terms.settings))}
     now = _asked(plan, terms).named()
-    differences = [*_differences(before, now), *_prices(plan, seen)]
+    differences = [*_differences(before, now), *_prices(plan, seen), *_bars(plan, folder)]
     accept = plan.spec.accept
     open_ones = [d for d in differences if accept is None or d.name in FIXED]
     if open_ones:
@@ -140,11 +143,15 @@ def _asked(plan: SessionPlan, terms: SessionTerms) -> SessionTerms:
         raise JournalCorrupt("a journal without its first line has no session")
     strategy = spec.strategy
     begun = msgspec.structs.replace(
-        opening, strategy=strategy.name, symbols=strategy.symbols, exchange=strategy.exchange
+        opening,
+        strategy=strategy.name,
+        symbols=strategy.symbols,
+        series=plan.series,
+        exchange=strategy.exchange,
     )
-    asked = SessionTerms()
+    asked, rules = SessionTerms(), plan.instruments.digest(strategy.symbols)
     asked.opening, asked.settings = begun, plan.settings
-    asked.code, asked.instruments = code_digest(strategy, spec.source), rules_digest(strategy)
+    asked.code, asked.instruments = code_digest(strategy, spec.source), rules
     asked.data = data_sources(spec, plan.calendar)
     return asked
 
@@ -169,6 +176,23 @@ def _prices(plan: SessionPlan, seen: list[LastPrice]) -> Iterator[_Difference]:
             found += 1
             where = f"{price.symbol} at {price.end.isoformat()} "
             yield _Difference("prices", f"{where}{price.close}", f"{where}{now or 'no bar'}")
+
+
+def _bars(plan: SessionPlan, folder: SessionFolder) -> Iterator[_Difference]:
+    """Yield the first bars that were delivered and are others among those that are known ahead."""
+    data = plan.data
+    if data is None or plan.spec.feed_faults or not folder.feed_polls.exists():
+        return
+    known = data.delivered()
+    for symbol, seen in recorded_bars(folder).items():
+        bars = known.get(symbol, empty_bars(symbol))
+        both, here, there = np.intersect1d(
+            seen.end, bars.end, assume_unique=True, return_indices=True
+        )
+        wrong = differences(take(seen, here), take(bars, there))
+        for end in both[wrong][:_MOST].tolist():
+            where = f"{symbol} at {time_of(end).isoformat()}"
+            yield _Difference("prices", f"{where} as delivered", f"{where} another bar")
 
 
 def _close(data: MarketData, price: LastPrice) -> object:
@@ -215,7 +239,9 @@ def _settings(plan: SessionPlan, journal: dict[str, Any]) -> SessionSettings:
         raise ConfigError(
             f"the journal's settings are none that this version of qtkit knows: {problem}"
         ) from None
-    return settings.model_copy(update={"logs": here.logs, "feed": here.feed})
+    return settings.model_copy(
+        update={"logs": here.logs, "feed": here.feed, "instruments": here.instruments}
+    )
 
 
 def _shown(value: object) -> str:

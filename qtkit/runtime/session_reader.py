@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from qtkit.core.paths import SessionFolder
-from qtkit.journal.reader import read_linked
+from qtkit.journal.reader import read_journal, read_linked
 from qtkit.model import events as ev
 from qtkit.projections.engine_state import EngineState
 from qtkit.projections.session_status import SessionStatus
@@ -68,7 +68,7 @@ class Reading:
 def read_session(folder: SessionFolder) -> Reading:
     """Return what a session's journal adds up to; raises as `read_journal`."""
     reading = Reading(folder=folder)
-    for entry, link, _ in read_linked(folder.journal):
+    for entry, link in read_linked(folder.journal):
         reading.take(entry, link)
     return reading
 
@@ -76,7 +76,7 @@ def read_session(folder: SessionFolder) -> Reading:
 def break_point_again(folder: SessionFolder) -> str:
     """Return `break_point.json` as the stop wrote it: before the session's last lines."""
     state, text = EngineState.empty(), ""
-    for entry, _, _ in read_linked(folder.journal):
+    for entry in read_journal(folder.journal):
         state.apply(entry)
         if isinstance(entry.event, ev.StrategySaved | ev.InternalErrorRaised):
             text = break_point_text(folder, state, entry.seq)

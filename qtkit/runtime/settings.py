@@ -46,6 +46,12 @@ class SessionSettings(BaseModel):
         default="", description="TOML file that extends the exchange's calendar"
     )
 
+    instruments: str = Field(
+        default="",
+        description="TOML file of instruments of your own; empty: instruments.toml beside the "
+        "configuration, if there is one",
+    )
+
     step_minutes: int | None = Field(
         default=None, ge=1, le=1440, description="none: the strategy's own"
     )
@@ -234,7 +240,7 @@ class SessionSettings(BaseModel):
 
     def as_json(self) -> dict[str, Any]:
         """Return what is said in the journal."""
-        return self.model_dump(mode="json", exclude={"logs", "feed"})
+        return self.model_dump(mode="json", exclude={"logs", "feed", "instruments"})
 
     def for_journal(self, spec: StrategySpec) -> dict[str, Any]:
         """Return all of it as JSON, with what the strategy brings along."""

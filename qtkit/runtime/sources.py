@@ -17,7 +17,7 @@ from qtkit.runtime.spec import REAL_TIME, SessionSpec
 from qtkit.trading.strategy.loader import source_digest
 from qtkit.trading.strategy.protocol import StrategySpec
 
-__all__ = ["code_digest", "data_sources", "opening_digests", "rules_digest"]
+__all__ = ["code_digest", "data_sources", "opening_digests"]
 
 
 def code_digest(spec: StrategySpec, source: Path | None) -> str:
@@ -41,13 +41,14 @@ def _file_of(spec: StrategySpec) -> Path | None:
     return None if file is None or file.is_relative_to(package_folder()) else file
 
 
-def rules_digest(spec: StrategySpec) -> str:
-    """Return the sha256 of the dated trading rules of a strategy's symbols, hex."""
-    return InstrumentTable.load().rules_digest(spec.symbols)
+def data_sources(spec: SessionSpec, calendar: Calendar, bars: str = "") -> dict[str, str]:
+    """Return where a session's bars and dates come from, as its first line has it.
 
-
-def data_sources(spec: SessionSpec, calendar: Calendar) -> dict[str, str]:
-    """Return where a session's bars and dates come from, as its first line has it."""
+    Parameters
+    ----------
+    bars
+        Sha256 of all columns of the bars that are known ahead, if they are.
+    """
     kind, address = "recorded", spec.settings.data
     if spec.kind == REAL_TIME:
         kind, address = spec.settings.feed.kind, _address(spec.settings)
@@ -56,6 +57,7 @@ def data_sources(spec: SessionSpec, calendar: Calendar) -> dict[str, str]:
         "feed.kind": kind,
         "feed.address": address,
         "calendar": _calendar(spec.settings, calendar),
+        **({"bars": bars} if bars else {}),
     }
 
 
@@ -75,12 +77,15 @@ def _calendar(settings: SessionSettings, calendar: Calendar) -> str:
 
 
 def opening_digests(
-    spec: SessionSpec, settings: dict[str, object], data: dict[str, str]
+    spec: SessionSpec,
+    settings: dict[str, object],
+    data: dict[str, str],
+    instruments: InstrumentTable,
 ) -> Digests:
     """Return what a session that begins now lives under."""
     return Digests(
         settings=settings_digest(settings),
         code=code_digest(spec.strategy, spec.source),
-        instruments=rules_digest(spec.strategy),
+        instruments=instruments.digest(spec.strategy.symbols),
         data=data_digest(data, []),
     )

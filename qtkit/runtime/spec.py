@@ -13,6 +13,7 @@ from qtkit.core.clock import Clock, ManualClock
 from qtkit.core.errors import ConfigError
 from qtkit.journal.writer import Observer
 from qtkit.market.feeds.recorded import Fault as FeedFault
+from qtkit.market.instruments import InstrumentTable
 from qtkit.runtime.market_data import MarketData
 from qtkit.runtime.settings import SessionSettings
 from qtkit.trading.brokers.protocol import Broker
@@ -69,6 +70,8 @@ class SessionSpec:
         What operators do, and when (UTC).
     data
         Bars of a time that is over; None: what the settings name.
+    instruments
+        The trading rules of everything; None: what the settings name.
     clock_from
         Makes a real-time session's clock from the time before which it must not begin, if there is
         one. None: as the feed's settings say.
@@ -95,6 +98,7 @@ class SessionSpec:
     last_day: date | None = None
     commands: Sequence[tuple[datetime, Command]] = ()
     data: MarketData | None = None
+    instruments: InstrumentTable | None = None
 
     clock_from: Callable[[datetime | None], Clock] | None = None
     workers_from: Callable[[Event], Workers] | None = None

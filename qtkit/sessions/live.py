@@ -8,7 +8,6 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from qtkit.core.calendars import exchange_calendar
 from qtkit.core.clock import wall_time
 from qtkit.core.errors import QtkitError
 from qtkit.core.paths import OutputRoot, SessionFolder, has_lines
@@ -17,6 +16,7 @@ from qtkit.reports.artifacts import write_reports
 from qtkit.runtime.build import build
 from qtkit.runtime.configuration.reader import settings_of
 from qtkit.runtime.metadata import write_identity
+from qtkit.runtime.plan import exchange_of
 from qtkit.runtime.run import Run
 from qtkit.runtime.session_status import write_status
 from qtkit.runtime.settings import SessionSettings
@@ -34,7 +34,7 @@ __all__ = ["market_date", "run_live"]
 
 def market_date(spec: StrategySpec, settings: SessionSettings) -> date:
     """Return the date on the exchange's wall where a session's time begins."""
-    return exchange_calendar(spec.exchange).local_date(settings.feed.begins(wall_time()))
+    return exchange_of(spec, settings).local_date(settings.feed.begins(wall_time()))
 
 
 def run_live(

@@ -10,11 +10,12 @@ from typing import Any
 from qtkit.core.calendars import exchange_calendar
 from qtkit.core.errors import ConfigError
 from qtkit.core.paths import OutputRoot
+from qtkit.market.instruments import instrument_table
 from qtkit.runtime.accounts import account_record, create_account, restart_account
 from qtkit.runtime.build import build
 from qtkit.runtime.configuration.reader import settings_of
 from qtkit.runtime.metadata import write_identity
-from qtkit.runtime.plan import exchange_of, first_start, known_instruments, trading_days
+from qtkit.runtime.plan import exchange_of, first_start, trading_days
 from qtkit.runtime.settings import SessionSettings
 from qtkit.runtime.spec import Acceptance, SessionSpec
 from qtkit.sessions.local import LocalSession
@@ -177,11 +178,12 @@ def prepare_account(
     if restart and not (account or new_account):
         raise ConfigError("--restart clears an account's record: name it with --account ID")
     outputs = _root(root)
+    asked = settings or SessionSettings()
     if new_account or restart:
-        _has_steps(spec, _date(day), settings or SessionSettings())
+        _has_steps(spec, _date(day), asked)
     if new_account or restart:  # nothing is made or cleared for what could not start
         made(spec)
-        known_instruments(spec.symbols, _date(day))
+        instrument_table(asked.instruments).all_rules(spec.symbols, _date(day))
     if new_account:
         _make(spec, outputs, new_account, _date(day))
     elif account:

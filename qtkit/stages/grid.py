@@ -7,16 +7,13 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
 from decimal import ROUND_FLOOR, Decimal, InvalidOperation
 from operator import itemgetter
 
-from qtkit.core.errors import DataError
 from qtkit.core.facts import Finding, count, counts, finding, table, text
 from qtkit.core.verdict import Status
 from qtkit.evidence import Capability, Evidence
 from qtkit.evidence.evidence import Recorded
-from qtkit.market.instruments import InstrumentTable
 from qtkit.model import events as ev
 from qtkit.model.orders import OrderOrigin
 from qtkit.stages.check import Outcome, check, judged
@@ -91,26 +88,13 @@ def _wrong_base(
 def _wrong_parameters(
     evidence: Evidence, symbol: str, parameters: GridParameters
 ) -> Iterator[Finding]:
-    started = evidence.started
-    day = started.event.trading_date if started else None
     days = evidence.of(ev.DayStarted)
-    day = day or (days[0].event.trading_date if days else None)
-    tick, lot = _rules(symbol, day)
+    rules = evidence.rules_at(symbol, days[0].seq) if days else None
+    tick, lot = (rules.tick, rules.lot) if rules else (_CENT, _LOT)
     if parameters.spacing < tick:
         yield finding("spacing", 1, symbol=symbol, spacing=parameters.spacing, tick=tick)
     if parameters.batch <= 0 or parameters.batch % lot:
         yield finding("batch", 1, symbol=symbol, batch=parameters.batch, lot=lot)
-
-
-def _rules(symbol: str, day: date | None) -> tuple[Decimal, Decimal]:
-    """Return tick and lot of a symbol."""
-    if day is None:
-        return _CENT, _LOT
-    try:
-        found = InstrumentTable.load().on(symbol, day)
-    except DataError:
-        return _CENT, _LOT
-    return found.tick, found.lot
 
 
 def _beginning(evidence: Evidence, symbol: str) -> tuple[int, Decimal | None]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import chain
 
 from qtkit.core.facts import Finding, budget, counts, finding
 from qtkit.evidence import Capability, Evidence
-from qtkit.evidence.sys_log import Told, journal_story
+from qtkit.evidence.sys_log import Told, journal_lives, text_of
 from qtkit.model import events as ev
+from qtkit.model.events import Entry
 from qtkit.stages.check import Outcome, check, judged
 from qtkit.stages.phrases import not_yet, show_command
 
@@ -33,16 +35,16 @@ _LOST_LOG_LINES = 5  # how many lines of the log a power cut may take with it
 )  # fmt: skip
 def log_tells_the_same_story(evidence: Evidence) -> Outcome:
     """sys.log has one line for the schedule, each status change, queued task and outcome."""
-    journal = journal_story(evidence)
+    journal = journal_lives(evidence)
     total = sum(len(life) for life in journal)
     if not total:
         return not_yet(evidence, "there is no schedule and no task", fix="start the session")
     wrong = list(_first_difference(evidence, journal))
-    proof = [line for life in journal for line, _ in life]
+    proof = list(chain.from_iterable(journal))
     return judged(wrong, proof=proof, entries=total, returns=len(journal) - 1)
 
 
-def _first_difference(evidence: Evidence, journal: Sequence[list[Told]]) -> Iterator[Finding]:
+def _first_difference(evidence: Evidence, journal: Sequence[list[Entry]]) -> Iterator[Finding]:
     """Yield where the log and the journal part, if they do."""
     if evidence.log is None:
         yield finding("no_log")
@@ -62,14 +64,17 @@ def _first_difference(evidence: Evidence, journal: Sequence[list[Told]]) -> Iter
             return
 
 
-def _difference(journal: list[Told], log: list[Told], *, cut: bool) -> Finding | None:
+def _difference(journal: list[Entry], log: list[Told], *, cut: bool) -> Finding | None:
     """Return where two tellings part; one that was cut short may lack its last lines."""
-    for (line, ours), (number, theirs) in zip(journal, log, strict=False):
+    for entry, (number, theirs) in zip(journal, log, strict=False):
+        ours = text_of(entry.event)
         if ours != theirs:
+            line = entry.seq
             return finding("differs", line, line=line, journal=ours, number=number, log=theirs)
     missing, surplus = len(journal) - len(log), len(log) - len(journal)
     if missing > (_LOST_LOG_LINES if cut else 0):
-        line, ours = journal[len(log)]
+        first = journal[len(log)]
+        ours, line = text_of(first.event), first.seq
         return finding("lacks", line, missing=missing, journal=ours, line=line)
     if surplus > 0 and not cut:
         number, theirs = log[len(journal)]

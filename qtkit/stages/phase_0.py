@@ -5,10 +5,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
+from operator import attrgetter
 
 from qtkit.core.calendars import Segment
 from qtkit.core.facts import Finding, budget, counts, finding, seconds, table
@@ -29,6 +30,8 @@ __all__ = ["phase_0"]
 
 
 _PULSE_SECONDS = 60.0
+_TIME: Callable[[Recorded[ev.Event]], datetime] = attrgetter("at")
+_GAP: Callable[[Recorded[ev.LoopPulsed]], Decimal] = attrgetter("event.largest_gap_seconds")
 
 
 @check(
@@ -287,16 +290,17 @@ def nothing_is_stuck(evidence: Evidence) -> Outcome:
     """Each queued task has an outcome in time, and the loop's pulse has no gap."""
     queued = [story for story in evidence.tasks.values() if story.queued is not None]
     pulses = evidence.of(ev.LoopPulsed)
+    largest = max(map(_GAP, pulses), default=Decimal(0))
     if not queued or (not pulses and evidence.running):
         return not_yet(evidence, "there is no queued task with a pulse", fix="wait for pre_open")
     waits = [(_wait(evidence, story), story) for story in queued]
     waiting = sum(story.outcome is None for story in queued)
     return judged(
-        [*_stuck(evidence, waits), *_silent(evidence)],
+        [*_stuck(evidence, waits), *_late_pulses(evidence, largest), *_silent(evidence)],
         status=Status.PENDING if waiting else Status.PASS,
         proof=[story.queued for story in queued],
         queued=queued, waiting=waiting, longest_wait=max(wait for wait, _ in waits),
-        largest_gap=float(max((p.event.largest_gap_seconds for p in pulses), default=0))
+        largest_gap=float(largest),
     )  # fmt: skip
 
 
@@ -326,26 +330,30 @@ def _stuck(evidence: Evidence, waits: list[tuple[float, TaskStory]]) -> Iterator
             yield finding("waited", line, task=story.task_id, waited=wait, allowed=allowed)
 
 
-def _silent(evidence: Evidence) -> Iterator[Finding]:
-    """Yield each gap of the loop's pulse beyond its budget."""
+def _late_pulses(evidence: Evidence, largest: Decimal) -> Iterator[Finding]:
+    """Yield each pulse that says that the loop came too late."""
     allowed = evidence.number("pulse_budget_seconds")
-    pulses = evidence.of(ev.LoopPulsed)
-    exactly = Decimal(allowed)  # a journal has a pulse a minute: none is compared with a float
-    for pulse in pulses:
+    if largest <= allowed:
+        return  # a journal has a pulse a minute
+    for pulse in evidence.of(ev.LoopPulsed):
         gap = pulse.event.largest_gap_seconds
-        if gap > exactly:
+        if gap > allowed:
             yield finding("late_pulse", pulse.seq, gap=gap, at=pulse.at, allowed=allowed)
-    longest = _PULSE_SECONDS + allowed
-    at_most = timedelta(seconds=longest)
-    for one, two in pairwise(evidence.session.of(ev.LoopPulsed)):
-        if two.at - one.at <= at_most:
+
+
+def _silent(evidence: Evidence) -> Iterator[Finding]:
+    """Yield each gap between pulses that is longer than their budget allows."""
+    longest = _PULSE_SECONDS + evidence.number("pulse_budget_seconds")
+    at_most, window = timedelta(seconds=longest), evidence.window
+    pulses = evidence.session.of(ev.LoopPulsed)
+    for place, (one, two) in enumerate(pairwise(map(_TIME, pulses)), 1):
+        if two - one <= at_most:
             continue
-        silence = (two.at - one.at).total_seconds()
-        since, until = evidence.window.clipped(one.at, two.at)
+        since, until = window.clipped(one, two)
         if since < until and _traded(evidence, since, until):
-            yield finding("silence", two.seq, silence=silence, since=one.at)
-    window = evidence.window
-    if not pulses and window.since and window.until:
+            silence = (two - one).total_seconds()
+            yield finding("silence", pulses[place].seq, silence=silence, since=one)
+    if not evidence.of(ev.LoopPulsed) and window.since and window.until:
         lived = (window.until - window.since).total_seconds()
         if lived > longest:
             yield finding("no_pulse", window.first, lived=lived)

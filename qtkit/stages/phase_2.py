@@ -196,9 +196,10 @@ def _skip_faults(evidence: Evidence, skipped: Recorded[ev.TaskSkipped]) -> Itera
 )  # fmt: skip
 def nothing_overlaps_itself(evidence: Evidence) -> Outcome:
     """Price polls never overlap each other, nor strategy steps; an overrun shows as a skip."""
-    wrong = [f for kind in (_POLL, _STEP) for f in overlaps(evidence, kind)]
-    wrong += [f for kind in (_POLL, _STEP) for f in hidden_overruns(evidence, kind)]
     polls, steps = (at_work(evidence, kind) for kind in (_POLL, _STEP))
+    wrong = [f for kind in (_POLL, _STEP) for f in overlaps(evidence, kind)]
+    for kind, stories in ((_POLL, polls), (_STEP, steps)):
+        wrong += hidden_overruns(evidence, kind, stories)
     if not wrong and not (polls and steps):
         return not_yet(evidence, "there is no price poll with a strategy step", fix=_SCHEDULE)
     overruns = sum(s.event.skip_reason in _OVERRUN for s in evidence.of(ev.TaskSkipped))
@@ -228,11 +229,7 @@ def a_slow_poll_delays_no_step(evidence: Evidence) -> Outcome:
     allowed = evidence.number("price_poll_delay_budget_seconds")
     polls = [(s.started.at, _worked_until(evidence, s))
              for s in at_work(evidence, _POLL) if s.started]  # fmt: skip
-    steps = [
-        s
-        for s in evidence.tasks.values()
-        if evidence.engine.role_of(s.task) is _STEP and not s.at_start
-    ]
+    steps = [s for s in evidence.tasks_in(_STEP) if not s.at_start]
     came = [(s, *when) for s in steps if (when := _came_to(s)) is not None]
     if not polls or not came:
         return not_yet(evidence, "there is no price poll with a strategy step", fix=_SCHEDULE)

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
+from operator import attrgetter
 
 from qtkit.core.calendars import Segment
 from qtkit.core.facts import Finding, budget, counts, finding
@@ -188,7 +189,7 @@ def _fits(
 def no_decision_is_taken_late(evidence: Evidence) -> Outcome:
     """No decision is taken late or twice: a missed step is skipped as missed, none vanishes."""
     decisions = evidence.of(ev.DecisionTaken)
-    steps = [s for s in evidence.tasks.values() if evidence.engine.role_of(s.task) is TaskRole.STEP]
+    steps = evidence.tasks_in(TaskRole.STEP)
     outcomes = [s.outcome for s in steps if s.outcome]
     if not decisions and not outcomes:
         return not_yet(evidence, "there is no strategy step", fix=_SCHEDULE)
@@ -336,11 +337,8 @@ def _off_calendar(evidence: Evidence, built: Recorded[ev.ScheduleBuilt]) -> Iter
         yield finding("rows_twice", line, day=day)
     if segments:
         yield from _housekeeping(built, segments)
-    steps = [
-        r.step
-        for r in sorted(built.event.tasks, key=lambda r: r.due)
-        if evidence.engine.role_of(r.task) is TaskRole.STEP
-    ]
+    names = evidence.engine.names(TaskRole.STEP)
+    steps = [r.step for r in sorted(built.event.tasks, key=attrgetter("due")) if r.task in names]
     if steps != list(range(len(steps))):
         yield finding("numbers", line, day=day, last=len(steps) - 1)
 
@@ -349,10 +347,9 @@ def _outside_trading(
     evidence: Evidence, built: Recorded[ev.ScheduleBuilt], segments: Sequence[Segment]
 ) -> Iterator[Finding]:
     """Yield steps that an engine without an exact grid has outside trading."""
+    names = evidence.engine.names(TaskRole.STEP)
     for row in built.event.tasks:
-        if evidence.engine.role_of(row.task) is TaskRole.STEP and not any(
-            s.start <= row.due <= s.end for s in segments
-        ):
+        if row.task in names and not any(s.start <= row.due <= s.end for s in segments):
             yield finding("step_outside", built.seq, task=row.task_id, at=row.due)
 
 

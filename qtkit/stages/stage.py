@@ -9,6 +9,7 @@ from pathlib import Path
 
 from msgspec import structs
 
+from qtkit.core.collector import collector_paused
 from qtkit.core.facts import count
 from qtkit.core.verdict import Status, Verdict
 from qtkit.evidence import Capability, Evidence, Scenario, Target
@@ -114,7 +115,8 @@ def judge(
     evidence = evidence_of(source)
     if day is not None:
         evidence = evidence.of_day(day)
-    verdicts = [check(evidence) for check in stage.checks]
+    with collector_paused():
+        verdicts = [check(evidence) for check in stage.checks]
     return stage.report(name_of(source, day), verdicts, {"": evidence}, day)
 
 

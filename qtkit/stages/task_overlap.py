@@ -25,12 +25,7 @@ OVERLAPS = {
 
 def at_work(evidence: Evidence, kind: TaskRole) -> list[TaskStory]:
     """Return the tasks of a kind that were started, in the order of their start."""
-    found = [
-        s
-        for s in evidence.tasks.values()
-        if evidence.engine.role_of(s.task) is kind and s.started is not None
-    ]
-    return sorted(found, key=_start_line)
+    return sorted((s for s in evidence.tasks_in(kind) if s.started), key=_start_line)
 
 
 def _start_line(story: TaskStory) -> int:
@@ -39,12 +34,12 @@ def _start_line(story: TaskStory) -> int:
 
 def overlaps(evidence: Evidence, kind: TaskRole) -> Iterator[Finding]:
     """Yield each start that came before what had started earlier was over."""
-    role_of = evidence.engine.role_of
+    names = evidence.engine.names(kind)
     moves: list[Entry] = [
         entry
         for event in (ev.TaskStarted, *OUTCOMES)
         for entry in evidence.session.lines.get(event, ())
-        if role_of(entry.event.task) is kind
+        if entry.event.task in names
     ]
     moves.sort(key=attrgetter("seq"))
     working: str = ""
@@ -58,9 +53,16 @@ def overlaps(evidence: Evidence, kind: TaskRole) -> Iterator[Finding]:
             working = ""
 
 
-def hidden_overruns(evidence: Evidence, kind: TaskRole) -> Iterator[Finding]:
-    """Yield each task that came due while the one before was at work, and ran all the same."""
-    stories = at_work(evidence, kind)
+def hidden_overruns(
+    evidence: Evidence, kind: TaskRole, stories: list[TaskStory]
+) -> Iterator[Finding]:
+    """Yield each task that came due while the one before was at work, and ran all the same.
+
+    Parameters
+    ----------
+    stories
+        The tasks of that kind that were `at_work`.
+    """
     whole = evidence.session
     for before, after in pairwise(stories if whole is evidence else at_work(whole, kind)):
         if after.task_id not in evidence.tasks:
@@ -80,12 +82,8 @@ def _misnamed_overruns(
     """Yield each task that an earlier one of its kind held up, and that says it was missed."""
     times = [(s.started.at, s.outcome.at, s.task_id) for s in at_work if s.started and s.outcome]
     starts = [began for began, _, _ in times]
-    for story in evidence.tasks.values():
-        if (
-            evidence.engine.role_of(story.task) is not kind
-            or story.skipped is None
-            or story.skipped.skip_reason != "missed"
-        ):
+    for story in evidence.tasks_in(kind):
+        if story.skipped is None or story.skipped.skip_reason != "missed":
             continue
         due = story.skipped.due
         place = bisect_left(starts, due) - 1

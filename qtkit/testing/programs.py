@@ -104,11 +104,17 @@ class Sight:
         shares, and whether an order is open.
     cash
         Not reserved, account currency.
+    equity
+        As text, account currency.
+    series
+        Name, newest value (text) and newest values, of what is shown beside the bars.
     """
 
     step: tuple[object, ...]
     market: tuple[tuple[object, ...], ...]
     cash: Decimal
+    equity: str
+    series: tuple[tuple[object, ...], ...]
 
 
 class Programmed:
@@ -171,4 +177,6 @@ def _sight(view: View, prepared: Prepared) -> Sight:
         )
         for symbol in view.symbols
     )
-    return Sight((view.now, view.trading_date, str(prepared)), market, view.cash)
+    series = tuple((n, str(view.value(n)), tuple(view.values(n, 3).tolist())) for n in view.series)
+    step = (view.now, view.trading_date, str(prepared))
+    return Sight(step, market, view.cash, str(view.equity), series)

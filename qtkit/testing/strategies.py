@@ -42,7 +42,9 @@ class ScriptedStrategy:
         return self._script.get(f"{local:%H:%M}", ()) if named is None else named
 
     def on_fill(self, fill: Fill, view: View) -> None:
-        """Count the shares."""
+        """Count the shares, but those of operators' orders."""
+        if not fill.own:
+            return
         before = Decimal(self._filled.get(fill.symbol, "0"))
         self._filled[fill.symbol] = str(before + fill.quantity)
 

@@ -17,8 +17,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
-import nbformat
-
 from qtkit.core.clock import stopwatch
 
 if TYPE_CHECKING:
@@ -95,6 +93,8 @@ class Lab:
 
     def copy(self, name: str, to: str, **parameters: object) -> None:
         """Copy a notebook of the repository, without outputs and with other parameters."""
+        import nbformat
+
         notebook = nbformat.read(  # type: ignore[no-untyped-call]
             REPOSITORY / "notebooks" / name, as_version=4
         )

@@ -46,7 +46,6 @@ def session(lab: Lab, page: Page) -> Iterator[RemoteSession]:
 
 DAY = date(2026, 3, 4)
 SUMMARY = "watched the start; all as it should be"
-SUMMARY = "watched the start; all as it should be"
 
 
 def _part(page: Page, name: str, inner: str = "") -> Locator:
@@ -169,6 +168,7 @@ def test_a_killed_kernel_leaves_the_session_and_a_fresh_notebook_shows_the_same_
     _says(page, "desk-line", "engine stopped")
 
 
+@pytest.mark.slow  # nbval runs its cells in `make test`
 def test_the_smoke_checklist_runs_cell_by_cell(lab: Lab, page: Page) -> None:
     lab.copy("smoke_checklist.ipynb", "checklist.ipynb")
     open_notebook(page, lab, "checklist.ipynb")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from qtkit.evidence.sys_log import journal_story, read_log, value_in
+from qtkit.evidence.sys_log import journal_lives, read_log, text_of, value_in
 from qtkit.model import events as ev
 from tests.stages.parts import BY_ID, DAY, failed, skipped, task_id
 from tests.stages.story import healthy_day
@@ -85,7 +85,10 @@ def test_the_journal_tells_in_the_same_words() -> None:
         skipped(refill, "restart"),
     )
 
-    first, second = journal_story(story.evidence())
+    first, second = (
+        [(entry.seq, text_of(entry.event)) for entry in life]
+        for life in journal_lives(story.evidence())
+    )
 
     assert first[0] == (3, "status_changed stopped sleeping start")
     assert first[1] == (5, f"schedule_built {'a' * 64}")

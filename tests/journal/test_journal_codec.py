@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from qtkit.core.verdict import Verdict, ok
-from qtkit.journal.codec import START, decode, encode
+from qtkit.journal.codec import START, LineDecoder, decode, encode
 from qtkit.model import events as ev
 from qtkit.model.events import ALL_EVENTS, Entry
 from qtkit.model.quotes import Quote
@@ -169,6 +169,44 @@ def test_a_decimal_without_quotes_is_refused_and_one_in_quotes_is_not() -> None:
     assert decode(line)[0].event == adjusted
     with pytest.raises(ValueError, match="quantity"):
         decode(line.replace(b'"1.5"', b"1.5"))
+
+
+PULSE = _at_nine(ev.LoopPulsed(trading_date=date(2026, 3, 4), largest_gap_seconds=Decimal("0.5")))
+
+
+def test_a_pulse_in_the_words_of_the_one_before_has_its_own_number_time_and_link() -> None:
+    decoder, later = (
+        LineDecoder(),
+        msgspec.structs.replace(PULSE, seq=2, at=PULSE.at.replace(hour=2)),
+    )
+    first, _ = decoder.decode(encode(PULSE, START))
+
+    second = decoder.decode(encode(later, "0123456789abcdef"))
+
+    assert second == (later, "0123456789abcdef")
+    assert second[0].event is first.event
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b'"seq":1', b'"seq":"1"'),
+        (b'"seq":1', b'"seq":1,"seq2":1'),
+        (b':00Z"', b':00"'),
+        (b'"prev":', b'"event":{},"prev":'),
+        (b'"prev":"0000000000000000"', b'"prev":0'),
+        (b'"prev":"0000000000000000",', b""),
+        (b'{"seq"', b'"seq"'),
+        (b'"0.5"', b"0.5"),
+        (b"}}\n", b"}\n"),
+    ],
+)
+def test_a_line_around_a_known_pulse_is_read_as_strictly(before: bytes, after: bytes) -> None:
+    decoder, line = LineDecoder(), encode(PULSE, START)
+    decoder.decode(line)
+
+    with pytest.raises(ValueError, match=r".+"):
+        decoder.decode(line.replace(before, after))
 
 
 def test_a_fraction_in_free_json_stays_a_fraction() -> None:

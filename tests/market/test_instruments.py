@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qtkit.core.errors import ConfigError, DataError
-from qtkit.market.instruments import InstrumentTable, price_band
+from qtkit.market.instruments import instrument_table, price_band
 
 TODAY = date(2026, 3, 4)
-TABLE = InstrumentTable.load()
+TABLE = instrument_table()
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ TABLE = InstrumentTable.load()
 def test_chinese_boards_by_code(
     symbol: str, board: str, lot: str, tick: str, limit: str, duty: str
 ) -> None:
-    found = TABLE.on(symbol, TODAY)
+    found = TABLE.rules(symbol, TODAY)
 
     assert (found.symbol, found.board, found.exchange, found.currency) == (
         symbol,
@@ -47,7 +47,7 @@ def test_chinese_boards_by_code(
 
 
 def test_american_shares_and_the_perpetual_have_no_band() -> None:
-    spy, bitcoin = TABLE.on("SPY", TODAY), TABLE.on("BTC-PERP", TODAY)
+    spy, bitcoin = TABLE.rules("SPY", TODAY), TABLE.rules("BTC-PERP", TODAY)
 
     assert (spy.exchange, spy.currency, spy.lot, spy.tick) == (
         "XNYS",
@@ -66,14 +66,14 @@ def test_american_shares_and_the_perpetual_have_no_band() -> None:
 
 
 def test_stamp_duty_was_halved_on_28_august_2023() -> None:
-    assert TABLE.on("600036.SH", date(2023, 8, 27)).stamp_duty == Decimal("0.001")
-    assert TABLE.on("600036.SH", date(2023, 8, 28)).stamp_duty == Decimal("0.0005")
+    assert TABLE.rules("600036.SH", date(2023, 8, 27)).stamp_duty == Decimal("0.001")
+    assert TABLE.rules("600036.SH", date(2023, 8, 28)).stamp_duty == Decimal("0.0005")
 
 
 def test_the_chinext_band_was_widened_on_24_august_2020() -> None:
-    assert TABLE.on("300059.SZ", date(2020, 8, 21)).price_limit == Decimal("0.10")
-    assert TABLE.on("300059.SZ", date(2020, 8, 24)).price_limit == Decimal("0.20")
-    assert TABLE.on("300059.SZ", date(2020, 8, 24)).stamp_duty == Decimal("0.001")
+    assert TABLE.rules("300059.SZ", date(2020, 8, 21)).price_limit == Decimal("0.10")
+    assert TABLE.rules("300059.SZ", date(2020, 8, 24)).price_limit == Decimal("0.20")
+    assert TABLE.rules("300059.SZ", date(2020, 8, 24)).stamp_duty == Decimal("0.001")
 
 
 @pytest.mark.parametrize(
@@ -89,14 +89,14 @@ def test_the_chinext_band_was_widened_on_24_august_2020() -> None:
 )
 def test_an_unknown_symbol_is_refused_and_the_nearest_named(symbol: str, hint: str) -> None:
     with pytest.raises(DataError) as caught:
-        TABLE.on(symbol, TODAY)
+        TABLE.rules(symbol, TODAY)
 
     assert hint in str(caught.value)
 
 
 def test_a_date_before_the_table_is_refused() -> None:
     with pytest.raises(DataError, match="known from 2019-07-22 on, not for 2019-07-21"):
-        TABLE.on("688981.SH", date(2019, 7, 21))
+        TABLE.rules("688981.SH", date(2019, 7, 21))
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_a_date_before_the_table_is_refused() -> None:
     ],
 )
 def test_price_bands_by_hand(symbol: str, close: str, low: str, high: str) -> None:
-    band = price_band(TABLE.on(symbol, TODAY), Decimal(close))
+    band = price_band(TABLE.rules(symbol, TODAY), Decimal(close))
 
     assert band == (Decimal(low), Decimal(high))
 
@@ -121,7 +121,7 @@ def test_price_bands_by_hand(symbol: str, close: str, low: str, high: str) -> No
 def test_a_band_holds_the_close_and_lies_on_the_grid(cents: int) -> None:
     close = Decimal(cents) / 100
 
-    band = price_band(TABLE.on("600036.SH", TODAY), close)
+    band = price_band(TABLE.rules("600036.SH", TODAY), close)
 
     assert band is not None
     low, high = band
@@ -131,7 +131,7 @@ def test_a_band_holds_the_close_and_lies_on_the_grid(cents: int) -> None:
 
 def test_a_band_around_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="positive"):
-        price_band(TABLE.on("600036.SH", TODAY), Decimal(0))
+        price_band(TABLE.rules("600036.SH", TODAY), Decimal(0))
 
 
 OWN = """
@@ -154,10 +154,10 @@ def test_a_table_of_one_s_own_is_asked_first(tmp_path: Path) -> None:
     path = tmp_path / "own.toml"
     path.write_text(OWN, encoding="utf-8")
 
-    table = InstrumentTable.load(path)
+    table = instrument_table(path)
 
-    assert table.on("600036.SH", TODAY).price_limit == Decimal("0.05")
-    assert table.on("601398.SH", TODAY).price_limit == Decimal("0.10")
+    assert table.rules("600036.SH", TODAY).price_limit == Decimal("0.05")
+    assert table.rules("601398.SH", TODAY).price_limit == Decimal("0.10")
 
 
 def test_all_mistakes_of_a_table_are_told_at_once(tmp_path: Path) -> None:
@@ -193,7 +193,7 @@ lot = "1"
         encoding="utf-8",
     )
     with pytest.raises(ConfigError) as caught:
-        InstrumentTable.load(path)
+        instrument_table(path)
 
     for part in (
         "first: needs symbols or a pattern",
@@ -214,9 +214,9 @@ def test_a_table_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     path.write_text('[[board]]\nname = "x"\nexchang = "XSHG"\n', encoding="utf-8")
 
     with pytest.raises(ConfigError, match=r"own\.toml cannot be read"):
-        InstrumentTable.load(path)
+        instrument_table(path)
     with pytest.raises(ConfigError, match=r"nowhere\.toml cannot be read"):
-        InstrumentTable.load(tmp_path / "nowhere.toml")
+        instrument_table(tmp_path / "nowhere.toml")
 
 
 @pytest.mark.parametrize(
@@ -227,4 +227,4 @@ def test_a_table_that_nobody_can_read_is_one_error(tmp_path: Path, content: byte
     path.write_bytes(content)
 
     with pytest.raises(ConfigError):
-        InstrumentTable.load(path)
+        instrument_table(path)

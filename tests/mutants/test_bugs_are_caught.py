@@ -1,4 +1,7 @@
-"""Each deliberate bug, put into a copy of the package, is caught by the tests that it names."""
+"""Each deliberate bug, put into a copy of the package, is caught by the tests that it names.
+
+`make test` plants one bug for each file of tests that catches any, `make test-slow` all of them.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from shutil import copytree, ignore_patterns
 
@@ -17,6 +20,11 @@ from tests.mutants.bugs import BUGS
 
 ROOT = Path(__file__).parents[2]
 COPIED = ("qtkit", "tests", "examples")
+FIRST_OF_ITS_FILE = {bug.caught_by[0].partition("::")[0]: bug for bug in reversed(BUGS)}.values()
+PLANTED = [
+    pytest.param(bug, id=bug.name, marks=() if bug in FIRST_OF_ITS_FILE else pytest.mark.slow)
+    for bug in BUGS
+]
 FAILED = 1  # pytest's own code; 2 and above mean that nothing was tried
 
 
@@ -89,13 +97,16 @@ def test_there_are_enough_bugs_and_each_has_a_name_of_its_own() -> None:
     assert len({bug.name for bug in BUGS}) == len(BUGS)
 
 
-def test_without_a_bug_all_of_their_tests_pass(runner: Runner) -> None:
-    nodes = tuple(sorted({node for bug in BUGS for node in bug.caught_by}))
+@pytest.mark.parametrize(
+    "bugs", [FIRST_OF_ITS_FILE, pytest.param(BUGS, marks=pytest.mark.slow)], ids=["first", "all"]
+)
+def test_without_a_bug_all_of_their_tests_pass(runner: Runner, bugs: Iterable[Bug]) -> None:
+    nodes = tuple(sorted({node for bug in bugs for node in bug.caught_by}))
     code, text = runner.run(nodes)
     assert code == 0, text[-2000:]
 
 
-@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
+@pytest.mark.parametrize("bug", PLANTED)
 def test_a_bug_is_caught(runner: Runner, planted: None, bug: Bug) -> None:
     code, text = runner.run(bug.caught_by)
     assert code == FAILED, f"{bug.name} was not caught (code {code}):\n{text[-1500:]}"

@@ -18,7 +18,7 @@ from qtkit.runs.record import RunStatus
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 # nbval runs every one of them; what is not named here waits for `make test-slow`
-_ALWAYS = {"00_quickstart", "desk", "smoke_checklist"}
+_ALWAYS = {"00_quickstart", "desk"}
 _TAGS = re.compile(r"<[^>]+>")
 _LOADED = re.compile(r'(?:<script[^>]*\ssrc|<link[^>]*\shref|<img[^>]*\ssrc)="(?!data:)([^"]+)"')
 

@@ -6,7 +6,6 @@ import ast
 import re
 import shlex
 from collections.abc import Iterator
-from pathlib import Path
 
 import click
 import pytest
@@ -35,9 +34,8 @@ def _text(node: ast.expr) -> str | None:
     return None
 
 
-def _printed(path: Path) -> Iterator[tuple[int, str]]:
+def _printed(tree: ast.AST) -> Iterator[tuple[int, str]]:
     """Yield each text of a module that is no docstring, with its line."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
     left_out = _docstrings(tree)
     inside = {id(v) for n in ast.walk(tree) if isinstance(n, ast.JoinedStr) for v in n.values}
     for node in ast.walk(tree):
@@ -47,9 +45,9 @@ def _printed(path: Path) -> Iterator[tuple[int, str]]:
                 yield node.lineno, text
 
 
-def _built(path: Path) -> Iterator[tuple[int, list[str]]]:
+def _built(tree: ast.AST) -> Iterator[tuple[int, list[str]]]:
     """Yield the words of each command that is put together by `command(...)`."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree):
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
             continue
         if node.func.id == "command" and node.args:
@@ -59,19 +57,25 @@ def _built(path: Path) -> Iterator[tuple[int, list[str]]]:
                 yield node.lineno, words
 
 
-def _commands() -> list[tuple[str, list[str]]]:
+@pytest.fixture(scope="module")
+def modules() -> dict[str, ast.AST]:
+    """Return the syntax tree of each module of the package, by its path."""
+    return {
+        str(path.relative_to(ROOT)): ast.parse(path.read_text(encoding="utf-8"))
+        for path in sorted(PACKAGE.rglob("*.py"))
+    }
+
+
+@pytest.fixture(scope="module")
+def commands(modules: dict[str, ast.AST]) -> list[tuple[str, list[str]]]:
+    """Return where each command is printed, and its words."""
     found = []
-    for path in sorted(PACKAGE.rglob("*.py")):
-        where = str(path.relative_to(ROOT))
-        for line, text in _printed(path):
+    for where, tree in modules.items():
+        for line, text in _printed(tree):
             typed = (shlex.split(words) for words in _COMMAND.findall(text))
             found += [(f"{where}:{line}", words) for words in typed if words != [_FILLED]]
-        found += [(f"{where}:{line}", words) for line, words in _built(path)]
+        found += [(f"{where}:{line}", words) for line, words in _built(tree)]
     return found
-
-
-COMMANDS = _commands()
-FILES = [where.partition(":")[0] for where, _ in COMMANDS]
 
 
 def _problem(words: list[str]) -> str:
@@ -106,24 +110,29 @@ def _sample(command: click.Command, words: list[str], n: int) -> str:
     return samples.get(option.type.name, str(ROOT))
 
 
-@pytest.mark.parametrize(("where", "words"), COMMANDS, ids=FILES)
-def test_a_printed_command_can_be_typed(where: str, words: list[str]) -> None:
-    assert _problem(words) == "", f"{where}: qtkit {shlex.join(words)}"
+def test_each_printed_command_can_be_typed(commands: list[tuple[str, list[str]]]) -> None:
+    wrong = {
+        f"{where}: qtkit {shlex.join(words)}": problem
+        for where, words in commands
+        if (problem := _problem(words))
+    }
+
+    assert wrong == {}
 
 
-@pytest.mark.parametrize(("where", "words"), COMMANDS, ids=FILES)
-def test_no_printed_command_has_a_blank_to_fill(where: str, words: list[str]) -> None:
+def test_no_printed_command_has_a_blank_to_fill(commands: list[tuple[str, list[str]]]) -> None:
     """But who does it and why, which nobody else knows; they are values of options."""
-    blanks = {word for word in words if word.isupper() and word not in {_FILLED, *_READERS}}
+    known = {_FILLED, *_READERS}
 
-    assert blanks == set(), where
-    assert all(words[words.index(w) - 1].startswith("--") for w in _READERS & set(words))
+    for where, words in commands:
+        assert {word for word in words if word.isupper() and word not in known} == set(), where
+        assert all(words[words.index(w) - 1].startswith("--") for w in _READERS & set(words))
 
 
-def test_commands_are_found_at_all() -> None:
-    assert ["data", "import", "--help"] in [words for _, words in COMMANDS]
-    assert any(words[:1] == ["sheet"] for _, words in COMMANDS)
-    assert len(COMMANDS) > 15
+def test_commands_are_found_at_all(commands: list[tuple[str, list[str]]]) -> None:
+    assert ["data", "import", "--help"] in [words for _, words in commands]
+    assert any(words[:1] == ["sheet"] for _, words in commands)
+    assert len(commands) > 15
 
 
 def test_a_command_that_does_not_exist_is_seen() -> None:
@@ -133,11 +142,11 @@ def test_a_command_that_does_not_exist_is_seen() -> None:
     assert _problem(["sheet", "x", "--nonsense"]) != ""
 
 
-def test_each_page_in_a_text_exists() -> None:
+def test_each_page_in_a_text_exists(modules: dict[str, ast.AST]) -> None:
     named = {
         page
-        for path in PACKAGE.rglob("*.py")
-        for _, text in _printed(path)
+        for tree in modules.values()
+        for _, text in _printed(tree)
         for page in _PAGE.findall(text)
     }
 

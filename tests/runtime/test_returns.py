@@ -21,6 +21,7 @@ from qtkit.journal import read_journal
 from qtkit.model import events as ev
 from qtkit.model.bars import nanos
 from qtkit.runtime.accounts import create_account
+from qtkit.runtime.backtest import run_backtest
 from qtkit.runtime.build import build
 from qtkit.runtime.configuration.reader import settings_of
 from qtkit.runtime.market_data import MarketData
@@ -225,6 +226,34 @@ def test_bars_that_were_seen_are_the_same_on_the_return(
     sentence = refusal(replace(asked(tmp_path / "hourly.py", other), accept=EVE), root)
 
     assert all(word in sentence for word in (SYMBOL, "2026-03-05T15:00", "250", "260"))
+
+
+@pytest.mark.parametrize("column", ["open", "high", "low", "volume"])
+def test_bars_that_were_seen_are_the_same_in_every_column(
+    tmp_path: Path, root: OutputRoot, data: MarketData, column: str
+) -> None:
+    bars = data.bars[SYMBOL]
+    changed = getattr(bars, column).copy()
+    changed[int(bars.end.searchsorted(nanos(utc("2026-03-05 14:57"))))] += 0.5
+    other = MarketData({SYMBOL: replace(bars, **{column: changed})}, data.closes)
+
+    sentence = refusal(replace(asked(tmp_path / "hourly.py", other), accept=EVE), root)
+
+    assert "prices" in sentence
+    assert "2026-03-05T14:57" in sentence
+
+
+def test_the_first_line_carries_a_digest_of_the_whole_bars(
+    tmp_path: Path, data: MarketData
+) -> None:
+    bars = data.bars[SYMBOL]
+    higher = MarketData({SYMBOL: replace(bars, high=bars.high + 0.5)}, data.closes)
+    strategy = load_spec(code(tmp_path, 10))
+
+    lines = [run_backtest(strategy, None, DAYS, d).entries[0].event for d in (data, higher)]
+
+    assert len({line.data["bars"] for line in lines}) == 2
+    assert len({line.digests.data for line in lines}) == 2
 
 
 def test_bars_that_nobody_has_seen_may_have_been_mended(

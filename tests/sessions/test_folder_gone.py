@@ -32,17 +32,22 @@ def _replace_journal(folder: SessionFolder, _: AccountFolder) -> None:
     (folder.path / "copy").replace(folder.journal)
 
 
+def _remove(folder: Path) -> None:
+    """Remove a folder in one moment: nothing can be written to it meanwhile."""
+    shutil.rmtree(folder.rename(folder.with_name("removed")))
+
+
 ACTS: dict[str, Act] = {
     "the account is renamed": lambda _, a: a.path.rename(a.path.with_name("moved")),
-    "the account is removed": lambda _, a: shutil.rmtree(a.path),
+    "the account is removed": lambda _, a: _remove(a.path),
     "the account's lock is removed": lambda _, a: a.lock.unlink(),
     "the broker's book is removed": lambda _, a: a.broker_book.unlink(),
     "the session is renamed": lambda s, _: s.path.rename(s.path.with_name("moved")),
-    "the session is removed": lambda s, _: shutil.rmtree(s.path),
-    "its artifacts are removed": lambda s, _: shutil.rmtree(s.artifacts),
+    "the session is removed": lambda s, _: _remove(s.path),
+    "its artifacts are removed": lambda s, _: _remove(s.artifacts),
     "the journal is removed": lambda s, _: s.journal.unlink(),
     "the journal is replaced": _replace_journal,
-    "everything is removed": lambda s, _: shutil.rmtree(s.path.parents[1]),
+    "everything is removed": lambda s, _: _remove(s.path.parents[1]),
 }
 
 
@@ -124,6 +129,19 @@ def test_a_simulated_engine_notices_too(
         simulate(churn, day="2026-03-04", root=root, account="demo")
 
     assert not place.exists()
+
+
+def test_what_fails_between_two_looks_is_told_as_the_absence_of_its_files(
+    churn: Path, root: OutputRoot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder_watch, "_EVERY", float("inf"))
+    artifacts = f"__import__('pathlib').Path({str(root.path)!r}).glob('*/*/artifacts')"
+    hook = f"        [__import__('shutil').rmtree(path) for path in {artifacts}]\n"
+    first = "        return [Intent("
+    churn.write_text(CHURN.replace(first, hook + first))
+
+    with pytest.raises(FolderGone):
+        simulate(churn, day="2026-03-04", root=root, account="demo")
 
 
 def test_what_is_written_to_in_place_is_still_there(tmp_path: Path) -> None:

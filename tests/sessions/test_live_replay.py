@@ -89,19 +89,26 @@ def lives(root: Path, endpoint: Endpoint, count: int) -> RemoteSession:
     asked.write_text(json.dumps(settings), encoding="utf-8")
     name = "--new_account"
     for life in range(count):
+        lines = _journal_bytes(root)
         process = spawned("live", strategy, name, "demo", "--root", root, "--settings", asked)
         if not life:
-            until(lambda: list(root.glob("*/*/session_status.json")), 30, "a first life")
+            until(lambda: list(root.glob("*/*/session_status.json")), 60, "a first life")
+        elif life % 2:  # the others may end before they have begun
+            until(lambda: _journal_bytes(root) > lines, 60, "a next life")  # noqa: B023 - now
         digest = hashlib.sha256(f"life {life}".encode()).digest()
-        Event().wait(0.8 + digest[0] / 256 * 2.4)
+        Event().wait(digest[0] / 256 * 2.4)
         process.kill()
         process.communicate()
         name = "--account"
     session = RemoteSession.start(strategy, root=root, account="demo", settings=settings)
     before = _decided(session)
-    until(lambda: _decided(session) >= before + 3, 30, "three more steps")
+    until(lambda: _decided(session) >= before + 3, 60, "three more steps")
     session.stop()
     return session
+
+
+def _journal_bytes(root: Path) -> int:
+    return sum(path.stat().st_size for path in root.glob("*/*/artifacts/journal.jsonl"))
 
 
 def nothing_was_lost_or_sent_twice(root: Path, session: RemoteSession) -> None:

@@ -22,6 +22,7 @@ from qtkit.model.events import (
     SettingsChanged,
     StopRequested,
 )
+from qtkit.model.series import is_carried, series_in
 from qtkit.projections.terms import SessionTerms
 from qtkit.runtime.market_data import MarketData
 from qtkit.runtime.settings import SessionSettings
@@ -102,9 +103,18 @@ def rerun_of(plan: SessionSpec, inputs: Path) -> Rerun:
         commands=tuple(_commands(began)),
         wrap=plan.wrap,
         wrap_broker=plan.wrap_broker,
-        data=MarketData(recorded_bars(folder), _last_closes(entries)),
+        data=_recorded(folder, entries),
+        instruments=plan.instruments,
     )
     return Rerun(begins, tuple(_come_back(life, terms) for life in lives))
+
+
+def _recorded(folder: SessionFolder, entries: Sequence[Entry]) -> MarketData:
+    """Return what a session's feed delivered, and the closes that its days began with."""
+    delivered = recorded_bars(folder)
+    bars = {symbol: part for symbol, part in delivered.items() if not is_carried(symbol)}
+    series = series_in(delivered, entries[0].event.series)
+    return MarketData(bars, _last_closes(entries), entries[0].event.data.get("bars", ""), series)
 
 
 def _lives(entries: Sequence[Entry]) -> list[list[Entry]]:

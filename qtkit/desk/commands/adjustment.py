@@ -12,7 +12,7 @@ from qtkit.desk.report import Report
 from qtkit.desk.table_view import Column, TableView
 from qtkit.evidence.session import OperableSession
 from qtkit.ledger.adjustment import Adjustment, demand_bookable
-from qtkit.market.instruments import InstrumentTable
+from qtkit.market.instruments import instrument_table
 from qtkit.model.instruments import Instrument
 from qtkit.projections.session_view import SessionView
 
@@ -92,7 +92,7 @@ def _contrary(view: SessionView, line: int, beside: Adjustment) -> Adjustment:
 def _rules_of(view: SessionView, symbol: str) -> Instrument | None:
     day = view.state.today or view.now.date()
     try:
-        return InstrumentTable.load().on(symbol, day) if symbol else None
+        return instrument_table().rules(symbol, day) if symbol else None
     except DataError:
         return None
 

@@ -17,6 +17,7 @@ from qtkit.desk.table_view import facts
 from qtkit.desk.views.health import countdown, health
 from qtkit.model.modes import ACCOUNT_MODES
 from qtkit.model.status import EngineStatus
+from qtkit.runtime.factories import FEEDS
 from qtkit.runtime.registry import sessions_by_start
 from qtkit.runtime.settings import declared_default
 from qtkit.sessions.remote import RemoteSession, open_session
@@ -26,7 +27,6 @@ __all__ = ["SessionPanel"]
 _FRESH = "a fresh one"
 _USUAL = declared_default("mode")
 _MODES = (_USUAL, *(mode for mode in ACCOUNT_MODES if mode != _USUAL))
-_FEEDS = ("synthetic", "csv", "parquet", "http")
 _PLACE = {"csv": "path", "parquet": "path", "http": "url"}
 _CAN_PAUSE = {EngineStatus.RUNNING, EngineStatus.SLEEPING}
 
@@ -70,7 +70,7 @@ class SessionPanel(Panel):
                 kit.field("new_account", "New account", hint="a name; empty: none"),
             ),
             kit.row(
-                kit.choice("feed", "Data", _FEEDS),
+                kit.choice("feed", "Data", FEEDS.names()),
                 kit.field("place", "File or address", hint="for csv, parquet and http"),
                 kit.field("settings", "Settings", hint="TOML: step_minutes = 5", lines=3),
                 kit.button("start", "Start", self._start, style="primary"),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +21,7 @@ from qtkit.market.bar_order import agreed, concatenated, differences, is_tidy, t
 from qtkit.market.tables.parquet import COLUMNS, decoded, encoded
 from qtkit.model.bars import Bars, nanos, time_of
 
-__all__ = ["BarTable", "MergeReport", "bars_fingerprint"]
+__all__ = ["BarTable", "MergeReport", "bars_fingerprint", "bars_fingerprints"]
 
 _VALUES = COLUMNS[1:]
 
@@ -197,6 +199,13 @@ def bars_fingerprint(bars: Bars) -> str:
         digest.update(f"{name} {column.size}\n".encode())
         digest.update(column.astype(column.dtype.newbyteorder("<")).data)
     return digest.hexdigest()
+
+
+def bars_fingerprints(bars: Mapping[str, Bars]) -> dict[str, Any]:
+    """Return the SHA-256 of the bars of each of several ``symbols``, and their ``total``."""
+    symbols = {symbol: bars_fingerprint(bars[symbol]) for symbol in sorted(bars)}
+    lines = "".join(f"{symbol} {digest}\n" for symbol, digest in symbols.items())
+    return {"total": hashlib.sha256(lines.encode()).hexdigest(), "symbols": symbols}
 
 
 def _compare(old: Bars, fresh: Bars) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

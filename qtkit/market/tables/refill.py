@@ -13,7 +13,7 @@ from qtkit.core.calendars import Calendar
 from qtkit.core.errors import ConfigError, DataError, FolderLocked
 from qtkit.core.verdict import Verdict, fail, ok
 from qtkit.market.bar_order import agreed, concatenated, empty_bars
-from qtkit.market.instruments import InstrumentTable
+from qtkit.market.instruments import InstrumentTable, instrument_table
 from qtkit.market.tables.bar_table import BarTable, MergeReport
 from qtkit.market.tables.csv_import import Label, read_csv_bars
 from qtkit.market.tables.synthetic import PLAIN, Market, synthetic_bars
@@ -202,13 +202,22 @@ class SyntheticSource:
         Every bar is a function of it.
     market
         What the bars are like; None: by the instrument's tick and lot, where it is known.
+    instruments
+        The rules to look these up in; None: those that come with the product.
     """
 
-    def __init__(self, calendar: Calendar, *, seed: int, market: Market | None = None) -> None:
+    def __init__(
+        self,
+        calendar: Calendar,
+        *,
+        seed: int,
+        market: Market | None = None,
+        instruments: InstrumentTable | None = None,
+    ) -> None:
         self._calendar = calendar
         self._seed = seed
         self._market = market
-        self._instruments = InstrumentTable.load()
+        self._instruments = instruments or instrument_table()
         self.name = f"synthetic, seed {seed}"
 
     def bars(self, symbol: str, day: date) -> Bars:
@@ -260,7 +269,7 @@ def source_from(
 def instrument_market(instruments: InstrumentTable, symbol: str, day: date) -> Market:
     """Return a market with the instrument's tick and lot; a plain one for an unknown symbol."""
     try:
-        found = instruments.on(symbol, day)
+        found = instruments.rules(symbol, day)
     except DataError:
         return PLAIN
     return Market(tick=float(found.tick), lot=float(found.lot))

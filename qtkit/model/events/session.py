@@ -9,6 +9,7 @@ import msgspec
 from qtkit.model.books import Book
 from qtkit.model.engine import AccountKind, EngineDescription
 from qtkit.model.events.base import Event, JsonObject, Topic
+from qtkit.model.series import SeriesTerms
 
 __all__ = [
     "Digests",
@@ -27,7 +28,7 @@ class Digests(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     settings: str = ""  # every setting that matters to trading
     code: str = ""  # the strategy's file
     instruments: str = ""  # the trading rules of its symbols
-    data: str = ""  # feed, calendar, and the prices that it has seen so far
+    data: str = ""  # feed, calendar, bars known ahead, and the prices that it has seen so far
 
 
 class SessionEvent(Event, frozen=True, kw_only=True, gc=False):
@@ -45,9 +46,10 @@ class SessionStarted(SessionEvent, frozen=True, kw_only=True, gc=False):
     account: str
     strategy: str
     symbols: tuple[str, ...]
+    series: tuple[SeriesTerms, ...] = ()  # values that the strategy sees beside its bars
     exchange: str
     settings: JsonObject  # every setting that matters to trading
-    data: dict[str, str] = msgspec.field(default_factory=dict)  # feed, its address, calendar
+    data: dict[str, str] = msgspec.field(default_factory=dict)  # feed, its address, calendar, bars
     digests: Digests = Digests()
     seed: int
     bar_seconds: int  # length of the bars that it trades on

@@ -28,7 +28,9 @@ SECTIONS: Mapping[str, str] = {
 }
 # Fields of SessionSettings that stand in a section of their own; the others are the engine's.
 _SECTION_OF = {
-    **dict.fromkeys(("mode", "seed", "data", "calendar_overlay", "debug"), "session"),
+    **dict.fromkeys(
+        ("mode", "seed", "data", "calendar_overlay", "instruments", "debug"), "session"
+    ),
     **dict.fromkeys(
         (
             "max_wait_seconds",

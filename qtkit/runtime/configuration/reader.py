@@ -32,9 +32,14 @@ from qtkit.runtime.configuration.keys import SECTIONS, ConfigKey, all_keys
 from qtkit.runtime.configuration.models import AccountSettings, Configuration, RunSettings
 from qtkit.runtime.settings import SessionSettings
 
-__all__ = ["CONFIG_FILE", "as_arguments", "read_configuration", "settings_of"]
+__all__ = ["BESIDE", "CONFIG_FILE", "as_arguments", "read_configuration", "settings_of"]
 
 CONFIG_FILE = "qtkit.toml"
+BESIDE: Mapping[str, str] = {
+    "session.calendar_overlay": "calendar_overlay.toml",
+    "session.instruments": "instruments.toml",
+}
+"""Key -> the file beside a configuration that it names where nobody names another."""
 _ENVIRONMENT_FILE = ".env"
 _NONE = "none"
 _NUMBERS = {int, float, Decimal}
@@ -47,6 +52,7 @@ def read_configuration(
     *,
     arguments: Mapping[str, Any] | None = None,
     parts: Mapping[str, Callable[[str], str]] | None = None,
+    folder: Path | None = None,
 ) -> Configuration:
     """Return what a file, the `.env` beside it, the environment and arguments come to.
 
@@ -58,6 +64,9 @@ def read_configuration(
         Dotted key -> value, such as ``{"session.seed": 7}``; they win.
     parts
         Dotted key -> what objects to a name that is given there; "" where it is of a part.
+    folder
+        Where `instruments.toml` and `calendar_overlay.toml` are taken from if nobody names others;
+        None: the file's own, where there is a file.
 
     Raises
     ------
@@ -72,7 +81,8 @@ def read_configuration(
     written = [sentence for layer in layers[:1] for sentence in _written_secrets(layer)]
     layers.append(argument_layer(arguments or {}))
     mistakes = written + [sentence for layer in layers for sentence in layer.mistakes]
-    values = merged(layers)
+    place = Path(path).parent if folder is None and path is not None else folder
+    values = merged([_beside(place), *layers])
     strangers = dict(_strangers(values))
     mistakes += strangers.values()
     known = {key: given for key, given in values.items() if key not in strangers}
@@ -90,6 +100,12 @@ def _layers(path: Path) -> Iterator[Any]:
     yield toml_layer(read_toml(path))
     yield dotenv_layer(path.with_name(_ENVIRONMENT_FILE), SECTIONS)
     yield environment_layer(SECTIONS)
+
+
+def _beside(folder: Path | None) -> Layer:
+    """Return the files of a folder that count without being named."""
+    found = {key: folder / name for key, name in BESIDE.items()} if folder else {}
+    return argument_layer({key: str(file) for key, file in found.items() if file.is_file()})
 
 
 def _written_secrets(file: Layer) -> Iterator[str]:

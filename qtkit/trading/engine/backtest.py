@@ -27,7 +27,6 @@ from qtkit.model.intents import Intent
 from qtkit.model.money import decimal_of
 from qtkit.model.status import EngineStatus
 from qtkit.trading.engine.bar_history import (
-    EngineView,
     Series,
     is_usable,
 )
@@ -79,7 +78,7 @@ class Backtest:
         self._orders = OrderEntry(context, self._broker_session)
         self._strategy_runner = StrategyRunner(context, self._orders, Snapshots(context))
         self._before = context.history.sharing()  # what a preparation sees: it ends before the step
-        self._ahead = EngineView(context.strategy_symbols, self._before, context.state.ledger)
+        self._ahead = context.view_of(self._before)
         self._end_of_day = EndOfDay(context, self._orders, self._execution_reports)
         self._guard = guarded(context.strategy)
         self._watch = StateWatch(self._guard)
@@ -263,14 +262,14 @@ class Backtest:
         self, dues: NDArray[np.int64], polls: NDArray[np.int64]
     ) -> list[frozenset[str]] | None:
         """Return each step's symbols with a fresh price; None where all have one at each step."""
-        every = self._context.history.series
+        history = self._context.history
+        symbols = history.symbols  # the series of values beside them come behind
         fresh = [
-            self._fresh(series, dues, ended[polls])
-            for series, ended in zip(every.values(), self._ended, strict=True)
+            self._fresh(history.series[symbol], dues, ended[polls])
+            for symbol, ended in zip(symbols, self._ended, strict=False)
         ]
         if all(column.all() for column in fresh):
             return None
-        symbols = tuple(every)
         return [frozenset(compress(symbols, row)) for row in zip(*fresh, strict=True)]
 
     def _fresh(

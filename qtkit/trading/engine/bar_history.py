@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import compress
@@ -11,14 +12,18 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from qtkit.core.errors import DataError
 from qtkit.ledger.ledger import Ledger
 from qtkit.model.bars import BAR_NANOS, BarBatch, Bars, nanos, time_of
 from qtkit.model.events import LastPrice
+from qtkit.model.instruments import Instrument
 from qtkit.model.money import decimal_of
+from qtkit.model.series import SeriesTerms, carried_name
 
 __all__ = [
     "EngineView",
     "History",
+    "Lookup",
     "Series",
     "is_usable",
     "last_price",
@@ -29,7 +34,7 @@ __all__ = [
 
 _Number = TypeVar("_Number", np.int64, np.float64)
 _COLUMNS = ("open", "high", "low", "close", "volume")
-_NAN = float("nan")
+_NAN, _NO_NUMBER = float("nan"), Decimal("NaN")
 
 
 class Series:
@@ -76,11 +81,20 @@ class History:
         What is traded.
     columns
         For a backtest: all bars, of which `reveal` shows a growing part without copying.
+    values
+        The series of values that the strategy sees beside them.
     """
 
-    def __init__(self, symbols: Sequence[str], columns: BarBatch | None = None) -> None:
+    def __init__(
+        self,
+        symbols: Sequence[str],
+        columns: BarBatch | None = None,
+        values: Sequence[SeriesTerms] = (),
+    ) -> None:
         given: BarBatch = columns or {}
-        self.series = {symbol: Series(given.get(symbol)) for symbol in symbols}
+        self.symbols, self.values = tuple(symbols), {one.name: one for one in values}
+        every = (*self.symbols, *map(carried_name, self.values))
+        self.series = {symbol: Series(given.get(symbol)) for symbol in every}
 
     def extend(self, batch: BarBatch) -> None:
         """Append what a feed delivered."""
@@ -90,7 +104,7 @@ class History:
 
     def frozen(self) -> History:
         """Return the bars of this moment: what comes later does not show in it."""
-        still = History(tuple(self.series), {bars.symbol: bars for bars in self.everything()})
+        still = self._of({bars.symbol: bars for bars in self.everything()})
         still.reveal({symbol: series.size for symbol, series in self.series.items()})
         return still
 
@@ -111,7 +125,10 @@ class History:
 
     def sharing(self) -> History:
         """Return a history on the same columns, which shows a part of its own."""
-        return History(tuple(self.series), {bars.symbol: bars for bars in self._columns()})
+        return self._of({bars.symbol: bars for bars in self._columns()})
+
+    def _of(self, columns: BarBatch) -> History:
+        return History(self.symbols, columns, tuple(self.values.values()))
 
     def _columns(self) -> list[Bars]:
         """Return all columns, symbol by symbol, shown or not."""
@@ -143,13 +160,31 @@ class History:
         return Bars(symbol=symbol, end=series.end[rows], **columns)
 
 
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """What is known of a symbol on a date, beside its bars.
+
+    Attributes
+    ----------
+    instrument_of
+        Its trading rules; raises `DataError` where nobody knows it.
+    close_before
+        Its last close before, account currency per share; None where nobody knows.
+    """
+
+    instrument_of: Callable[[str, date], Instrument]
+    close_before: Callable[[str, date], Decimal | None]
+
+
 class EngineView:
     """What a strategy may look at; see `qtkit.trading.strategy.protocol.View`."""
 
-    __slots__ = ("_history", "_ledger", "_usable", "moment", "symbols", "trading_date")
+    __slots__ = ("_history", "_ledger", "_usable", "lookup", "moment", "symbols", "trading_date")
 
-    def __init__(self, symbols: Sequence[str], history: History, ledger: Ledger) -> None:
-        self.symbols = symbols
+    def __init__(
+        self, symbols: Sequence[str], history: History, ledger: Ledger, lookup: Lookup
+    ) -> None:
+        self.symbols, self.lookup = symbols, lookup
         self.trading_date = date.min
         self._history, self._ledger = history, ledger
         # nanoseconds where the backtest's loop sets it: made a time when somebody asks
@@ -215,6 +250,51 @@ class EngineView:
     def cash(self) -> Decimal:
         """Cash that is not reserved, account currency."""
         return self._ledger.free_cash
+
+    @property
+    def equity(self) -> Decimal:
+        """All cash, and positions at their last finished closes; NaN where one has no price."""
+        try:
+            return self._ledger.equity(self._prices())
+        except DataError:
+            return _NO_NUMBER
+
+    def _prices(self) -> dict[str, Decimal]:
+        """Return what each position is valued at: the newest close, or that of the day before."""
+        found = dict[str, Decimal]()
+        for symbol in self._ledger.positions:
+            close = self._history.last_close(symbol) if symbol in self._history.symbols else _NAN
+            before = None if close > 0 else self.lookup.close_before(symbol, self.trading_date)
+            if close > 0 or before is not None:
+                found[symbol] = before or decimal_of(close)
+        return found
+
+    def instrument(self, symbol: str) -> Instrument:
+        """Return a symbol's trading rules of this date: lot, tick, currency and the like."""
+        return self.lookup.instrument_of(symbol, self.trading_date)
+
+    @property
+    def series(self) -> Sequence[str]:
+        """Names of the series that are shown."""
+        return tuple(self._history.values)
+
+    def values(self, name: str, count: int) -> NDArray[np.float64]:
+        """Return up to `count` values of a series, oldest first, shape ``(<= count,)``."""
+        return self.closes(self._carried(name), count)
+
+    def value(self, name: str) -> float:
+        """Return the newest value of a series; NaN when there is none, or it is too old."""
+        history, carried = self._history, self._carried(name)
+        limit = history.values[name].max_gap_seconds
+        if limit is not None and nanos(self.now) - history.last_end(carried) > limit * 1e9:
+            return _NAN
+        return history.last_close(carried)
+
+    def _carried(self, name: str) -> str:
+        if name not in self._history.values:
+            known = ", ".join(self._history.values) or "none"
+            raise LookupError(f"the SPEC names no series {name!r}; there are {known}")
+        return carried_name(name)
 
 
 def _read_only(column: NDArray[_Number]) -> NDArray[_Number]:
@@ -288,7 +368,7 @@ def usable_symbols(
     The age counts trading seconds, so that nothing is stale yet at 13:00; yesterday's close is no
     price of today.
     """
-    symbols = tuple(history.series)
+    symbols = history.symbols
     ends = np.array([history.last_end(symbol) for symbol in symbols], np.int64)
     closes = np.array([history.last_close(symbol) for symbol in symbols], np.float64)
     usable = is_usable(ends, closes, nanos(now), segments, max_age_seconds)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -14,6 +14,7 @@ from msgspec.structs import force_setattr
 from qtkit.core.calendars import Calendar
 from qtkit.core.clock import Clock
 from qtkit.core.errors import DataError
+from qtkit.core.folder_watch import FolderWatch
 from qtkit.core.text import error_text, sentence_of
 from qtkit.journal import Journal
 from qtkit.ledger.ledger import Ledger
@@ -113,7 +114,7 @@ class EngineContext:
     view: EngineView
     files: SessionFiles
     kill_file: Path | None
-    look_around: Callable[[], None] = lambda: None  # raises when the engine's files are gone
+    folders: FolderWatch = field(default_factory=lambda: FolderWatch(()))
     order_prefix: str = "q"
     listener: list[Event] | None = None  # hears what is recorded while a command is carried out
     segments: tuple[tuple[int, int], ...] = ()  # of today, nanoseconds; filled by `enter_day`
@@ -144,6 +145,10 @@ class EngineContext:
     def inside(self, at: datetime) -> bool:
         """Whether a moment lies in one of today's trading segments."""
         return self.is_open(nanos(at))
+
+    def view_of(self, history: History) -> EngineView:
+        """Return a view of other bars than those of this moment."""
+        return EngineView(self.strategy_symbols, history, self.state.ledger, self.view.lookup)
 
     def look(self) -> frozenset[str]:
         """Show this moment to the view, and return the symbols that have a usable price."""

@@ -184,7 +184,7 @@ class Engine:
         context = self.context
         if context.state.ended:
             return None
-        context.look_around()
+        context.folders.look()
         now = self.turned_at = context.clock.now()
         if self._wanted is not None:
             self._largest_gap = max(self._largest_gap, now - self._wanted)
@@ -239,9 +239,12 @@ class Engine:
         """Turn; what nobody caught is recorded, and ends the engine as a crash would."""
         try:
             return self.turn()
-        except (StrategyError, FolderGone, StorageError):
+        except (StrategyError, FolderGone):
             raise  # told where it happened, or there is nothing left to tell it in
         except Exception as problem:
+            self.context.folders.check()  # what else fails where files are gone is their absence
+            if isinstance(problem, StorageError):
+                raise
             with suppress(OSError, ValueError):  # the journal itself may be what failed
                 self.context.trouble("loop", problem)
             raise

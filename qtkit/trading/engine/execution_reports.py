@@ -231,21 +231,38 @@ class ExecutionReports:
 
     def _move_strategy(self) -> None:
         context = self._context
-        own = [e for e in context.state.fills_since_saved if e.order_id in context.state.tags]
-        for event in own:
-            context.strategy.on_fill(
-                Fill(
-                    order_id=event.order_id,
-                    fill_id=event.fill_id,
-                    symbol=event.symbol,
-                    quantity=event.quantity,
-                    price=event.price,
-                    executed_at=event.executed_at,
-                    tag=context.state.tags[event.order_id],
-                ),
-                context.view,
+        tags, own = context.state.tags, list[ev.OrderFilled]()
+        for event in context.state.fills_since_saved:
+            is_own = event.order_id in tags
+            fill = Fill(
+                order_id=event.order_id,
+                fill_id=event.fill_id,
+                symbol=event.symbol,
+                quantity=event.quantity,
+                price=event.price,
+                executed_at=event.executed_at,
+                tag=tags.get(event.order_id, ""),
+                own=is_own,
             )
+            if is_own:
+                own.append(event)
+                context.strategy.on_fill(fill, context.view)
+            else:
+                self._show_operators(fill)
         context.record(ev.StrategySaved(state=self._state(own)))
+
+    def _show_operators(self, fill: Fill) -> None:
+        """Show the strategy an operator's fill; where it raises, its state is as it was before."""
+        strategy = self._context.strategy
+        try:
+            before = strategy.state()
+        except StrategyError:
+            return  # `_state` says so
+        try:
+            strategy.on_fill(fill, self._context.view)
+        except StrategyError as problem:
+            self._context.trouble("on_fill", problem)
+            strategy.restore(before)
 
     def _state(self, own: Sequence[ev.OrderFilled]) -> JsonObject:
         """Return the strategy's state; where only operators' orders filled, nothing may go wrong.

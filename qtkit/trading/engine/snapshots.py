@@ -240,7 +240,7 @@ def _blind(
     context: EngineContext, history: History, ledger: Ledger, at: datetime | None = None
 ) -> EngineView:
     """Return a view that shows no price of "now"; `at` is the moment it shows, None the present."""
-    view, now = EngineView(context.strategy_symbols, history, ledger), at or context.clock.now()
+    view, now = context.view_of(history), at or context.clock.now()
     day = context.state.today or context.calendar.local_date(now)
     view.move(now, day, frozenset(), ledger)
     return view

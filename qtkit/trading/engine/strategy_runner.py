@@ -17,6 +17,7 @@ from qtkit.model import events as ev
 from qtkit.model.bars import BarBatch, Bars, nanos
 from qtkit.model.events import JsonObject
 from qtkit.model.intents import Intent
+from qtkit.model.series import is_carried
 from qtkit.trading.engine.bar_history import last_price, sound_bars, trading_nanos
 from qtkit.trading.engine.context import EngineContext
 from qtkit.trading.engine.order_entry import OrderEntry
@@ -126,8 +127,9 @@ class StrategyRunner:
         """Take in what the feed delivered; a bar without a usable price is refused and counted."""
         context = self._context
         answer, (whole, notes) = Delivery.of(batch), self._finished(batch)
-        good = {symbol: sound_bars(bars) for symbol, bars in whole.items()}
-        total = answer.refused + sum(len(bars) for bars in whole.values())
+        context.history.extend({s: b for s, b in whole.items() if is_carried(s)})
+        good = {s: sound_bars(b) for s, b in whole.items() if not is_carried(s)}
+        total = answer.refused + sum(len(whole[symbol]) for symbol in good)
         kept = sum(len(bars) for bars in good.values())
         context.history.extend(good)
         if kept:

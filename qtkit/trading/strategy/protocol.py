@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qtkit.model.bars import Bars
+from qtkit.model.instruments import Instrument
 from qtkit.model.intents import Intent
 
 __all__ = ["Fill", "JsonObject", "Prepared", "Strategy", "StrategySpec", "View"]
@@ -31,6 +32,7 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     price: Decimal  # account currency per share
     executed_at: datetime
     tag: str  # what the intent carried
+    own: bool = True  # False: of an operator's order; a state need not move with it
 
 
 class View(Protocol):
@@ -64,6 +66,23 @@ class View(Protocol):
     @property
     def cash(self) -> Decimal:
         """Cash that is not reserved, account currency."""
+
+    @property
+    def equity(self) -> Decimal:
+        """All cash, and positions at their last finished closes; NaN where one has no price."""
+
+    def instrument(self, symbol: str) -> Instrument:
+        """Return a symbol's trading rules of this date: lot, tick, currency and the like."""
+
+    @property
+    def series(self) -> Sequence[str]:
+        """Names of the series that are shown."""
+
+    def values(self, name: str, count: int) -> NDArray[np.float64]:
+        """Return up to `count` values of a series, oldest first, shape ``(<= count,)``."""
+
+    def value(self, name: str) -> float:
+        """Return the newest value of a series; NaN when there is none, or it is too old."""
 
 
 class Strategy(Protocol):
@@ -112,7 +131,9 @@ class StrategySpec:
     currency: str = "CNY"  # of the account; other instruments are refused
     parameters: JsonObject = field(default_factory=dict)  # for the record
     order_sizes: Mapping[str, Decimal] = field(default_factory=dict)  # usual shares of an order
+    series: tuple[str, ...] = ()  # values beside the bars: names, or "tag:" and a tag
 
     def __post_init__(self) -> None:
-        if isinstance(self.symbols, list):
-            object.__setattr__(self, "symbols", tuple(self.symbols))
+        for name in ("symbols", "series"):
+            if isinstance(getattr(self, name), list):
+                object.__setattr__(self, name, tuple(getattr(self, name)))

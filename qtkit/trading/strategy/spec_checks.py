@@ -39,6 +39,7 @@ def _mistakes(spec: StrategySpec) -> Iterator[str]:
     if not callable(spec.make):
         yield f"make must be callable, was {shown(spec.make)}"
     yield from _odd_symbols(spec.symbols)
+    yield from _odd_series(spec.series)
     if type(spec.step_minutes) is not int or spec.step_minutes < 1:
         yield f"step_minutes must be a whole number above 0, was {shown(spec.step_minutes)}"
     if not is_amount(spec.opening_cash) or spec.opening_cash < 0:
@@ -63,6 +64,11 @@ def _odd_symbols(symbols: object) -> Iterator[str]:
         yield f"symbols must be short texts, found {', '.join(odd[:5])}"
     elif len(set(symbols)) < len(symbols):
         yield "symbols names one twice"
+
+
+def _odd_series(names: object) -> Iterator[str]:
+    if not isinstance(names, tuple) or not all(map(_is_name, names)):
+        yield f"series must be a tuple of short texts, was {shown(names)}"
 
 
 def _odd_parameters(parameters: object) -> Iterator[str]:

@@ -15,6 +15,7 @@ from qtkit.journal import MemoryJournal
 from qtkit.market.feeds.protocol import Feed
 from qtkit.market.feeds.recorded import Fault as FeedFault
 from qtkit.market.feeds.recorded import FaultyFeed, RecordedFeed
+from qtkit.market.instruments import instrument_table
 from qtkit.model import events as ev
 from qtkit.model.books import Book, PositionLine
 from qtkit.model.events import Entry
@@ -188,12 +189,14 @@ def on_the_bench(
         journal=kept,
         broker=setup.wrap_broker(broker),
         calendar=calendar,
+        instruments=instrument_table(),
         data=data,
         strategy=Guarded(setup.wrap(spec.make(), clock)),
         files=NoFiles(),
         kill_file=setup.kill_file,
+        series=tuple(one.terms for one in data.series.values()),
     )
-    feed: Feed = RecordedFeed(data.bars)
+    feed: Feed = RecordedFeed(data.delivered())
     feed = FaultyFeed(feed, setup.feed_faults) if setup.feed_faults else feed
     engine = Engine(
         context,
@@ -230,7 +233,7 @@ def _broker(
 ) -> SimBroker:
     broker = SimBroker(
         book=book,
-        market=sim_market(data, calendar),
+        market=sim_market(data, calendar, instrument_table()),
         clock=clock,
         settings=settings.simulator(),
         faults=FaultScript(faults=tuple(setup.broker_faults)),

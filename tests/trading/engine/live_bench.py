@@ -12,6 +12,7 @@ from qtkit.core.paths import SessionFolder
 from qtkit.journal import FileJournal
 from qtkit.market.feeds.protocol import Feed
 from qtkit.market.feeds.recorded import RecordedFeed
+from qtkit.market.instruments import instrument_table
 from qtkit.model import events as ev
 from qtkit.model.books import Book
 from qtkit.runtime.accounts import CarryOver
@@ -37,7 +38,9 @@ def live_engine(path: Path, feed: Feed | None = None) -> Engine:
     spec = scripted_spec({}, [SYMBOL], exchange="24/7", zone="UTC")
     data = hand_made_data({SYMBOL: 50_000.0}, [wall_time().date()], calendar)
     settings = SessionSettings(price_poll_minutes=1)
-    broker = SimBroker(book=MemoryBook(), market=sim_market(data, calendar), clock=clock)
+    broker = SimBroker(
+        book=MemoryBook(), market=sim_market(data, calendar, instrument_table()), clock=clock
+    )
     broker.open_account(spec.opening_cash)
     context = engine_context(
         spec=spec,
@@ -46,6 +49,7 @@ def live_engine(path: Path, feed: Feed | None = None) -> Engine:
         journal=FileJournal(folder.journal, clock),
         broker=broker,
         calendar=calendar,
+        instruments=instrument_table(),
         data=data,
         strategy=spec.make(),
         files=FolderFiles(folder, calendar.zone),

@@ -18,6 +18,7 @@ from qtkit.model import events as ev
 from qtkit.model.bars import Bars
 from qtkit.model.events import Entry
 from qtkit.model.money import decimal_of
+from qtkit.model.series import SeriesTerms, ValueSeries
 from qtkit.runtime.backtest import run_backtest
 from qtkit.runtime.market_data import MarketData
 from qtkit.runtime.settings import SessionSettings
@@ -200,7 +201,16 @@ def data_of_case(case: Case) -> MarketData:
     }
     start = decimal_of(case.exchange.price)
     closes = {(symbol, day): start for symbol in bars for day in days}
-    return MarketData(bars, closes)
+    return MarketData(bars, closes, series={"signal": _signal(case, ends)})
+
+
+def _signal(case: Case, ends: NDArray[np.int64]) -> ValueSeries:
+    """Return values of any sign that become known at any time, and hold for two hours."""
+    chance = np.random.Generator(np.random.PCG64(case.seed + 99))
+    times = chance.integers(int(ends[0]) - 10**13, int(ends[-1]), 60)
+    at: NDArray[np.int64] = np.unique(np.concatenate([times, ends[::97]]))
+    value = chance.integers(-5, 6, at.size).astype(float)
+    return ValueSeries(SeriesTerms(name="signal", max_gap_seconds=7200), at, value)
 
 
 def _walk(case: Case, symbol: str, number: int, ends: NDArray[np.int64]) -> Bars:

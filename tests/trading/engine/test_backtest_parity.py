@@ -12,7 +12,7 @@ import pytest
 from qtkit.core.errors import StrategyError
 from qtkit.core.paths import OutputRoot
 from qtkit.journal import read_journal
-from qtkit.market.instruments import InstrumentTable
+from qtkit.market.instruments import instrument_table
 from qtkit.model import events as ev
 from qtkit.model.events import Entry
 from qtkit.model.intents import Intent
@@ -67,8 +67,8 @@ def both(
 @pytest.mark.parametrize("seed", [20260304, 7, 11])
 def test_the_reference_strategy_trades_the_same_in_both(tmp_path: Path, seed: int) -> None:
     spec = load_spec(EXAMPLE)
-    table = InstrumentTable.load()
-    data = synthetic_data({s: table.on(s, DAYS[0]) for s in spec.symbols}, DAYS, "XSHG", seed)
+    table = instrument_table()
+    data = synthetic_data({s: table.rules(s, DAYS[0]) for s in spec.symbols}, DAYS, "XSHG", seed)
     tested, lived = both(spec, data, tmp_path, seed=seed)
     assert tested == lived
     assert sum(row[1] == "OrderFilled" for row in tested) >= 6

@@ -15,6 +15,7 @@ from qtkit.core.paths import OutputRoot, SessionFolder
 from qtkit.core.verdict import Status
 from qtkit.evidence import Evidence
 from qtkit.journal import read_journal
+from qtkit.market.instruments import instrument_table
 from qtkit.model import events as ev
 from qtkit.runtime.backtest import run_backtest
 from qtkit.runtime.build import build
@@ -134,7 +135,8 @@ def test_a_backtest_trades_the_same(three_days: SessionFolder) -> None:
     from qtkit.runtime.market_data import data_of
 
     settings = SessionSettings()
-    data = data_of(spec(), settings, DAYS, exchange_calendar("24/7"), OutputRoot(Path("nowhere")))
+    calendar, nowhere = exchange_calendar("24/7"), OutputRoot(Path("nowhere"))
+    data = data_of(spec(), settings, DAYS, calendar, nowhere, instrument_table())
     tested = run_backtest(spec(), settings.model_copy(update={"mode": "backtest"}), DAYS, data)
 
     assert told(tested.entries) == told(read_journal(three_days.journal))

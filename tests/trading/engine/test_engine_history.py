@@ -12,13 +12,15 @@ import pytest
 from qtkit.ledger.ledger import Ledger
 from qtkit.market.bar_order import concatenated
 from qtkit.market.feeds.protocol import Feed
+from qtkit.market.instruments import instrument_table
 from qtkit.model import events as ev
 from qtkit.model.bars import BAR_NANOS, BarBatch, Bars, nanos, time_of
 from qtkit.model.books import Book
 from qtkit.testing import at, local
-from qtkit.trading.engine.bar_history import EngineView, History, last_price, usable_symbols
+from qtkit.trading.engine.bar_history import EngineView, History, Lookup, last_price, usable_symbols
 from tests.trading.engine.engine_bench import BANK, STEEL, day_of
 
+NOWHERE = Lookup(instrument_table().rules, lambda _symbol, _day: None)
 MORNING = ((nanos(at("09:30")), nanos(at("11:30"))), (nanos(at("13:00")), nanos(at("15:00"))))
 
 
@@ -49,7 +51,7 @@ def minutes(first: str, count: int, *, symbol: str = BANK) -> Bars:
 def view_of(history: History) -> EngineView:
     """Return a view that shows every symbol."""
     ledger = Ledger.opened(Book(cash=Decimal(5)))
-    view = EngineView((BANK, STEEL), history, ledger)
+    view = EngineView((BANK, STEEL), history, ledger, NOWHERE)
     view.move(at("15:00"), date(2026, 3, 4), None, ledger)
     return view
 

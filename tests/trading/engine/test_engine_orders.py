@@ -11,7 +11,7 @@ import pytest
 
 from qtkit.core.errors import BrokerTimeout, InvariantBroken
 from qtkit.model import events as ev
-from qtkit.testing import at, intent
+from qtkit.testing import SHANGHAI, ScriptedStrategy, at, intent
 from qtkit.trading.brokers.protocol import (
     AccountReport,
     Ack,
@@ -22,6 +22,7 @@ from qtkit.trading.brokers.protocol import (
 )
 from qtkit.trading.brokers.sim import faults as broken
 from qtkit.trading.brokers.sim.broker import SimBroker
+from qtkit.trading.strategy.protocol import Fill, View
 from tests.trading.engine.engine_bench import BANK, STEEL, Bench, command, day_of
 
 BUY = {"09:35": [intent(BANK, 1000)]}
@@ -480,6 +481,38 @@ def test_the_strategys_state_moves_with_fills_and_is_saved_after_them() -> None:
     assert [s.state for s in bench.of(ev.StrategySaved)][:3] == [
         {BANK: "400"}, {BANK: "800"}, {BANK: "1000"},
     ]  # fmt: skip
+
+
+class Noting(ScriptedStrategy):
+    """Notes each fill; one that is not its own makes it raise, if it is to."""
+
+    def __init__(self, noted: list[Fill], *, raises: bool) -> None:
+        super().__init__({}, SHANGHAI)
+        self._noted, self._raises = noted, raises
+
+    def on_fill(self, fill: Fill, view: View) -> None:
+        self._noted.append(fill)
+        self._filled[fill.symbol] = "moved"
+        if self._raises:
+            raise ValueError("what is this?")
+
+
+@pytest.mark.parametrize("raises", [False, True])
+def test_a_strategy_is_shown_an_operators_fill_and_books_hold_whatever_it_does(
+    *, raises: bool
+) -> None:
+    noted = list[Fill]()
+    bench = day_of(
+        wrap=lambda _strategy, _clock: Noting(noted, raises=raises),
+        commands=[command("09:36", "buy", symbol=BANK, quantity="100")],
+    ).run("09:40")
+
+    assert [(f.symbol, f.quantity, f.tag, f.own) for f in noted] == [
+        (BANK, Decimal(100), "", False)
+    ]
+    assert [s.state for s in bench.of(ev.StrategySaved)][-1] == ({} if raises else {BANK: "moved"})
+    assert [e.where for e in bench.of(ev.InternalErrorRaised)] == (["on_fill"] if raises else [])
+    assert bench.engine.context.state.ledger.position(BANK) == 100
 
 
 def test_an_operators_own_order_does_not_move_the_strategys_state() -> None:
