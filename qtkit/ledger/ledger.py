@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from qtkit.core.errors import DataError, InvariantBroken
 from qtkit.ledger.opening_checks import contradictions
-from qtkit.ledger.orders import OrderState, executed, misfit, moved, reopened
+from qtkit.ledger.orders import OrderState, executed, fits, misfit, moved, reopened
 from qtkit.ledger.positions import (
     Position,
     adjusted,
@@ -177,7 +177,7 @@ class Ledger:
         order = self.order(order_id)
         if order is None:
             return f"no order {order_id!r} is known"
-        return misfit(order, symbol, quantity)
+        return "" if fits(order, symbol, quantity) else misfit(order, symbol, quantity)
 
     def position(self, symbol: str) -> Decimal:
         """Return the shares held, settled or not."""
@@ -313,7 +313,7 @@ class Ledger:
                 "to be booked again; report this with the session folder"
             )
         quantity, before = event.quantity, self.order(event.order_id)
-        if before is None or misfit(before, event.symbol, quantity):
+        if before is None or not fits(before, event.symbol, quantity):
             why = self.unbookable(event.order_id, event.symbol, quantity)
             raise InvariantBroken(
                 f"fill {event.fill_id} cannot be booked: {why}; report this with the session folder"

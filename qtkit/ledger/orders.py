@@ -21,7 +21,7 @@ from qtkit.model.orders import (
     next_status,
 )
 
-__all__ = ["OrderState", "executed", "misfit", "moved", "reopened"]
+__all__ = ["OrderState", "executed", "fits", "misfit", "moved", "reopened"]
 
 _ZERO = Decimal(0)
 _REJECTED = OrderStatus.REJECTED
@@ -178,12 +178,7 @@ def executed(order: OrderState, shares: Decimal, broker_order_id: str) -> OrderS
     )
 
 
-def misfit(order: OrderState, symbol: str, shares: Decimal) -> str:
-    """Return why an execution of `shares` (signed) of `symbol` is none of this order's, or ""."""
-    return "" if _fits(order, symbol, shares) else _why_not(order, symbol, shares)
-
-
-def _fits(order: OrderState, symbol: str, shares: Decimal) -> bool:
+def fits(order: OrderState, symbol: str, shares: Decimal) -> bool:
     """Whether an execution may be booked: some shares, on its side, and no more than are left."""
     if order.symbol != symbol or order.status is _REJECTED or not shares.is_finite():
         return False
@@ -191,7 +186,8 @@ def _fits(order: OrderState, symbol: str, shares: Decimal) -> bool:
     return _ZERO < shares <= left if order.quantity > _ZERO else left <= shares < _ZERO
 
 
-def _why_not(order: OrderState, symbol: str, shares: Decimal) -> str:
+def misfit(order: OrderState, symbol: str, shares: Decimal) -> str:
+    """Return why an execution of `shares` (signed) of `symbol` is none of this order's."""
     name = f"order {order.order_id}"
     if order.status is OrderStatus.REJECTED:
         return f"{name} was rejected: {order.reason or 'no reason given'}"

@@ -66,6 +66,8 @@ class EngineSettings:
 class SessionFiles(Protocol):
     """Files that the engine leaves; every one can be rebuilt from the journal."""
 
+    follows: bool  # whether `take` has to hear of each entry
+
     def take(self, entry: Entry, ledger: Ledger) -> None:
         """Write what people follow, line by line: all that happens, booked changes, refusals."""
 
@@ -129,7 +131,8 @@ class EngineContext:
             force_setattr(event, "trading_date", state.today)
         entry = self.journal.append(event)
         state.apply(entry)
-        self.files.take(entry, state.ledger)
+        if self.files.follows:
+            self.files.take(entry, state.ledger)
         if self.listener is not None:
             self.listener.append(event)
         return entry

@@ -190,7 +190,12 @@ class ExecutionReports:
 
     def _unbookable(self, fill: BrokerFill) -> str:
         price, commission, tax = fill.price, fill.commission, fill.tax
-        amounts = all(map(is_amount, (fill.quantity, price, commission, tax)))
+        amounts = (
+            is_amount(fill.quantity)
+            and is_amount(price)
+            and is_amount(commission)
+            and is_amount(tax)
+        )
         if not (amounts and price > _ZERO and commission >= _ZERO and tax >= _ZERO):
             return _odd_numbers(fill)
         return self._context.state.ledger.unbookable(fill.order_id, fill.symbol, fill.quantity)
