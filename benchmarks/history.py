@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qtkit.core.calendars import Calendar
-from qtkit.market.trading_minutes import minute_ends
+from qtkit.market.bar_grid import BarGrid
 from qtkit.model.bars import Bars
 from qtkit.runtime.market_data import MarketData
 
@@ -23,7 +23,7 @@ def random_walk(
     symbols: Sequence[str], days: Sequence[date], calendar: Calendar, bars: int
 ) -> MarketData:
     """Return `bars` one-minute bars of each symbol, the same at every call."""
-    ends = np.concatenate([minute_ends(calendar.segments(day)) for day in days])[:bars]
+    ends = np.concatenate([BarGrid(calendar).ends(day) for day in days])[:bars]
     return MarketData({s: _walk(s, n, ends) for n, s in enumerate(symbols)}, _closes(symbols, days))
 
 

@@ -160,7 +160,7 @@ def refill(  # noqa: PLR0913 - one for each option
     "--gap-fail", type=float, default=0.01, show_default=True, help="Missing share to fail above."
 )
 @click.option(
-    "--tail", type=int, default=0, show_default=True, help="Minutes that may lack at the end."
+    "--tail", type=int, default=0, show_default=True, help="Bars that may lack at the end."
 )
 @_EXCHANGE
 @_OVERLAY
@@ -190,7 +190,7 @@ def check(  # noqa: PLR0913 - one for each option
         exchange_calendar(exchange, overlay),
         first.date() if first else None,
         last.date() if last else None,
-        budget=QualityBudget(gap_warn=gap_warn, gap_fail=gap_fail, tail_minutes=tail),
+        budget=QualityBudget(gap_warn=gap_warn, gap_fail=gap_fail, tail_bars=tail),
     )
     _judge(verdicts, as_json=as_json)
 

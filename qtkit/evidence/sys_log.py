@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import date
@@ -35,7 +34,8 @@ _STORY: dict[type[ev.Event], tuple[str, ...]] = {
 }
 _VERBS = {event: kind_of(event.__name__) for event in _STORY}
 _KEYS = {_VERBS[event]: keys for event, keys in _STORY.items()}
-_FIELD = re.compile(r'([^\s"=]+)=("(?:[^"\\]|\\.)*"|"[^\n]*|\S*)')
+_FIELD = re.compile(r'(?<![^\s"=])([^\s"=]+)=("[^"\\]*(?:\\.[^"\\]*)*"|"[^\n]*|\S*)')
+_DECODER = json.JSONDecoder()
 _TRACE = "Traceback (most recent call last)"
 _SKIP = " skip_reason="
 _BEGINS_A_DAY = frozenset({"day_started", "schedule_built"})  # a power cut may take the first away
@@ -118,7 +118,7 @@ def _take(story: LogStory, at: str, message: str, wanted: str) -> bool:
     if verb == "session_resumed":
         _come_back(story, value_in(rest, "entries"))
     elif belongs and verb in _KEYS:
-        text = _told(verb, [value_in(rest, key) for key in _KEYS[verb]])
+        text = " ".join((verb, *[value_in(rest, key) for key in _KEYS[verb]]))
         story.lives[-1].append((story.lines, text))
     elif belongs and verb == "internal_error":
         story.troubles.append((story.lines, f"{verb} {rest}"))
@@ -134,10 +134,6 @@ def _come_back(story: LogStory, entries: str) -> None:
     story.skips.append([])
 
 
-def _told(verb: str, values: Sequence[str]) -> str:
-    return " ".join((verb, *values))
-
-
 def value_in(text: str, key: str) -> str:
     """Return the value of ``key=`` in a log line; "" if there is none.
 
@@ -148,15 +144,8 @@ def value_in(text: str, key: str) -> str:
     """
     if '"' in text:
         return values_in(text).get(key, "")
-    mark = f"{key}="
-    place = text.find(mark)
-    while place > 0 and text[place - 1] != " ":
-        place = text.find(mark, place + 1)
-    if place < 0:
-        return ""
-    begin = place + len(mark)
-    end = text.find(" ", begin)
-    return text[begin:].rstrip("\n") if end < 0 else text[begin:end]
+    _, _, after = f" {text}".partition(f" {key}=")
+    return after.partition(" ")[0].rstrip("\n")
 
 
 def values_in(text: str) -> dict[str, str]:
@@ -176,7 +165,7 @@ def values_in(text: str) -> dict[str, str]:
 
 def _quoted(text: str) -> str:
     try:
-        return str(json.JSONDecoder().raw_decode(text)[0])
+        return str(_DECODER.raw_decode(text)[0])
     except ValueError:
         return text.rstrip("\n")
 
@@ -195,4 +184,4 @@ def journal_lives(journal: JournalLines) -> list[list[Entry]]:
 def text_of(event: ev.Event) -> str:
     """Return what sys.log tells of an event, as `LogStory` has it."""
     kind = type(event)
-    return _told(_VERBS[kind], [str(getattr(event, key)) for key in _STORY[kind]])
+    return " ".join((_VERBS[kind], *[str(getattr(event, key)) for key in _STORY[kind]]))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
+from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import itemgetter
 from pathlib import Path
+from typing import NamedTuple
 
 from qtkit.core.errors import DataError
 from qtkit.core.paths import SessionFolder, log_parts
@@ -17,11 +19,10 @@ from qtkit.evidence.sys_log import open_text, values_in
 __all__ = ["LoggedRefusal", "logged_bookings", "logged_refusals", "removed_logs"]
 
 _MARK = "<RISK REJECTED>"
-_FIELDS = ("rule_id", "symbol", "side", "quantity", "price")
+_FIELDS = itemgetter("rule_id", "symbol", "side", "quantity", "price", "reason")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoggedRefusal:
+class LoggedRefusal(NamedTuple):
     """One line of risk.log."""
 
     at: datetime  # UTC
@@ -30,11 +31,6 @@ class LoggedRefusal:
     side: str
     quantity: str  # shares
     price: str  # account currency, or "none"
-
-    @property
-    def key(self) -> tuple[datetime, str, str, str, str, str]:
-        """What makes it the refusal that it is."""
-        return self.at, self.rule_id, self.symbol, self.side, self.quantity, self.price
 
 
 def logged_refusals(folder: SessionFolder) -> list[LoggedRefusal] | None:
@@ -60,10 +56,10 @@ def _refusal(line: str) -> LoggedRefusal:
         at = datetime.fromisoformat(when).astimezone(UTC)
     except ValueError:
         at = None
-    values = values_in(rest)
-    if at is None or _MARK not in rest or not all(map(values.get, (*_FIELDS, "reason"))):
+    values = _FIELDS(defaultdict(str, values_in(rest)))
+    if at is None or _MARK not in rest or not all(values):
         raise DataError(f"risk.log: {line.strip()[:120]!r} is no line of a refusal")
-    return LoggedRefusal(at=at, **{name: values[name] for name in _FIELDS})
+    return LoggedRefusal(at, *values[:-1])
 
 
 def logged_bookings(folder: SessionFolder) -> list[str] | None:

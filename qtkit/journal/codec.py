@@ -149,16 +149,16 @@ class LineDecoder:
 
     def decode(self, line: bytes) -> tuple[Entry, str]:
         """Return the entry in a line, as `decode`."""
-        place = line.find(_BEGINS_EVENT)
-        if line[place:] == self._tail:
+        if self._tail and line.endswith(self._tail):
             try:
-                head = _head_decoder.decode(line[:place] + b"}")
+                head = _head_decoder.decode(line[: -len(self._tail)] + b"}")
                 return Entry(seq=head.seq, at=head.at, event=self._pulse), head.prev
             except _NO_JSON:
                 pass  # the whole line says what is wrong with it
         found = _whole(line)
-        if place > 0 and type(found.event) is LoopPulsed:
-            self._tail, self._pulse = line[place:], found.event
+        if type(found.event) is LoopPulsed:
+            _, mark, event = line.partition(_BEGINS_EVENT)
+            self._tail, self._pulse = mark + event, found.event
         return Entry(seq=found.seq, at=found.at, event=found.event), found.prev
 
 

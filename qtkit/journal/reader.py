@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +17,6 @@ from qtkit.model.events.base import kind_of
 __all__ = [
     "JournalChain",
     "JournalSummary",
-    "opened_journal",
     "read_journal",
     "read_linked",
     "summarise",
@@ -46,17 +45,15 @@ def read_journal(path: Path) -> Iterator[Entry]:
     JournalCorrupt
         If a line does not parse, a number is missing, or a link is broken.
     """
-    with opened_journal(path) as file:
-        yield from JournalChain(path).taken(file)
+    return JournalChain(path).news()
 
 
 def summarise(path: Path) -> JournalSummary:
     """Read a journal to its end and tell what is there; raises as `read_journal`."""
     first, last = None, None
     chain = JournalChain(path)
-    with opened_journal(path) as file:
-        for last in chain.taken(file):
-            first = first or last
+    for last in chain.news():
+        first = first or last
     return JournalSummary(
         entries=chain.lines,
         link=chain.link,
@@ -70,30 +67,8 @@ def summarise(path: Path) -> JournalSummary:
 def read_linked(path: Path) -> Iterator[tuple[Entry, str]]:
     """Yield each entry with the digest of its line; raises as `read_journal`."""
     chain = JournalChain(path)
-    with opened_journal(path) as file:
-        for entry in chain.taken(file):
-            yield entry, chain.link
-
-
-def opened_journal(path: Path) -> BinaryIO:
-    """Return a journal's file, open to be read.
-
-    Raises
-    ------
-    DataError
-        If there is no plain file, or it cannot be read.
-    """
-    found = what_is_there(path)
-    if found == "nothing":
-        raise DataError(f"there is no journal at {path}")
-    if found != "file":
-        raise DataError(
-            f"the journal {path} is {found}, expected a plain file. See runbooks/journal-corrupt.md"
-        )
-    try:
-        return path.open("rb")
-    except OSError as problem:
-        raise DataError(f"the journal {path} cannot be read: {problem.strerror}") from None
+    for entry in chain.news():
+        yield entry, chain.link
 
 
 class JournalChain:
@@ -113,23 +88,25 @@ class JournalChain:
         self._path, self._decoder = path, LineDecoder()
         self.lines, self.link, self.size = 0, START, 0
 
-    def taken(self, lines: Iterable[bytes]) -> Iterator[Entry]:
-        """Yield the entries of the next lines; half a line ends them."""
+    def news(self) -> Iterator[Entry]:
+        """Yield the entries behind those that were taken; half a line ends them."""
         decode = self._decoder.decode
-        for line in lines:
-            if not line.endswith(b"\n"):
-                return
-            number = self.lines + 1
-            try:
-                entry, previous = decode(line)
-            except ValueError as error:
-                raise self._no_entry(number, line, error) from None
-            if entry.seq != number or previous != self.link:
-                raise self._broken(entry, previous)
-            if number == 1 or type(entry.event) is SessionStarted:
-                self._demand_opening(number, entry.event)
-            self.lines, self.link, self.size = number, digest(line), self.size + len(line)
-            yield entry
+        with _opened(self._path) as file:
+            file.seek(self.size)
+            for line in file:
+                if not line.endswith(b"\n"):
+                    return
+                number = self.lines + 1
+                try:
+                    entry, previous = decode(line)
+                except ValueError as error:
+                    raise self._no_entry(number, line, error) from None
+                if entry.seq != number or previous != self.link:
+                    raise self._broken(entry, previous)
+                if number == 1 or type(entry.event) is SessionStarted:
+                    self._demand_opening(number, entry.event)
+                self.lines, self.link, self.size = number, digest(line), self.size + len(line)
+                yield entry
 
     def _no_entry(self, number: int, line: bytes, error: ValueError) -> JournalCorrupt:
         self._demand_format(number, format_of(line))
@@ -164,3 +141,24 @@ class JournalChain:
         return JournalCorrupt(
             f"{self._path.name} line {number}: {what}. See runbooks/journal-corrupt.md"
         )
+
+
+def _opened(path: Path) -> BinaryIO:
+    """Return a journal's file, open to be read.
+
+    Raises
+    ------
+    DataError
+        If there is no plain file, or it cannot be read.
+    """
+    found = what_is_there(path)
+    if found == "nothing":
+        raise DataError(f"there is no journal at {path}")
+    if found != "file":
+        raise DataError(
+            f"the journal {path} is {found}, expected a plain file. See runbooks/journal-corrupt.md"
+        )
+    try:
+        return path.open("rb")
+    except OSError as problem:
+        raise DataError(f"the journal {path} cannot be read: {problem.strerror}") from None

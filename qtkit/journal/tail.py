@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from qtkit.core.file_reader import what_is_there
-from qtkit.journal.reader import JournalChain, opened_journal
+from qtkit.journal.reader import JournalChain
 from qtkit.model.events import Entry
 
 __all__ = ["JournalTail"]
@@ -34,6 +34,4 @@ class JournalTail:
         """
         if what_is_there(self._path) == "nothing":
             return []
-        with opened_journal(self._path) as file:
-            file.seek(self._chain.size)
-            return list(self._chain.taken(file))
+        return list(self._chain.news())

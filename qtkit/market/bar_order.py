@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qtkit.core.errors import DataError
+from qtkit.model.bar_length import BarLength
 from qtkit.model.bars import Bars, time_of
 
 __all__ = [
@@ -20,8 +21,8 @@ __all__ = [
 ]
 
 
-def empty_bars(symbol: str) -> Bars:
-    """Return no bars at all.
+def empty_bars(symbol: str, length: BarLength = BarLength.MIN_1) -> Bars:
+    """Return no bars at all, of a length.
 
     Examples
     --------
@@ -30,7 +31,16 @@ def empty_bars(symbol: str) -> Bars:
     """
     none = np.empty(0, dtype=np.float64)
     times = np.empty(0, dtype=np.int64)
-    return Bars(symbol=symbol, end=times, open=none, high=none, low=none, close=none, volume=none)
+    return Bars(
+        symbol=symbol,
+        end=times,
+        open=none,
+        high=none,
+        low=none,
+        close=none,
+        volume=none,
+        length=length,
+    )
 
 
 def take(bars: Bars, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Bars:
@@ -43,6 +53,7 @@ def take(bars: Bars, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Bars:
         low=bars.low[rows],
         close=bars.close[rows],
         volume=bars.volume[rows],
+        length=bars.length,
     )
 
 
@@ -57,6 +68,7 @@ def concatenated(first: Bars, *rest: Bars) -> Bars:
         low=np.concatenate([part.low for part in parts]),
         close=np.concatenate([part.close for part in parts]),
         volume=np.concatenate([part.volume for part in parts]),
+        length=next((part.length for part in parts if len(part)), first.length),
     )
 
 
@@ -86,7 +98,7 @@ def agreed(bars: Bars) -> Bars:
     Raises
     ------
     DataError
-        If two bars of one minute contradict each other.
+        If two bars of one time contradict each other.
     """
     if is_tidy(bars):
         return bars
@@ -95,7 +107,7 @@ def agreed(bars: Bars) -> Bars:
     if wrong.any():
         row = int(np.argmax(wrong))
         raise DataError(
-            f"{int(wrong.sum())} bars of {bars.symbol} contradict another bar of the same minute "
+            f"{int(wrong.sum())} bars of {bars.symbol} contradict another bar of the same time "
             f"in the same data, first at {time_of(int(bars.end[row]))}: keep one of each"
         )
     return fresh

@@ -9,9 +9,9 @@ from decimal import Decimal
 import numpy as np
 from numpy.typing import NDArray
 
-from qtkit.core.calendars import Calendar
 from qtkit.core.clock import Clock
 from qtkit.core.errors import DataError
+from qtkit.market.bar_grid import BarGrid
 from qtkit.market.bar_order import concatenated, empty_bars
 from qtkit.market.feeds.protocol import CheckedFeed, Delivery, Feed, LeftOut
 from qtkit.market.trading_minutes import day_window
@@ -36,18 +36,18 @@ class LiveMarket:
     ----------
     symbols
         What is traded.
-    calendar
-        Says where a date begins.
+    grid
+        The bars that there can be; its calendar says where a date begins.
     elsewhere
         Asked for a last close that no bar tells.
     """
 
     def __init__(
-        self, symbols: Sequence[str], calendar: Calendar, elsewhere: CloseBefore = _nobody_knows
+        self, symbols: Sequence[str], grid: BarGrid, elsewhere: CloseBefore = _nobody_knows
     ) -> None:
-        self.bars = {symbol: empty_bars(symbol) for symbol in symbols}
+        self.bars = {symbol: empty_bars(symbol, grid.length) for symbol in symbols}
         self._known = {symbol: np.empty(0, dtype=np.int64) for symbol in symbols}
-        self._calendar, self._elsewhere = calendar, elsewhere
+        self._calendar, self._elsewhere = grid.calendar, elsewhere
 
     def add(self, batch: BarBatch, now: int) -> None:
         """Append bars that became known at `now`, nanoseconds since 1970 UTC."""

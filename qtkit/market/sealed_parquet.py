@@ -1,8 +1,10 @@
-"""The checksum that our Parquet files carry: readers of others pass it over, ours verify it.
+"""What our Parquet files carry: a checksum and, of bars, how much time each covers.
 
-It covers the whole file, and stands between the last page and the footer, where nobody looks. The
-checksums of pages that Parquet knows leave out the footer; a footer with a bit flipped can hide
-rows, and can end the process inside the library.
+Readers of others pass it over, ours verify it.
+
+The checksum covers the whole file, and stands between the last page and the footer, where nobody
+looks. The checksums of pages that Parquet knows leave out the footer; a footer with a bit flipped
+can hide rows, and can end the process inside the library.
 """
 
 from __future__ import annotations
@@ -11,9 +13,15 @@ import hashlib
 import os
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-__all__ = ["SealState", "seal_state", "sealed"]
+from qtkit.core.errors import DataError
+from qtkit.model.bar_length import BarLength
+
+__all__ = ["LENGTH_NOTE", "SealState", "noted_length", "seal_state", "sealed"]
+
+LENGTH_NOTE = b"qtkit.bar_length"
+"""Under what a file's metadata name the length of its bars; without it they are of one minute."""
 
 SealState = Literal["none", "fits", "broken"]
 """Of a stranger's file, of one as it was written, of one that was changed since."""
@@ -22,6 +30,24 @@ _MARK = b"qtkitsum"
 _DIGEST = 32  # bytes
 _TAIL = 8  # bytes of a file's end: the footer's length, and PAR1
 _FILES = 256  # whose state is remembered
+
+
+def noted_length(schema: Any, path: Path) -> BarLength:  # noqa: ANN401 - pyarrow has no types
+    """Return how much time each bar of a file covers.
+
+    Raises
+    ------
+    DataError
+        If it names no length.
+    """
+    noted = (schema.metadata or {}).get(LENGTH_NOTE, BarLength.MIN_1.encode())
+    try:
+        return BarLength(noted.decode())
+    except ValueError:
+        raise DataError(
+            f"the file {path} says that its bars are of {noted!r}; there are bars of "
+            f"{', '.join(BarLength)}: restore it, or write it again"
+        ) from None
 
 
 def sealed(content: bytes) -> bytes:

@@ -1,32 +1,12 @@
-"""The minutes in which there can be a bar."""
+"""The dates that bars belong to."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 
-import numpy as np
-from numpy.typing import NDArray
+from qtkit.core.calendars import Calendar
 
-from qtkit.core.calendars import Calendar, Segment
-from qtkit.model.bars import BAR_NANOS, nanos
-
-__all__ = ["date_of_bar", "day_window", "expected_minutes", "minute_ends"]
-
-
-def minute_ends(segments: Iterable[Segment]) -> NDArray[np.int64]:
-    """Return the ends of the trading minutes, nanoseconds since 1970, shape ``(N,)``."""
-    spans = [
-        np.arange(nanos(part.start), nanos(part.end), BAR_NANOS, dtype=np.int64) + BAR_NANOS
-        for part in segments
-    ]
-    return np.concatenate(spans) if spans else np.empty(0, dtype=np.int64)
-
-
-def expected_minutes(calendar: Calendar, first: date, last: date) -> NDArray[np.int64]:
-    """Return the ends of all trading minutes of the sessions from `first` to `last`."""
-    days = calendar.sessions(first, last)
-    return minute_ends(part for day in days for part in calendar.segments(day))
+__all__ = ["date_of_bar", "day_window"]
 
 
 def day_window(calendar: Calendar, day: date) -> tuple[datetime, datetime]:

@@ -10,9 +10,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BAR_NANOS", "BarBatch", "Bars", "nanos", "time_of"]
+from qtkit.model.bar_length import BarLength
 
-BAR_NANOS = 60_000_000_000  # tables hold one-minute bars
+__all__ = ["BarBatch", "Bars", "nanos", "time_of"]
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -43,11 +44,11 @@ def time_of(when: int) -> datetime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bars:
-    """One symbol's one-minute bars, ordered by time, each once.
+    """One symbol's bars of one length, ordered by time, each once.
 
-    A bar is labelled by its end and covers ``[end - 1 min, end)``; it is visible when
-    ``end <= now``. Every column has shape ``(N,)``; prices are account currency per share,
-    unadjusted; volume is shares.
+    A bar is labelled by its end and covers ``[end - length, end)``, as far as that lies in its
+    segment; it is visible when ``end <= now``. A day's bar ends with the date's trading. Every
+    column has shape ``(N,)``; prices are account currency per share, unadjusted; volume is shares.
     """
 
     symbol: str
@@ -57,6 +58,7 @@ class Bars:
     low: NDArray[np.float64]
     close: NDArray[np.float64]
     volume: NDArray[np.float64]
+    length: BarLength = BarLength.MIN_1
 
     def __len__(self) -> int:
         return int(self.end.size)
@@ -72,6 +74,7 @@ class Bars:
             low=self.low[cut],
             close=self.close[cut],
             volume=self.volume[cut],
+            length=self.length,
         )
 
     def between(self, after: datetime | None, until: datetime | None) -> Bars:

@@ -68,7 +68,8 @@ class TaskStory:
     @property
     def reason(self) -> str:
         """The skip reason; "" if it was not skipped."""
-        return self.skipped.skip_reason if self.skipped else ""
+        skipped = self.skipped
+        return skipped.skip_reason if skipped else ""
 
     @property
     def detail(self) -> str:

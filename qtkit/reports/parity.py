@@ -12,6 +12,7 @@ from qtkit.evidence import Evidence
 from qtkit.evidence.session import Session
 from qtkit.market.trading_minutes import date_of_bar
 from qtkit.model import events as ev
+from qtkit.model.bar_length import BarLength
 from qtkit.model.money import decimal_of
 from qtkit.model.skip_reasons import GLOSSARY
 from qtkit.projections.decisions import Decided, Standing, Step, Wish
@@ -120,6 +121,7 @@ class _Pairing:
         if (side, day) not in self._dues:
             settings = side.opening.settings
             table = Timetable(
+                bar_length=BarLength.of_seconds(side.opening.bar_seconds),
                 step_minutes=int(settings["step_minutes"]),
                 close_offset_minutes=int(settings["close_offset_minutes"]),
             )

@@ -22,11 +22,11 @@ from qtkit.journal import FileJournal, Journal, MemoryJournal
 from qtkit.ledger.ledger import Ledger
 from qtkit.market.instruments import InstrumentTable
 from qtkit.model import events as ev
-from qtkit.model.bars import BAR_NANOS, Bars
+from qtkit.model.bars import BarBatch
 from qtkit.model.books import Book
 from qtkit.model.engine import AccountKind
 from qtkit.model.events import FORMAT, Digests, SessionStarted
-from qtkit.model.series import SeriesTerms, is_carried
+from qtkit.model.series import SeriesTerms
 from qtkit.projections.engine_state import EngineState
 from qtkit.projections.terms import settings_digest
 from qtkit.runtime.accounts import CarryOver, account_record, create_account, inherit
@@ -41,7 +41,7 @@ from qtkit.runtime.factories import (
     recorded_market,
 )
 from qtkit.runtime.kill_switch import hand_over_lift
-from qtkit.runtime.market_data import MarketData, PriceSource
+from qtkit.runtime.market_data import PriceSource
 from qtkit.runtime.plan import SessionPlan, check_dates, goes_on, plan_of
 from qtkit.runtime.refill import refill_of
 from qtkit.runtime.resume import Return, returned
@@ -53,7 +53,7 @@ from qtkit.trading.brokers.permit_broker import PermitBroker
 from qtkit.trading.brokers.protocol import Broker
 from qtkit.trading.brokers.sim.broker import SimBroker
 from qtkit.trading.engine.backtest import Backtest
-from qtkit.trading.engine.bar_history import EngineView, History, Lookup, sound_bars
+from qtkit.trading.engine.bar_history import EngineView, History, Lookup, sound_columns
 from qtkit.trading.engine.context import EngineContext, SessionFiles
 from qtkit.trading.engine.description import backtest_description, engine_description
 from qtkit.trading.engine.engine import Engine
@@ -263,7 +263,7 @@ def _wired(beginning: _Beginning) -> Run:
         files=files,
         kill_file=place.account.kill_file if place else None,
         folders=FolderWatch(place.needed_files) if place else None,
-        columns=None if place or plan.data is None else _columns(plan.data),
+        columns=None if place or plan.data is None else sound_columns(plan.data.delivered()),
         series=plan.series,
     )
     return Run(
@@ -277,11 +277,6 @@ def _wired(beginning: _Beginning) -> Run:
         place=place,
         lock=beginning.lock,
     )
-
-
-def _columns(data: MarketData) -> dict[str, Bars]:
-    """Return all that a backtest shows bit by bit: bars, and the series beside them."""
-    return {s: b if is_carried(s) else sound_bars(b) for s, b in data.delivered().items()}
 
 
 def engine_context(  # noqa: PLR0913 - one keyword for each part
@@ -298,13 +293,13 @@ def engine_context(  # noqa: PLR0913 - one keyword for each part
     files: SessionFiles,
     kill_file: Path | None,
     folders: FolderWatch | None = None,
-    columns: dict[str, Bars] | None = None,
+    columns: BarBatch | None = None,
     series: Sequence[SeriesTerms] = (),
 ) -> EngineContext:
     """Wire an engine's shared parts."""
     ledger = Ledger.opened(Book(cash=Decimal(0)))
     history = History(spec.symbols, columns, series)
-    lookup = Lookup(instruments.rules, data.close_before)
+    lookup = Lookup(instruments.rules, data.close_before, calendar)
     return EngineContext(
         clock=clock,
         journal=journal,
@@ -352,7 +347,7 @@ def opening_event(
         data=data or {},
         digests=digests or Digests(settings=settings_digest(settings)),
         seed=asked.seed,
-        bar_seconds=BAR_NANOS // 1_000_000_000,
+        bar_seconds=asked.bars(spec).seconds,
         account_kind=AccountKind.CASH,
         opening=carry_over.opening,
         killed=carry_over.killed,

@@ -18,6 +18,7 @@ from qtkit.core.calendars import Calendar
 from qtkit.core.clock import Clock, ManualClock, ScaledClock, SteadyClock, SystemClock, stopwatch
 from qtkit.core.errors import ConfigError
 from qtkit.core.paths import AccountFolder, OutputRoot
+from qtkit.market.bar_grid import BarGrid
 from qtkit.market.feeds.csv_tail import CsvTail
 from qtkit.market.feeds.http_bars import HttpBars, Patience
 from qtkit.market.feeds.parquet_tail import ParquetTail
@@ -31,8 +32,16 @@ from qtkit.market.instruments import InstrumentTable
 from qtkit.market.live_market import ListenedFeed, LiveMarket
 from qtkit.market.tables.series_store import SeriesStore
 from qtkit.market.tables.timestamps import zone_named
+from qtkit.model.bar_length import BarLength
 from qtkit.model.series import SeriesTerms
-from qtkit.runtime.market_data import MarketData, PriceSource, market_of, table_close
+from qtkit.runtime.market_data import (
+    KNOWN_DAYS,
+    MarketData,
+    PriceSource,
+    market_of,
+    sessions_before,
+    table_close,
+)
 from qtkit.runtime.plugins import Catalogue
 from qtkit.runtime.settings import SessionSettings
 from qtkit.runtime.spec import BACKTEST, REAL_TIME, SIMULATED, SessionSpec
@@ -125,8 +134,9 @@ def broker_of(request: BrokerRequest) -> Broker:
     return BROKERS.named(request.spec.settings.broker)(request)
 
 
-def sim_market(data: PriceSource, calendar: Calendar, instruments: InstrumentTable) -> SimMarket:
+def sim_market(data: PriceSource, grid: BarGrid, instruments: InstrumentTable) -> SimMarket:
     """Return the market as the simulated broker sees it: its own price cursor on the same bars."""
+    calendar = grid.calendar
 
     def market_close(day: date) -> datetime | None:
         segments = calendar.segments(day)
@@ -139,6 +149,7 @@ def sim_market(data: PriceSource, calendar: Calendar, instruments: InstrumentTab
         settle_date=calendar.session_after,
         trading_date=calendar.local_date,
         market_close=market_close,
+        first_end_from=grid.first_end_from,
     )
 
 
@@ -160,18 +171,32 @@ class FeedRequest:
         """What is traded."""
         return self.spec.strategy.symbols
 
+    @property
+    def length(self) -> BarLength:
+        """How much time each bar covers."""
+        return self.spec.settings.bars(self.spec.strategy)
+
+    @property
+    def grid(self) -> BarGrid:
+        """The bars that there can be."""
+        return BarGrid(self.calendar, self.length)
+
 
 FeedMaker = Callable[[FeedRequest], Feed]
 
 
 def polled(source_of: Callable[[FeedRequest], BarSource]) -> FeedMaker:
-    """Return what makes a feed of a source; it begins with the session before today's."""
+    """Return what makes a feed of a source.
+
+    It begins with the session before today's, or with sixty of them where a bar is a day.
+    """
 
     def maker(request: FeedRequest) -> Feed:
-        calendar = request.calendar
-        before = calendar.previous_session(calendar.local_date(request.clock.now()))
-        since = calendar.segments(before)[0].start
-        return PolledFeed(source_of(request), request.symbols, since)
+        calendar, grid = request.calendar, request.grid
+        today = calendar.local_date(request.clock.now())
+        count = KNOWN_DAYS if request.length.is_day else 1
+        since = calendar.segments(sessions_before(calendar, today, count)[0])[0].start
+        return PolledFeed(source_of(request), request.symbols, since, grid)
 
     return maker
 
@@ -183,14 +208,15 @@ def _csv(request: FeedRequest) -> BarSource:
 
 
 def _parquet(request: FeedRequest) -> BarSource:
-    return ParquetTail(Path(request.spec.settings.feed.path))
+    return ParquetTail(Path(request.spec.settings.feed.path), request.length)
 
 
 def _synthetic(request: FeedRequest) -> BarSource:
     rules = request.instruments.rules
     today = request.calendar.local_date(request.clock.now())
     markets = {symbol: market_of(rules(symbol, today)) for symbol in request.symbols}
-    return SyntheticSource(markets, request.calendar, request.spec.settings.seed)
+    seed = request.spec.settings.seed
+    return SyntheticSource(markets, request.calendar, seed, request.length)
 
 
 def _http(request: FeedRequest) -> BarSource:
@@ -251,9 +277,8 @@ def recorded_market(request: FeedRequest, data: MarketData, recording: Path | No
         feed = FaultyFeed(feed, request.spec.feed_faults)
     if recording is not None:
         feed = FeedRecorder(feed, recording, durable=False)
-    return Market(
-        feed=feed, prices=data, simulated=sim_market(data, request.calendar, request.instruments)
-    )
+    simulated = sim_market(data, request.grid, request.instruments)
+    return Market(feed=feed, prices=data, simulated=simulated)
 
 
 def growing_market(request: FeedRequest, root: OutputRoot, recording: Path | None) -> Market:
@@ -272,14 +297,16 @@ def growing_market(request: FeedRequest, root: OutputRoot, recording: Path | Non
     def close(symbol: str, day: date) -> Decimal | None:
         return table_close(root.tables, name, symbol, day, calendar)
 
-    prices = LiveMarket(request.symbols, calendar, close)
+    prices = LiveMarket(request.symbols, request.grid, close)
     source = FEEDS.named(spec.settings.feed.kind)(request)
     if request.series:
         source = SeriesBeside(source, SeriesStore(root.series), request.series)
     if recording is not None:
         source = FeedRecorder(source, recording, durable=True)
     feed = ListenedFeed(source, prices, request.clock)
-    simulated = replace(sim_market(prices, calendar, request.instruments), revealed=prices.revealed)
+    simulated = replace(
+        sim_market(prices, request.grid, request.instruments), revealed=prices.revealed
+    )
     return Market(feed=feed, prices=prices, simulated=simulated, trouble=feed.listen_ahead())
 
 

@@ -13,13 +13,15 @@ from typing import Protocol
 import numpy as np
 
 from qtkit.core.calendars import Calendar, exchange_calendar
-from qtkit.core.errors import DataError
+from qtkit.core.errors import BeyondCalendar, ConfigError, DataError
 from qtkit.core.paths import OutputRoot
+from qtkit.market.bar_order import concatenated
 from qtkit.market.instruments import InstrumentTable
 from qtkit.market.tables.bar_table import BarTable, bars_fingerprints
 from qtkit.market.tables.series_store import SeriesStore
 from qtkit.market.tables.synthetic import PLAIN, Market, close_before, synthetic_bars
 from qtkit.market.trading_minutes import day_window
+from qtkit.model.bar_length import BarLength
 from qtkit.model.bars import Bars, nanos
 from qtkit.model.instruments import Instrument
 from qtkit.model.money import decimal_of
@@ -28,6 +30,7 @@ from qtkit.runtime.settings import SessionSettings
 from qtkit.trading.strategy.protocol import StrategySpec
 
 __all__ = [
+    "KNOWN_DAYS",
     "MarketData",
     "PriceSource",
     "data_of",
@@ -35,10 +38,15 @@ __all__ = [
     "market_of",
     "series_of",
     "series_terms",
+    "sessions_before",
     "synthetic_data",
     "table_close",
     "table_data",
 ]
+
+
+KNOWN_DAYS = 60
+"""Sessions before the first date that are known at the start, where a bar is a day."""
 
 
 class PriceSource(Protocol):
@@ -67,6 +75,19 @@ class MarketData:
     cut_from: str = ""
     series: Mapping[str, ValueSeries] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Refuse bars of several lengths."""
+        lengths = {str(bars.length) for bars in self.bars.values() if len(bars)}
+        if len(lengths) > 1:
+            raise DataError(
+                f"the bars of one session are of one length; found {', '.join(sorted(lengths))}"
+            )
+
+    @property
+    def length(self) -> BarLength | None:
+        """How much time each bar covers; None where there is none."""
+        return next((bars.length for bars in self.bars.values() if len(bars)), None)
+
     def close_before(self, symbol: str, day: date) -> Decimal | None:
         """Return the last close before a date, account currency per share."""
         return self.closes.get((symbol, day))
@@ -84,14 +105,15 @@ class MarketData:
 
 def joined(parts: Sequence[Bars]) -> Bars:
     """Return consecutive bars of one symbol as one."""
-    names = ("end", "open", "high", "low", "close", "volume")
-    columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
-    return Bars(symbol=parts[0].symbol, **columns)
+    return concatenated(*parts)
 
 
-@lru_cache(maxsize=256)
-def _synthetic_day(symbol: str, day: date, exchange: str, seed: int, market: Market) -> Bars:
-    return synthetic_bars(symbol, day, exchange_calendar(exchange), seed=seed, market=market)
+@lru_cache(maxsize=512)
+def _synthetic_day(
+    symbol: str, day: date, exchange: str, seed: int, market: Market, length: BarLength
+) -> Bars:
+    calendar = exchange_calendar(exchange)
+    return synthetic_bars(symbol, day, calendar, seed=seed, market=market, length=length)
 
 
 @lru_cache(maxsize=256)
@@ -106,7 +128,13 @@ def market_of(instrument: Instrument) -> Market:
 
 
 def synthetic_data(
-    instruments: dict[str, Instrument], days: Sequence[date], exchange: str, seed: int
+    instruments: dict[str, Instrument],
+    days: Sequence[date],
+    exchange: str,
+    seed: int,
+    length: BarLength = BarLength.MIN_1,
+    *,
+    known: int = 0,
 ) -> MarketData:
     """Return generated bars: a function of seed, symbols and dates.
 
@@ -116,12 +144,20 @@ def synthetic_data(
         Symbol -> its rules, for tick and lot.
     days
         Trading dates, in order.
-    exchange, seed
+    exchange, seed, length
         See `qtkit.market.tables.synthetic`.
+    known
+        How many sessions before the first date have bars, too.
     """
+    before = sessions_before(exchange_calendar(exchange), days[0], known)
     markets = {symbol: market_of(instrument) for symbol, instrument in instruments.items()}
     bars = {
-        symbol: joined([_synthetic_day(symbol, day, exchange, seed, market) for day in days])
+        symbol: joined(
+            [
+                _synthetic_day(symbol, day, exchange, seed, market, length)
+                for day in (*before, *days)
+            ]
+        )
         for symbol, market in markets.items()
     }
     closes = {
@@ -132,6 +168,17 @@ def synthetic_data(
     return MarketData(bars, closes)
 
 
+def sessions_before(calendar: Calendar, day: date, count: int) -> list[date]:
+    """Return the last sessions before a date, in order; fewer where the calendar begins."""
+    found = list[date]()
+    while len(found) < count and (found or [day])[-1] > calendar.first:
+        try:
+            found.append(calendar.previous_session((found or [day])[-1]))
+        except BeyondCalendar:
+            break
+    return found[::-1]
+
+
 def data_of(
     spec: StrategySpec,
     settings: SessionSettings,
@@ -140,11 +187,23 @@ def data_of(
     root: OutputRoot,
     instruments: InstrumentTable,
 ) -> MarketData:
-    """Return the bars that a session's settings name."""
+    """Return the bars that a session's settings name, of the length that it trades on.
+
+    Raises
+    ------
+    ConfigError
+        If the table holds bars of another length.
+    DataError
+        If the table, a symbol or a date is missing.
+    """
+    length = settings.bars(spec)
     if settings.data == "synthetic":
         rules = {symbol: instruments.rules(symbol, days[0]) for symbol in spec.symbols}
-        data = synthetic_data(rules, days, spec.exchange, settings.seed)
+        steps = settings.engine(spec).timetable.step_minutes
+        known = KNOWN_DAYS if length.is_day else int(not steps)
+        data = synthetic_data(rules, days, spec.exchange, settings.seed, length, known=known)
     else:
+        _refuse_other_length(BarTable(root.tables, settings.data), length)
         data = table_data(root.tables, settings.data, spec.symbols, days, calendar)
     return replace(data, series=series_of(spec, root))
 
@@ -171,6 +230,16 @@ def series_of(spec: StrategySpec, root: OutputRoot) -> dict[str, ValueSeries]:
     """
     store = SeriesStore(root.series)
     return {name: store.read(name) for name in store.named(spec.series)}
+
+
+def _refuse_other_length(table: BarTable, wanted: BarLength) -> None:
+    held = table.length
+    if held is not None and held is not wanted:
+        raise ConfigError(
+            f"table {table.name!r} holds bars of {held}, and the session trades on bars of "
+            f"{wanted}; write bar_length={str(held)!r} into the strategy's SPEC, give "
+            f"engine.bar_length = {held}, or name another table"
+        )
 
 
 def table_data(

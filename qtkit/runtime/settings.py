@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any, Literal, Self
+from functools import lru_cache
+from typing import Any, Literal, NoReturn, Self, TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from qtkit.core.config.secret import masked_values
 from qtkit.core.plain_json import plain_json
 from qtkit.market.feeds.settings import FeedSettings
+from qtkit.model.bar_length import BarLength
 from qtkit.model.modes import Mode
 from qtkit.trading.brokers.fees import FeeSchedule
 from qtkit.trading.brokers.sim.settings import SimSettings
@@ -23,7 +24,17 @@ from qtkit.trading.strategy.protocol import StrategySpec
 
 __all__ = ["SessionSettings", "declared_default"]
 
+_USUAL_STEP = 5  # minutes, where bars are no longer
+_FRESH_BARS, _SILENT_BARS = 3, 5
 _YEAR = 31_536_000  # seconds; what is longer is a slip of the pen
+
+
+class _ByBars(TypedDict):
+    bar_length: BarLength
+    step_minutes: int
+    price_poll_minutes: int
+    feed_silent_seconds: float  # of trading
+    max_price_age_seconds: float  # of trading
 
 
 def _retries() -> dict[str, int]:
@@ -52,14 +63,23 @@ class SessionSettings(BaseModel):
         "configuration, if there is one",
     )
 
-    step_minutes: int | None = Field(
-        default=None, ge=1, le=1440, description="none: the strategy's own"
+    bar_length: BarLength | None = Field(
+        default=None, description="of the bars that are traded on; none: the strategy's own"
     )
-    price_poll_minutes: int = Field(
-        default=1, ge=1, le=1440, description="how often prices are asked for"
+    step_minutes: int | None = Field(
+        default=None,
+        ge=0,
+        le=1440,
+        description="none: the strategy's own; 0: once a day, at the open",
+    )
+    price_poll_minutes: int | None = Field(
+        default=None, ge=1, le=1440, description="how often prices are asked for; none: each bar"
     )
     close_offset_minutes: int = Field(
-        default=1, ge=0, le=4, description="the day's last step runs so long before the close"
+        default=1,
+        ge=0,
+        le=4,
+        description="the day's last step runs at least so long before the close, as a bar ends",
     )
     refill: bool = Field(default=True, description="bring the table up to date after each day")
     retries: dict[str, int] = Field(
@@ -97,17 +117,17 @@ class SessionSettings(BaseModel):
     late_after_seconds: float = Field(
         default=10, gt=0, le=_YEAR, description="a step or poll found later than this was missed"
     )
-    feed_silent_seconds: float = Field(
-        default=300,
+    feed_silent_seconds: float | None = Field(
+        default=None,
         gt=0,
         le=_YEAR,
-        description="steps are skipped when the feed was silent so long",
+        description="steps are skipped when the feed was silent so long; none: five bars",
     )
-    max_price_age_seconds: float = Field(
-        default=180,
+    max_price_age_seconds: float | None = Field(
+        default=None,
         gt=0,
         le=_YEAR,
-        description="trading seconds; a symbol with an older price stands aside",
+        description="trading seconds; a symbol with an older price stands aside; none: three bars",
     )
     price_wait_seconds: float = Field(
         default=1,
@@ -192,12 +212,34 @@ class SessionSettings(BaseModel):
             )
         return self
 
+    def bars(self, spec: StrategySpec) -> BarLength:
+        """Return how long the bars are that a strategy trades on."""
+        return self.bar_length or BarLength(spec.bar_length)
+
+    def _by_bars(self, spec: StrategySpec) -> _ByBars:
+        """Return what follows from the bars where nobody says it."""
+        length, step = self.bars(spec), self.step_minutes
+        if step is None:
+            step = spec.step_minutes
+        if step is None:
+            step = 0 if length.is_day else max(_USUAL_STEP, length.minutes)
+        silent, oldest = self.feed_silent_seconds, self.max_price_age_seconds
+        return {
+            "bar_length": length,
+            "step_minutes": step,
+            "price_poll_minutes": self.price_poll_minutes or length.minutes,
+            "feed_silent_seconds": silent or float(_SILENT_BARS * length.seconds),
+            "max_price_age_seconds": oldest or float(_FRESH_BARS * length.seconds),
+        }
+
     def engine(self, spec: StrategySpec) -> EngineSettings:
         """Return the engine's part."""
+        fitted = self._by_bars(spec)
         return EngineSettings(
             timetable=Timetable(
-                step_minutes=self.step_minutes or spec.step_minutes,
-                price_poll_minutes=self.price_poll_minutes,
+                bar_length=fitted["bar_length"],
+                step_minutes=fitted["step_minutes"],
+                price_poll_minutes=fitted["price_poll_minutes"],
                 close_offset_minutes=self.close_offset_minutes,
                 refill=self.refill,
                 prepare_lead_seconds=(
@@ -211,8 +253,8 @@ class SessionSettings(BaseModel):
             prepare_lead_seconds=self.prepare_lead_seconds,
             snapshot_max_age_seconds=self.strategy_snapshot_max_age_seconds,
             late_after_seconds=self.late_after_seconds,
-            feed_silent_seconds=self.feed_silent_seconds,
-            max_price_age_seconds=self.max_price_age_seconds,
+            feed_silent_seconds=fitted["feed_silent_seconds"],
+            max_price_age_seconds=fitted["max_price_age_seconds"],
             price_wait_seconds=self.price_wait_seconds,
             doubt_grace_seconds=self.doubt_grace_seconds,
             broker_poll_seconds=self.broker_poll_seconds,
@@ -246,7 +288,8 @@ class SessionSettings(BaseModel):
         """Return all of it as JSON, with what the strategy brings along."""
         return {
             **self.as_json(),
-            "step_minutes": self.step_minutes or spec.step_minutes,
+            **self._by_bars(spec),
+            "bar_length": str(self.bars(spec)),
             "strategy_parameters": masked_values(plain_json(spec.parameters, "SPEC.parameters")),
             "opening_cash": str(spec.opening_cash),
             "table": spec.table,
@@ -262,6 +305,15 @@ def declared_default(name: str) -> Any:  # noqa: ANN401 - of whatever type the s
     >>> declared_default("startup_gate_mode"), declared_default("step_minutes")
     ('warn', 5)
     """
-    if name == "step_minutes":
-        return next(f.default for f in fields(StrategySpec) if f.name == name)
-    return SessionSettings().model_dump(mode="json", include={name})[name]
+    return _declared_defaults()[name]
+
+
+@lru_cache(maxsize=1)
+def _declared_defaults() -> dict[str, Any]:
+    """Return what a journal has of a strategy that says nothing, and of settings nobody gave."""
+    unsaid = StrategySpec(name="", make=_no_strategy, symbols=())
+    return {**SessionSettings().model_dump(mode="json"), **SessionSettings().for_journal(unsaid)}
+
+
+def _no_strategy() -> NoReturn:
+    raise NotImplementedError

@@ -33,6 +33,7 @@ _WATCHED = (
     ev.SessionStarted, ev.SessionResumed, ev.BrokerConnected, ev.CommandReceived,
     ev.CommandRefused, ev.GateJudged, ev.TaskStarted, ev.TaskFinished, ev.StopRequested,
 )  # fmt: skip
+_TRADING = frozenset({_STEP, "pre_open"})
 _OF_TASKS = (ev.TaskStarted, ev.TaskFinished)
 
 
@@ -58,7 +59,7 @@ def _watched(evidence: Evidence) -> list[Entry]:
         entry
         for event in _WATCHED
         for entry in evidence.lines.get(event, ())
-        if event not in _OF_TASKS or entry.event.task in {_STEP, "pre_open"}
+        if event not in _OF_TASKS or entry.event.task in _TRADING
     ]
     return sorted(entries, key=attrgetter("seq"))
 

@@ -34,6 +34,7 @@ __all__ = ["phase_2"]
 
 _POLL, _STEP = TaskRole.POLL, TaskRole.STEP
 _OVERRUN = frozenset({"prev_running", "already_queued"})
+_RAN = (ev.TaskFinished, ev.TaskFailed)  # a union would be made anew with every look
 _NEAR = 5  # polls that may be at work when one step comes due
 _STATES = TaskRole.CLOSE  # its effect is a state: none is lost by not replaying it
 _SCHEDULE = "wait until the day's schedule is built"
@@ -102,7 +103,7 @@ def _story_faults(evidence: Evidence, story: TaskStory) -> Iterator[Finding]:
     line = outcomes[-1].seq if outcomes else 0
     if len(outcomes) > 1:
         yield finding("outcomes", line, task=name, number=len(outcomes))
-    if outcomes and isinstance(outcomes[0].event, ev.TaskFinished | ev.TaskFailed):
+    if outcomes and isinstance(outcomes[0].event, _RAN):
         if story.queued is None or story.started is None:
             missing = "queued" if story.queued is None else "started"
             yield finding("step_left_out", line, task=name, fate=fate, missing=missing)
@@ -266,6 +267,8 @@ def _worked_until(evidence: Evidence, story: TaskStory) -> datetime | None:
     """Return when a task stopped working: at its outcome, or in the crash that took it away."""
     begun = story.started.seq if story.started else 0
     done = story.outcome
+    if not evidence.downtimes:
+        return done.at if done else None
     crashes = (d for d in evidence.downtimes if begun < d.line and not (done and done.seq < d.line))
     return next((crash.since for crash in crashes), done.at if done else None)
 

@@ -229,11 +229,18 @@ def _bad_decisions(evidence: Evidence) -> Iterator[Finding]:
 def _prices_of_another_time(
     evidence: Evidence, decision: Recorded[ev.DecisionTaken]
 ) -> Iterator[Finding]:
-    """Yield a price that was not known at the decision, or is of another day."""
+    """Yield a price that was not known at the decision, or is of another day.
+
+    A step at the open has no price of its day: it is taken on those of the session before.
+    """
+    calendar, day = evidence.calendar, decision.event.trading_date
+    known = {day}
+    if day is not None and not evidence.number("step_minutes"):
+        known.add(calendar.previous_session(day))
     for price in decision.event.prices:
         if price.end > decision.at:
             yield finding("future_price", decision.seq, symbol=price.symbol, end=price.end)
-        elif date_of_bar(evidence.calendar, price.end) != decision.event.trading_date:
+        elif date_of_bar(calendar, price.end) not in known:
             yield finding("other_day", decision.seq, symbol=price.symbol)
 
 
@@ -357,18 +364,33 @@ def _market_rows(evidence: Evidence, segments: Sequence[Segment]) -> Iterator[tu
     """Yield (due, task) of every market task of a day, from hours and settings alone."""
     step = timedelta(minutes=evidence.number("step_minutes"))
     poll = timedelta(minutes=evidence.number("price_poll_minutes"))
-    offset = timedelta(minutes=evidence.number("close_offset_minutes"))
-    close = segments[-1].end
+    if not step:
+        yield segments[0].start, "acquire_live_price"
+        yield segments[0].start, _STEP
     for segment in segments:
         yield segment.start, "open_market"
         yield segment.end, "close_market"
-        length = segment.end - segment.start
-        for number in range(1, length // poll + 1):
-            yield segment.start + number * poll, "acquire_live_price"
-        ends = {segment.start + number * step for number in range(1, length // step + 1)}
-        ends = ends or {segment.end}  # half a day can be shorter than a step
-        for end in {min(end, close - offset) for end in ends}:
+        for end in {*_multiples(segment, poll), segment.end}:
+            yield end, "acquire_live_price"
+        # half a day can be shorter than a step
+        ends = (_multiples(segment, step) or {segment.end}) if step else set()
+        for end in {min(end, _last_moment(evidence, segments[-1])) for end in ends}:
             yield end, _STEP
+
+
+def _multiples(segment: Segment, length: timedelta) -> set[datetime]:
+    """Return when a length is over in a segment, and over again."""
+    count = (segment.end - segment.start) // length
+    return {segment.start + number * length for number in range(1, count + 1)}
+
+
+def _last_moment(evidence: Evidence, segment: Segment) -> datetime:
+    """Return when the day's last step is due at the latest: as a bar ends, before the close."""
+    latest = segment.end - timedelta(minutes=evidence.number("close_offset_minutes"))
+    opening = evidence.started
+    bar = timedelta(seconds=opening.event.bar_seconds) if opening else segment.end - segment.start
+    ends = _multiples(segment, bar) | {segment.start, segment.end}
+    return max((end for end in ends if end <= latest), default=segment.start)
 
 
 def _housekeeping(

@@ -8,7 +8,6 @@ import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from datetime import datetime
 from decimal import Decimal
 
 from qtkit.core.errors import DataError
@@ -215,25 +214,25 @@ def _log_differences(evidence: Evidence, logged: list[LoggedRefusal] | None) -> 
     if logged is None:
         yield finding("no_log")
         return
-    left = Counter(line.key for line in logged)
+    left = Counter(logged)
     for one in evidence.session.of(ev.OrderRefused):
-        key = _key_of(one)
+        key = _as_logged(one)
         if left[key]:
             left[key] -= 1
         elif evidence.window.holds(one.seq):
             yield finding("not_logged", one.seq, line=one.seq, symbol=one.event.symbol)
     lost = [d.until for d in evidence.downtimes]  # a power cut may take lines from the journal
     for line in logged:
-        if left[line.key] and not any(line.at <= back for back in lost):
-            left[line.key] -= 1
+        if left[line] and not any(line.at <= back for back in lost):
+            left[line] -= 1
             if evidence.window.holds_time(line.at):
                 order = {"symbol": line.symbol, "side": line.side, "quantity": line.quantity}
                 yield finding("more_logged", **order)
 
 
-def _key_of(refused: Recorded[ev.OrderRefused]) -> tuple[datetime, str, str, str, str, str]:
+def _as_logged(refused: Recorded[ev.OrderRefused]) -> LoggedRefusal:
     event = refused.event
-    return (
+    return LoggedRefusal(
         refused.at,
         event.verdicts[0].rule if event.verdicts else "",
         event.symbol,

@@ -65,12 +65,10 @@ def hidden_overruns(
     """
     whole = evidence.session
     for before, after in pairwise(stories if whole is evidence else at_work(whole, kind)):
-        if after.task_id not in evidence.tasks:
+        over, begun, due = before.outcome, before.started, after.due
+        if over is None or begun is None or due is None or not begun.at < due < over.at:
             continue
-        if before.started is None or after.started is None or after.due is None:
-            continue
-        over = before.outcome
-        if over is not None and before.started.at < after.due < over.at:
+        if after.started is not None and after.task_id in evidence.tasks:
             line = after.started.seq
             yield finding("hidden_overrun", line, task=after.task_id, other=before.task_id)
     yield from _misnamed_overruns(evidence, kind, stories)
@@ -80,10 +78,13 @@ def _misnamed_overruns(
     evidence: Evidence, kind: TaskRole, at_work: list[TaskStory]
 ) -> Iterator[Finding]:
     """Yield each task that an earlier one of its kind held up, and that says it was missed."""
+    missed = [s for s in evidence.tasks_in(kind) if s.reason == "missed"]
+    if not missed:
+        return
     times = [(s.started.at, s.outcome.at, s.task_id) for s in at_work if s.started and s.outcome]
     starts = [began for began, _, _ in times]
-    for story in evidence.tasks_in(kind):
-        if story.skipped is None or story.skipped.skip_reason != "missed":
+    for story in missed:
+        if story.skipped is None:
             continue
         due = story.skipped.due
         place = bisect_left(starts, due) - 1

@@ -1,4 +1,4 @@
-"""Bars made by hand: every minute of a session, each price where the test wants it."""
+"""Bars made by hand: every bar of a session, each price where the test wants it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from decimal import Decimal
 import numpy as np
 
 from qtkit.core.calendars import Calendar
-from qtkit.model.bars import BAR_NANOS, Bars, nanos, time_of
+from qtkit.market.bar_grid import BarGrid
+from qtkit.model.bar_length import BarLength
+from qtkit.model.bars import Bars, nanos, time_of
 from qtkit.model.money import decimal_of
 from qtkit.runtime.market_data import MarketData, joined
 
@@ -22,7 +24,7 @@ PricePath = float | Callable[[int], float]
 """A price for every bar, or one for the number of each bar of the day, from 0."""
 
 
-def bars_of(symbol: str, rows: Iterable[BarRow]) -> Bars:
+def bars_of(symbol: str, rows: Iterable[BarRow], length: BarLength = BarLength.MIN_1) -> Bars:
     """Return bars row by row.
 
     Examples
@@ -36,13 +38,19 @@ def bars_of(symbol: str, rows: Iterable[BarRow]) -> Bars:
     names = ("open", "high", "low", "close", "volume")
     columns = {name: numbers[:, i].copy() for i, name in enumerate(names)}
     ends = np.array([nanos(row[0]) for row in table], np.int64)
-    return Bars(symbol=symbol, end=ends, **columns)
+    return Bars(symbol=symbol, end=ends, length=length, **columns)
 
 
 def hand_made_bars(
-    symbol: str, day: date, calendar: Calendar, price: PricePath, *, volume: float = 100_000.0
+    symbol: str,
+    day: date,
+    calendar: Calendar,
+    price: PricePath,
+    *,
+    volume: float = 100_000.0,
+    length: BarLength = BarLength.MIN_1,
 ) -> Bars:
-    """Return one bar for each minute of trading, flat at the price of its minute.
+    """Return every bar of a trading date, each flat at its own price.
 
     Parameters
     ----------
@@ -51,11 +59,13 @@ def hand_made_bars(
     day
         A trading date; a closed day has no bars.
     calendar
-        Says which minutes are traded.
+        Says when there is trading.
     price
         Account currency per share, or a function of the bar's number in its day.
     volume
         Shares of each bar.
+    length
+        How much time a bar covers.
 
     Examples
     --------
@@ -64,14 +74,10 @@ def hand_made_bars(
     >>> len(bars), bars.close[0]
     (240, np.float64(10.0))
     """
-    ends = [
-        end
-        for segment in calendar.segments(day)
-        for end in range(nanos(segment.start) + BAR_NANOS, nanos(segment.end) + 1, BAR_NANOS)
-    ]
+    ends = BarGrid(calendar, length).ends(day).tolist()
     flat = [price(number) if callable(price) else price for number in range(len(ends))]
     rows = zip(map(time_of, ends), flat, flat, flat, flat, [volume] * len(ends), strict=True)
-    return bars_of(symbol, rows)
+    return bars_of(symbol, rows, length)
 
 
 def hand_made_data(
@@ -80,6 +86,7 @@ def hand_made_data(
     calendar: Calendar,
     *,
     volume: float = 100_000.0,
+    length: BarLength = BarLength.MIN_1,
     first_close: Mapping[str, float] | None = None,
 ) -> MarketData:
     """Return the same made-up session on each date.
@@ -90,14 +97,17 @@ def hand_made_data(
         Symbol -> its prices; see `hand_made_bars`.
     days
         Trading dates, in order.
-    calendar, volume
+    calendar, volume, length
         See `hand_made_bars`.
     first_close
         Symbol -> close before the first date; left out: the first price of the first date.
     """
     bars, closes = dict[str, Bars](), dict[tuple[str, date], Decimal]()
     for symbol, price in prices.items():
-        parts = [hand_made_bars(symbol, day, calendar, price, volume=volume) for day in days]
+        parts = [
+            hand_made_bars(symbol, day, calendar, price, volume=volume, length=length)
+            for day in days
+        ]
         bars[symbol] = joined(parts)
         before = (first_close or {}).get(symbol, float(parts[0].open[0]))
         for day, part in zip(days, parts, strict=True):

@@ -27,7 +27,8 @@ from qtkit.market.feeds.parquet_tail import ParquetTail
 from qtkit.market.feeds.polled import PolledFeed
 from qtkit.market.tables.bar_table import BarTable
 from qtkit.market.tables.csv_import import import_csv
-from qtkit.model.bars import BAR_NANOS, BarBatch, Bars, nanos
+from qtkit.model.bar_length import BarLength
+from qtkit.model.bars import BarBatch, Bars, nanos
 from tests.fuzz.border import Border, outcome_of
 from tests.fuzz.corpus import APPLE, DAYS, SOFT, ZONE, Corpus, at
 from tests.fuzz.mutations import BYTES, CSV, JSON, Dice, mutated
@@ -175,7 +176,7 @@ def _simple_csv(text: bytes) -> list[_Row]:
 
 def _simple_row(row: Sequence[str], place: dict[str, int]) -> _Row:
     end, *numbers = _time(row[place["timestamp"]]), *(_cell(row, place, name) for name in _NAMES)
-    if end % BAR_NANOS:
+    if end % BarLength.MIN_1.nanos:
         raise AssertionError(f"no whole minute was accepted: {row}")
     return (end, *numbers)  # type: ignore[return-value]
 
@@ -269,7 +270,7 @@ def _strange_rows(rows: list[Any], dice: Dice) -> list[_Row]:
         case 1:
             rows.insert(other, rows[at_])
         case 2:
-            row[0] = dice.pick((0, -1, 2**62, row[0] + 1, row[0] + 7 * BAR_NANOS))
+            row[0] = dice.pick((0, -1, 2**62, row[0] + 1, row[0] + 7 * BarLength.MIN_1.nanos))
             rows[at_] = tuple(row)
         case _:
             row[1 + dice.below(5)] = dice.pick((math.inf, -math.inf, -1.0, 0.0, 1e308, math.nan))
@@ -278,7 +279,7 @@ def _strange_rows(rows: list[Any], dice: Dice) -> list[_Row]:
 
 
 def _is_sound(row: Sequence[float]) -> bool:
-    return not any(map(math.isinf, row[1:])) and row[0] % BAR_NANOS == 0
+    return not any(map(math.isinf, row[1:])) and row[0] % BarLength.MIN_1.nanos == 0
 
 
 def _as_strangers(path: Path, dice: Dice) -> Callable[[BarBatch], None] | None:
@@ -292,7 +293,7 @@ def _as_strangers(path: Path, dice: Dice) -> Callable[[BarBatch], None] | None:
 def _make_sense(batch: BarBatch) -> None:
     for row in (row for bars in batch.values() for row in _rows(bars)):
         _finished(row)
-        assert row[0] % BAR_NANOS == 0, f"no whole minute was accepted: {row}"
+        assert row[0] % BarLength.MIN_1.nanos == 0, f"no whole minute was accepted: {row}"
 
 
 def _part_of(corpus: Corpus, batch: BarBatch) -> None:

@@ -121,7 +121,7 @@ def test_a_check_that_fails_ends_with_one_and_says_what_to_do(root: Path) -> Non
     )
 
     assert done.exit_code == 1
-    assert "240 trading minutes before 2026-03-06 15:00 CST" in done.output
+    assert "240 bars before 2026-03-06 15:00 CST" in done.output
     assert "qtkit data refill" in done.output
     assert tolerant.exit_code == 0
 

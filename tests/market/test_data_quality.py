@@ -84,7 +84,7 @@ def test_duplicates_are_counted() -> None:
     found = judged(concatenated(bars, bars.rows(5, 8)), "data.duplicates")
 
     assert found.status is Status.FAIL
-    assert "a minute, first 2026-03-04 09:36 CST" in found.summary
+    assert "a time, first 2026-03-04 09:36 CST" in found.summary
 
 
 @pytest.mark.parametrize(
@@ -148,11 +148,11 @@ def test_a_missing_minute_is_worth_a_look_and_three_block() -> None:
     three = judged(without(100, 101, 200), "data.gaps")
 
     assert one.status is Status.WARN
-    assert "1 of 240 trading minutes are missing (0.42%) in 1 gaps" in one.summary
+    assert "1 of 240 bars are missing (0.42%) in 1 gaps" in one.summary
     assert three.status is Status.FAIL
-    assert "3 of 240 trading minutes are missing (1.25%) in 2 gaps" in three.summary
+    assert "3 of 240 bars are missing (1.25%) in 2 gaps" in three.summary
     assert "first 2026-03-04 11:11 CST" in three.summary
-    assert "longest 2 min from 2026-03-04 11:11 CST" in three.summary
+    assert "longest 2 bars from 2026-03-04 11:11 CST" in three.summary
 
 
 def test_lunch_and_night_are_no_gaps() -> None:
@@ -168,7 +168,7 @@ def test_a_gap_across_lunch_is_one_gap() -> None:
 
 
 def test_gaps_with_one_minute_between_them_are_counted_apart() -> None:
-    assert "3 of 240 trading minutes are missing (1.25%) in 3 gaps" in (
+    assert "3 of 240 bars are missing (1.25%) in 3 gaps" in (
         judged(without(1, 3, 5), "data.gaps").summary
     )
 
@@ -177,7 +177,7 @@ def test_a_missing_day_is_a_gap_when_it_was_asked_for() -> None:
     found = judged(whole_day(), "data.gaps", first=date(2026, 3, 3), last=DAY)
 
     assert found.status is Status.FAIL
-    assert "240 of 480 trading minutes" in found.summary
+    assert "240 of 480 bars" in found.summary
     assert "first 2026-03-03 09:31 CST" in found.summary
 
 
@@ -201,11 +201,11 @@ def test_a_stale_tail_is_counted_in_trading_minutes() -> None:
     found = judged(without(*range(117, 240)), "data.tail", last=DAY)
 
     assert found.status is Status.FAIL
-    assert "the last bar is 2026-03-04 11:27 CST, 123 trading minutes before" in found.summary
+    assert "the last bar is 2026-03-04 11:27 CST, 123 bars before" in found.summary
 
 
 def test_a_tail_within_its_budget_passes() -> None:
-    budget = QualityBudget(tail_minutes=2)
+    budget = QualityBudget(tail_bars=2)
 
     assert judged(without(238, 239), "data.tail", last=DAY, budget=budget).status is Status.PASS
     assert (
@@ -252,8 +252,8 @@ def test_what_the_generator_leaves_out_is_found() -> None:
 
     found = judged(bars, "data.gaps")
 
-    assert "30 of 240 trading minutes" in found.summary
-    assert "longest 30 min from 2026-03-04 10:01 CST" in found.summary
+    assert "30 of 240 bars" in found.summary
+    assert "longest 30 bars from 2026-03-04 10:01 CST" in found.summary
 
 
 def test_what_the_generator_makes_is_sound() -> None:
@@ -296,9 +296,7 @@ def test_the_real_currency_pair_pauses_at_weekends() -> None:
     patient = {v.rule: v for v in check_table(bars, ALWAYS, budget=QualityBudget(gap_fail=0.30))}
 
     assert strict["data.gaps"].status is Status.FAIL
-    assert "11644 of 41761 trading minutes are missing (27.88%) in 111 gaps" in (
-        strict["data.gaps"].summary
-    )
+    assert "11644 of 41761 bars are missing (27.88%) in 111 gaps" in (strict["data.gaps"].summary)
     assert patient["data.gaps"].status is Status.WARN
     assert strict["data.volume"].status is Status.WARN
     assert {strict[rule].status for rule in RULES[:4]} == {Status.PASS}

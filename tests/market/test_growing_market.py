@@ -11,6 +11,7 @@ import pytest
 from qtkit.core.calendars import exchange_calendar
 from qtkit.core.clock import ManualClock
 from qtkit.core.errors import DataError
+from qtkit.market.bar_grid import BarGrid
 from qtkit.market.feeds.recorded import FaultyFeed, RecordedFeed, Silence
 from qtkit.market.live_market import ListenedFeed, LiveMarket
 from qtkit.model.bars import nanos
@@ -24,7 +25,7 @@ BARS = bars_at(
 
 
 def grown() -> LiveMarket:
-    market = LiveMarket(("A", "B"), SHANGHAI, lambda _symbol, _day: Decimal("9.99"))
+    market = LiveMarket(("A", "B"), BarGrid(SHANGHAI), lambda _symbol, _day: Decimal("9.99"))
     market.add({"A": BARS}, nanos(utc("2026-03-04 01:31:02")))
     return market
 
@@ -42,11 +43,11 @@ def test_what_no_bar_tells_is_asked_elsewhere() -> None:
     assert market.close_before("A", TUESDAY) == Decimal("9.99")
     assert market.close_before("B", WEDNESDAY) == Decimal("9.99")
     assert market.close_before("X", WEDNESDAY) == Decimal("9.99")
-    assert LiveMarket(("A",), SHANGHAI).close_before("A", WEDNESDAY) is None
+    assert LiveMarket(("A",), BarGrid(SHANGHAI)).close_before("A", WEDNESDAY) is None
 
 
 def test_a_close_that_is_no_price_is_no_close() -> None:
-    market = LiveMarket(("A",), SHANGHAI)
+    market = LiveMarket(("A",), BarGrid(SHANGHAI))
     market.add({"A": bars_at("A", ["2026-03-03 07:00"], [np.nan])}, 0)
 
     assert market.close_before("A", WEDNESDAY) is None
@@ -72,7 +73,7 @@ def test_who_reads_while_it_grows_keeps_what_it_has() -> None:
 
 
 def test_what_was_heard_ahead_is_delivered_with_the_first_poll() -> None:
-    market, clock = LiveMarket(("A",), SHANGHAI), ManualClock(utc("2026-03-04 01:00"))
+    market, clock = LiveMarket(("A",), BarGrid(SHANGHAI)), ManualClock(utc("2026-03-04 01:00"))
     feed = ListenedFeed(RecordedFeed({"A": BARS}), market, clock)
     assert feed.listen_ahead() == ""
     assert market.close_before("A", WEDNESDAY) == Decimal("10.5")
@@ -83,7 +84,7 @@ def test_what_was_heard_ahead_is_delivered_with_the_first_poll() -> None:
 
 
 def test_a_source_that_is_away_at_the_start_and_at_the_first_poll_loses_nothing() -> None:
-    market, clock = LiveMarket(("A",), SHANGHAI), ManualClock(utc("2026-03-04 01:00"))
+    market, clock = LiveMarket(("A",), BarGrid(SHANGHAI)), ManualClock(utc("2026-03-04 01:00"))
     away = Silence(start=utc("2026-03-04 00:59"), end=utc("2026-03-04 01:35"), fails=True)
     feed = ListenedFeed(FaultyFeed(RecordedFeed({"A": BARS}), [away]), market, clock)
 

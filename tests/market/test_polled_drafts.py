@@ -18,7 +18,9 @@ from qtkit.market.feeds.parquet_tail import ParquetTail
 from qtkit.market.feeds.polled import BarRow, Fetched, PolledFeed, columns_of
 from qtkit.market.tables.bar_table import BarTable
 from qtkit.market.tables.csv_import import import_csv
-from qtkit.model.bars import BAR_NANOS, Bars, nanos
+from qtkit.market.tables.parquet import COLUMNS
+from qtkit.model.bar_length import BarLength
+from qtkit.model.bars import Bars, nanos
 from tests.market.bar_makers import bars_at, minutes, utc
 from tests.sessions.live_market import Endpoint, market
 
@@ -181,8 +183,8 @@ def test_whatever_a_source_sends_bars_come_finished_in_order_and_once(
     sent = [
         tuple(
             Bars(
-                symbol="A", end=np.array([start + n * BAR_NANOS + 7 * odd], np.int64),
-                **{c: np.array([price]) for c in ("open", "high", "low", "close", "volume")},
+                symbol="A", end=np.array([start + n * BarLength.MIN_1.nanos + 7 * odd], np.int64),
+                **dict.fromkeys(COLUMNS[1:], np.array([price])),  # type: ignore[arg-type]
             )
             for n, price, odd in answer
         )
@@ -197,7 +199,7 @@ def test_whatever_a_source_sends_bars_come_finished_in_order_and_once(
             assert bars.end[-1] <= nanos(now)
 
     assert ends == sorted(set(ends))
-    assert not [end for end in ends if end % BAR_NANOS]
+    assert not [end for end in ends if end % BarLength.MIN_1.nanos]
 
 
 def test_of_equals_the_last_is_the_newest_form() -> None:

@@ -12,7 +12,8 @@ import pytest
 from qtkit.core.calendars import exchange_calendar
 from qtkit.market.feeds.polled import Fetched
 from qtkit.model import events as ev
-from qtkit.model.bars import BAR_NANOS, Bars, nanos
+from qtkit.model.bar_length import BarLength
+from qtkit.model.bars import Bars, nanos
 from qtkit.model.intents import Intent
 from qtkit.runtime.factories import FEEDS, polled
 from qtkit.testing import hand_made_bars, scripted_spec
@@ -22,6 +23,8 @@ from tests.sessions.test_live_engine import lived, of, plan
 BANK = "600036.SH"
 DAYS = (date(2026, 3, 3), date(2026, 3, 4))
 TRUE, FORMING, LATER = 40.0, 37.5, 41.0
+
+_MINUTE = BarLength.MIN_1.nanos
 
 
 class Forming:
@@ -34,9 +37,14 @@ class Forming:
 
     def fetch(self, after: int, until: int) -> Fetched:
         self._polls += 1
-        known = until - BAR_NANOS if self._late else until
+        known = until - _MINUTE if self._late else until
         found = [_between(bars, after, known) for bars in self._days]
-        found.append(_one(until // BAR_NANOS * BAR_NANOS + BAR_NANOS, FORMING))
+        found.append(
+            _one(
+                (until // _MINUTE + 1) * _MINUTE,
+                FORMING,
+            )
+        )
         if self._lies and until > nanos(utc("2026-03-04 01:45")):
             found.append(_one(nanos(utc("2026-03-04 01:31")), LATER))  # another past
             found.append(_one(nanos(utc("2199-01-01")), LATER))

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from datetime import datetime, time
 from decimal import Decimal
+from enum import Enum
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -51,6 +52,8 @@ def _kind(annotation: object) -> str:
         return "a secret text"
     if origin is Literal:
         return "one of " + ", ".join(str(choice) for choice in inner)
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        return "one of " + ", ".join(str(choice.value) for choice in annotation)
     if origin is tuple:
         return f"a list of {_each(inner[0])}"
     if origin is dict:

@@ -10,7 +10,8 @@ import numpy as np
 
 from qtkit.core.errors import DataError
 from qtkit.core.paths import write_atomic
-from qtkit.market.sealed_parquet import seal_state, sealed
+from qtkit.market.sealed_parquet import LENGTH_NOTE, noted_length, seal_state, sealed
+from qtkit.model.bar_length import BarLength
 from qtkit.model.bars import Bars
 
 __all__ = ["read_feed", "write_feed"]
@@ -33,8 +34,15 @@ def write_feed(path: Path, bars: Iterable[Bars]) -> None:
     }
     columns |= {name: pa.array(_column(parts, name), pa.float64()) for name in _PRICES}
     sink = pa.BufferOutputStream()
-    pq.write_table(pa.table(columns), sink, write_page_checksum=True)
+    # series of values travel with the bars, and have no length of their own
+    length = max((part.length for part in parts), key=_nanos, default=BarLength.MIN_1)
+    table = pa.table(columns).replace_schema_metadata({LENGTH_NOTE: str(length)})
+    pq.write_table(table, sink, write_page_checksum=True)
     write_atomic(path, sealed(sink.getvalue().to_pybytes()))
+
+
+def _nanos(length: BarLength) -> int:
+    return length.nanos
 
 
 def _column(parts: list[Bars], name: str) -> np.ndarray[tuple[int], np.dtype[np.generic]]:
@@ -62,6 +70,7 @@ def read_feed(path: Path) -> dict[str, Bars]:
             )
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             _check_columns(path, file.schema_arrow)
+            length = noted_length(file.schema_arrow, path)
             table = file.read(columns=["symbol", "end", *_PRICES], use_threads=False)
     except (OSError, ValueError, pa.ArrowException) as error:
         raise DataError(f"{path} is no export of a feed: {error}") from None
@@ -70,7 +79,9 @@ def read_feed(path: Path) -> dict[str, Bars]:
     symbols = np.array(table["symbol"].to_pylist(), dtype=object)
     columns = {name: table[name].to_numpy() for name in ("end", *_PRICES)}
     return {
-        symbol: Bars(symbol=symbol, **{n: c[symbols == symbol] for n, c in columns.items()})
+        symbol: Bars(
+            symbol=symbol, length=length, **{n: c[symbols == symbol] for n, c in columns.items()}
+        )
         for symbol in dict.fromkeys(symbols)
     }
 

@@ -13,7 +13,8 @@ from qtkit.market.cells import first_mistakes, shortened
 from qtkit.market.feeds.export import read_feed
 from qtkit.market.feeds.polled import Fetched
 from qtkit.market.tables.timestamps import FIRST_YEAR, LAST_YEAR, are_bar_ends
-from qtkit.model.bars import BAR_NANOS, Bars
+from qtkit.model.bar_length import BarLength
+from qtkit.model.bars import Bars
 
 __all__ = ["ParquetTail"]
 
@@ -30,18 +31,20 @@ class ParquetTail:
     ----------
     path
         The file; it may appear later. A half-written one is read at the next poll.
+    length
+        How much time each bar covers.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, length: BarLength = BarLength.MIN_1) -> None:
+        self._path, self._length = path, length
         self._seen: tuple[int, int, int] | None = None  # inode, size, time of the last reading
         self._bars = list[Bars]()  # what it had then
-        self._drafts = set[tuple[str, int]]()  # bars that it had within their own minute
+        self._drafts = set[tuple[str, int]]()  # bars that it had before they ended
 
     def fetch(self, after: int, until: int) -> Fetched:
         """Return the file's bars up to `until`; of a file that has not changed, those in between.
 
-        A last bar that stood there within its own minute waits until the file is written again.
+        A last bar that stood there before it ended waits until the file is written again.
 
         Raises
         ------
@@ -68,7 +71,7 @@ class ParquetTail:
                 wrong.append(f"{int(odd.sum())} of {shortened(bars.symbol)} (end {ends})")
         self._seen, self._bars = signature, sound
         newest = ((bars.symbol, int(bars.end.max())) for bars in sound if len(bars))
-        self._drafts = {(s, end) for s, end in newest if until < end <= until + BAR_NANOS}
+        self._drafts = {(s, end) for s, end in newest if until < end <= until + self._length.nanos}
         ended = [take(bars, bars.end <= until) for bars in sound]
         return Fetched(ended, self._problem(wrong), refused)
 

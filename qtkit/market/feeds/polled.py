@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from qtkit.core.calendars import exchange_calendar
+from qtkit.market.bar_grid import BarGrid
 from qtkit.market.bar_order import concatenated, newest_forms, take
 from qtkit.market.feeds.protocol import Delivery, LeftOut
 from qtkit.market.feeds.review import Review
-from qtkit.model.bars import BAR_NANOS, BarBatch, Bars, nanos
+from qtkit.model.bars import BarBatch, Bars, nanos
 
 __all__ = ["BarRow", "BarSource", "Fetched", "PolledFeed", "columns_of"]
 
+_EACH_MINUTE = BarGrid(exchange_calendar("24/7"))
 _FARTHEST = 2**63  # nanoseconds from 1970: the year 2262
 
 
@@ -101,8 +104,8 @@ class PolledFeed:
     A bar that has not ended waits, and its newest form counts; where the source goes on with a
     later bar and leaves it out, it is no more than a draft, and is dropped. Bars are never
     delivered out of order: one that comes later than a newer one of its symbol is left out, and
-    so is one that does not end on a whole minute, or that contradicts what was delivered; see
-    `left_out`. Where only a part of an answer makes sense, that part is delivered, and the
+    so is one that does not end where the grid's bars end, or that contradicts what was delivered;
+    see `left_out`. Where only a part of an answer makes sense, that part is delivered, and the
     delivery says what is missing from it.
 
     Parameters
@@ -113,14 +116,22 @@ class PolledFeed:
         What is traded; other symbols are left out.
     since
         Bars that ended at or before it are of no interest.
+    grid
+        The bars that there can be.
     """
 
-    def __init__(self, source: BarSource, symbols: Sequence[str], since: datetime) -> None:
-        self._source = source
+    def __init__(
+        self,
+        source: BarSource,
+        symbols: Sequence[str],
+        since: datetime,
+        grid: BarGrid = _EACH_MINUTE,
+    ) -> None:
+        self._source, self._grid = source, grid
         self._last = dict.fromkeys(symbols, nanos(since))  # end of the newest bar delivered
         self._waiting = dict[str, Bars]()  # fetched, and not finished or not delivered yet
-        self._drafts = dict[str, int]()  # end of the bar that was fetched within its own minute
-        self._review = Review()
+        self._drafts = dict[str, int]()  # end of the bar that was fetched before it ended
+        self._review = Review(grid)
 
     def bars_until(self, now: datetime) -> BarBatch:
         """Return the bars that ended at or before `now` and were not returned before.
@@ -143,8 +154,8 @@ class PolledFeed:
 
     def _keep(self, bars: Bars, limit: int) -> None:
         """Put what is new of a symbol with what waits; the newest form of a bar counts."""
-        symbol = bars.symbol
-        bars = self._review.aligned(bars)
+        symbol, length = bars.symbol, self._grid.length
+        bars = self._review.aligned(replace(bars, length=length))
         self._review.compare(bars, self._last[symbol])
         fresh = newest_forms(take(bars, bars.end > self._last[symbol]))
         waiting = self._waiting.get(symbol)
@@ -154,7 +165,7 @@ class PolledFeed:
                 waiting = take(waiting, waiting.end != draft)
             fresh = newest_forms(concatenated(waiting, fresh))
         self._waiting[symbol] = fresh
-        if len(fresh) and limit < fresh.end[-1] <= limit + BAR_NANOS:
+        if len(fresh) and limit < fresh.end[-1] <= limit + self._grid.length.nanos:
             self._drafts[symbol] = int(fresh.end[-1])
 
     def _finished(self, limit: int) -> BarBatch:

@@ -9,6 +9,7 @@ from functools import lru_cache
 from qtkit.core.calendars import Calendar
 from qtkit.market.feeds.polled import Fetched
 from qtkit.market.tables.synthetic import Market, synthetic_bars
+from qtkit.model.bar_length import BarLength
 from qtkit.model.bars import Bars, time_of
 
 __all__ = ["SyntheticSource"]
@@ -22,16 +23,25 @@ class SyntheticSource:
     markets
         Symbol -> what its bars are like.
     calendar
-        In which minutes there is trading.
+        Says when there is trading.
     seed
         Every bar is a function of it, of the symbol and of the date.
+    length
+        How much time each bar covers.
     """
 
-    def __init__(self, markets: Mapping[str, Market], calendar: Calendar, seed: int) -> None:
+    def __init__(
+        self,
+        markets: Mapping[str, Market],
+        calendar: Calendar,
+        seed: int,
+        length: BarLength = BarLength.MIN_1,
+    ) -> None:
         self._markets, self._calendar = markets, calendar
-        self._day = lru_cache(maxsize=4 * max(len(markets), 1))(
+        kept = (64 if length.is_day else 4) * max(len(markets), 1)
+        self._day = lru_cache(maxsize=kept)(
             lambda symbol, day: synthetic_bars(
-                symbol, day, calendar, seed=seed, market=markets[symbol]
+                symbol, day, calendar, seed=seed, market=markets[symbol], length=length
             )
         )
 

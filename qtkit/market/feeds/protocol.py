@@ -58,7 +58,7 @@ class LeftOut:
         Of the bar, nanoseconds since 1970 UTC.
     why
         ``contradicts`` another form of the same bar that was delivered, came ``late``, after a
-        newer one of its symbol, or is ``unaligned``: it does not end on a whole minute.
+        newer one of its symbol, or is ``unaligned``: no bar ends then.
     delivered, sent
         Closes, account currency per share; NaN where nothing was delivered.
     """

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from qtkit.market.bar_order import concatenated, take
 from qtkit.market.feeds.export import read_feed, write_feed
 from qtkit.market.feeds.protocol import CheckedFeed, Delivery, Feed, LeftOut
 from qtkit.market.feeds.validation import delivered
+from qtkit.model.bar_length import BarLength
 from qtkit.model.bars import Bars
 
 __all__ = ["FeedRecorder", "Recording", "read_recording", "recorded_bars", "seal_recording"]
@@ -38,6 +39,7 @@ class _Head(TypedDict):
     at: str
     bars: dict[str, int]
     checksum: int
+    lengths: NotRequired[dict[str, str]]  # of a symbol's bars, where that is no minute
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +146,14 @@ def _block(now: datetime, bars: Sequence[Bars]) -> bytes:
     """Return one poll as the file holds it."""
     columns = b"".join(_bytes_of(column) for part in bars for column in _columns(part))
     counts = {part.symbol: len(part) for part in bars}
-    head = {"at": now.isoformat(), "bars": counts, "checksum": zlib.crc32(columns)}
+    head: dict[str, Any] = {
+        "at": now.isoformat(),
+        "bars": counts,
+        "checksum": zlib.crc32(columns),
+    }
+    lengths = {p.symbol: str(p.length) for p in bars if p.length is not BarLength.MIN_1}
+    if lengths:
+        head["lengths"] = lengths
     text = json.dumps(head).encode()
     return b"%08x %b\n%b\n" % (zlib.crc32(text), text, columns)
 
@@ -189,7 +198,7 @@ def read_recording(path: Path) -> Recording:
             break  # torn: the block was longer
         if zlib.crc32(content[first:end]) != head["checksum"] or content[end : end + 1] != b"\n":
             raise _damaged(path, at)
-        for bars in _bars_of(content, first, head["bars"]):
+        for bars in _bars_of(content, first, head):
             parts.setdefault(bars.symbol, []).append(bars)
         at = end + 1
     return Recording({symbol: concatenated(*found) for symbol, found in parts.items()}, at)
@@ -208,13 +217,20 @@ def _head_of(line: bytes) -> _Head | None:
     return None if checksum != b"%08x" % zlib.crc32(text) else json.loads(text)
 
 
-def _bars_of(content: bytes, at: int, counts: Mapping[str, int]) -> Iterator[Bars]:
-    for symbol, count in counts.items():
+def _bars_of(content: bytes, at: int, head: _Head) -> Iterator[Bars]:
+    lengths = head.get("lengths", {})
+    for symbol, count in head["bars"].items():
         end, *prices = (
             np.frombuffer(content, kind, count, at + 8 * count * column)
             for column, kind in enumerate(("<i8", *["<f8"] * len(_PRICES)))
         )
-        yield Bars(symbol=symbol, end=end, **dict(zip(_PRICES, prices, strict=True)))
+        columns = dict(zip(_PRICES, prices, strict=True))
+        yield Bars(
+            symbol=symbol,
+            end=end,
+            length=BarLength(lengths.get(symbol, BarLength.MIN_1)),
+            **columns,
+        )
         at += _ROW * count
 
 

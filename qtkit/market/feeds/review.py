@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from qtkit.market.bar_grid import BarGrid
 from qtkit.market.bar_order import concatenated, differences, empty_bars, take
 from qtkit.market.feeds.protocol import LeftOut
-from qtkit.model.bars import BAR_NANOS, Bars
+from qtkit.model.bars import Bars
 
 __all__ = ["Review"]
 
@@ -18,22 +19,29 @@ _NOTED = 10_000
 
 
 class Review:
-    """Remembers what was delivered, and notes each form of a bar that was left out, once."""
+    """Remembers what was delivered, and notes each form of a bar that was left out, once.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    grid
+        The bars that there can be.
+    """
+
+    def __init__(self, grid: BarGrid) -> None:
+        self._grid = grid
         self._delivered = dict[str, Bars]()
         self._known = set[tuple[str, int, tuple[float, ...]]]()  # noted already
         self._notes = list[LeftOut]()
 
     def delivered(self, bars: Bars) -> None:
         """Remember bars that were handed on."""
-        before = self._delivered.get(bars.symbol, empty_bars(bars.symbol))
+        before = self._delivered.get(bars.symbol, empty_bars(bars.symbol, bars.length))
         both = concatenated(before, bars)
         self._delivered[bars.symbol] = both.rows(max(0, len(both) - _REMEMBERED), len(both))
 
     def aligned(self, bars: Bars) -> Bars:
-        """Return the bars that end on a whole minute, and note the others."""
-        whole = bars.end % BAR_NANOS == 0
+        """Return the bars that end where bars end, and note the others."""
+        whole = self._grid.are_ends(bars.end)
         if not whole.all():
             self._note(take(bars, ~whole), "unaligned", None)
         return take(bars, whole)

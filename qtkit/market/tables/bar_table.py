@@ -1,4 +1,4 @@
-"""A local table of one-minute bars: one file for each symbol."""
+"""A local table of bars of one length: one file for each symbol."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from qtkit.core.locks import in_turn
 from qtkit.core.paths import TableFolder, write_atomic
 from qtkit.core.text import closest
 from qtkit.market.bar_order import agreed, concatenated, differences, is_tidy, take, tidy
-from qtkit.market.tables.parquet import COLUMNS, decoded, encoded
+from qtkit.market.tables.parquet import COLUMNS, decoded, encoded, length_in
+from qtkit.model.bar_length import BarLength
 from qtkit.model.bars import Bars, nanos, time_of
 
 __all__ = ["BarTable", "MergeReport", "bars_fingerprint", "bars_fingerprints"]
@@ -71,6 +72,12 @@ class BarTable:
         """Return the symbols that have bars, in order."""
         return self._folder.symbols()
 
+    @property
+    def length(self) -> BarLength | None:
+        """How much time each bar covers; None while the table holds none."""
+        found = (length_in(self._folder.file(symbol)) for symbol in self.symbols())
+        return next((length for length in found if length is not None), None)
+
     def read(
         self, symbol: str, after: datetime | None = None, until: datetime | None = None
     ) -> Bars:
@@ -94,8 +101,9 @@ class BarTable:
         Raises
         ------
         DataError
-            If they are not ordered by time, each once.
+            If they are not ordered by time, each once, or of another length than the table's.
         """
+        self._demand_length(bars, others=bars.symbol)
         if not is_tidy(bars):
             row = int(np.argmax(np.diff(bars.end) <= 0)) + 1
             raise DataError(
@@ -108,6 +116,17 @@ class BarTable:
     def _alone(self, symbol: str) -> AbstractContextManager[None]:
         """Keep other writers of a symbol out; readers see the file before or after."""
         return in_turn(self._folder.lock(symbol), f"{symbol} of table {self.name}")
+
+    def _demand_length(self, bars: Bars, others: str = "") -> None:
+        """Refuse bars of another length than the table's; `others`: a symbol that is left out."""
+        held = {s: length_in(self._folder.file(s)) for s in self.symbols() if s != others}
+        for symbol, length in held.items():
+            if length is not None and length is not bars.length:
+                raise DataError(
+                    f"table {self.name} holds bars of {length} (of {symbol}), and those of "
+                    f"{bars.symbol} are of {bars.length}; nothing was written. A table holds "
+                    "bars of one length: give these a table of their own"
+                )
 
     def _put(self, bars: Bars) -> None:
         write_atomic(self._folder.file(bars.symbol), encoded(bars))
@@ -125,13 +144,16 @@ class BarTable:
         Raises
         ------
         DataError
-            If a bar contradicts one that is there, or another of the new ones, unless `replace`.
+            If a bar contradicts one that is there, or another of the new ones, unless `replace`;
+            or if they are of another length than the table's.
         FolderLocked
             If another process writes the symbol and does not come to an end.
         """
         fresh = agreed(bars)
         if not len(bars) and bars.symbol not in self.symbols():
             return MergeReport(symbol=bars.symbol, added=0, identical=0, replaced=0, total=0)
+        if len(bars):
+            self._demand_length(bars)
         with self._alone(bars.symbol):
             return self._merged(fresh, repeats=len(bars) - len(fresh), replace=replace)
 

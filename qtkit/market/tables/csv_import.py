@@ -15,7 +15,8 @@ from qtkit.core.text import closest
 from qtkit.market.cells import first_of, numbers_in, shortened
 from qtkit.market.tables.bar_table import BarTable, MergeReport
 from qtkit.market.tables.timestamps import parse_times, zone_named
-from qtkit.model.bars import BAR_NANOS, Bars, time_of
+from qtkit.model.bar_length import BarLength
+from qtkit.model.bars import Bars, time_of
 
 __all__ = ["DEFAULT_COLUMNS", "Label", "columns_from", "import_csv", "read_csv_bars"]
 
@@ -227,7 +228,7 @@ def _bars(
         times = _minute_ends(cells["time"], zone, label)
     except QtkitError as problem:
         problems.append(str(problem))
-    numbers = {}
+    numbers = dict[str, Any]()
     for name in _NUMBERS:
         found = numbers_in(cells[name]) if name in cells else np.zeros(len(cells["time"]))
         if isinstance(found, str):
@@ -245,10 +246,10 @@ def _bars(
 
 def _minute_ends(cells: Sequence[str | None], zone: str, label: Label) -> NDArray[np.int64]:
     times = parse_times(cells, zone_named(zone))
-    odd = np.flatnonzero(times % BAR_NANOS)
+    odd = np.flatnonzero(times % BarLength.MIN_1.nanos)
     if odd.size:
         raise DataError(
             f"{odd.size} times are no whole minutes, {first_of(odd.tolist(), cells)} "
             f"({time_of(int(times[odd[0]]))}); tables hold one-minute bars"
         )
-    return times + BAR_NANOS if label == "start" else times
+    return times + BarLength.MIN_1.nanos if label == "start" else times

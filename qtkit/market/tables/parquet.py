@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from qtkit.core.errors import DataError
 from qtkit.market.bar_order import empty_bars, is_tidy
-from qtkit.market.sealed_parquet import seal_state, sealed
-from qtkit.model.bars import BAR_NANOS, Bars
+from qtkit.market.sealed_parquet import LENGTH_NOTE, noted_length, seal_state, sealed
+from qtkit.model.bar_length import BarLength
+from qtkit.model.bars import Bars
 
-__all__ = ["COLUMNS", "decoded", "encoded"]
+__all__ = ["COLUMNS", "decoded", "encoded", "length_in"]
 
 COLUMNS = ("end", "open", "high", "low", "close", "volume")
 _ADVICE = "restore it, or delete it and import or refill the symbol again"
@@ -35,7 +36,8 @@ def encoded(bars: Bars) -> bytes:
     if wrong := list(_oddities(bars)):
         raise DataError(f"the bars of {bars.symbol} are not written: they have {', '.join(wrong)}")
 
-    table = pa.table({name: getattr(bars, name) for name in COLUMNS})
+    columns = {name: getattr(bars, name) for name in COLUMNS}
+    table = pa.table(columns).replace_schema_metadata({LENGTH_NOTE: str(bars.length)})
     sink = pa.BufferOutputStream()
     parquet.write_table(
         table,
@@ -64,6 +66,7 @@ def decoded(path: Path, symbol: str, after: int | None, until: int | None) -> Ba
             raise DataError(f"the bar table file {path} is not as it was written; {_ADVICE}")
         with parquet.ParquetFile(path, page_checksum_verification=True) as file:
             _check_columns(file.schema_arrow, path)
+            length = noted_length(file.schema_arrow, path)
             groups = [
                 number
                 for number in range(file.metadata.num_row_groups)
@@ -72,7 +75,7 @@ def decoded(path: Path, symbol: str, after: int | None, until: int | None) -> Ba
                 if seal == "none" or _touches(file.metadata.row_group(number), after, until)
             ]
             if not groups:
-                return empty_bars(symbol)
+                return empty_bars(symbol, length)
             table = file.read_row_groups(groups, columns=list(COLUMNS), use_threads=False)
     except (pa.ArrowException, OSError) as problem:
         raise DataError(
@@ -86,6 +89,7 @@ def decoded(path: Path, symbol: str, after: int | None, until: int | None) -> Ba
         low=_column(table, "low", np.float64),
         close=_column(table, "close", np.float64),
         volume=_column(table, "volume", np.float64),
+        length=length,
     )
     if wrong := list(_oddities(bars)):
         raise DataError(
@@ -94,11 +98,22 @@ def decoded(path: Path, symbol: str, after: int | None, until: int | None) -> Ba
     return bars
 
 
+def length_in(path: Path) -> BarLength | None:
+    """Return the length of a file's bars; None where the file does not tell."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        return noted_length(parquet.read_schema(path), path)
+    except (pa.ArrowException, OSError, DataError):
+        return None  # whoever reads its bars is told what is wrong with it
+
+
 def _oddities(bars: Bars) -> Iterator[str]:
     """Yield what our writer would not have written."""
     if not is_tidy(bars):
         yield "ends that are not in order, each once"
-    if (bars.end % BAR_NANOS).any():
+    if (bars.end % BarLength.MIN_1.nanos).any():
         yield "ends that are no whole minute"
     if any(np.isinf(getattr(bars, name)).any() for name in COLUMNS[1:]):
         yield "numbers that are infinite"

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from qtkit.core.calendars import Calendar
 from qtkit.core.errors import BeyondCalendar, DataError
 from qtkit.core.verdict import Verdict, error, fail, ok, skip, warn
+from qtkit.market.bar_grid import BarGrid
 from qtkit.market.bar_order import take
 from qtkit.market.tables.bar_table import BarTable
-from qtkit.market.trading_minutes import day_window, expected_minutes
-from qtkit.model.bars import BAR_NANOS, Bars, nanos, time_of
+from qtkit.market.trading_minutes import date_of_bar, day_window
+from qtkit.model.bars import Bars, nanos, time_of
 
 __all__ = ["QualityBudget", "check_symbols", "check_table"]
 
@@ -27,14 +28,14 @@ _IMPORT = "import the symbol again from a sound file, with --replace: `qtkit dat
 class QualityBudget:
     """How much may be missing.
 
-    The defaults suit shares that trade every minute: one missing minute is worth a look, more
-    than one in a hundred blocks. Quotes that pause at weekends, judged on the 24/7 calendar, miss
-    about 29 % of the minutes: give `gap_fail` 0.30 for those.
+    The defaults suit shares that trade all the time: one missing bar is worth a look, more than
+    one in a hundred blocks. Quotes that pause at weekends, judged on the 24/7 calendar, miss
+    about 29 % of the bars: give `gap_fail` 0.30 for those.
     """
 
-    gap_warn: float = 0.0  # share of the trading minutes; more is a warning
-    gap_fail: float = 0.01  # share of the trading minutes; more is a failure
-    tail_minutes: int = 0  # trading minutes that may be missing at the end
+    gap_warn: float = 0.0  # share of the bars that there can be; more is a warning
+    gap_fail: float = 0.01  # share of the bars that there can be; more is a failure
+    tail_bars: int = 0  # bars that may be missing at the end
 
 
 _DEFAULT = QualityBudget()
@@ -55,7 +56,7 @@ def check_table(
     bars
         One symbol's bars, as they are.
     calendar
-        Says in which minutes there should be a bar.
+        Says when there should be a bar.
     first, last
         Judge these trading dates only, and miss what is not there; None: from the first bar, or
         to the last one, and then nothing is said about a stale tail.
@@ -134,11 +135,11 @@ def _duplicates(bars: Bars, calendar: Calendar) -> Verdict:
     repeats = int((counts - 1).sum())
     if repeats:
         return fail(
-            f"{bars.symbol}: {repeats} of {len(bars)} bars repeat a minute, first "
+            f"{bars.symbol}: {repeats} of {len(bars)} bars repeat a time, first "
             f"{_wall(ends[counts > 1][0], calendar)}",
             fix=_IMPORT,
         )
-    return ok(f"{bars.symbol}: {len(bars)} bars, each minute once")
+    return ok(f"{bars.symbol}: {len(bars)} bars, each time once")
 
 
 def _prices(bars: Bars, calendar: Calendar) -> Verdict:
@@ -196,7 +197,8 @@ def _against_calendar(
         return {"data.sessions": skip(empty.summary), "data.gaps": empty, "data.tail": empty}
     try:
         start = first or _day(ends[0], calendar)
-        expected = expected_minutes(calendar, start, last or _day(ends[-1], calendar))
+        grid = BarGrid(calendar, bars.length)
+        expected = grid.spans_between(start, last or _day(ends[-1], calendar)).end
     except BeyondCalendar as problem:
         unknown = error(f"{bars.symbol}: {problem}", fix="give --first and --last, or an overlay")
         return dict.fromkeys(("data.sessions", "data.gaps", "data.tail"), unknown)
@@ -230,14 +232,14 @@ def _gaps(
 ) -> Verdict:
     absent = np.flatnonzero(~np.isin(expected, ends, assume_unique=True))
     if not absent.size:
-        return ok(f"{symbol}: none of {expected.size} trading minutes is missing")
+        return ok(f"{symbol}: none of {expected.size} bars is missing")
     runs = np.split(absent, np.flatnonzero(np.diff(absent) > 1) + 1)
     longest = max(runs, key=len)
     share = absent.size / expected.size
     sentence = (
-        f"{symbol}: {absent.size} of {expected.size} trading minutes are missing ({share:.2%}) in "
+        f"{symbol}: {absent.size} of {expected.size} bars are missing ({share:.2%}) in "
         f"{len(runs)} gaps, first {_wall(expected[runs[0][0]], calendar)}, longest "
-        f"{longest.size} min from {_wall(expected[longest[0]], calendar)}"
+        f"{longest.size} bars from {_wall(expected[longest[0]], calendar)}"
     )
     if share > budget.gap_fail:
         return fail(f"{sentence}; allowed {budget.gap_fail:.2%}", fix=_REFILL)
@@ -261,11 +263,11 @@ def _tail(
         return skip(f"{symbol}: there is no session in these dates")
     late = int((expected > ends[-1]).sum())
     sentence = (
-        f"{symbol}: the last bar is {_wall(ends[-1], calendar)}, {late} trading minutes before "
+        f"{symbol}: the last bar is {_wall(ends[-1], calendar)}, {late} bars before "
         f"{_wall(expected[-1], calendar)}"
     )
-    if late > budget.tail_minutes:
-        return fail(f"{sentence}; allowed {budget.tail_minutes}", fix=_REFILL)
+    if late > budget.tail_bars:
+        return fail(f"{sentence}; allowed {budget.tail_bars}", fix=_REFILL)
     return ok(sentence)
 
 
@@ -279,5 +281,4 @@ def _wall(end: np.int64, calendar: Calendar) -> str:
 
 
 def _day(end: np.int64, calendar: Calendar) -> date:
-    """Return the date of a bar's minute; one that ends at midnight belongs to the day before."""
-    return calendar.local_date(time_of(int(end) - BAR_NANOS))
+    return date_of_bar(calendar, time_of(int(end)))

@@ -20,8 +20,10 @@ from numpy.typing import NDArray
 
 from qtkit.core.calendars import Calendar
 from qtkit.core.errors import DataError
+from qtkit.market.bar_grid import BarGrid
 from qtkit.market.bar_order import take
-from qtkit.market.trading_minutes import minute_ends
+from qtkit.market.longer_bars import longer_bars
+from qtkit.model.bar_length import BarLength
 from qtkit.model.bars import Bars, time_of
 
 __all__ = ["PLAIN", "Market", "close_before", "synthetic_bars", "synthetic_close"]
@@ -88,7 +90,13 @@ PLAIN = Market()
 
 
 def synthetic_bars(
-    symbol: str, day: date, calendar: Calendar, *, seed: int, market: Market = PLAIN
+    symbol: str,
+    day: date,
+    calendar: Calendar,
+    *,
+    seed: int,
+    market: Market = PLAIN,
+    length: BarLength = BarLength.MIN_1,
 ) -> Bars:
     """Return one symbol's bars of one session.
 
@@ -104,12 +112,15 @@ def synthetic_bars(
         Every bar is a function of it, of the symbol and of the day.
     market
         What the bars are like.
+    length
+        How much time each covers; the market is the same, whatever the length.
 
     Returns
     -------
     Bars
-        One bar for each trading minute, less gaps and halt. Volatility and volume are high near
-        the open and the close; prices stay within 9.5 % of the close before.
+        One bar for each minute of trading, less gaps and halt, put together to bars of `length`.
+        Volatility and volume are high near the open and the close; prices stay within 9.5 % of the
+        close before.
 
     Raises
     ------
@@ -129,7 +140,7 @@ def synthetic_bars(
             f"{day} is no session of {calendar.name}, so it has no bars: choose another day, such "
             f"as {calendar.next_session(day)}"
         )
-    ends = minute_ends(segments)
+    ends = BarGrid(calendar).ends(day)
     shape = _shape(ends.size)
     chance = _chance(seed, symbol, "day", day.toordinal())
     before, close = (
@@ -140,7 +151,8 @@ def synthetic_bars(
     bars = _bars(symbol, ends, path, shape, chance, market)
     bars = replace(bars, volume=_volumes(bars, shape, chance, market, _busy(seed, symbol)))
     keep = _kept(bars, market, calendar.zone, _chance(seed, symbol, "gaps", day.toordinal()))
-    return bars if keep.all() else take(bars, keep)
+    bars = bars if keep.all() else take(bars, keep)
+    return longer_bars(bars, BarGrid(calendar, length))
 
 
 def synthetic_close(

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from qtkit.core.errors import ConfigError, DataError
 from qtkit.market.cells import first_of, shortened
-from qtkit.model.bars import BAR_NANOS, nanos
+from qtkit.model.bar_length import BarLength
+from qtkit.model.bars import nanos
 
 __all__ = [
     "FIRST_YEAR",
@@ -173,7 +174,7 @@ def bar_end(at: datetime) -> int:
     end = nanos(at)
     if not _FIRST <= end < _PAST_LAST:
         raise ValueError(f"its time {at.isoformat()} lies outside {FIRST_YEAR} to {LAST_YEAR}")
-    if end % BAR_NANOS:
+    if end % BarLength.MIN_1.nanos:
         raise ValueError(f"its time {at.isoformat()} is no whole minute")
     return end
 
@@ -184,7 +185,9 @@ def _is_number(cell: str) -> bool:
 
 def are_bar_ends(ends: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Return which nanoseconds since 1970 UTC `bar_end` would let pass."""
-    allowed: NDArray[np.bool_] = (ends >= _FIRST) & (ends < _PAST_LAST) & (ends % BAR_NANOS == 0)
+    allowed: NDArray[np.bool_] = (
+        (ends >= _FIRST) & (ends < _PAST_LAST) & (ends % BarLength.MIN_1.nanos == 0)
+    )
     return allowed
 
 

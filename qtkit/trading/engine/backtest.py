@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from itertools import compress, count, repeat
 from typing import NoReturn
@@ -112,7 +112,7 @@ class Backtest:
 
     def _live_through(self, day: date) -> None:
         context, segments = self._context, self._context.calendar.segments(day)
-        context.segments = tuple((nanos(s.start), nanos(s.end)) for s in segments)
+        context.know_segments(day)
         self._clock.set(segments[0].start)
         closes = {s: context.close_before(s, day) for s in context.strategy_symbols}
         context.record(
@@ -125,10 +125,12 @@ class Backtest:
         )
         self._watch.keep()
         self._ask_for_prices(segments)
-        for segment in segments:
+        steps = step_nanos(segments, context.settings.timetable)
+        for segment, dues in zip(segments, steps, strict=True):
             self._clock.set(segment.start)
             self._context.move(EngineStatus.RUNNING, "open_market")
-            self._trade(segment, segments[-1].end, day)
+            if dues.size:
+                self._trade(segment, dues, day)
             self._news_until(nanos(segment.end), self._next_news())
             self._clock.set(segment.end)
             self._context.move(EngineStatus.SLEEPING, "close_market")
@@ -144,7 +146,7 @@ class Backtest:
         Before the first of them, what was known at the last one of the day before is known.
         """
         table, every = self._context.settings.timetable, self._context.history.series.values()
-        self._polls = np.concatenate([poll_nanos(segment, table) for segment in segments])
+        self._polls = np.concatenate(poll_nanos(segments, table))
         self._poll_times = self._polls.tolist()
         moments = np.concatenate(([self._last_poll], self._polls))
         self._ended = [series.end.searchsorted(moments, "right") for series in every]
@@ -170,14 +172,13 @@ class Backtest:
 
     # --- one segment -------------------------------------------------------------------------
 
-    def _trade(self, segment: Segment, close: datetime, day: date) -> None:
+    def _trade(self, segment: Segment, dues: NDArray[np.int64], day: date) -> None:
         """Ask the strategy at each step of a segment.
 
         It is asked directly, for a step in which nothing happens is the common one; what it raises
         or wants goes through the guard.
         """
         context = self._context
-        dues = step_nanos(segment, close, context.settings.timetable)
         # a price poll of the same moment comes before a step
         polls = self._polls.searchsorted(dues, "right")
         usable = self._usable(dues, polls)
@@ -284,7 +285,7 @@ class Backtest:
             np.where(ended > 0, series.end[newest], 0),
             series.columns["close"][newest],
             dues,
-            context.segments,
+            context.priced,
             context.settings.max_price_age_seconds,
         )
 

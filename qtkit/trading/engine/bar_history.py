@@ -12,13 +12,18 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from qtkit.core.calendars import Calendar
 from qtkit.core.errors import DataError
 from qtkit.ledger.ledger import Ledger
-from qtkit.model.bars import BAR_NANOS, BarBatch, Bars, nanos, time_of
+from qtkit.market.bar_grid import BarGrid
+from qtkit.market.longer_bars import longer_bars
+from qtkit.market.trading_minutes import day_window
+from qtkit.model.bar_length import BarLength
+from qtkit.model.bars import BarBatch, Bars, nanos, time_of
 from qtkit.model.events import LastPrice
 from qtkit.model.instruments import Instrument
 from qtkit.model.money import decimal_of
-from qtkit.model.series import SeriesTerms, carried_name
+from qtkit.model.series import SeriesTerms, carried_name, is_carried
 
 __all__ = [
     "EngineView",
@@ -28,6 +33,7 @@ __all__ = [
     "is_usable",
     "last_price",
     "sound_bars",
+    "sound_columns",
     "trading_nanos",
     "usable_symbols",
 ]
@@ -40,14 +46,15 @@ _NAN, _NO_NUMBER = float("nan"), Decimal("NaN")
 class Series:
     """One symbol's bars in arrays that grow; only the first `size` rows are visible."""
 
-    __slots__ = ("columns", "end", "newest", "shown", "size")
+    __slots__ = ("columns", "end", "length", "newest", "shown", "size")
 
     def __init__(self, bars: Bars | None = None) -> None:
         if bars is None:
             self.end = np.empty(1024, np.int64)
             self.columns = {name: np.empty(1024) for name in _COLUMNS}
+            self.length = BarLength.MIN_1
         else:
-            self.end = bars.end
+            self.end, self.length = bars.end, bars.length
             self.columns = {name: getattr(bars, name) for name in _COLUMNS}
         self.shown = _read_only(self.columns["close"])
         self.size = 0
@@ -55,7 +62,7 @@ class Series:
 
     def extend(self, bars: Bars) -> None:
         """Append bars that are newer than what is there."""
-        need = self.size + len(bars)
+        need, self.length = self.size + len(bars), bars.length
         if need > self.end.size:
             self.end = _grown(self.end, need)
             self.columns = {name: _grown(c, need) for name, c in self.columns.items()}
@@ -133,7 +140,7 @@ class History:
     def _columns(self) -> list[Bars]:
         """Return all columns, symbol by symbol, shown or not."""
         return [
-            Bars(symbol=symbol, end=series.end, **series.columns)
+            Bars(symbol=symbol, end=series.end, length=series.length, **series.columns)
             for symbol, series in self.series.items()
         ]
 
@@ -157,7 +164,7 @@ class History:
         series = self.series[symbol]
         rows = slice(max(0, series.size - count), series.size)
         columns = {name: column[rows] for name, column in series.columns.items()}
-        return Bars(symbol=symbol, end=series.end[rows], **columns)
+        return Bars(symbol=symbol, end=series.end[rows], length=series.length, **columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,10 +177,13 @@ class Lookup:
         Its trading rules; raises `DataError` where nobody knows it.
     close_before
         Its last close before, account currency per share; None where nobody knows.
+    calendar
+        When it is traded.
     """
 
     instrument_of: Callable[[str, date], Instrument]
     close_before: Callable[[str, date], Decimal | None]
+    calendar: Calendar
 
 
 class EngineView:
@@ -222,17 +232,27 @@ class EngineView:
         return last_price(self._history, symbol) if self._history.last_close(symbol) > 0 else None
 
     def closes(self, symbol: str, count: int) -> NDArray[np.float64]:
-        """Return up to `count` one-minute closes, oldest first, shape ``(<= count,)``."""
+        """Return up to `count` finished closes, oldest first, shape ``(<= count,)``."""
         series = self._history.series[symbol]
         size = series.size
         # nobody can write to them: orders are judged by these prices
         return series.shown[size - count if size > count else 0 : size]
 
-    def bars(self, symbol: str, count: int, minutes: int = 1) -> Bars:
-        """Return up to `count` finished bars of `minutes`, aggregated from one-minute bars."""
-        if minutes == 1:
+    def bars(self, symbol: str, count: int, length: str = "") -> Bars:
+        """Return up to `count` finished bars: the session's own, or put together to longer ones."""
+        own = self._history.series[symbol].length
+        if not length or length == own:
             return _read_only_bars(self._history.tail(symbol, count))
-        return _aggregated(self._history.tail(symbol, (count + 1) * minutes), count, minutes)
+        grid = BarGrid(self.lookup.calendar, BarLength.named(length))
+        # one more than asked for: the newest need not be finished
+        parts = grid.length.minutes // own.minutes
+        bars = self._history.tail(symbol, (count + 1) * parts)
+        whole = _finished(longer_bars(bars, grid), bars, self._midnight())
+        return whole.rows(max(0, len(whole) - count), len(whole))
+
+    def _midnight(self) -> int:
+        """Return when the date that is shown began: whatever is older has ended."""
+        return nanos(day_window(self.lookup.calendar, self.trading_date)[0])
 
     def position(self, symbol: str) -> Decimal:
         """Return the shares held, settled or not."""
@@ -311,26 +331,14 @@ def _read_only_bars(bars: Bars) -> Bars:
     return bars
 
 
-def _aggregated(bars: Bars, count: int, minutes: int) -> Bars:
-    """Return whole bars of `minutes`, labelled by the end of their clock interval."""
-    if not len(bars):
-        return bars
-    width = minutes * BAR_NANOS
-    label = -(-bars.end // width) * width
-    first = np.flatnonzero(np.r_[True, label[1:] != label[:-1]])
-    last = np.r_[first[1:], len(bars)] - 1
-    whole = bars.end[last] == label[last]
-    whole[:-1] = True  # an interval with a later one behind it has ended, gaps or not
-    keep = np.flatnonzero(whole)[-count:]
-    return Bars(
-        symbol=bars.symbol,
-        end=label[first][keep],
-        open=bars.open[first][keep],
-        high=np.maximum.reduceat(bars.high, first)[keep],
-        low=np.minimum.reduceat(bars.low, first)[keep],
-        close=bars.close[last][keep],
-        volume=np.add.reduceat(bars.volume, first)[keep],
-    )
+def _finished(longer: Bars, parts: Bars, midnight: int) -> Bars:
+    """Leave the newest bar out while a part of it may still come.
+
+    It is whole with its last part, or when its date is over: a last part may never come.
+    """
+    if not len(longer) or longer.end[-1] <= max(int(parts.end[-1]), midnight):
+        return longer
+    return longer.rows(0, len(longer) - 1)
 
 
 def sound_bars(bars: Bars) -> Bars:
@@ -347,7 +355,13 @@ def sound_bars(bars: Bars) -> Bars:
         low=low[good],
         close=bars.close[good],
         volume=bars.volume[good],
+        length=bars.length,
     )
+
+
+def sound_columns(batch: BarBatch) -> BarBatch:
+    """Return all that a backtest shows bit by bit: sound bars, and the series beside them."""
+    return {s: bars if is_carried(s) else sound_bars(bars) for s, bars in batch.items()}
 
 
 def last_price(history: History, symbol: str) -> LastPrice:
@@ -363,10 +377,11 @@ def last_price(history: History, symbol: str) -> LastPrice:
 def usable_symbols(
     history: History, now: datetime, segments: Sequence[tuple[int, int]], max_age_seconds: float
 ) -> frozenset[str]:
-    """Return the symbols whose newest bar is of today, fresh and positive.
+    """Return the symbols whose newest bar lies in some segments, fresh and positive.
 
-    The age counts trading seconds, so that nothing is stale yet at 13:00; yesterday's close is no
-    price of today.
+    The age counts trading seconds, so that nothing is stale yet at 13:00. The segments are today's,
+    for yesterday's close is no price of today; a step at the open has no other, and its segments
+    are those of the session before as well.
     """
     symbols = history.symbols
     ends = np.array([history.last_end(symbol) for symbol in symbols], np.int64)
@@ -382,7 +397,7 @@ def is_usable(
     segments: Sequence[tuple[int, int]],
     max_age_seconds: float,
 ) -> NDArray[np.bool_]:
-    """Whether bars are of today, fresh and positive: of many symbols, or at many moments.
+    """Whether bars lie in segments, fresh and positive: of many symbols, or at many moments.
 
     Parameters
     ----------
@@ -392,7 +407,7 @@ def is_usable(
     moment
         When they are looked at, nanoseconds; one for all of them, or shape ``(N,)``.
     segments
-        Today's, nanoseconds; without any, no bar is of today.
+        In which a price counts, nanoseconds; without any, none does.
     max_age_seconds
         Trading seconds.
     """

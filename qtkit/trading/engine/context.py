@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -11,7 +11,7 @@ from typing import Protocol
 
 from msgspec.structs import force_setattr
 
-from qtkit.core.calendars import Calendar
+from qtkit.core.calendars import Calendar, Segment
 from qtkit.core.clock import Clock
 from qtkit.core.errors import DataError
 from qtkit.core.folder_watch import FolderWatch
@@ -96,6 +96,10 @@ class SessionFiles(Protocol):
         """Write strategy state and book."""
 
 
+def _nanos_of(segments: Sequence[Segment]) -> tuple[tuple[int, int], ...]:
+    return tuple((nanos(s.start), nanos(s.end)) for s in segments)
+
+
 @dataclass(slots=True, kw_only=True)
 class EngineContext:
     """The engine's ports and its state. `record` is the only way to change the state."""
@@ -119,7 +123,9 @@ class EngineContext:
     folders: FolderWatch = field(default_factory=lambda: FolderWatch(()))
     order_prefix: str = "q"
     listener: list[Event] | None = None  # hears what is recorded while a command is carried out
-    segments: tuple[tuple[int, int], ...] = ()  # of today, nanoseconds; filled by `enter_day`
+    segments: tuple[tuple[int, int], ...] = ()  # of today, nanoseconds; `know_segments` fills it
+    # in which a price counts: today's, and where steps come at the open, the session's before
+    priced: tuple[tuple[int, int], ...] = ()
 
     def record(self, event: Event) -> Entry:
         """Write an event down and take it into account: record, know.
@@ -136,6 +142,13 @@ class EngineContext:
         if self.listener is not None:
             self.listener.append(event)
         return entry
+
+    def know_segments(self, day: date) -> None:
+        """Remember when there is trading on a date, and from when on its prices count."""
+        self.segments = self.priced = _nanos_of(self.calendar.segments(day))
+        if not self.settings.timetable.step_minutes and self.segments:
+            before = _nanos_of(self.calendar.segments(self.calendar.previous_session(day)))
+            self.priced = (*before, *self.segments)
 
     def is_open(self, moment: int) -> bool:
         """Whether a moment, nanoseconds, is inside a trading segment of today (half-open)."""
@@ -156,7 +169,7 @@ class EngineContext:
     def look(self) -> frozenset[str]:
         """Show this moment to the view, and return the symbols that have a usable price."""
         now, limit = self.clock.now(), self.settings.max_price_age_seconds
-        usable = usable_symbols(self.history, now, self.segments, limit)
+        usable = usable_symbols(self.history, now, self.priced, limit)
         day = self.state.today or self.calendar.local_date(now)
         self.view.move(now, day, usable, self.state.ledger)
         return usable

@@ -121,7 +121,7 @@ class Gate:
         traded = trading_nanos(context.segments, 0, nanos(now))
         if not context.inside(now) or traded <= limit * 1e9:
             return frozenset(context.strategy_symbols)
-        return usable_symbols(context.history, now, context.segments, limit)
+        return usable_symbols(context.history, now, context.priced, limit)
 
     def _calendar(self) -> Verdict:
         context = self._context

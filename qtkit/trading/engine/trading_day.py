@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 
 from qtkit.model import events as ev
-from qtkit.model.bars import nanos
 from qtkit.model.status import EngineStatus
 from qtkit.trading.engine.context import EngineContext
 from qtkit.trading.engine.end_of_day import EndOfDay
@@ -50,7 +49,7 @@ class TradingDay:
 
     def _enter(self, date_now: date) -> None:
         context = self._context
-        self.know_segments(date_now)
+        context.know_segments(date_now)
         closes = {s: context.close_before(s, date_now) for s in context.strategy_symbols}
         context.record(
             ev.DayStarted(
@@ -67,7 +66,7 @@ class TradingDay:
         context, now, today = self._context, self._context.clock.now(), self._context.state.today
         if today is None:
             return
-        self.know_segments(today)
+        context.know_segments(today)
         if context.state.stop is not None:
             return
         if context.state.status is EngineStatus.RUNNING and not context.inside(now):
@@ -106,12 +105,6 @@ class TradingDay:
             self._tasks.skip(task, TaskSkip("missed", "the day ended before its turn"))
         if today is not None and context.segments and today not in context.state.closed:
             self._end_of_day.close_day(today, early=False)
-
-    def know_segments(self, day: date) -> None:
-        """Remember when there is trading on a date."""
-        self._context.segments = tuple(
-            (nanos(s.start), nanos(s.end)) for s in self._context.calendar.segments(day)
-        )
 
     def _build_schedule(self, day: date) -> None:
         context = self._context

@@ -49,10 +49,13 @@ class View(Protocol):
         """Return the last finished close of today, NaN when there is none or it is stale."""
 
     def closes(self, symbol: str, count: int) -> NDArray[np.float64]:
-        """Return up to `count` one-minute closes, oldest first, shape ``(<= count,)``."""
+        """Return up to `count` finished closes, oldest first, shape ``(<= count,)``."""
 
-    def bars(self, symbol: str, count: int, minutes: int = 1) -> Bars:
-        """Return up to `count` finished bars of `minutes`, aggregated from one-minute bars."""
+    def bars(self, symbol: str, count: int, length: str = "") -> Bars:
+        """Return up to `count` finished bars: the session's own, or put together to longer ones.
+
+        `length` is ``5min``, ``15min``, ``30min``, ``60min`` or ``1day``; "" is the session's own.
+        """
 
     def position(self, symbol: str) -> Decimal:
         """Return the shares held, settled or not."""
@@ -126,7 +129,9 @@ class StrategySpec:
     symbols: tuple[str, ...]
     exchange: str = "XSHG"
     table: str = "stock_1min"
-    step_minutes: int = 5
+    bar_length: str = "1min"  # of the bars it looks at: 5min, 15min, 30min, 60min, 1day
+    # 0: once a day, at the open; none: 5, a bar where that is longer, 0 where it is a day
+    step_minutes: int | None = None
     opening_cash: Decimal = Decimal(1_000_000)
     currency: str = "CNY"  # of the account; other instruments are refused
     parameters: JsonObject = field(default_factory=dict)  # for the record

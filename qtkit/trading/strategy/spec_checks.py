@@ -8,6 +8,7 @@ from decimal import Decimal
 from qtkit.core.errors import ConfigError
 from qtkit.core.plain_json import plain_object
 from qtkit.core.text import is_writable, shown
+from qtkit.model.bar_length import BarLength
 from qtkit.model.money import LARGEST_AMOUNT, is_amount
 from qtkit.trading.strategy.protocol import StrategySpec
 
@@ -40,8 +41,13 @@ def _mistakes(spec: StrategySpec) -> Iterator[str]:
         yield f"make must be callable, was {shown(spec.make)}"
     yield from _odd_symbols(spec.symbols)
     yield from _odd_series(spec.series)
-    if type(spec.step_minutes) is not int or spec.step_minutes < 1:
-        yield f"step_minutes must be a whole number above 0, was {shown(spec.step_minutes)}"
+    step = spec.step_minutes
+    if step is not None and (type(step) is not int or step < 0):
+        yield f"step_minutes must be a whole number, 0 or more, was {shown(step)}"
+    try:
+        BarLength.named(spec.bar_length)
+    except ConfigError as problem:
+        yield f"bar_length: {problem}"
     if not is_amount(spec.opening_cash) or spec.opening_cash < 0:
         yield (
             f"opening_cash must be a Decimal from 0 to {LARGEST_AMOUNT:,}, was "

@@ -63,6 +63,7 @@ def market_of(bars: Mapping[str, Bars], last_close: str | None = "10.00") -> Sim
         settle_date=weekdays_later,
         trading_date=lambda now: (now + timedelta(hours=8)).date(),
         market_close=lambda day: at("15:00", day) if day.weekday() < 5 else None,
+        first_end_from=lambda moment: moment + 60_000_000_000,
     )
 
 

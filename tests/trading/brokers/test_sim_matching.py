@@ -251,6 +251,7 @@ def test_a_calendar_that_ends_is_no_unknown_symbol() -> None:
         settle_date=beyond,  # type: ignore[arg-type]
         trading_date=market.trading_date,
         market_close=market.market_close,
+        first_end_from=market.first_end_from,
     )
     broker = SimBroker(book=MemoryBook(), market=known, clock=clock_at("09:30"))
     broker.open_account(D(1_000_000))

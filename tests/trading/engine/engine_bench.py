@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from qtkit.core.calendars import Calendar, exchange_calendar
 from qtkit.core.clock import ManualClock
 from qtkit.journal import MemoryJournal
+from qtkit.market.bar_grid import BarGrid
 from qtkit.market.feeds.protocol import Feed
 from qtkit.market.feeds.recorded import Fault as FeedFault
 from qtkit.market.feeds.recorded import FaultyFeed, RecordedFeed
@@ -233,7 +234,7 @@ def _broker(
 ) -> SimBroker:
     broker = SimBroker(
         book=book,
-        market=sim_market(data, calendar, instrument_table()),
+        market=sim_market(data, BarGrid(calendar), instrument_table()),
         clock=clock,
         settings=settings.simulator(),
         faults=FaultScript(faults=tuple(setup.broker_faults)),

@@ -10,6 +10,7 @@ from qtkit.core.calendars import exchange_calendar
 from qtkit.core.clock import SystemClock, wall_time
 from qtkit.core.paths import SessionFolder
 from qtkit.journal import FileJournal
+from qtkit.market.bar_grid import BarGrid
 from qtkit.market.feeds.protocol import Feed
 from qtkit.market.feeds.recorded import RecordedFeed
 from qtkit.market.instruments import instrument_table
@@ -39,7 +40,9 @@ def live_engine(path: Path, feed: Feed | None = None) -> Engine:
     data = hand_made_data({SYMBOL: 50_000.0}, [wall_time().date()], calendar)
     settings = SessionSettings(price_poll_minutes=1)
     broker = SimBroker(
-        book=MemoryBook(), market=sim_market(data, calendar, instrument_table()), clock=clock
+        book=MemoryBook(),
+        market=sim_market(data, BarGrid(calendar), instrument_table()),
+        clock=clock,
     )
     broker.open_account(spec.opening_cash)
     context = engine_context(

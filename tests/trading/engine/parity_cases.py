@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from qtkit.core.calendars import Calendar, exchange_calendar
-from qtkit.market.trading_minutes import day_window, minute_ends
+from qtkit.market.bar_grid import BarGrid
+from qtkit.market.trading_minutes import day_window
 from qtkit.model import events as ev
 from qtkit.model.bars import Bars
 from qtkit.model.events import Entry
@@ -194,7 +195,7 @@ def cases(draw: st.DrawFn) -> Case:
 def data_of_case(case: Case) -> MarketData:
     """Return a random walk with its gaps, and each day's last close before it."""
     calendar, days = exchange_calendar(case.exchange.name), case.exchange.days[: case.days]
-    ends = np.concatenate([minute_ends(calendar.segments(day)) for day in days])
+    ends = np.concatenate([BarGrid(calendar).ends(day) for day in days])
     bars = {
         symbol: _with_gaps(_walk(case, symbol, number, ends), number, case.gaps)
         for number, symbol in enumerate(case.exchange.symbols)
@@ -246,7 +247,7 @@ def _with_gaps(bars: Bars, number: int, wanted: Sequence[Gap]) -> Bars:
             close[rows] = 0.0
         else:
             volume[rows] = 0.0
-    columns = {"open": bars.open, "high": bars.high, "low": bars.low}
+    columns: dict[str, Any] = {"open": bars.open, "high": bars.high, "low": bars.low}
     return Bars(
         symbol=bars.symbol,
         end=bars.end[kept],

@@ -5,22 +5,25 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 import pytest
 
+from qtkit.core.calendars import exchange_calendar
 from qtkit.ledger.ledger import Ledger
 from qtkit.market.bar_order import concatenated
 from qtkit.market.feeds.protocol import Feed
 from qtkit.market.instruments import instrument_table
 from qtkit.model import events as ev
-from qtkit.model.bars import BAR_NANOS, BarBatch, Bars, nanos, time_of
+from qtkit.model.bar_length import BarLength
+from qtkit.model.bars import BarBatch, Bars, nanos, time_of
 from qtkit.model.books import Book
 from qtkit.testing import at, local
 from qtkit.trading.engine.bar_history import EngineView, History, Lookup, last_price, usable_symbols
 from tests.trading.engine.engine_bench import BANK, STEEL, day_of
 
-NOWHERE = Lookup(instrument_table().rules, lambda _symbol, _day: None)
+NOWHERE = Lookup(instrument_table().rules, lambda _symbol, _day: None, exchange_calendar("XSHG"))
 MORNING = ((nanos(at("09:30")), nanos(at("11:30"))), (nanos(at("13:00")), nanos(at("15:00"))))
 
 
@@ -28,7 +31,9 @@ def bars(*rows: tuple[str, float, float, float, float, float], symbol: str = BAN
     """Return bars of (end, open, high, low, close, volume)."""
     ends, *columns = zip(*rows, strict=True)
     names = ("open", "high", "low", "close", "volume")
-    arrays = {n: np.array(c, np.float64) for n, c in zip(names, columns, strict=True)}
+    arrays: dict[str, Any] = {
+        n: np.array(c, np.float64) for n, c in zip(names, columns, strict=True)
+    }
     end = np.array([nanos(at(str(e))) for e in ends], np.int64)
     return Bars(symbol=symbol, end=end, **arrays)
 
@@ -39,7 +44,7 @@ def minutes(first: str, count: int, *, symbol: str = BANK) -> Bars:
     close = np.arange(1.0, count + 1)
     return Bars(
         symbol=symbol,
-        end=np.array([start + n * BAR_NANOS for n in range(count)], np.int64),
+        end=np.array([start + n * BarLength.MIN_1.nanos for n in range(count)], np.int64),
         open=close - 0.5,
         high=close + 0.25,
         low=close - 0.75,
@@ -78,7 +83,7 @@ def test_five_minute_bars_by_hand() -> None:
             ("09:36", 10.05, 10.6, 10.0, 10.5, 600),
         )
     )
-    five = view.bars(BANK, 10, 5)
+    five = view.bars(BANK, 10, "5min")
     assert [local(time_of(int(e))) for e in five.end] == ["09:35:00"]
     assert (five.open[0], five.high[0], five.low[0], five.close[0], five.volume[0]) == (
         10.0, 10.9, 9.5, 10.05, 1500.0,
@@ -86,29 +91,29 @@ def test_five_minute_bars_by_hand() -> None:
 
 
 def test_an_unfinished_bar_is_not_shown_and_a_finished_one_is() -> None:
-    assert len(seen(minutes("09:31", 4)).bars(BANK, 5, 5)) == 0
-    assert len(seen(minutes("09:31", 5)).bars(BANK, 5, 5)) == 1
-    assert seen(minutes("09:31", 14)).bars(BANK, 5, 5).close.tolist() == [5.0, 10.0]
+    assert len(seen(minutes("09:31", 4)).bars(BANK, 5, "5min")) == 0
+    assert len(seen(minutes("09:31", 5)).bars(BANK, 5, "5min")) == 1
+    assert seen(minutes("09:31", 14)).bars(BANK, 5, "5min").close.tolist() == [5.0, 10.0]
 
 
 def test_a_bar_with_a_gap_in_it_is_finished_once_the_next_one_has_begun() -> None:
     """09:33 to 09:35 are missing; 09:36 shows that 09:35 has passed."""
     view = seen(minutes("09:31", 2), minutes("09:36", 1))
-    five = view.bars(BANK, 5, 5)
+    five = view.bars(BANK, 5, "5min")
     assert [local(time_of(int(e))) for e in five.end] == ["09:35:00"]
     assert five.close.tolist() == [2.0]
 
 
 def test_bars_do_not_reach_over_lunch() -> None:
     view = seen(minutes("11:26", 5), minutes("13:01", 5))
-    five = view.bars(BANK, 5, 5)
+    five = view.bars(BANK, 5, "5min")
     assert [local(time_of(int(e))) for e in five.end] == ["11:30:00", "13:05:00"]
     assert five.volume.tolist() == [50.0, 50.0]
 
 
 @pytest.mark.parametrize("count", [1, 2, 5, 40])
 def test_the_last_bars_are_whole_however_many_are_asked_for(count: int) -> None:
-    five = seen(minutes("09:31", 23)).bars(BANK, count, 5)
+    five = seen(minutes("09:31", 23)).bars(BANK, count, "5min")
     assert five.close.tolist() == [5.0, 10.0, 15.0, 20.0][-count:]
     assert five.open.tolist() == [0.5, 5.5, 10.5, 15.5][-count:]
     assert set(five.volume.tolist()) == {50.0}
@@ -119,7 +124,7 @@ def test_one_minute_bars_are_those_that_came() -> None:
     assert view.bars(BANK, 3).close.tolist() == [5.0, 6.0, 7.0]
     assert view.closes(BANK, 2).tolist() == [6.0, 7.0]
     assert view.closes(BANK, 99).tolist() == [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]
-    assert len(view.bars(STEEL, 3)) == len(view.bars(STEEL, 3, 5)) == 0
+    assert len(view.bars(STEEL, 3)) == len(view.bars(STEEL, 3, "5min")) == 0
     assert view.closes(STEEL, 3).tolist() == []
 
 
@@ -267,15 +272,15 @@ def test_an_engine_believes_no_bar_that_has_not_ended() -> None:
     assert {s.why for event in told for s in event.samples} == {"late", "unfinished"}
 
 
-@pytest.mark.parametrize("minutes_each", [1, 5])
+@pytest.mark.parametrize("length", ["1min", "5min"])
 def test_a_strategy_cannot_write_into_the_prices_that_its_orders_are_judged_by(
-    minutes_each: int,
+    length: str,
 ) -> None:
     view = seen(minutes("09:31", 10))
     with pytest.raises(ValueError, match="read-only"):
         view.closes(BANK, 3)[-1] = 0.5
-    shown = view.bars(BANK, 2, minutes_each)
-    if minutes_each == 1:
+    shown = view.bars(BANK, 2, length)
+    if length == "1min":
         with pytest.raises(ValueError, match="read-only"):
             shown.close[0] = 0.5
     else:

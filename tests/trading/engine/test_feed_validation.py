@@ -23,10 +23,9 @@ from tests.trading.engine.test_engine_orders import Behind
 
 ONE = np.array([1.0])
 BAR = Bars(symbol=BANK, end=np.array([60]), open=ONE, high=ONE, low=ONE, close=ONE, volume=ONE)
+ONES = np.array([1.0, 1.0])
 TWO = Bars(
-    symbol=BANK,
-    end=np.array([60, 120]),
-    **{name: np.array([1.0, 1.0]) for name in ("open", "high", "low", "close", "volume")},
+    symbol=BANK, end=np.array([60, 120]), open=ONES, high=ONES, low=ONES, close=ONES, volume=ONES
 )
 ODD_BATCHES: dict[str, object] = {
     "nothing": None,

@@ -15,7 +15,7 @@ SPEC = scripted_spec({}, ["AAPL"], exchange="XNYS", step_minutes=SIZE)
 
 def test_a_file_mended_within_a_second_trades_as_it_was_mended(tmp_path: Path) -> None:
     file = tmp_path / "hasty.py"
-    steps = list[int]()
+    steps = list[int | None]()
 
     for minutes in (10, 30):  # as many letters, and the same second
         file.write_text(CODE.replace("SIZE", str(minutes)))

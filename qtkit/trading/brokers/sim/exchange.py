@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from msgspec.structs import replace
 
-from qtkit.model.bars import BAR_NANOS, Bars, nanos, time_of
+from qtkit.model.bars import Bars, nanos, time_of
 from qtkit.model.orders import OrderType
 from qtkit.trading.brokers.protocol import BrokerAccept, BrokerFill, BrokerOrderEnd
 from qtkit.trading.brokers.sim.account import SimAccount
@@ -48,11 +48,12 @@ _CANCELLED: _After = "cancelled"
 class _Place:
     """An order's place in its symbol's bars, and its next step."""
 
-    __slots__ = ("at", "bars", "index", "row", "step", "symbol", "terms")
+    __slots__ = ("at", "bars", "first_end", "index", "row", "step", "symbol", "terms")
 
-    def __init__(self, row: OrderRow, terms: Terms, bars: Bars | None) -> None:
+    def __init__(self, row: OrderRow, terms: Terms, bars: Bars | None, first_end: int) -> None:
         self.row, self.symbol = row, row.order.symbol
         self.terms = terms
+        self.first_end = first_end  # of the first bar that may see the order, nanoseconds
         self.find(bars)
 
     def find(self, bars: Bars | None) -> None:
@@ -60,7 +61,7 @@ class _Place:
         self.bars = bars
         self.index = 0
         if bars is not None:
-            first = max(self.row.visible_from + BAR_NANOS, self.row.seen_until + 1)
+            first = max(self.first_end, self.row.seen_until + 1)
             self.index = int(bars.end.searchsorted(first, "left"))
         self.plan()
 
@@ -182,7 +183,8 @@ class SimExchange:
             order = row.order
             terms = self._terms.of(order.symbol, order.trading_date)
             bars = self._market.bars.get(order.symbol)
-            self._places[order.order_id] = _Place(row, terms, bars)
+            first_end = self._market.first_end_from(row.visible_from)
+            self._places[order.order_id] = _Place(row, terms, bars, first_end)
 
     def _look_for_new_bars(self) -> None:
         """Plan again where the price source has grown."""

@@ -38,7 +38,7 @@ class SimMarket:
     Attributes
     ----------
     bars
-        Symbol -> one-minute bars; the broker's own price source. It may grow while it is used.
+        Symbol -> its bars; the broker's own price source. It may grow while it is used.
     instruments
         ``(symbol, date) -> Instrument``; raises `ConfigError`, `DataError` or `KeyError` for a
         symbol it does not know.
@@ -51,6 +51,9 @@ class SimMarket:
         ``time ->`` the trading date it belongs to.
     market_close
         ``trading date ->`` the end of its last bar, None on a closed day. Day orders expire then.
+    first_end_from
+        ``moment ->`` the end of the date's first bar that begins then or later, both nanoseconds:
+        the first that an order meets which the market can see from that moment on.
     revealed
         ``(symbol, end) ->`` when the bar that ended then became known, nanoseconds, `end` or
         later: nobody can tell of an execution before.
@@ -62,6 +65,7 @@ class SimMarket:
     settle_date: Callable[[date, int], date]
     trading_date: Callable[[datetime], date]
     market_close: Callable[[date], datetime | None]
+    first_end_from: Callable[[int], int]
     revealed: Callable[[str, int], int] = lambda _symbol, end: end
 
 
