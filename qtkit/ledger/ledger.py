@@ -258,7 +258,7 @@ class Ledger:
             self._keep(settled(position, event.trading_date))
 
     def _requested(self, event: OrderRequested) -> None:
-        known = self.order(event.order_id)
+        known = self._orders.get(event.order_id) or self._ended.get(event.order_id)
         day = event.trading_date or self._trading_date
         if known is not None or day is None or not event.quantity or event.reserved_cash < _ZERO:
             raise InvariantBroken(_why_not_requested(event, known, day))
@@ -312,7 +312,8 @@ class Ledger:
                 f"fill {event.fill_id} of order {event.order_id} was booked before and was about "
                 "to be booked again; report this with the session folder"
             )
-        quantity, before = event.quantity, self.order(event.order_id)
+        quantity, order_id = event.quantity, event.order_id
+        before = self._orders.get(order_id) or self._ended.get(order_id)
         if before is None or not fits(before, event.symbol, quantity):
             why = self.unbookable(event.order_id, event.symbol, quantity)
             raise InvariantBroken(
@@ -343,7 +344,7 @@ class Ledger:
     # --- the parts of a booking --------------------------------------------------------------
 
     def _order(self, order_id: str, event: Event) -> OrderState:
-        order = self.order(order_id)
+        order = self._orders.get(order_id) or self._ended.get(order_id)
         if order is None:
             raise InvariantBroken(
                 f"{type(event).__name__} names order {order_id!r}, which was never requested; "

@@ -50,7 +50,7 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     expires: datetime | None = None
     reason: str = ""  # why it was rejected, doubted, cancelled or lost
     released_cash: Decimal = _ZERO  # account currency it still claimed when it ended
-    moves: tuple[str, ...] = ("requested",)  # its story, for people
+    moves: tuple[str | Decimal, ...] = ("requested",)  # its story, for people; shares of fills
 
     @property
     def is_open(self) -> bool:
@@ -70,7 +70,8 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     @property
     def story(self) -> str:
         """Everything that happened to it, in order."""
-        return " → ".join(self.moves)
+        told = (f" {m}" if isinstance(m, Decimal) else f" → {m}" for m in self.moves)
+        return "".join(told).removeprefix(" → ")
 
     def open_order(self) -> OpenOrder:
         """Return it as an open order of a book."""
@@ -138,7 +139,7 @@ def moved(
     InvariantBroken
         If the order table has no such move; the message tells the order's story.
     """
-    status = _after(order, move)
+    status = ORDER_TABLE.get((order.status, move)) or _after(order, move)
     ended = status in ENDED
     return msgspec.structs.replace(
         order,
@@ -148,7 +149,7 @@ def moved(
         reason=reason or order.reason,
         reserved_cash=_ZERO if ended else order.reserved_cash,
         released_cash=order.reserved_cash or order.released_cash if ended else _ZERO,
-        moves=(*order.moves, str(move)),
+        moves=(*order.moves, move),
     )
 
 
@@ -162,7 +163,7 @@ def executed(order: OrderState, shares: Decimal, broker_order_id: str) -> OrderS
     """
     filled = order.filled + shares
     move = _FILL_REST if filled == order.quantity else _FILL_PART
-    status = _after(order, move)
+    status = ORDER_TABLE.get((order.status, move)) or _after(order, move)
     left, claim = order.quantity - filled, _ZERO
     if left:
         claim = _share_of(order.reserved_cash or order.released_cash, left, order)
@@ -174,7 +175,7 @@ def executed(order: OrderState, shares: Decimal, broker_order_id: str) -> OrderS
         broker_order_id=order.broker_order_id or broker_order_id,
         reserved_cash=_ZERO if ended else claim,
         released_cash=claim if ended else _ZERO,
-        moves=(*order.moves, f"{move} {shares}"),
+        moves=(*order.moves, move, shares),
     )
 
 
@@ -206,9 +207,6 @@ def _share_of(claim: Decimal, left: Decimal, order: OrderState) -> Decimal:
 
 
 def _after(order: OrderState, move: OrderMove) -> OrderStatus:
-    status = ORDER_TABLE.get((order.status, move))
-    if status is not None:
-        return status
     try:
         return next_status(order.status, move)
     except InvariantBroken as broken:

@@ -152,12 +152,12 @@ class History:
     def last_end(self, symbol: str) -> int:
         """Return the end of the newest bar, nanoseconds; 0 when there is none."""
         series = self.series[symbol]
-        return int(series.end[series.size - 1]) if series.size else 0
+        return series.end.item(series.size - 1) if series.size else 0
 
     def last_close(self, symbol: str) -> float:
         """Return the close of the newest bar; NaN when there is none."""
         series = self.series[symbol]
-        return float(series.columns["close"][series.size - 1]) if series.size else _NAN
+        return series.shown.item(series.size - 1) if series.size else _NAN
 
     def tail(self, symbol: str, count: int) -> Bars:
         """Return the last bars, up to `count`."""

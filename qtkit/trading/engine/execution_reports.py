@@ -203,8 +203,8 @@ class ExecutionReports:
     def _settles(self, fill: BrokerFill) -> date | None:
         """Return the date from which shares can be sold; None when the calendar cannot tell."""
         context = self._context
-        instrument = context.instrument_today(fill.symbol)
-        wait = instrument.settle_days if instrument and fill.quantity > 0 else 0
+        instrument = context.instrument_today(fill.symbol) if fill.quantity > _ZERO else None
+        wait = instrument.settle_days if instrument else 0
         try:
             day = self._date_of(fill.executed_at)
             return context.calendar.session_after(day, wait) if wait else day

@@ -7,6 +7,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from qtkit.core.errors import BrokerTimeout, BrokerUnavailable
 from qtkit.core.verdict import Verdict
 from qtkit.core.verdict import error as not_judged
@@ -30,6 +32,7 @@ from qtkit.trading.risk.request import RiskView
 __all__ = ["OrderEntry"]
 
 _ZERO = Decimal(0)
+_PLAIN = (None, None, None)  # no stop price, no end in time, no routing
 _STRATEGY = OrderOrigin.STRATEGY
 _LIMITED = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})
 _NO_BAND_MARGIN = Decimal("1.10")  # a market buy reserves this much of the quote without a band
@@ -123,27 +126,7 @@ class OrderEntry:
         if judgement.permit is None or today is None:
             self._refuse(intent, wish, quote, judgement.refusals)
             return None
-        context.record(
-            ev.OrderRequested(
-                order_id=order.order_id,
-                symbol=intent.symbol,
-                quantity=intent.quantity,
-                order_type=intent.order_type,
-                limit_price=intent.limit_price,
-                reserved_cash=view.reserve_needed,
-                because=intent.because,
-                origin=wish.origin,
-                by=wish.by,
-                tag=intent.tag,
-                quote=quote,
-                venue=instrument.exchange if instrument else "",
-                step=wish.step,
-                stop_price=intent.stop_price,
-                time_in_force=intent.time_in_force,
-                expires=intent.expires,
-                routing=intent.routing,
-            )
-        )
+        context.record(_request_of(order, intent, wish, view, quote))
         return order, judgement.permit
 
     def _list(self, symbol: str) -> None:
@@ -204,13 +187,14 @@ class OrderEntry:
         ledger, (instrument, last_close, band) = state.ledger, terms
         price = intent.limit_price or intent.stop_price or (quote.last if quote else last_close)
         worst, buys = self._worst_price(intent, band, price), intent.quantity > _ZERO
+        # by place where there are many: a call with more than fifteen names takes ten times as long
         view = RiskView(
-            now=now,
-            trading_date=self._terms_of,
-            zone=context.calendar.zone,
-            segment_is_open=context.is_open(nanos(now)),
-            instrument=instrument,
-            last_price=quote.last if quote else None,
+            now,
+            self._terms_of,
+            context.calendar.zone,
+            context.is_open(nanos(now)),
+            instrument,
+            quote.last if quote else None,
             last_close=last_close,
             band=band,
             reference_price=price,
@@ -264,6 +248,34 @@ class OrderEntry:
         if ack.answer == "refused":
             reason = f"{ack.reason_code}: {ack.reason}"
             context.record(ev.CancelFailed(order_id=order_id, reason=reason))
+
+
+def _request_of(
+    order: Order, intent: Intent, wish: _Wish, view: RiskView, quote: Quote | None
+) -> ev.OrderRequested:
+    """Return what is written down before an order leaves."""
+    request = ev.OrderRequested(
+        order_id=order.order_id,
+        symbol=order.symbol,
+        quantity=order.quantity,
+        order_type=order.order_type,
+        limit_price=order.limit_price,
+        reserved_cash=view.reserve_needed,
+        because=intent.because,
+        origin=wish.origin,
+        by=wish.by,
+        tag=intent.tag,
+        quote=quote,
+        venue=view.instrument.exchange if view.instrument else "",
+        step=wish.step,
+        time_in_force=order.time_in_force,
+    )
+    if (order.stop_price, order.expires, order.routing) == _PLAIN:
+        return request
+    # few orders have them, and a call with more than fifteen names takes ten times as long
+    return replace(
+        request, stop_price=order.stop_price, expires=order.expires, routing=order.routing
+    )
 
 
 def _too_large(intent: Intent) -> Verdict:

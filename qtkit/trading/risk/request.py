@@ -31,7 +31,7 @@ class OrderRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     expires: Moment | None = None  # good-till-date orders only
 
 
-class RiskView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class RiskView(msgspec.Struct, frozen=True, gc=False):
     """The moment in which a request is judged."""
 
     now: datetime  # UTC

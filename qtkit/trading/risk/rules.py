@@ -291,8 +291,10 @@ def time_is_in_window(windows: Iterable[tuple[time, time]] = ()) -> Rule:
     spans = tuple(windows)
 
     def rule(request: OrderRequest, view: RiskView) -> Verdict:
+        if view.segment_is_open and not spans:
+            return _IN_WINDOW
         at = view.local_time
-        if view.segment_is_open and (not spans or any(a <= at < b for a, b in spans)):
+        if view.segment_is_open and any(a <= at < b for a, b in spans):
             return _IN_WINDOW
         if reduces(request, view):
             return _REDUCES_OUTSIDE

@@ -10,8 +10,6 @@ from decimal import Decimal
 from itertools import islice
 from typing import Any, NoReturn, cast
 
-from msgspec.structs import astuple
-
 from qtkit.core.errors import ConfigError, StrategyError
 from qtkit.core.plain_json import plain_object
 from qtkit.core.signals import Interrupted
@@ -214,22 +212,22 @@ def _demand(intent: object) -> None:
             )
 
 
-_PLAIN = {
-    (str, Decimal, str, OrderType, limit, type(None), TimeInForce, type(None), type(None), str, str)
-    for limit in (Decimal, type(None))
-}  # no stop price, no end in time, no routing
+_NO_MORE = (None, None, None, "")  # no stop price, no end in time, no routing, nothing withheld
 
 
 def _is_plain(intent: Intent) -> bool:
     """Whether every part is exactly of its kind, finite and ASCII: a plain order, as most are."""
-    parts = astuple(intent)
-    if tuple(map(type, parts)) not in _PLAIN:
-        return False
-    symbol, quantity, because, _, limit, *_, tag, withheld = parts
+    limit, symbol, because, tag = intent.limit_price, intent.symbol, intent.because, intent.tag
     return (
-        quantity.is_finite()
-        and (limit is None or limit.is_finite())
-        and f"{symbol}{because}{tag}{withheld}".isascii()
+        type(intent.quantity) is Decimal
+        and intent.quantity.is_finite()
+        and (limit is None or (type(limit) is Decimal and limit.is_finite()))
+        and type(intent.order_type) is OrderType
+        and type(intent.time_in_force) is TimeInForce
+        and (intent.stop_price, intent.expires, intent.routing, intent.withheld) == _NO_MORE
+        and (type(symbol) is str and symbol.isascii())
+        and (type(because) is str and because.isascii())
+        and (type(tag) is str and tag.isascii())
     )
 
 
