@@ -81,8 +81,10 @@ def round_to_tick(price: Decimal, tick: Decimal, *, up: bool) -> Decimal:
     >>> round_to_tick(Decimal("37.318"), Decimal("0.01"), up=False)
     Decimal('37.31')
     """
-    if not price % tick:
-        return price.quantize(tick)
     rounding = ROUND_CEILING if up else ROUND_FLOOR
+    # most ticks are a power of ten; of others, what lies on the finer grid may be on theirs too
+    rounded = price.quantize(tick, rounding)
+    if not rounded % tick:
+        return rounded
     steps = (price / tick).to_integral_value(rounding=rounding)
     return (steps * tick).quantize(tick)
