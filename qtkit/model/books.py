@@ -58,4 +58,4 @@ class Book(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     cash: Decimal  # account currency
     positions: tuple[PositionLine, ...] = ()
     open_orders: tuple[OpenOrder, ...] = ()
-    currency: str = "CNY"
+    currency: str = ""  # "": nobody said

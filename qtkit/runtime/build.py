@@ -311,7 +311,6 @@ def engine_context(  # noqa: PLR0913 - one keyword for each part
         calendar=calendar,
         instrument_of=instruments.rules,
         close_before=data.close_before,
-        fees=settings.fees(),
         rules=rules_of(settings.risk, spec.symbols),
         settings=settings.engine(spec),
         history=history,

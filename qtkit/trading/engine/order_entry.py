@@ -199,7 +199,9 @@ class OrderEntry:
             band=band,
             reference_price=price,
             free_cash=ledger.free_cash,
-            reserve_needed=context.fees.reserve(intent.quantity, worst) if buys else _ZERO,
+            reserve_needed=(
+                instrument.reserve(intent.quantity, worst) if instrument and buys else _ZERO
+            ),
             position=ledger.position(symbol),
             sellable=ledger.sellable(symbol),
             killed=state.killed,

@@ -49,7 +49,7 @@ class RiskView(msgspec.Struct, frozen=True, gc=False):
     sellable: Decimal  # settled shares that no open sell has claimed
     killed: bool  # kill switch by event
     kill_file: bool  # kill switch by file
-    currency: str = "CNY"  # the account's
+    currency: str  # the account's
     incoming: Decimal = Decimal(0)  # shares that open buys may still bring
     turnover: Decimal = Decimal(0)  # value of the day's orders so far, account currency
 

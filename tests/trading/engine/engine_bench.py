@@ -16,7 +16,7 @@ from qtkit.market.bar_grid import BarGrid
 from qtkit.market.feeds.protocol import Feed
 from qtkit.market.feeds.recorded import Fault as FeedFault
 from qtkit.market.feeds.recorded import FaultyFeed, RecordedFeed
-from qtkit.market.instruments import instrument_table
+from qtkit.market.instruments import InstrumentTable, instrument_table
 from qtkit.model import events as ev
 from qtkit.model.books import Book, PositionLine
 from qtkit.model.events import Entry
@@ -190,7 +190,7 @@ def on_the_bench(
         journal=kept,
         broker=setup.wrap_broker(broker),
         calendar=calendar,
-        instruments=instrument_table(),
+        instruments=table_of(settings),
         data=data,
         strategy=Guarded(setup.wrap(spec.make(), clock)),
         files=NoFiles(),
@@ -220,6 +220,12 @@ def on_the_bench(
     )
 
 
+def table_of(settings: SessionSettings) -> InstrumentTable:
+    """Return the table of a run under settings."""
+    rate, minimum = settings.commission_rate, settings.commission_minimum
+    return instrument_table().with_commission(rate, minimum)
+
+
 def _refill(day: date) -> ev.TablesRefilled:
     return ev.TablesRefilled(trading_date=day, tables=("stock_1min",), bars=1)
 
@@ -234,7 +240,7 @@ def _broker(
 ) -> SimBroker:
     broker = SimBroker(
         book=book,
-        market=sim_market(data, BarGrid(calendar), instrument_table()),
+        market=sim_market(data, BarGrid(calendar), table_of(settings)),
         clock=clock,
         settings=settings.simulator(),
         faults=FaultScript(faults=tuple(setup.broker_faults)),

@@ -15,6 +15,8 @@ import numpy as np
 from msgspec.structs import replace
 
 from qtkit.model.bars import Bars, nanos, time_of
+from qtkit.model.fees import Executed
+from qtkit.model.instruments import Instrument
 from qtkit.model.orders import OrderType
 from qtkit.trading.brokers.protocol import BrokerAccept, BrokerFill, BrokerOrderEnd
 from qtkit.trading.brokers.sim.account import SimAccount
@@ -68,7 +70,7 @@ class _Place:
     def plan(self) -> None:
         """Set the next step and its time."""
         row, close = self.row, self.terms.close
-        at, step = close, _END
+        at, step = self.terms.expires, _END
         if row.reject_due:
             at, step = min(row.reject_due, close), _REJECT
         # one whose acceptance is not due any more is here because it works
@@ -222,13 +224,14 @@ class SimExchange:
 
     def _fill(self, place: _Place, found: Match, end: int) -> None:
         """Book one execution and move its order."""
-        row, terms, fees = place.row, place.terms, self._settings.fees
-        order = row.order
-        value = abs(found.quantity) * found.price
-        notional = row.notional + value
-        commission = fees.commission(notional)
-        duty = terms.instrument.stamp_duty if found.quantity < 0 else _ZERO
+        row, instrument = place.row, place.terms.instrument
+        order, executed = row.order, abs(found.quantity)
+        value = instrument.value(executed, found.price)
+        before, now = Executed(abs(row.filled), row.notional), Executed(executed, value)
+        is_buy = found.quantity > _ZERO
+        commission, tax = instrument.fees.costs(before, now, is_buy=is_buy)
         filled = row.filled + found.quantity
+        after = Executed(abs(filled), before.value + value)
         fill = BrokerFill(
             order_id=order.order_id,
             broker_order_id=row.broker_order_id,
@@ -236,17 +239,17 @@ class SimExchange:
             symbol=order.symbol,
             quantity=found.quantity,
             price=found.price,
-            commission=commission - row.commission,
-            tax=fees.stamp_duty(value, duty),
+            commission=commission,
+            tax=tax,
             executed_at=time_of(self._market.revealed(order.symbol, end)),
-            venue=terms.instrument.exchange,
+            venue=instrument.exchange,
         )
         left, status = order.quantity - filled, _PART_FILLED
         if not left:
             status = _FILLED
         elif row.straggler:
             left, status = _ZERO, _CANCELLED
-        self._account.book(fill, terms.settles, order.trading_date)
+        self._account.book(fill, place.terms.settles, order.trading_date)
         self._keep(
             place,
             replace(
@@ -254,9 +257,9 @@ class SimExchange:
                 status=status,
                 filled=filled,
                 fills=row.fills + 1,
-                notional=notional,
-                commission=commission,
-                reserved=self._reserve(row, left, notional, commission) if left else left,
+                notional=after.value,
+                commission=row.commission + commission,
+                reserved=_reserve(instrument, left, order.reserve_price, after) if left else left,
                 seen_until=end,
                 straggler=_ZERO,
             ),
@@ -280,6 +283,7 @@ class SimExchange:
     ) -> None:
         """End an order and tell it, its acceptance before it if that was not told yet."""
         row, rejected = place.row, how == "rejected"
+        instrument = place.terms.instrument
         if row.accept_due and not rejected:
             self._accept(place, at)
         self._account.tell(
@@ -298,21 +302,17 @@ class SimExchange:
                 row,
                 status=how,
                 straggler=straggler,
-                reserved=self._reserve(row, straggler, row.notional, row.commission),
+                reserved=_reserve(
+                    instrument,
+                    straggler,
+                    row.order.reserve_price,
+                    Executed(abs(row.filled), row.notional),
+                ),
                 seen_until=max(row.seen_until, nanos(at)),
                 accept_due=0,
                 reject_due=0,
             ),
         )
-
-    def _reserve(
-        self, row: OrderRow, left: Decimal, notional: Decimal, charged: Decimal
-    ) -> Decimal:
-        """Return the cash that the rest of a buy may still need."""
-        if left <= _ZERO:
-            return _ZERO
-        rest = left * row.order.reserve_price
-        return rest + self._settings.fees.commission(notional + rest) - charged
 
     def _keep(self, place: _Place, row: OrderRow) -> None:
         """Keep an order's next state, and drop its place when nothing can happen any more."""
@@ -324,6 +324,14 @@ class SimExchange:
             place.find(place.bars)
         else:
             place.plan()
+
+
+def _reserve(instrument: Instrument, left: Decimal, price: Decimal, before: Executed) -> Decimal:
+    """Return the cash that the rest of a buy may still need."""
+    if left <= _ZERO:
+        return _ZERO
+    rest = Executed(left, instrument.value(left, price))
+    return rest.value + instrument.fees.still_to_pay(before, rest)
 
 
 def _turn(place: _Place) -> tuple[int, int, int]:

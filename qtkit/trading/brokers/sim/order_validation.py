@@ -34,7 +34,7 @@ Refusals = Sequence[Refusal]
 
 _LIMIT, _DAY = OrderType.LIMIT, TimeInForce.DAY
 _KINDS = frozenset({OrderType.MARKET, OrderType.LIMIT})
-_ZERO, _ONE = Decimal(0), Decimal(1)
+_ZERO = Decimal(0)
 
 
 def day_refusals(order: Order, today: date, *, closed: bool, past_close: bool) -> Refusals:
@@ -52,19 +52,19 @@ def day_refusals(order: Order, today: date, *, closed: bool, past_close: bool) -
 def contract_refusals(order: Order, terms: Terms) -> Refusals:
     """Refuse what breaks the contract: quantity, lot, tick, band.
 
-    Buys are whole lots. Sells are whole shares (whole lots where a lot is less than a share), so
-    that an odd rest can always be sold.
+    Buys are whole lots. Sells are whole steps, so that an odd rest can be sold where the exchange
+    takes it.
     """
     quantity, instrument = order.quantity, terms.instrument
     if order.order_type not in _KINDS or order.time_in_force is not _DAY:
         return tuple(_kind_refusals(order))
     if not quantity.is_finite() or not quantity:
         return (("bad_quantity", f"quantity must be a number other than zero, was {quantity}"),)
-    refusals, buys = list[Refusal](), quantity > _ZERO
-    step = instrument.lot if buys else min(instrument.lot, _ONE)
-    if quantity % step:
-        refusals.append(("lot", f"quantity must be a multiple of {step} shares, was {quantity}"))
-    if buys and not (order.reserve_price.is_finite() and order.reserve_price > _ZERO):
+    refusals = list[Refusal]()
+    # whether an odd rest goes all at once is between the owner and the book
+    if why := instrument.misfit(quantity, -quantity):
+        refusals.append(("lot", why))
+    if quantity > _ZERO and not (order.reserve_price.is_finite() and order.reserve_price > _ZERO):
         why = f"a buy reserves cash at a price above 0, was {order.reserve_price}"
         refusals.append(("bad_price", why))
     if order.order_type is _LIMIT:
@@ -89,7 +89,7 @@ def _limit_refusals(price: Decimal | None, terms: Terms) -> Iterator[Refusal]:
     if price is None or not price.is_finite() or price <= 0:
         yield "bad_price", f"a limit order needs a limit price above 0, was {price}"
         return
-    tick, band = terms.instrument.tick, terms.band
+    tick, band = terms.instrument.tick_at(price), terms.band
     if price % tick:
         yield "tick", f"limit price must be a multiple of {tick}, was {price}"
     if band is not None and not band.low <= price <= band.high:
@@ -172,10 +172,11 @@ class OrderValidation:
         return self._delayed(row, scripted, now) if self._is_scripted else row
 
     def _needed(self, order: Order) -> Decimal:
-        """Return the cash that an order sets aside."""
+        """Return the cash that an order of today sets aside."""
         if order.quantity < _ZERO:
             return _ZERO
-        return self._settings.fees.reserve(order.quantity, order.reserve_price)
+        instrument = self._terms.of(order.symbol, order.trading_date).instrument
+        return instrument.reserve(order.quantity, order.reserve_price)
 
     def _delayed(self, row: OrderRow, scripted: Reject | None, now: datetime) -> OrderRow:
         """Return the row with the answers that come later by script."""
