@@ -18,7 +18,7 @@ from qtkit.model.bars import Bars, nanos, time_of
 from qtkit.model.fees import Executed
 from qtkit.model.instruments import Instrument
 from qtkit.model.orders import OrderType
-from qtkit.trading.brokers.protocol import BrokerAccept, BrokerFill, BrokerOrderEnd
+from qtkit.trading.brokers.protocol import BrokerAccept, BrokerFill, BrokerOrderEnd, Order
 from qtkit.trading.brokers.sim.account import SimAccount
 from qtkit.trading.brokers.sim.contract_terms import DatedTerms, Terms
 from qtkit.trading.brokers.sim.matching import Match, match, most_it_pays
@@ -230,8 +230,7 @@ class SimExchange:
         before, now = Executed(abs(row.filled), row.notional), Executed(executed, value)
         is_buy = found.quantity > _ZERO
         commission, tax = instrument.fees.costs(before, now, is_buy=is_buy)
-        filled = row.filled + found.quantity
-        after = Executed(abs(filled), before.value + value)
+        filled, notional = row.filled + found.quantity, row.notional + value
         fill = BrokerFill(
             order_id=order.order_id,
             broker_order_id=row.broker_order_id,
@@ -257,9 +256,9 @@ class SimExchange:
                 status=status,
                 filled=filled,
                 fills=row.fills + 1,
-                notional=after.value,
+                notional=notional,
                 commission=row.commission + commission,
-                reserved=_reserve(instrument, left, order.reserve_price, after) if left else left,
+                reserved=_reserve(instrument, left, order, filled, notional) if left else left,
                 seen_until=end,
                 straggler=_ZERO,
             ),
@@ -302,12 +301,7 @@ class SimExchange:
                 row,
                 status=how,
                 straggler=straggler,
-                reserved=_reserve(
-                    instrument,
-                    straggler,
-                    row.order.reserve_price,
-                    Executed(abs(row.filled), row.notional),
-                ),
+                reserved=_reserve(instrument, straggler, row.order, row.filled, row.notional),
                 seen_until=max(row.seen_until, nanos(at)),
                 accept_due=0,
                 reject_due=0,
@@ -326,12 +320,14 @@ class SimExchange:
             place.plan()
 
 
-def _reserve(instrument: Instrument, left: Decimal, price: Decimal, before: Executed) -> Decimal:
-    """Return the cash that the rest of a buy may still need."""
+def _reserve(
+    instrument: Instrument, left: Decimal, order: Order, filled: Decimal, notional: Decimal
+) -> Decimal:
+    """Return the cash that the rest of a buy may still need, given what was executed before."""
     if left <= _ZERO:
         return _ZERO
-    rest = Executed(left, instrument.value(left, price))
-    return rest.value + instrument.fees.still_to_pay(before, rest)
+    rest = Executed(left, instrument.value(left, order.reserve_price))
+    return rest.value + instrument.fees.still_to_pay(Executed(abs(filled), notional), rest)
 
 
 def _turn(place: _Place) -> tuple[int, int, int]:
