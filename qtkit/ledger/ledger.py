@@ -211,7 +211,7 @@ class Ledger:
         DataError
             If a price is missing; all missing ones are named.
         """
-        owned = {s: p.quantity for s, p in self._positions.items() if p.quantity}
+        owned = {s: p.quantity * p.multiplier for s, p in self._positions.items() if p.quantity}
         missing = sorted(owned.keys() - prices.keys())
         if missing:
             raise DataError(
@@ -321,8 +321,10 @@ class Ledger:
             )
         after = executed(before, quantity, event.broker_order_id)
         fees = event.commission + event.tax
-        notional = quantity * event.price
-        position = self._positions.get(event.symbol) or Position(symbol=event.symbol)
+        notional = event.value
+        position = self._positions.get(event.symbol)
+        if position is None:
+            position = Position(symbol=event.symbol, multiplier=event.multiplier)
         if quantity > _ZERO:
             position = bought(position, quantity, notional + fees, self._waits(event))
         else:

@@ -17,7 +17,15 @@ from qtkit.core.text import closest, shown
 from qtkit.market.instrument_rules import CHARGE_KEYS, PLAN_KEYS, RULE_KEYS, read_keys
 from qtkit.model.fees import Charge, FeePlan
 
-__all__ = ["ALWAYS", "Family", "InstrumentFile", "Rules", "merged_rules", "read_instruments"]
+__all__ = [
+    "ALWAYS",
+    "Family",
+    "InstrumentFile",
+    "Rules",
+    "demand_defaults",
+    "merged_rules",
+    "read_instruments",
+]
 
 Rules = Mapping[str, Any]
 """Key of the file -> value, as read."""
@@ -102,6 +110,29 @@ def merged_rules(family: Family, day: date, exchanges: Mapping[str, Rules]) -> d
         if start <= day:
             found |= rules
     return found
+
+
+def demand_defaults(code: str, known: InstrumentFile) -> None:
+    """Make sure that an exchange exists, and that its defaults alone make an instrument.
+
+    Raises
+    ------
+    ConfigError
+        If not, with the lines that are missing.
+    """
+    if code not in calendar_codes():
+        raise ConfigError(_unknown("exchange", code, calendar_codes()))
+    lacking = [name for name in _NEEDED if name not in known.exchanges.get(code, {})]
+    if lacking:
+        raise ConfigError(
+            f"exchange {code} has no default for {', '.join(lacking)}: give "
+            f"{'it' if len(lacking) == 1 else 'them'} under [exchanges.{_quoted(code)}] in an "
+            "instruments.toml"
+        )
+
+
+def _quoted(code: str) -> str:
+    return code if code.isalnum() else f'"{code}"'
 
 
 class _Reading:
@@ -232,9 +263,7 @@ class _Reading:
                 self._note(place, f"{code} was {shown(rules, 60)}; expected a table of rules")
                 return {}
             return True if rules is None else rules
-        near = closest(str(code).upper(), calendar_codes())
-        hint = f"did you mean {near}?" if near else "see `qtkit instruments list --exchanges`"
-        self._note(place, f"there is no exchange {shown(code, 40)}; {hint}")
+        self._note(place, _unknown("exchange", str(code), calendar_codes()))
         return {} if rules is not None else False
 
     def _rules(self, place: Key, written: Mapping[str, Any]) -> Rules:
@@ -282,8 +311,9 @@ def _odd_charge(charge: Charge) -> Iterator[str]:
 
 
 def _unknown(what: str, name: str, known: Iterable[str]) -> str:
-    near = closest(name, known)
-    hint = f"did you mean {near}?" if near else f"known: {', '.join(known)}"
+    names = tuple(known)
+    near = closest(name, names) or closest(name.upper(), names)
+    hint = f"did you mean {near}?" if near else f"known: {', '.join(names)}"
     return f"there is no {what} {shown(name, 40)}; {hint}"
 
 

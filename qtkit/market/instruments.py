@@ -27,6 +27,7 @@ from qtkit.market.instrument_file import (
     ALWAYS,
     Family,
     InstrumentFile,
+    demand_defaults,
     merged_rules,
     read_instruments,
 )
@@ -203,9 +204,11 @@ def instrument_table(own: Path | str = "", *, exchange: str = "") -> InstrumentT
     Raises
     ------
     ConfigError
-        With all mistakes of the file at once.
+        With all mistakes of the file at once; or if the exchange is unknown, or has no defaults.
     """
     known = read_instruments(Path(own), _packaged()) if own else _packaged()
+    if exchange:
+        demand_defaults(exchange, known)
     return InstrumentTable(known, exchange=exchange)
 
 

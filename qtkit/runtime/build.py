@@ -14,7 +14,7 @@ from typing import Any
 from qtkit.core.calendars import Calendar
 from qtkit.core.clock import Clock, ManualClock
 from qtkit.core.errors import ConfigError, InvariantBroken
-from qtkit.core.files import make_folder
+from qtkit.core.files import make_folder, write_atomic
 from qtkit.core.folder_watch import FolderWatch
 from qtkit.core.locks import NamedLock
 from qtkit.core.paths import AccountFolder, OutputRoot, SessionFolder, session_id_of
@@ -381,6 +381,9 @@ def _files(beginning: _Beginning) -> SessionFiles:
         return NoFiles()
     if beginning.carry_over.unfinished is None:
         note_session(place.account, place.folder)
+    if own := plan.spec.settings.instruments:
+        # a re-run asks what the session asked
+        write_atomic(place.folder.instruments, Path(own).read_text(encoding="utf-8-sig"))
     keep_logs(place.folder, plan.spec.settings.logs)
     return FolderFiles(place.folder, plan.calendar.zone)
 

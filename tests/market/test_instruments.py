@@ -3,15 +3,17 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from qtkit.core.errors import ConfigError, DataError
-from qtkit.market.instruments import instrument_table, price_band
+from qtkit.market.instruments import InstrumentTable, instrument_table, price_band
 from qtkit.model.instruments import Instrument
 
+D = Decimal
 TODAY = date(2026, 3, 4)
 TABLE = instrument_table()
 
@@ -140,7 +142,7 @@ def test_a_band_around_nothing_is_refused() -> None:
         price_band(TABLE.rules("600036.SH", TODAY), Decimal(0))
 
 
-OWN = """
+WARNED = """
 [symbols]
 "600036.SH" = { exchange = "XSHG", price_limit = "0.05" }
 """
@@ -148,7 +150,7 @@ OWN = """
 
 def test_a_table_of_one_s_own_is_asked_first(tmp_path: Path) -> None:
     path = tmp_path / "own.toml"
-    path.write_text(OWN, encoding="utf-8")
+    path.write_text(WARNED, encoding="utf-8")
 
     table = instrument_table(path)
 
@@ -156,12 +158,132 @@ def test_a_table_of_one_s_own_is_asked_first(tmp_path: Path) -> None:
     assert table.rules("601398.SH", TODAY).price_limit == Decimal("0.10")
 
 
-@pytest.mark.parametrize(
-    "content", [b"\xff\xfe", b"board = " + b"[" * 3_000, b"a = " + b"9" * 5_000]
-)
-def test_a_table_that_nobody_can_read_is_one_error(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "own.toml"
-    path.write_bytes(content)
+OWN = """
+[exchanges.XNYS]
+fees = "my broker"
 
-    with pytest.raises(ConfigError):
-        instrument_table(path)
+[symbols]
+GOOG = "XNYS"
+"7203.T" = "XTKS"
+ESM6 = { exchange = "CMES", multiplier = 50, venue_symbol = "ES 06-26" }
+"0700.HK" = { exchange = "XHKG", lot = 100, minimum = 200, min_notional = 5000 }
+
+[[family]]
+name = "my coins"
+pattern = '[A-Z]+-USDT'
+exchange = "24/7"
+currency = "USDT"
+lot = 0.01
+from = 2020-01-01
+[[family.since]]
+from = 2025-01-01
+lot = 0.001
+
+[fees."my broker"]
+[[fees."my broker".charge]]
+per_unit = 0.01
+"""
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> InstrumentTable:
+    path = tmp_path_factory.mktemp("own") / "instruments.toml"
+    path.write_text(OWN, encoding="utf-8")
+    return instrument_table(path)
+
+
+def test_one_line_makes_a_symbol_of_an_exchange(own: InstrumentTable) -> None:
+    goog = own.rules("GOOG", TODAY)
+
+    assert (goog.exchange, goog.currency, goog.lot, goog.tick) == ("XNYS", "USD", D(1), D("0.01"))
+
+
+def test_an_exchange_s_default_of_one_s_own_counts_for_all_of_it(own: InstrumentTable) -> None:
+    fees = {symbol: own.rules(symbol, TODAY).fees for symbol in ("GOOG", "AAPL")}
+
+    assert {symbol: [c.per_unit for c in found.buys] for symbol, found in fees.items()} == {
+        "GOOG": [D("0.01")], "AAPL": [D("0.01")],
+    }  # fmt: skip
+
+
+def test_a_family_is_known_from_a_date_on_and_changes_with_another(own: InstrumentTable) -> None:
+    assert own.rules("ETH-USDT", date(2024, 12, 31)).lot == D("0.01")
+    assert own.rules("ETH-USDT", date(2025, 1, 1)).lot == D("0.001")
+    assert own.rules("ETH-USDT", TODAY).unit == "coins"
+    with pytest.raises(DataError, match="known from 2020-01-01 on"):
+        own.rules("ETH-USDT", date(2019, 12, 31))
+
+
+@pytest.mark.parametrize(
+    ("symbol", "price", "tick", "last_close", "band"),
+    [
+        ("7203.T", "2999", "1", "2800", ("2300", "3300")),
+        ("7203.T", "3001", "5", "3100", ("2400", "3800")),
+        ("7203.T", "99", "1", "99", ("69", "129")),
+        ("0700.HK", "19.99", "0.01", "20", None),
+        ("0700.HK", "500", "0.5", "20", None),
+    ],
+)
+def test_ticks_and_bands_go_by_the_price(
+    own: InstrumentTable,
+    symbol: str,
+    price: str,
+    tick: str,
+    last_close: str,
+    band: Any,  # noqa: ANN401 - two texts, or none
+) -> None:
+    found = own.rules(symbol, TODAY)
+
+    assert found.tick_at(D(price)) == D(tick)
+    assert price_band(found, D(last_close)) == (band and tuple(map(D, band)))
+
+
+@pytest.mark.parametrize(
+    ("symbol", "quantity", "sellable", "fits"),
+    [
+        ("600036.SH", "200", "0", True),
+        ("600036.SH", "150", "0", False),
+        ("600036.SH", "-50", "350", True),  # the odd rest at once
+        ("600036.SH", "-30", "350", False),
+        ("600036.SH", "-0.5", "0.5", False),
+        ("7203.T", "-50", "150", False),  # never
+        ("0700.HK", "-30", "350", False),  # freely, but less than the smallest order
+        ("0700.HK", "-230", "350", True),
+        ("0700.HK", "100", "0", False),
+        ("0700.HK", "-30", "30", True),  # all of it
+        ("ETH-USDT", "0.123", "0", True),
+        ("ETH-USDT", "0.1234", "0", False),
+    ],
+)
+def test_quantities_that_an_exchange_takes(
+    own: InstrumentTable, symbol: str, quantity: str, sellable: str, *, fits: bool
+) -> None:
+    found = own.rules(symbol, TODAY)
+
+    assert (found.misfit(D(quantity), D(sellable)) == "") is fits
+
+
+def test_symbols_that_nobody_lists_have_an_exchange_s_defaults_where_it_is_asked_for() -> None:
+    found = instrument_table(exchange="XETR").rules("SAP", TODAY)
+
+    assert (found.exchange, found.currency) == ("XETR", "EUR")
+
+
+@pytest.mark.parametrize(
+    ("exchange", "hint"), [("XETRA", "did you mean XETR"), ("XBUE", "currency, lot, tick")]
+)
+def test_defaults_of_an_exchange_that_has_none_are_refused(exchange: str, hint: str) -> None:
+    with pytest.raises(ConfigError, match=hint):
+        instrument_table(exchange=exchange)
+
+
+def test_the_digest_moves_with_what_concerns_a_symbol_alone(own: InstrumentTable) -> None:
+    assert own.digest(["600036.SH"]) == TABLE.digest(["600036.SH"])
+    assert own.digest(["AAPL"]) != TABLE.digest(["AAPL"])
+
+
+def test_all_unknown_symbols_are_named_with_the_lines_to_add() -> None:
+    with pytest.raises(DataError) as caught:
+        TABLE.all_rules(["GOOG", "AAPL", "NVDA"], TODAY, "XNAS")
+
+    assert str(caught.value).endswith('[symbols]\n  "GOOG" = "XNAS"\n  "NVDA" = "XNAS"')

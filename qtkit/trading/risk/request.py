@@ -30,6 +30,11 @@ class OrderRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     time_in_force: TimeInForce = TimeInForce.DAY
     expires: Moment | None = None  # good-till-date orders only
 
+    def worth(self, price: Decimal, view: RiskView) -> Decimal:
+        """Return what it is worth at a price, account currency, >= 0."""
+        size = abs(self.quantity)
+        return size * price if view.instrument is None else view.instrument.value(size, price)
+
 
 class RiskView(msgspec.Struct, frozen=True, gc=False):
     """The moment in which a request is judged."""

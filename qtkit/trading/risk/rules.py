@@ -241,8 +241,7 @@ def order_value_is_within(limit: Decimal) -> Rule:
         price = request.limit_price or view.last_price or view.reference_price
         if price is None:
             return _unjudged(_VALUE, request, "there is no price to value it at")
-        size = abs(request.quantity)
-        value = view.instrument.value(size, price) if view.instrument else size * price
+        value = request.worth(price, view)
         if not value.is_finite():
             return _unjudged(_VALUE, request, f"its value is {value}")
         if value > limit:

@@ -46,7 +46,10 @@ class View(Protocol):
         """The moment that is shown, UTC."""
 
     def price(self, symbol: str) -> float:
-        """Return the last finished close of today, NaN when there is none or it is stale."""
+        """Return the last finished close, NaN when there is none or it is stale.
+
+        It is of today; at a step at the open, of the session before.
+        """
 
     def closes(self, symbol: str, count: int) -> NDArray[np.float64]:
         """Return up to `count` finished closes, oldest first, shape ``(<= count,)``."""

@@ -18,6 +18,7 @@ from qtkit.market.feeds.recorded import Fault as FeedFault
 from qtkit.market.feeds.recorded import FaultyFeed, RecordedFeed
 from qtkit.market.instruments import InstrumentTable, instrument_table
 from qtkit.model import events as ev
+from qtkit.model.bar_length import BarLength
 from qtkit.model.books import Book, PositionLine
 from qtkit.model.events import Entry
 from qtkit.model.intents import Intent
@@ -238,9 +239,10 @@ def _broker(
     clock: ManualClock,
     book: MemoryBook,
 ) -> SimBroker:
+    grid = BarGrid(calendar, data.length or BarLength.MIN_1)
     broker = SimBroker(
         book=book,
-        market=sim_market(data, BarGrid(calendar), table_of(settings)),
+        market=sim_market(data, grid, table_of(settings)),
         clock=clock,
         settings=settings.simulator(),
         faults=FaultScript(faults=tuple(setup.broker_faults)),

@@ -242,6 +242,7 @@ class SimExchange:
             tax=tax,
             executed_at=time_of(self._market.revealed(order.symbol, end)),
             venue=instrument.exchange,
+            multiplier=instrument.multiplier,
         )
         left, status = order.quantity - filled, _PART_FILLED
         if not left:
