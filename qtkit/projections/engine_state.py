@@ -12,6 +12,7 @@ from qtkit.core.verdict import Status
 from qtkit.ledger.ledger import Ledger
 from qtkit.model import events as ev
 from qtkit.model.books import Book
+from qtkit.model.corporate_actions import CorporateAction
 from qtkit.model.engine import EngineDescription
 from qtkit.model.instruments import InstrumentRules
 from qtkit.model.orders import OrderOrigin
@@ -59,6 +60,8 @@ class EngineState:
     ended: bool = False
     tags: dict[str, str] = field(default_factory=dict)  # strategy's order id -> its intent's tag
     predecessor: str = ""  # last link of the account's journal before this one
+    actions: tuple[CorporateAction, ...] = ()  # that took effect with today
+    last_day: date | None = None  # on which the account lived before this session
     adjustments: dict[int, ev.PositionAdjusted] = field(default_factory=dict)  # by journal line
     decided: set[str] = field(default_factory=set)  # of `plan`: steps whose decision is recorded
 
@@ -97,6 +100,7 @@ def _session_started(state: EngineState, event: ev.SessionStarted, _: ev.Entry) 
     state.tags = {
         o.order_id: o.tag for o in event.opening.open_orders if o.origin is OrderOrigin.STRATEGY
     }
+    state.last_day = event.last_day
 
 
 def _status_changed(state: EngineState, event: ev.StatusChanged, _: ev.Entry) -> None:
@@ -116,6 +120,7 @@ def _session_resumed(state: EngineState, event: ev.SessionResumed, _: ev.Entry) 
 def _day_started(state: EngineState, event: ev.DayStarted, _: ev.Entry) -> None:
     state.today, state.day_open = event.trading_date, event.open
     state.instruments |= {rules.symbol: rules for rules in event.instruments}
+    state.actions = event.actions
     state.decided, state.failures = set(), {}
     state.snapshots = {}
     earlier = state.turnover_before.get(str(event.trading_date), "0")

@@ -311,6 +311,7 @@ def engine_context(  # noqa: PLR0913 - one keyword for each part
         calendar=calendar,
         instrument_of=instruments.rules,
         close_before=data.close_before,
+        actions=data.actions,
         rules=rules_of(settings.risk, spec.symbols),
         settings=settings.engine(spec),
         history=history,
@@ -355,6 +356,7 @@ def opening_event(
         inherited=carry_over.told,
         known_fills=carry_over.known_fills,
         predecessor=carry_over.predecessor,
+        last_day=carry_over.last_date,
     )
 
 

@@ -32,6 +32,7 @@ from qtkit.trading.engine.bar_history import (
 )
 from qtkit.trading.engine.broker_session import BrokerSession
 from qtkit.trading.engine.context import EngineContext
+from qtkit.trading.engine.corporate_actions import begin_date
 from qtkit.trading.engine.end_of_day import EndOfDay
 from qtkit.trading.engine.execution_reports import ExecutionReports
 from qtkit.trading.engine.order_entry import OrderEntry
@@ -114,15 +115,7 @@ class Backtest:
         context, segments = self._context, self._context.calendar.segments(day)
         context.know_segments(day)
         self._clock.set(segments[0].start)
-        closes = {s: context.close_before(s, day) for s in context.strategy_symbols}
-        context.record(
-            ev.DayStarted(
-                trading_date=day,
-                open=True,
-                last_closes={s: c for s, c in closes.items() if c},
-                instruments=context.rules_on(day),
-            )
-        )
+        begin_date(context, self._broker_session, day)
         self._watch.keep()
         self._ask_for_prices(segments)
         steps = step_nanos(segments, context.settings.timetable)
