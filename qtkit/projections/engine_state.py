@@ -77,12 +77,14 @@ class EngineState:
     def apply(self, entry: ev.Entry) -> None:
         """Take one journal entry into account."""
         event = entry.event
-        self.ledger.apply(event)
-        handler = _HANDLERS.get(type(event))
+        booking, handler = _ROUTES.get(type(event), _NOBODY)
+        if booking is not None:
+            booking(self.ledger, event)
         if handler is not None:
             handler(self, event, entry)
 
 
+_STRATEGY = OrderOrigin.STRATEGY
 _Handler = Callable[[EngineState, Any, ev.Entry], None]
 
 
@@ -166,7 +168,7 @@ def _order_requested(state: EngineState, event: ev.OrderRequested, _: ev.Entry) 
     size = abs(event.quantity) * (rules.multiplier if rules else 1)
     value = size * price if price else event.reserved_cash
     state.turnover, state.order_values[event.order_id] = state.turnover + value, value
-    if event.origin is OrderOrigin.STRATEGY:
+    if event.origin is _STRATEGY:
         state.tags[event.order_id] = event.tag
 
 
@@ -240,7 +242,8 @@ def _instruments_listed(state: EngineState, event: ev.InstrumentsListed, _: ev.E
 
 
 def _fills_reported(state: EngineState, event: ev.FillsReported, _: ev.Entry) -> None:
-    state.reported.update((report.order_id, report.fill_id) for report in event.fills)
+    for report in event.fills:
+        state.reported.add((report.order_id, report.fill_id))
 
 
 def _prices_seen(state: EngineState, event: ev.PricesSeen, _: ev.Entry) -> None:
@@ -292,6 +295,13 @@ _HANDLERS: dict[type, _Handler] = {
 }
 
 EngineState.handlers = _HANDLERS
+_Booking = Callable[[Ledger, Any], None]
+_NOBODY: tuple[_Booking | None, _Handler | None] = (None, None)
+# who takes an event: the ledger, then the rest of the state
+_ROUTES = {
+    kind: (Ledger.handlers.get(kind), _HANDLERS.get(kind))
+    for kind in (*Ledger.handlers, *_HANDLERS)
+}
 # what moves the book alone is taken by the ledger
 EngineState.ignores = frozenset(
     {

@@ -210,8 +210,8 @@ BUGS_OF_ORDERS: tuple[Bug, ...] = (
     planted(
         "anybody can make a permit",
         "qtkit/trading/risk/judge.py",
-        "if seal is not _SEAL:",
-        "if seal is _SEAL and self.order_id is None:",
+        "        if not _is_sealed(self):\n",
+        "        if self.seal is _SEAL:\n",
         "tests/trading/risk/test_judge.py::test_nobody_else_can_make_a_permit",
     ),
     planted(

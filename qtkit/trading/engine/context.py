@@ -69,6 +69,8 @@ class EngineSettings:
 class SessionFiles(Protocol):
     """Files that the engine leaves; every one can be rebuilt from the journal."""
 
+    follows: bool  # whether `take` has to hear of each entry
+
     def take(self, entry: Entry, ledger: Ledger) -> None:
         """Write what people follow, line by line: all that happens, booked changes, refusals."""
 
@@ -133,11 +135,13 @@ class EngineContext:
 
         One that names no date belongs to the date that the engine trades.
         """
-        if event.trading_date is None and self.state.today is not None:
-            force_setattr(event, "trading_date", self.state.today)
+        state = self.state
+        if event.trading_date is None and state.today is not None:
+            force_setattr(event, "trading_date", state.today)
         entry = self.journal.append(event)
-        self.state.apply(entry)
-        self.files.take(entry, self.state.ledger)
+        state.apply(entry)
+        if self.files.follows:
+            self.files.take(entry, state.ledger)
         if self.listener is not None:
             self.listener.append(event)
         return entry
