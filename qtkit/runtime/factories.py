@@ -30,6 +30,7 @@ from qtkit.market.feeds.recorder import FeedRecorder
 from qtkit.market.feeds.series_beside import SeriesBeside
 from qtkit.market.instruments import InstrumentTable
 from qtkit.market.live_market import ListenedFeed, LiveMarket
+from qtkit.market.tables.action_store import ActionStore
 from qtkit.market.tables.series_store import SeriesStore
 from qtkit.market.tables.timestamps import zone_named
 from qtkit.model.bar_length import BarLength
@@ -298,7 +299,7 @@ def growing_market(request: FeedRequest, root: OutputRoot, recording: Path | Non
     def close(symbol: str, day: date) -> Decimal | None:
         return table_close(root.tables, name, symbol, day, calendar)
 
-    prices = LiveMarket(request.symbols, request.grid, close)
+    prices = LiveMarket(request.symbols, request.grid, close, ActionStore(root.actions))
     source = FEEDS.named(spec.settings.feed.kind)(request)
     if request.series:
         source = SeriesBeside(source, SeriesStore(root.series), request.series)
