@@ -16,7 +16,7 @@ from qtkit.cli.config_options import (
     market_options,
     warn_of_the_calendar,
 )
-from qtkit.cli.options import DAY, root_option
+from qtkit.cli.options import DAY, accept_data_option, root_option
 
 if TYPE_CHECKING:
     from qtkit.runtime.configuration.models import Configuration
@@ -39,6 +39,7 @@ _GOES_ON = (
 @click.option("--seed", type=int, help="Of the generated data and of chance.")
 @click.option("--data", help="'synthetic' (default), or the name of a local table.")
 @market_options
+@accept_data_option
 @root_option
 @click.pass_context
 def simulate(  # noqa: PLR0913 - one for each option
@@ -58,6 +59,7 @@ def simulate(  # noqa: PLR0913 - one for each option
     data: str | None,
     calendar_overlay: Path | None,
     instruments: Path | None,
+    accept_data: tuple[str, ...],
     root: Path,
 ) -> None:
     """Run STRATEGY (a Python file with a SPEC) for simulated trading days.
@@ -80,6 +82,7 @@ def simulate(  # noqa: PLR0913 - one for each option
         "session.data": data,
         "session.calendar_overlay": calendar_overlay,
         "session.instruments": instruments,
+        "session.accept_data": accept_data,
         "session.root": root,
     }
     accept = acceptance(accept_changes=accept_changes, by=by, why=why)
