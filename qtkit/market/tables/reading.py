@@ -101,10 +101,10 @@ def judged_reading(
     inside = hours.inside(bars.end, bars.length)
     trials = _trials(rows, calendar, hours, reading)
     verdict = _verdict(rows, calendar, hours, reading, int((~inside).sum()), trials)
+    if drop_outside and trials.better is None and not inside.all():
+        verdict = warn(verdict.summary, fix="they are left out")
     if verdict.status is not Status.FAIL:
         _no_doubt(rows, reading, trials, zone=zone, label=label)
-    elif drop_outside and trials.better is None:
-        verdict = warn(verdict.summary, fix="they are left out")
     kept = take(bars, inside) if drop_outside and not inside.all() else bars
     return kept, verdict.named("data.reading")
 
