@@ -157,8 +157,8 @@ class BarGrid:
             if moment < end:
                 late = max(moment - start, 0)
                 begins = start + -(-late // length) * length
-                if late and self.length.is_day:
-                    begins = end
+                if self.length.is_day:
+                    begins = start if not late else end
                 if begins < end:
                     return min(begins + length, end)
         return _NEVER
