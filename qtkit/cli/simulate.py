@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 import click
 
 from qtkit.cli.account_options import accept_options, acceptance, account_options
-from qtkit.cli.config_options import account_asked, config_option, configured, market_options
+from qtkit.cli.config_options import (
+    account_asked,
+    config_option,
+    configured,
+    market_options,
+    warn_of_the_calendar,
+)
 from qtkit.cli.options import DAY, accept_data_option, root_option
 
 if TYPE_CHECKING:
@@ -83,6 +89,7 @@ def simulate(  # noqa: PLR0913 - one for each option
     found = configured(ctx, config, options)
     file, place = Path(found.strategy), Path(found.run.root)
     spec = found.spec_of(load_spec(file))
+    warn_of_the_calendar(spec, found.settings, day)
     name, new_name = account_asked(found, account, new_account)
     cut_off = None
     if name is None and not restart:

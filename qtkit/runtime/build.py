@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from threading import Event
@@ -204,8 +204,13 @@ def _clock(plan: SessionPlan, last_at: datetime | None) -> Clock:
     if not plan.days:
         today = plan.calendar.local_date(clock.now())
         plan.calendar.segments(today)
-        check_dates(plan, today, plan.calendar.next_session(today))
+        check_dates(plan, today, _following(plan.calendar, today))
     return clock
+
+
+def _following(calendar: Calendar, day: date) -> date:
+    """Return the next trading date; on the last one that is known, that date itself."""
+    return calendar.next_session(day) if day < calendar.last else day
 
 
 def _not_before(account: AccountFolder, clock: Clock, last_at: datetime | None) -> None:

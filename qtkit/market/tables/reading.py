@@ -58,9 +58,9 @@ class Reading:
 
     def instead_of(self, other: Reading) -> str:
         """Return what it takes the times for, where another does not."""
-        zone = f"times are {self.zone}" if self.zone != other.zone else ""
-        label = f"they label the {self.label} of a bar" if self.label != other.label else ""
-        return " and ".join(filter(None, (zone, label)))
+        zone = f"are {self.zone}" if self.zone != other.zone else ""
+        label = f"label the {self.label} of a bar" if self.label != other.label else ""
+        return "times " + " and ".join(filter(None, (zone, label)))
 
 
 def judged_reading(
