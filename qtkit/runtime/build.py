@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -46,6 +46,7 @@ from qtkit.runtime.plan import SessionPlan, check_dates, goes_on, plan_of
 from qtkit.runtime.refill import refill_of
 from qtkit.runtime.resume import Return, returned
 from qtkit.runtime.run import Place, Run
+from qtkit.runtime.session_status import StatusFile
 from qtkit.runtime.settings import SessionSettings
 from qtkit.runtime.sources import data_sources, opening_digests
 from qtkit.runtime.spec import BACKTEST, SessionSpec
@@ -145,10 +146,10 @@ def _on_account(plan: SessionPlan, where: OutputRoot | Place, undo: ExitStack) -
         carry_over = _opened(account, plan.spec.strategy, clock.now())
     else:
         carry_over = inherit(account)
-        if carry_over.unfinished is not None:
+        if carry_over.reading is not None:
             # first when it goes on: of other dates there is nothing else to compare
             plan = goes_on(plan, account, carry_over)
-            back = returned(plan, carry_over.unfinished)
+            back = returned(plan, carry_over.reading)
             plan = back.plan
         else:
             plan = goes_on(plan, account, carry_over)
@@ -271,10 +272,11 @@ def _wired(beginning: _Beginning) -> Run:
         clock=clock,
         market=market,
         broker=broker,
-        carry_over=beginning.carry_over,
+        carry_over=replace(beginning.carry_over, reading=None),  # it has served
         driver=_driver(beginning, context, market),
         place=place,
         lock=beginning.lock,
+        status=_status_file(beginning),
     )
 
 
@@ -398,7 +400,22 @@ def _journal(beginning: _Beginning) -> Journal:
     place, spec = beginning.place, beginning.plan.spec
     if place is None:
         return MemoryJournal(beginning.clock)
-    return FileJournal(place.folder.journal, beginning.clock, observer=spec.journal_observer)
+    reading = beginning.carry_over.reading
+    return FileJournal(
+        place.folder.journal,
+        beginning.clock,
+        observer=spec.journal_observer,
+        read=reading.chain if reading else None,
+    )
+
+
+def _status_file(beginning: _Beginning) -> StatusFile | None:
+    place, reading = beginning.place, beginning.carry_over.reading
+    if place is None:
+        return None
+    if reading is None:
+        return StatusFile(place.folder)
+    return StatusFile(place.folder, reading.chain, reading.status)
 
 
 def _driver(beginning: _Beginning, context: EngineContext, market: Market) -> Engine | Backtest:
