@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -21,7 +21,7 @@ config_option = click.option(
 )
 
 
-def market_options(command: Callable[..., object]) -> Callable[..., object]:
+def market_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a verb the files that extend what is known of instruments and calendars."""
     for name, key, text in (
         ("--overlay", "calendar_overlay", "A calendar_overlay.toml that extends the calendar."),

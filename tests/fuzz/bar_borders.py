@@ -26,7 +26,7 @@ from qtkit.market.feeds.http_bars import HttpBars, Patience
 from qtkit.market.feeds.parquet_tail import ParquetTail
 from qtkit.market.feeds.polled import PolledFeed
 from qtkit.market.tables.bar_table import BarTable
-from qtkit.market.tables.csv_import import import_csv
+from qtkit.market.tables.source_bars import read_bars
 from qtkit.model.bar_length import BarLength
 from qtkit.model.bars import BarBatch, Bars, nanos
 from tests.fuzz.border import Border, outcome_of
@@ -51,7 +51,7 @@ def table_borders(corpus: Corpus) -> Iterator[Border]:
         before = table.fingerprint(APPLE)
         path = _csv_file(dice, folder, text)
         found = outcome_of(
-            lambda: import_csv(path, table, APPLE, zone=ZONE, label="end", replace=True),
+            lambda: table.merge(read_bars(path, APPLE, zone=ZONE, label="end"), replace=True),
         )
         if found.refusal is not None:
             assert table.fingerprint(APPLE) == before, "refused, and the table was changed"

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+from qtkit.core.calendars import exchange_calendar
+from qtkit.market.tables.bar_import import BarImport, import_bars
+from qtkit.market.tables.bar_table import BarTable, MergeReport
 from qtkit.model.bars import Bars
 from qtkit.testing import bars_of
 
@@ -23,3 +27,10 @@ def minutes(symbol: str, first: str, count: int, price: float = 10.0) -> Bars:
     """`count` bars in a row, the first ending at `first` (UTC), flat at one price."""
     ends = [utc(first) + timedelta(minutes=n) for n in range(count)]
     return bars_of(symbol, ((end, price, price, price, price, 100.0) for end in ends))
+
+
+def imported(path: Path, table: BarTable, symbol: str, **request: object) -> MergeReport:
+    """Import a file of a market that is always open."""
+    asked = BarImport(symbol=symbol, **request)  # type: ignore[arg-type] # fields of BarImport
+    report = import_bars(path, table, asked, lambda _: exchange_calendar("24/7"))
+    return report.merges[0]

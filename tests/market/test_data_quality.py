@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from qtkit.core.calendars import exchange_calendar
+from qtkit.core.calendars import Calendar, exchange_calendar
 from qtkit.core.errors import DataError
 from qtkit.core.verdict import Status, Verdict
 from qtkit.market.bar_order import concatenated, empty_bars, take
 from qtkit.market.tables.bar_table import BarTable
-from qtkit.market.tables.csv_import import read_csv_bars
-from qtkit.market.tables.quality import QualityBudget, check_symbols, check_table
+from qtkit.market.tables.quality import QualityBudget, check_symbols, check_table, condensed
+from qtkit.market.tables.source_bars import read_bars
 from qtkit.market.tables.synthetic import Market, synthetic_bars
 from qtkit.model.bars import Bars
 from tests.market.bar_makers import bars_at, minutes
@@ -35,6 +35,11 @@ RULES = [
     "data.gaps",
     "data.tail",
 ]
+
+
+def shanghai(_: str) -> Calendar:
+    """Return the calendar of every symbol."""
+    return SHANGHAI
 
 
 def whole_day() -> Bars:
@@ -268,18 +273,26 @@ def test_what_the_generator_makes_is_sound() -> None:
 def test_all_symbols_of_a_table_are_checked_unless_some_are_named(tmp_path: Path) -> None:
     table = BarTable(tmp_path, "t")
     with pytest.raises(DataError, match="no table t"):
-        check_symbols(table, (), SHANGHAI)
+        list(check_symbols(table, (), shanghai))
     for symbol in ("A", "B"):
         table.write(replace(whole_day(), symbol=symbol))
 
-    assert len(check_symbols(table, (), SHANGHAI)) == 16
-    assert len(check_symbols(table, ["B"], SHANGHAI)) == 8
+    assert [bars.symbol for bars, _ in check_symbols(table, (), shanghai)] == ["A", "B"]
+    assert [len(found) for _, found in check_symbols(table, ["B"], shanghai)] == [8]
+
+
+def test_a_symbol_is_one_line_where_all_is_well_and_what_to_look_at_where_not() -> None:
+    good, gappy = whole_day(), without(*range(20))
+
+    lines = [condensed(bars, check_table(bars, SHANGHAI, DAY, DAY)) for bars in (good, gappy)]
+
+    assert [[v.rule for v in line] for line in lines] == [["data"], ["data.gaps"]]
 
 
 @needs_real_data
 def test_the_real_perpetual_has_no_gaps() -> None:
     path = REAL / "btc-perp-1m-2022-01.csv.gz"
-    bars = read_csv_bars(path, "BTC-PERP", zone="UTC", label="end")
+    bars = read_bars(path, "BTC-PERP", zone="UTC", label="end")
 
     verdicts = check_table(bars, ALWAYS)
 
@@ -290,7 +303,7 @@ def test_the_real_perpetual_has_no_gaps() -> None:
 def test_the_real_currency_pair_pauses_at_weekends() -> None:
     """30 117 quotes in the 41 761 minutes from 1 February 00:00 to 1 March 00:00, 111 gaps."""
     path = REAL / "gbpusd-1m-bid-2012.csv.gz"
-    bars = read_csv_bars(path, "GBPUSD", zone="UTC", label="start")
+    bars = read_bars(path, "GBPUSD", zone="UTC", label="start")
 
     strict = {v.rule: v for v in check_table(bars, ALWAYS)}
     patient = {v.rule: v for v in check_table(bars, ALWAYS, budget=QualityBudget(gap_fail=0.30))}

@@ -17,11 +17,10 @@ from qtkit.market.feeds.http_bars import HttpBars
 from qtkit.market.feeds.parquet_tail import ParquetTail
 from qtkit.market.feeds.polled import BarRow, Fetched, PolledFeed, columns_of
 from qtkit.market.tables.bar_table import BarTable
-from qtkit.market.tables.csv_import import import_csv
 from qtkit.market.tables.parquet import COLUMNS
 from qtkit.model.bar_length import BarLength
 from qtkit.model.bars import Bars, nanos
-from tests.market.bar_makers import bars_at, minutes, utc
+from tests.market.bar_makers import bars_at, imported, minutes, utc
 from tests.sessions.live_market import Endpoint, market
 
 SINCE = utc("2026-03-04 01:30")
@@ -266,8 +265,8 @@ def test_an_import_refuses_two_forms_of_one_minute_and_leaves_the_table_alone(
     file.write_text(head + "".join(rows))
 
     with pytest.raises(DataError, match="contradict"):
-        import_csv(file, table, "A", zone="Asia/Shanghai", label="end")
+        imported(file, table, "A", zone="Asia/Shanghai", label="end")
     assert table.symbols() == ()
     file.write_text(head + rows[1] * 2)
-    import_csv(file, table, "A", zone="Asia/Shanghai", label="end")
+    imported(file, table, "A", zone="Asia/Shanghai", label="end")
     assert table.read("A").close.tolist() == [100.0]

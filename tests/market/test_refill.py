@@ -83,7 +83,7 @@ def test_a_refill_from_a_folder_of_csv_files(table: BarTable, tmp_path: Path) ->
         "Zeit,open,high,low,close",
         "2026-03-03 15:00,1,1,1,1",
         "2026-03-04 09:31,2,2,2,2",
-        "2026-03-04 15:00,3,3,3,3",
+        "2026-03-04 09:32,3,3,3,3",
         "2026-03-05 09:31,4,4,4,4",
     ]
     (tmp_path / "A.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")

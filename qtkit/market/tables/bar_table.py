@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -22,9 +22,19 @@ from qtkit.market.tables.parquet import COLUMNS, decoded, encoded, length_in
 from qtkit.model.bar_length import BarLength
 from qtkit.model.bars import Bars, nanos, time_of
 
-__all__ = ["BarTable", "MergeReport", "bars_fingerprint", "bars_fingerprints"]
+__all__ = [
+    "BarTable",
+    "MergeReport",
+    "Obsolete",
+    "RemovalReport",
+    "bars_fingerprint",
+    "bars_fingerprints",
+]
 
 _VALUES = COLUMNS[1:]
+
+Obsolete = Callable[[NDArray[np.int64]], NDArray[np.bool_]]
+"""Ends of bars -> which of them go."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,13 +45,31 @@ class MergeReport:
     added: int  # new
     identical: int  # were there already, the same
     replaced: int  # were there already, and differed
+    removed: int  # were there, and have no place beside the new ones
     total: int  # in the table now
 
     def __str__(self) -> str:
         return (
             f"{self.symbol}: {self.added} bars added, {self.identical} were there, "
-            f"{self.replaced} replaced, {self.total} in all"
+            f"{self.replaced} replaced, {self.removed} removed, {self.total} in all"
         )
+
+    def payload(self) -> dict[str, object]:
+        """Return the report for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemovalReport:
+    """What a removal did, in bars."""
+
+    symbol: str
+    removed: int | None  # None: the whole file
+    total: int  # in the table now
+
+    def __str__(self) -> str:
+        count = "all" if self.removed is None else f"{self.removed}"
+        return f"{self.symbol}: {count} bars removed, {self.total} in all"
 
     def payload(self) -> dict[str, object]:
         """Return the report for JSON."""
@@ -131,7 +159,9 @@ class BarTable:
     def _put(self, bars: Bars) -> None:
         write_atomic(self._folder.file(bars.symbol), encoded(bars))
 
-    def merge(self, bars: Bars, *, replace: bool = False) -> MergeReport:
+    def merge(
+        self, bars: Bars, *, replace: bool = False, obsolete: Obsolete | None = None
+    ) -> MergeReport:
         """Add bars to those that are there.
 
         Parameters
@@ -140,6 +170,8 @@ class BarTable:
             In any order; identical repeats are counted and left out.
         replace
             Let a new bar that differs take the place of the old one.
+        obsolete
+            Which of the old bars go, by their ends.
 
         Raises
         ------
@@ -149,38 +181,91 @@ class BarTable:
         FolderLocked
             If another process writes the symbol and does not come to an end.
         """
-        fresh = agreed(bars)
         if not len(bars) and bars.symbol not in self.symbols():
-            return MergeReport(symbol=bars.symbol, added=0, identical=0, replaced=0, total=0)
+            return _nothing(bars.symbol)
         if len(bars):
             self._demand_length(bars)
         with self._alone(bars.symbol):
-            return self._merged(fresh, repeats=len(bars) - len(fresh), replace=replace)
+            whole, report = self._merged(bars, obsolete, replace=replace)
+            if whole is not None:
+                self._put(whole)
+        return report
 
-    def _merged(self, fresh: Bars, *, repeats: int, replace: bool) -> MergeReport:
-        """Read, merge and write; whoever calls it is alone with the symbol's file."""
+    def preview(
+        self, bars: Bars, *, replace: bool = False, obsolete: Obsolete | None = None
+    ) -> MergeReport:
+        """Return what `merge` would do now, and write nothing; raises as it does."""
+        if not len(bars) and bars.symbol not in self.symbols():
+            return _nothing(bars.symbol)
+        if len(bars):
+            self._demand_length(bars)
+        return self._merged(bars, obsolete, replace=replace)[1]
+
+    def remove(self, symbol: str, chosen: Obsolete | None = None) -> RemovalReport:
+        """Remove a symbol's bars, or some of them; no file stays that has none.
+
+        Parameters
+        ----------
+        chosen
+            Which of them, by their ends; None: all, even of a damaged file.
+
+        Raises
+        ------
+        DataError
+            If there is no such symbol, or its file is damaged and some bars are to stay.
+        FolderLocked
+            If another process writes the symbol and does not come to an end.
+        """
+        path = self._folder.file(symbol)
+        if not path.exists():
+            raise DataError(self._absent(symbol))
+        with self._alone(symbol):
+            if chosen is None:
+                path.unlink(missing_ok=True)
+                return RemovalReport(symbol=symbol, removed=None, total=0)
+            old = self.read(symbol)
+            keep = ~chosen(old.end)
+            rest = take(old, keep)
+            if not len(rest):
+                path.unlink()
+            elif len(rest) < len(old):
+                self._put(rest)
+        return RemovalReport(symbol=symbol, removed=len(old) - len(rest), total=len(rest))
+
+    def _merged(
+        self, bars: Bars, obsolete: Obsolete | None, *, replace: bool
+    ) -> tuple[Bars | None, MergeReport]:
+        """Return what there is to write, if anything, and what that comes to."""
+        fresh = agreed(bars)
+        repeats = len(bars) - len(fresh)
         if not self._folder.file(fresh.symbol).exists():
-            self._put(fresh)
             size = len(fresh)
-            return MergeReport(
-                symbol=fresh.symbol, added=size, identical=repeats, replaced=0, total=size
+            return fresh, MergeReport(
+                symbol=fresh.symbol,
+                added=size,
+                identical=repeats,
+                replaced=0,
+                removed=0,
+                total=size,
             )
-        old = agreed(self.read(fresh.symbol))
+        there = agreed(self.read(fresh.symbol))
+        gone = np.zeros(len(there), dtype=np.bool_) if obsolete is None else obsolete(there.end)
+        old = take(there, ~gone) if gone.any() else there
         differs, shared = _compare(old, fresh)
         if differs.any() and not replace:
             raise DataError(self._contradiction(old, fresh, differs))
-        if differs.any() or not shared.all():
-            # Of two bars at one time the first stays.
-            self._put(tidy(concatenated(fresh, old)))
-        added = int((~shared).sum())
-        changed = int(differs.sum())
-        return MergeReport(
+        changes = bool(differs.any() or gone.any() or not shared.all())
+        added, changed = int((~shared).sum()), int(differs.sum())
+        report = MergeReport(
             symbol=fresh.symbol,
             added=added,
             identical=len(fresh) + repeats - added - changed,
             replaced=changed,
+            removed=int(gone.sum()),
             total=len(old) + added,
         )
+        # Of two bars at one time the first stays.
+        return tidy(concatenated(fresh, old)) if changes else None, report
 
     def fingerprint(self, symbol: str | None = None) -> str:
         """Return the SHA-256 of a symbol's bars, or of all; the files' layout does not matter."""
@@ -228,6 +313,10 @@ def bars_fingerprints(bars: Mapping[str, Bars]) -> dict[str, Any]:
     symbols = {symbol: bars_fingerprint(bars[symbol]) for symbol in sorted(bars)}
     lines = "".join(f"{symbol} {digest}\n" for symbol, digest in symbols.items())
     return {"total": hashlib.sha256(lines.encode()).hexdigest(), "symbols": symbols}
+
+
+def _nothing(symbol: str) -> MergeReport:
+    return MergeReport(symbol=symbol, added=0, identical=0, replaced=0, removed=0, total=0)
 
 
 def _compare(old: Bars, fresh: Bars) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

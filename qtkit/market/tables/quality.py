@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from qtkit.core.calendars import Calendar
 from qtkit.core.errors import BeyondCalendar, DataError
-from qtkit.core.verdict import Verdict, error, fail, ok, skip, warn
+from qtkit.core.verdict import Status, Verdict, error, fail, ok, skip, warn
 from qtkit.market.bar_grid import BarGrid
 from qtkit.market.bar_order import take
 from qtkit.market.tables.bar_table import BarTable
 from qtkit.market.trading_minutes import date_of_bar, day_window
 from qtkit.model.bars import Bars, nanos, time_of
 
-__all__ = ["QualityBudget", "check_symbols", "check_table"]
+__all__ = ["QualityBudget", "check_symbols", "check_table", "condensed"]
 
 _REFILL = "get the days again: `qtkit data refill --help`"
 _IMPORT = "import the symbol again from a sound file, with --replace: `qtkit data import --help`"
@@ -81,21 +81,36 @@ def check_table(
     return [verdict.named(rule) for rule, verdict in verdicts.items()]
 
 
+def condensed(bars: Bars, verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """Return a symbol's verdicts for people: one where all is well, else those to look at."""
+    bad = [verdict for verdict in verdicts if verdict.status not in {Status.PASS, Status.SKIP}]
+    if bad or not len(bars):
+        return bad
+    first, last = (f"{time_of(int(bars.end[row])):%Y-%m-%d %H:%M}" for row in (0, -1))
+    span = f"{len(bars):,} bars, {first} to {last} UTC"
+    return [ok(f"{bars.symbol}: {span}, all rules hold").named("data")]
+
+
 def check_symbols(
     table: BarTable,
     symbols: Sequence[str],
-    calendar: Calendar,
+    calendar_of: Callable[[str], Calendar],
     first: date | None = None,
     last: date | None = None,
     *,
     budget: QualityBudget = _DEFAULT,
-) -> list[Verdict]:
-    """Return `check_table`'s verdicts for some symbols of a table, or for all if none is named.
+) -> Iterator[tuple[Bars, list[Verdict]]]:
+    """Yield the bars and `check_table`'s verdicts of some symbols of a table, by default of all.
+
+    Parameters
+    ----------
+    calendar_of
+        Symbol -> the calendar of its exchange.
 
     Raises
     ------
     DataError
-        If a symbol is not there, its file is damaged, or the table is empty.
+        If a symbol is not there or unknown, its file is damaged, or the table is empty.
     """
     chosen = symbols or table.symbols()
     if not chosen:
@@ -103,11 +118,9 @@ def check_symbols(
             f"there is no table {table.name} with bars in it; fill it first "
             "(`qtkit data import --help`, `qtkit data refill --help`)"
         )
-    return [
-        verdict
-        for symbol in chosen
-        for verdict in check_table(table.read(symbol), calendar, first, last, budget=budget)
-    ]
+    for symbol in chosen:
+        bars, calendar = table.read(symbol), calendar_of(symbol)
+        yield bars, check_table(bars, calendar, first, last, budget=budget)
 
 
 def _chosen(bars: Bars, calendar: Calendar, first: date | None, last: date | None) -> Bars:

@@ -15,7 +15,8 @@ from qtkit.core.verdict import Verdict, fail, ok
 from qtkit.market.bar_order import agreed, concatenated, empty_bars
 from qtkit.market.instruments import InstrumentTable, instrument_table
 from qtkit.market.tables.bar_table import BarTable, MergeReport
-from qtkit.market.tables.csv_import import Label, read_csv_bars
+from qtkit.market.tables.reading import demanded, judged_reading
+from qtkit.market.tables.source_bars import Label, read_rows
 from qtkit.market.tables.synthetic import PLAIN, Market, synthetic_bars
 from qtkit.market.trading_minutes import day_window
 from qtkit.model.bars import Bars
@@ -152,7 +153,7 @@ class CsvFolderSource:
     calendar
         Says when a trading date begins and ends.
     zone, label, columns
-        How to read the files: see `import_csv`.
+        How to read the files: see `judged_reading`.
     """
 
     def __init__(
@@ -160,8 +161,8 @@ class CsvFolderSource:
         folder: Path,
         calendar: Calendar,
         *,
-        zone: str,
-        label: Label,
+        zone: str | None = None,
+        label: Label | None = None,
         columns: Mapping[str, str] | None = None,
     ) -> None:
         self._folder = folder
@@ -184,11 +185,11 @@ class CsvFolderSource:
                 f"folder {self._folder} has {len(found)} files for {symbol}; expected either "
                 f"{paths[0].name} or {paths[1].name}"
             )
-        return agreed(
-            read_csv_bars(
-                found[0], symbol, columns=self._columns, zone=self._zone, label=self._label
-            )
-        )
+        parts = [
+            demanded(judged_reading(rows, self._calendar, zone=self._zone, label=self._label))
+            for rows in read_rows(found[0], symbol, columns=self._columns)
+        ]
+        return agreed(concatenated(empty_bars(symbol), *parts))
 
 
 class SyntheticSource:
@@ -231,8 +232,8 @@ def source_from(
     calendar: Calendar,
     *,
     tables: Path,
-    zone: str = "UTC",
-    label: Label = "end",
+    zone: str | None = None,
+    label: Label | None = None,
     columns: Mapping[str, str] | None = None,
 ) -> Source:
     """Return the source that people name in words.
@@ -246,7 +247,7 @@ def source_from(
     tables
         The folder of all tables.
     zone, label, columns
-        How to read CSV files: see `import_csv`.
+        How to read CSV files: see `judged_reading`.
 
     Raises
     ------

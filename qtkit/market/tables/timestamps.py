@@ -1,9 +1,10 @@
-"""Turn the times of a CSV file into nanoseconds since 1970 UTC."""
+"""The times of a file that somebody else wrote, as nanoseconds since 1970 UTC."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from functools import cache
@@ -16,19 +17,21 @@ from numpy.typing import NDArray
 from qtkit.core.errors import ConfigError, DataError
 from qtkit.market.cells import first_of, shortened
 from qtkit.model.bar_length import BarLength
-from qtkit.model.bars import nanos
+from qtkit.model.bars import nanos, time_of
 
 __all__ = [
     "FIRST_YEAR",
     "LAST_YEAR",
+    "Moments",
     "are_bar_ends",
     "bar_end",
-    "parse_times",
+    "moments_of",
     "time_in",
     "zone_named",
 ]
 
 _T = TypeVar("_T")
+_SHOWN = 3  # rows that one sentence names
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _QUARTER = 15 * 60 * 1_000_000_000  # every zone changes its offset on a quarter of an hour
 # Narrow enough to tell 20260304 and 202603040931 from epoch numbers.
@@ -73,56 +76,102 @@ def _zones() -> frozenset[str]:
     return frozenset(available_timezones())
 
 
-def parse_times(cells: Sequence[str | None], zone: ZoneInfo) -> NDArray[np.int64]:
-    """Return nanoseconds since 1970 UTC, shape ``(N,)``.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moments:
+    """The times of a file's rows, as they are written.
+
+    Attributes
+    ----------
+    written
+        ``(N,)`` int64, nanoseconds since 1970 on the wall clock that the file is about.
+    offsets
+        ``(N,)`` int64, nanoseconds from UTC; None: the file names none, and a zone must.
+    """
+
+    written: NDArray[np.int64]
+    offsets: NDArray[np.int64] | None = None
+
+    def __len__(self) -> int:
+        return int(self.written.size)
+
+    def rows(self, chosen: NDArray[np.int64] | NDArray[np.bool_]) -> Moments:
+        """Return the chosen rows."""
+        offsets = None if self.offsets is None else self.offsets[chosen]
+        return Moments(written=self.written[chosen], offsets=offsets)
+
+    def utc(self, zone: ZoneInfo) -> NDArray[np.int64]:
+        """Return nanoseconds since 1970 UTC, shape ``(N,)``.
+
+        Parameters
+        ----------
+        zone
+            Of times that name no offset themselves.
+
+        Raises
+        ------
+        DataError
+            If the zone skipped a wall time or showed it twice, or it lies outside 1990 to 2099.
+        """
+        if self.offsets is None:
+            return _plausible(self, _to_utc(self, zone))
+        return _plausible(self, self.written - self.offsets)
+
+    def named(self, rows: Sequence[int]) -> str:
+        """Return the first of some rows, as sentences show them."""
+        walls = [str(time_of(int(self.written[row]))).partition("+")[0] for row in rows[:_SHOWN]]
+        pairs = zip((wall.removesuffix(":00") for wall in walls), rows, strict=False)
+        return "first " + ", ".join(f"'{wall}' in row {row + 1}" for wall, row in pairs)
+
+
+def moments_of(cells: Sequence[str | None]) -> Moments:
+    """Return the times that cells say.
 
     Parameters
     ----------
     cells
         Epoch numbers in seconds, milliseconds, microseconds or nanoseconds, told apart by their
         size; or ISO 8601 times. All are of one kind.
-    zone
-        Zone of times that name no offset themselves.
 
     Raises
     ------
     DataError
         Naming how many cells cannot be read and the first of them: no time, not of the first
-        one's kind, outside 1990 to 2099, or a wall time that the zone skipped or showed twice.
+        one's kind, or outside 1990 to 2099.
 
     Examples
     --------
-    >>> parse_times(["2026-03-04 09:31"], zone_named("Asia/Shanghai")).tolist()
+    >>> moments_of(["2026-03-04 09:31"]).utc(zone_named("Asia/Shanghai")).tolist()
     [1772587860000000000]
     """
     first = next((cell for cell in cells if cell), "") or ""
     if _is_number(first):
         return _from_numbers(cells)
-    moments = _read(cells, time_in)
-    _check_years(moments, cells)
-    aware = np.array([moment.tzinfo is not None for moment in moments], dtype=np.bool_)
-    if aware.all():
-        times = np.array([nanos(moment) for moment in moments], dtype=np.int64)
-    elif aware.any():
+    read = _read(cells, time_in)
+    _check_years(read, cells)
+    walls = np.array([nanos(moment.replace(tzinfo=UTC)) for moment in read], dtype=np.int64)
+    aware = np.array([moment.tzinfo is not None for moment in read], dtype=np.bool_)
+    if not aware.any():
+        return Moments(written=walls)
+    if not aware.all():
         rows = np.flatnonzero(aware != aware[0]).tolist()
         raise DataError(
             f"some times name their offset and some do not, {first_of(rows, cells)}; "
             "write them all the same way"
         )
-    else:
-        walls = [nanos(moment.replace(tzinfo=UTC)) for moment in moments]
-        times = _to_utc(np.array(walls, dtype=np.int64), zone, cells)
-    return _plausible(times, cells)
+    times = np.array([nanos(moment) for moment in read], dtype=np.int64)
+    return Moments(written=walls, offsets=walls - times)
 
 
-def _from_numbers(cells: Sequence[str | None]) -> NDArray[np.int64]:
+def _from_numbers(cells: Sequence[str | None]) -> Moments:
     numbers = _read(cells, _number)
     largest = max(abs(whole) for whole, _ in numbers)
     unit = next(size for limit, size in _UNITS if largest < limit)
     times = [whole * unit + round(part * unit) for whole, part in numbers]
     if max(map(abs, times)) >= 2**63:
         raise DataError(f"the time {max(numbers)[0]} is no epoch time; expected one since 1990")
-    return _plausible(np.array(times, dtype=np.int64), cells)
+    found = np.array(times, dtype=np.int64)
+    _plausible(Moments(written=found), found)
+    return Moments(written=found, offsets=np.zeros_like(found))
 
 
 def _read(cells: Sequence[str | None], read: Callable[[str], _T]) -> list[_T]:
@@ -198,10 +247,9 @@ def _number(cell: str) -> tuple[int, float]:
     return int(whole), float(f"0.{part or 0}")
 
 
-def _to_utc(
-    walls: NDArray[np.int64], zone: ZoneInfo, cells: Sequence[str | None]
-) -> NDArray[np.int64]:
+def _to_utc(moments: Moments, zone: ZoneInfo) -> NDArray[np.int64]:
     """Return UTC for wall times, by the offset of each quarter of an hour that occurs."""
+    walls = moments.written
     quarters, where = np.unique(walls // _QUARTER, return_inverse=True)
     offsets = np.empty(quarters.size, dtype=np.int64)
     odd = np.zeros(quarters.size, dtype=np.bool_)
@@ -214,7 +262,7 @@ def _to_utc(
     if doubtful.size:
         raise DataError(
             f"{doubtful.size} wall times were skipped or shown twice in {zone.key} when the "
-            f"clocks changed, {first_of(doubtful.tolist(), cells)}; which moment is meant cannot "
+            f"clocks changed, {moments.named(doubtful.tolist())}; which moment is meant cannot "
             "be known: export the file in UTC or with offsets"
         )
     return walls - offsets[where]
@@ -225,18 +273,18 @@ def _check_years(moments: Sequence[datetime], cells: Sequence[str | None]) -> No
     years = range(FIRST_YEAR - 1, LAST_YEAR + 2)
     wrong = [row for row, moment in enumerate(moments) if moment.year not in years]
     if wrong:
-        raise _implausible(wrong, cells)
+        raise _implausible(len(wrong), first_of(wrong, cells))
 
 
-def _plausible(times: NDArray[np.int64], cells: Sequence[str | None]) -> NDArray[np.int64]:
+def _plausible(moments: Moments, times: NDArray[np.int64]) -> NDArray[np.int64]:
     wrong = np.flatnonzero((times < _FIRST) | (times >= _PAST_LAST))
     if wrong.size:
-        raise _implausible(wrong.tolist(), cells)
+        raise _implausible(wrong.size, moments.named(wrong.tolist()))
     return times
 
 
-def _implausible(rows: Sequence[int], cells: Sequence[str | None]) -> DataError:
+def _implausible(count: int, first: str) -> DataError:
     return DataError(
-        f"{len(rows)} times lie outside {FIRST_YEAR} to {LAST_YEAR}, {first_of(rows, cells)}; "
+        f"{count} times lie outside {FIRST_YEAR} to {LAST_YEAR}, {first}; "
         "expected ISO 8601 times or epoch numbers, not compact dates"
     )

@@ -9,9 +9,10 @@ import pytest
 
 from qtkit.core.errors import ConfigError, DataError, QtkitError
 from qtkit.market.tables.bar_table import BarTable
-from qtkit.market.tables.csv_import import columns_from, import_csv, read_csv_bars
+from qtkit.market.tables.column_names import columns_from
+from qtkit.market.tables.source_bars import read_bars
 from qtkit.model.bars import nanos
-from tests.market.bar_makers import bars_at, utc
+from tests.market.bar_makers import bars_at, imported, utc
 
 
 def _zipped(data: bytes) -> bytes:
@@ -43,7 +44,7 @@ def written(folder: Path, text: str, name: str = "a.csv") -> Path:
 def test_a_file_is_read_plain_or_compressed(tmp_path: Path, name: str) -> None:
     path = written(tmp_path, HEADER + "2026-03-04 09:31,10,10.5,9.5,10.2,300\n", name)
 
-    bars = read_csv_bars(path, "X", zone="Asia/Shanghai", label="end")
+    bars = read_bars(path, "X", zone="Asia/Shanghai", label="end")
 
     assert bars.end.tolist() == [nanos(utc("2026-03-04 01:31"))]
     assert [bars.open[0], bars.high[0], bars.low[0], bars.close[0]] == [10.0, 10.5, 9.5, 10.2]
@@ -69,7 +70,7 @@ def test_a_file_is_read_plain_or_compressed(tmp_path: Path, name: str) -> None:
 def test_times_in_every_form_mean_the_same_moment(tmp_path: Path, cell: str, zone: str) -> None:
     path = written(tmp_path, HEADER + f"{cell},1,1,1,1,1\n")
 
-    bars = read_csv_bars(path, "X", zone=zone, label="end")
+    bars = read_bars(path, "X", zone=zone, label="end")
 
     assert bars.end.tolist() == [1772587860 * 10**9]  # 2026-03-04 01:31 UTC
 
@@ -77,7 +78,7 @@ def test_times_in_every_form_mean_the_same_moment(tmp_path: Path, cell: str, zon
 def test_a_time_that_labels_the_start_is_moved_to_the_end(tmp_path: Path) -> None:
     path = written(tmp_path, HEADER + "2026-03-04 09:30,1,1,1,1,1\n")
 
-    bars = read_csv_bars(path, "X", zone="Asia/Shanghai", label="start")
+    bars = read_bars(path, "X", zone="Asia/Shanghai", label="start")
 
     assert bars.end.tolist() == [nanos(utc("2026-03-04 01:31"))]
 
@@ -87,7 +88,7 @@ def test_columns_of_other_names_are_mapped(tmp_path: Path) -> None:
     path = written(tmp_path, text)
     names = ["time=Date;x", "open=O", "high=H", "low=L", "close=C", "volume=Vol"]
 
-    bars = read_csv_bars(path, "X", columns=columns_from(names), zone="UTC", label="end")
+    bars = read_bars(path, "X", columns=columns_from(names), zone="UTC", label="end")
 
     assert [c[0] for c in (bars.open, bars.high, bars.low, bars.close, bars.volume)] == [
         1.0,
@@ -101,13 +102,13 @@ def test_columns_of_other_names_are_mapped(tmp_path: Path) -> None:
 def test_without_a_volume_column_the_volume_is_zero(tmp_path: Path) -> None:
     path = written(tmp_path, "timestamp,open,high,low,close\n2026-03-04 01:31,1,1,1,1\n")
 
-    assert read_csv_bars(path, "X", zone="UTC", label="end").volume.tolist() == [0.0]
+    assert read_bars(path, "X", zone="UTC", label="end").volume.tolist() == [0.0]
 
 
 def test_an_empty_price_stays_not_a_number_and_an_empty_volume_is_zero(tmp_path: Path) -> None:
     path = written(tmp_path, HEADER + "2026-03-04 01:31,1,,,1,\n")
 
-    bars = read_csv_bars(path, "X", zone="UTC", label="end")
+    bars = read_bars(path, "X", zone="UTC", label="end")
 
     assert np.isnan([bars.high[0], bars.low[0]]).all()
     assert bars.volume.tolist() == [0.0]
@@ -118,7 +119,7 @@ def test_all_wrong_requests_are_told_at_once(table: BarTable, tmp_path: Path) ->
     columns = {"volume": "vol", "tme": "x"}
 
     with pytest.raises(ConfigError) as caught:
-        import_csv(path, table, "A", columns=columns, zone="Asia/Shangai", label="begin")  # type: ignore[arg-type] # what is refused
+        imported(path, table, "A", columns=columns, zone="Asia/Shangai", label="begin")
 
     for part in (
         "'tme' is no column of a bar",
@@ -136,7 +137,7 @@ def test_an_unknown_zone_names_the_nearest(tmp_path: Path, zone: str) -> None:
     path = written(tmp_path, HEADER + "2026-03-04 01:31,1,1,1,1,1\n")
 
     with pytest.raises(ConfigError, match="did you mean Asia/Shanghai"):
-        read_csv_bars(path, "X", zone=zone, label="end")
+        read_bars(path, "X", zone=zone, label="end")
 
 
 def test_all_damaged_cells_are_told_at_once(tmp_path: Path) -> None:
@@ -144,7 +145,7 @@ def test_all_damaged_cells_are_told_at_once(tmp_path: Path) -> None:
     path = written(tmp_path, HEADER + "\n".join(rows) + "\n")
 
     with pytest.raises(DataError) as caught:
-        read_csv_bars(path, "X", zone="UTC", label="end")
+        read_bars(path, "X", zone="UTC", label="end")
 
     for part in (
         "1 times cannot be read, first '04/03/2026 01:32' in row 2",
@@ -195,7 +196,7 @@ def test_a_damaged_file_is_one_error_and_leaves_the_table_as_it_was(
     before = table.fingerprint()
 
     with pytest.raises(DataError, match=sentence):
-        import_csv(path, table, "A", zone="UTC", label="end")
+        imported(path, table, "A", zone="UTC", label="end")
 
     assert table.fingerprint() == before
     assert [file.name for file in table.path.glob("[!.]*")] == ["A.parquet"]
@@ -242,7 +243,7 @@ def test_a_cell_that_makes_no_sense_is_one_short_error_and_nothing_is_written(
     before = table.fingerprint()
 
     with pytest.raises(DataError) as caught:
-        import_csv(path, table, "A", zone="UTC", label="end")
+        imported(path, table, "A", zone="UTC", label="end")
 
     assert "row 2" in str(caught.value) or "line 3" in str(caught.value)
     assert len(str(caught.value)) < 400
@@ -254,7 +255,7 @@ def test_the_first_mistakes_are_named_and_all_are_counted(tmp_path: Path) -> Non
     path = written(tmp_path, HEADER + good + "2999-03-04 01:31,1,inf,1,1,1\n" * 4)
 
     with pytest.raises(DataError) as caught:
-        read_csv_bars(path, "X", zone="UTC", label="end")
+        read_bars(path, "X", zone="UTC", label="end")
 
     rows = "'{0}' in row 2, '{0}' in row 3, '{0}' in row 4"
     assert f"4 times lie outside 1990 to 2099, first {rows.format('2999-03-04 01:31')}" in str(
@@ -267,7 +268,7 @@ def test_rows_of_another_length_are_told_all_at_once(tmp_path: Path) -> None:
     path = written(tmp_path, HEADER + "1,1\n2026-03-04 01:31,1,1,1,1,1\n" + "2,2,2,\n" * 4)
 
     with pytest.raises(DataError, match=r"5 rows .*2 in line 2 .*4 in line 4 .*4 in line 5"):
-        read_csv_bars(path, "X", zone="UTC", label="end")
+        read_bars(path, "X", zone="UTC", label="end")
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-8"])
@@ -275,7 +276,7 @@ def test_a_file_from_another_system_is_read(tmp_path: Path, encoding: str) -> No
     path = tmp_path / "a.csv"
     path.write_bytes(f"{HEADER}2026-03-04 01:31,1,1,1,1,1\n".replace("\n", "\r\n").encode(encoding))
 
-    assert len(read_csv_bars(path, "X", zone="UTC", label="end")) == 1
+    assert len(read_bars(path, "X", zone="UTC", label="end")) == 1
 
 
 @pytest.mark.parametrize("row", [b"1,\xac\n", b"2026-03-04 01:32,1,1,1,1,\xff\n"])
@@ -286,7 +287,7 @@ def test_what_is_no_text_is_one_error_and_prints_nothing(
     path.write_bytes(f"{HEADER}2026-03-04 01:31,1,1,1,1,1\n".encode() + row)
 
     with pytest.raises(DataError):
-        read_csv_bars(path, "X", zone="UTC", label="end")
+        read_bars(path, "X", zone="UTC", label="end")
 
     assert capfd.readouterr().err == ""
 
@@ -296,7 +297,7 @@ def test_what_is_no_file_is_an_error_and_nobody_waits_for_it(tmp_path: Path) -> 
 
     for path in (tmp_path, tmp_path / "a.csv"):
         with pytest.raises(DataError, match="it is no file"):
-            read_csv_bars(path, "X", zone="UTC", label="end")
+            read_bars(path, "X", zone="UTC", label="end")
 
 
 def test_damage_behind_the_first_block_is_found(table: BarTable, tmp_path: Path) -> None:
@@ -304,19 +305,19 @@ def test_damage_behind_the_first_block_is_found(table: BarTable, tmp_path: Path)
     path = written(tmp_path, HEADER + rows + "2026-03-04 01:32,11\n")
 
     with pytest.raises(DataError, match="is damaged"):
-        import_csv(path, table, "A", zone="UTC", label="end")
+        imported(path, table, "A", zone="UTC", label="end")
     assert len(table.read("A")) == 1
 
 
 def test_a_missing_file_is_named(table: BarTable, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"there is no file .*nowhere\.csv"):
-        import_csv(tmp_path / "nowhere.csv", table, "A", zone="UTC", label="end")
+        imported(tmp_path / "nowhere.csv", table, "A", zone="UTC", label="end")
 
 
 def test_an_import_merges_into_what_is_there(table: BarTable, tmp_path: Path) -> None:
     rows = "2026-03-04 01:31,10,10,10,10,100\n2026-03-04 01:32,11,11,11,11,5\n"
 
-    report = import_csv(written(tmp_path, HEADER + rows), table, "A", zone="UTC", label="end")
+    report = imported(written(tmp_path, HEADER + rows), table, "A", zone="UTC", label="end")
 
     assert (report.added, report.identical, report.total) == (1, 1, 2)
     assert table.read("A").close.tolist() == [10.0, 11.0]
@@ -329,7 +330,7 @@ def test_wall_times_follow_daylight_saving(tmp_path: Path) -> None:
     rows = "2026-03-06 09:31,1,1,1,1,1\n2026-03-09 09:31,1,1,1,1,1\n"
     path = written(tmp_path, HEADER + rows)
 
-    bars = read_csv_bars(path, "X", zone="America/New_York", label="end")
+    bars = read_bars(path, "X", zone="America/New_York", label="end")
 
     assert bars.end.tolist() == [nanos(utc("2026-03-06 14:31")), nanos(utc("2026-03-09 13:31"))]
 
@@ -345,7 +346,7 @@ def test_wall_times_that_mean_no_moment_or_two_are_refused(tmp_path: Path, wall:
     path = written(tmp_path, HEADER + f"2026-03-06 09:31,1,1,1,1,1\n{wall},1,1,1,1,1\n")
 
     with pytest.raises(DataError, match="1 wall times were") as caught:
-        read_csv_bars(path, "X", zone="America/New_York", label="end")
+        read_bars(path, "X", zone="America/New_York", label="end")
     assert f"{wall!r} in row 2" in str(caught.value)
 
 
@@ -353,7 +354,7 @@ def test_the_edges_of_a_clock_change_are_clear(tmp_path: Path) -> None:
     walls = ["2026-11-01 00:59", "2026-11-01 02:00", "2026-03-08 01:59", "2026-03-08 03:00"]
     path = written(tmp_path, HEADER + "".join(f"{wall},1,1,1,1,1\n" for wall in walls))
 
-    bars = read_csv_bars(path, "X", zone="America/New_York", label="end")
+    bars = read_bars(path, "X", zone="America/New_York", label="end")
 
     expected = ["2026-11-01 04:59", "2026-11-01 07:00", "2026-03-08 06:59", "2026-03-08 07:00"]
     assert bars.end.tolist() == [nanos(utc(text)) for text in expected]
@@ -372,14 +373,14 @@ def test_the_real_perpetual_is_imported_whole(tmp_path: Path) -> None:
     table = BarTable(tmp_path, "crypto_1min")
     path = REAL / "btc-perp-1m-2022-01.csv.gz"
 
-    report = import_csv(path, table, "BTC-PERP", zone="UTC", label="end")
+    report = imported(path, table, "BTC-PERP", zone="UTC", label="end")
 
     assert (report.added, report.total) == (45_031, 45_031)
     bars = table.read("BTC-PERP")
     assert bars.end[0] == nanos(utc("2021-12-31 23:01"))
     assert bars.end[-1] == nanos(utc("2022-02-01 05:31"))
     assert (bars.open[0], bars.high[0], bars.volume[0]) == (46319.0, 46385.0, 2300413.7295)
-    again = import_csv(path, table, "BTC-PERP", zone="UTC", label="end")
+    again = imported(path, table, "BTC-PERP", zone="UTC", label="end")
     assert (again.added, again.identical) == (0, 45_031)
 
 
@@ -387,7 +388,7 @@ def test_the_real_perpetual_is_imported_whole(tmp_path: Path) -> None:
 def test_the_real_currency_pair_has_no_volume(tmp_path: Path) -> None:
     path = REAL / "gbpusd-1m-bid-2012.csv.gz"
 
-    bars = read_csv_bars(path, "GBPUSD", zone="Asia/Shanghai", label="start")
+    bars = read_bars(path, "GBPUSD", zone="Asia/Shanghai", label="start")
 
     assert len(bars) == 30_117
     assert bars.end[0] == nanos(utc("2012-02-01 00:01"))  # the offset wins over the zone
@@ -401,5 +402,5 @@ def test_a_torn_real_file_leaves_nothing(tmp_path: Path) -> None:
     torn.write_bytes((REAL / "btc-perp-1m-2022-01.csv.gz").read_bytes()[:400_000])
 
     with pytest.raises(QtkitError, match="damaged"):
-        import_csv(torn, table, "BTC-PERP", zone="UTC", label="end")
+        imported(torn, table, "BTC-PERP", zone="UTC", label="end")
     assert table.symbols() == ()
