@@ -160,7 +160,7 @@ def trade_live(  # noqa: PLR0913 - one for each option
     from qtkit.runtime.settings import SessionSettings
     from qtkit.sessions.control.process import announce
     from qtkit.sessions.live import market_date, run_live
-    from qtkit.sessions.simulated import prepare_account
+    from qtkit.sessions.simulation import prepare_account
 
     settings = settings or SessionSettings()
     meanwhile = _shell() if ui == "cli" else None
