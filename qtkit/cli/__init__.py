@@ -26,6 +26,7 @@ _VERBS = {
     "check": "qtkit.cli.check",
     "config": "qtkit.cli.config",
     "data": "qtkit.cli.data",
+    "instruments": "qtkit.cli.instruments",
     "journal": "qtkit.cli.journal",
     "rotatelogs": "qtkit.cli.rotatelogs",
     "kill": "qtkit.cli.kill",

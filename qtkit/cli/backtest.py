@@ -21,6 +21,7 @@ __all__ = ["backtest"]
 @click.option("--end", type=DAY, required=True, help="Last date, included.")
 @click.option("--seed", type=int, help="Of the generated data and of chance.")
 @click.option("--data", help="'synthetic' (default), or the name of a local table.")
+@click.option("--exchange", default="", help="Whose defaults hold for symbols nobody lists.")
 @click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON.")
 @market_options
 @root_option
@@ -34,6 +35,7 @@ def backtest(  # noqa: PLR0913 - one for each option
     end: date,
     seed: int | None,
     data: str | None,
+    exchange: str,
     as_json: bool,
     calendar_overlay: Path | None,
     instruments: Path | None,
@@ -45,6 +47,7 @@ def backtest(  # noqa: PLR0913 - one for each option
     fills are kept under runs/; the folder is printed last.
     """
     from qtkit.core.paths import OutputRoot
+    from qtkit.market.instruments import instrument_table
     from qtkit.runtime.backtest import backtest as tested
     from qtkit.runtime.backtest import keep
     from qtkit.trading.strategy.loader import load_spec
@@ -60,7 +63,8 @@ def backtest(  # noqa: PLR0913 - one for each option
     found = configured(ctx, config, options)
     spec = found.spec_of(load_spec(Path(found.strategy)))
     outputs = OutputRoot(Path(found.run.root))
-    result = tested(spec, start, end, settings=found.settings, root=outputs)
+    table = instrument_table(found.settings.instruments, exchange=exchange)
+    result = tested(spec, start, end, settings=found.settings, root=outputs, instruments=table)
     folder = keep(result, outputs)
     click.echo(json.dumps(result.summary, indent=2) if as_json else str(result))
     if not as_json:

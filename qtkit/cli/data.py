@@ -46,6 +46,9 @@ data.add_command(remove)
 @ZONE
 @LABEL
 @COLUMN
+@click.option(
+    "--length", help="Of the table's bars, such as 5min or 1day; by default those that it has."
+)
 @click.option("--replace", is_flag=True, help="Let new bars that differ replace old ones.")
 @calendar_options
 @ROOT
@@ -60,6 +63,7 @@ def refill(  # noqa: PLR0913 - one for each option
     zone: str | None,
     label: Literal["start", "end"] | None,
     columns: Sequence[str],
+    length: str | None,
     replace: bool,
     root: Path,
     as_json: bool,
@@ -67,9 +71,11 @@ def refill(  # noqa: PLR0913 - one for each option
 ) -> None:
     """Fill SYMBOLS of TABLE from another source; exit 1 if a day is missing there."""
     from qtkit.core.paths import OutputRoot
+    from qtkit.market.bar_grid import BarGrid
     from qtkit.market.tables.column_names import columns_from
     from qtkit.market.tables.refill import refill as refilled
     from qtkit.market.tables.refill import source_from
+    from qtkit.model.bar_length import BarLength
 
     calendar = known.calendar_of_all(symbols)
     origin = source_from(
@@ -80,9 +86,11 @@ def refill(  # noqa: PLR0913 - one for each option
         label=label,
         columns=columns_from(columns),
     )
-    days = calendar.sessions(first.date(), last.date())
+    days, held = calendar.sessions(first.date(), last.date()), bar_table(root, table)
+    wanted = BarLength.named(length) if length else held.length
+    grid = None if wanted is None else BarGrid(calendar, wanted)
     _judge(
-        refilled(bar_table(root, table), origin, symbols, days, replace=replace).verdicts(),
+        refilled(held, origin, symbols, days, replace=replace, grid=grid).verdicts(),
         as_json=as_json,
     )
 

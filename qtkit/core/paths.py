@@ -184,6 +184,11 @@ class SessionFolder:
         return self.artifacts / "feed.parquet"
 
     @property
+    def instruments(self) -> Path:
+        """The file of instruments that the session was given, where there was one."""
+        return self.artifacts / "instruments.toml"
+
+    @property
     def feed_polls(self) -> Path:
         """What the feed delivered, poll by poll, of a session that has not ended."""
         return self.artifacts / "feed.polls"

@@ -210,7 +210,7 @@ class Ledger:
         DataError
             If a price is missing; all missing ones are named.
         """
-        owned = {s: p.quantity for s, p in self._positions.items() if p.quantity}
+        owned = {s: p.quantity * p.multiplier for s, p in self._positions.items() if p.quantity}
         missing = sorted(owned.keys() - prices.keys())
         if missing:
             raise DataError(
@@ -319,8 +319,10 @@ class Ledger:
         before = self._order(event.order_id, event)
         after = executed(before, event.quantity, event.broker_order_id)
         fees = event.commission + event.tax
-        notional = event.quantity * event.price
-        position = self._positions.get(event.symbol) or Position(symbol=event.symbol)
+        notional = event.value
+        position = self._positions.get(event.symbol)
+        if position is None:
+            position = Position(symbol=event.symbol, multiplier=event.multiplier)
         if event.quantity > 0:
             position = bought(position, event.quantity, notional + fees, self._waits(event))
         else:

@@ -24,6 +24,7 @@ class Position(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     unsettled: tuple[UnsettledLot, ...] = ()  # by settlement date, each date once
     cost: Decimal = _ZERO  # what was paid for `quantity`, fees included, account currency
     reserved: Decimal = _ZERO  # shares that open sells may still take, >= 0
+    multiplier: Decimal = Decimal(1)  # units that one of the quantity stands for
 
     @property
     def sellable(self) -> Decimal:
@@ -47,14 +48,22 @@ class Position(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def line(self) -> PositionLine:
         """Return it as a line of a book; what is reserved follows from the open orders there."""
         return PositionLine(
-            symbol=self.symbol, quantity=self.quantity, unsettled=self.unsettled, cost=self.cost
+            symbol=self.symbol,
+            quantity=self.quantity,
+            unsettled=self.unsettled,
+            cost=self.cost,
+            multiplier=self.multiplier,
         )
 
 
 def held(line: PositionLine) -> Position:
     """Return the position that a book's line describes."""
     return Position(
-        symbol=line.symbol, quantity=line.quantity, unsettled=line.unsettled, cost=line.cost
+        symbol=line.symbol,
+        quantity=line.quantity,
+        unsettled=line.unsettled,
+        cost=line.cost,
+        multiplier=line.multiplier,
     )
 
 
@@ -82,6 +91,7 @@ def bought(position: Position, shares: Decimal, paid: Decimal, settles: date | N
         unsettled=_within(lots, quantity),
         cost=_cost_after_purchase(position, shares, paid, quantity),
         reserved=position.reserved,
+        multiplier=position.multiplier,
     )
 
 
@@ -97,6 +107,7 @@ def sold(position: Position, shares: Decimal) -> Position:
         unsettled=_within(position.unsettled, quantity),
         cost=kept,
         reserved=position.reserved,
+        multiplier=position.multiplier,
     )
 
 

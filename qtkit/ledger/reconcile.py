@@ -80,7 +80,7 @@ def reconcile(
     --------
     >>> from types import SimpleNamespace
     >>> theirs = SimpleNamespace(cash=Decimal("99.50"), positions={}, open_orders=())
-    >>> reconcile(Book(cash=Decimal(100)), theirs)[0].summary
+    >>> reconcile(Book(cash=Decimal(100), currency="CNY"), theirs)[0].summary
     'cash differs by 0.50 CNY: ours 100, the broker says 99.50, tolerance 0.01'
     """
     if not cash_tolerance.is_finite() or cash_tolerance < 0:

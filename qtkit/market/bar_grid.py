@@ -93,6 +93,24 @@ class BarGrid:
         )
         return self.spans_between(first, last)
 
+    def cut(self, ends: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return where bars end that were given their whole length: a segment's last is shorter.
+
+        Examples
+        --------
+        >>> from datetime import UTC, datetime
+        >>> from qtkit.core.calendars import exchange_calendar
+        >>> hours = BarGrid(exchange_calendar("XNYS"), BarLength.MIN_60)
+        >>> half_past_four = nanos(datetime(2026, 3, 4, 21, 30, tzinfo=UTC))
+        >>> f"{time_of(int(hours.cut(np.array([half_past_four]))[0])):%H:%M}"
+        '21:00'
+        """
+        spans, begun = self.spans_around(ends), ends - self.length.nanos
+        if not spans.start.size:
+            return ends
+        place = np.minimum(spans.start.searchsorted(begun), spans.start.size - 1)
+        return np.where(spans.start[place] == begun, spans.end[place], ends)
+
     def are_ends(self, ends: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Return which moments end a bar.
 

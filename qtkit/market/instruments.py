@@ -11,55 +11,33 @@ One table is made for a run and handed to all that ask::
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from difflib import get_close_matches
 from functools import lru_cache
-from importlib.resources import files
+from importlib.resources import as_file, files
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
-from qtkit.core.errors import ConfigError, DataError
+from qtkit.core.errors import DataError
+from qtkit.market.instrument_file import (
+    ALWAYS,
+    Family,
+    InstrumentFile,
+    demand_defaults,
+    merged_rules,
+    read_instruments,
+)
+from qtkit.model.fees import Fees
 from qtkit.model.instruments import Instrument
 
-__all__ = ["InstrumentTable", "instrument_table", "price_band"]
+__all__ = ["FILE_NAME", "InstrumentTable", "instrument_table", "price_band"]
 
-
-class _Since(
-    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"start": "from"}
-):
-    """What changed on a date; None: stays as it was."""
-
-    start: date
-    lot: Decimal | None = None
-    tick: Decimal | None = None
-    price_limit: Decimal | None = None
-    settle_days: int | None = None
-    stamp_duty: Decimal | None = None
-
-
-class _Board(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One kind of instrument."""
-
-    name: str
-    exchange: str
-    currency: str
-    since: tuple[_Since, ...]
-    symbols: tuple[str, ...] = ()
-    pattern: str = ""
-
-    def covers(self, symbol: str) -> bool:
-        """Whether a symbol is of this kind."""
-        return symbol in self.symbols or bool(self.pattern and re.fullmatch(self.pattern, symbol))
-
-
-class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The whole file."""
-
-    board: tuple[_Board, ...]
+FILE_NAME = "instruments.toml"
+_ONE = Decimal(1)
 
 
 class InstrumentTable:
@@ -67,15 +45,39 @@ class InstrumentTable:
 
     Parameters
     ----------
-    boards
-        The entries in the order in which they are asked.
+    known
+        All that is known, what decides first at the beginning.
+    exchange
+        Whose defaults hold for symbols that nobody lists; "": these are unknown.
+    commission
+        (rate, minimum) in place of what fee plans say of commissions; None: as the plan says.
     """
 
-    def __init__(self, boards: Iterable[_Board]) -> None:
-        self._boards = tuple(boards)
+    def __init__(
+        self,
+        known: InstrumentFile,
+        *,
+        exchange: str = "",
+        commission: tuple[Decimal | None, Decimal | None] = (None, None),
+    ) -> None:
+        self._known, self._commission = known, commission
+        others = Family(name=f"any of {exchange}", exchange=exchange, since=((ALWAYS, {}),))
+        self._others = others if exchange else None
         self._found: dict[tuple[str, date], Instrument] = {}
-        self._covering: dict[str, _Board] = {}
-        self._since: dict[tuple[str, date], Instrument] = {}  # by the date of its newest row
+        self._covering: dict[str, Family] = {}
+        self._periods: dict[tuple[str, str, tuple[date, ...], Fees], Instrument] = {}
+
+    @property
+    def known(self) -> InstrumentFile:
+        """Families, exchanges and fee plans."""
+        return self._known
+
+    def with_commission(self, rate: Decimal | None, minimum: Decimal | None) -> InstrumentTable:
+        """Return the table with a broker's own tariff in place of the plans' commissions."""
+        if rate is None and minimum is None:
+            return self
+        exchange = self._others.exchange if self._others else ""
+        return InstrumentTable(self._known, exchange=exchange, commission=(rate, minimum))
 
     def rules(self, symbol: str, day: date) -> Instrument:
         """Return the rules of a symbol on a date.
@@ -95,80 +97,119 @@ class InstrumentTable:
             found = self._found[symbol, day] = self._looked_up(symbol, day)
         return found
 
-    def all_rules(self, symbols: Iterable[str], day: date) -> tuple[Instrument, ...]:
+    def all_rules(
+        self, symbols: Iterable[str], day: date, exchange: str = ""
+    ) -> tuple[Instrument, ...]:
         """Return the rules of symbols on a date.
+
+        Parameters
+        ----------
+        exchange
+            Where unknown ones are thought to trade, for the lines that would make them known.
 
         Raises
         ------
         DataError
             If some are unknown; all of them are named.
         """
-        found, unknown = list[Instrument](), list[str]()
-        for symbol in symbols:
-            try:
-                found.append(self.rules(symbol, day))
-            except DataError as problem:
-                unknown.append(str(problem))
-        if unknown:
-            raise DataError("; ".join(unknown))
-        return tuple(found)
+        listed = tuple(symbols)
+        self.demand_known(listed, exchange)
+        return tuple(self.rules(symbol, day) for symbol in listed)
+
+    def demand_known(self, symbols: Iterable[str], exchange: str = "") -> None:
+        """Make sure that symbols are known; see `all_rules`."""
+        if unknown := [symbol for symbol in symbols if self.family(symbol) is None]:
+            raise DataError(self._unknown(unknown, exchange))
+
+    def currency(self, symbol: str) -> str:
+        """Return what a symbol trades in; "" where it is unknown."""
+        family = self.family(symbol)
+        if family is None:
+            return ""
+        return str(merged_rules(family, date.max, self._known.exchanges).get("currency", ""))
+
+    def family(self, symbol: str) -> Family | None:
+        """Return the entry that decides about a symbol; None where it is unknown."""
+        found = self._covering.get(symbol)
+        if found is None:
+            families = self._known.families
+            found = next((one for one in families if one.covers(symbol)), self._others)
+            if found is not None:
+                self._covering[symbol] = found
+        return found
 
     def digest(self, symbols: Iterable[str]) -> str:
         """Return the sha256 of all dated rules of symbols, hex; unknown ones have none."""
         rows = [
-            (symbol, board.name, board.exchange, board.currency, board.since)
+            (symbol, family.exchange, list(self._history(family)))
             for symbol in sorted(symbols)
-            for board in self._boards
-            if board.covers(symbol)
+            if (family := self.family(symbol)) is not None
         ]
         return hashlib.sha256(msgspec.json.encode(rows)).hexdigest()
 
+    def _history(self, family: Family) -> Iterator[tuple[date, dict[str, Any], Any]]:
+        """Yield each date with which rules changed, the rules, and the fee plan."""
+        for start, _ in family.since:
+            rules = merged_rules(family, start, self._known.exchanges)
+            yield start, dict(sorted(rules.items())), self._known.plans.get(rules.get("fees", ""))
+
     def _looked_up(self, symbol: str, day: date) -> Instrument:
-        board = self._covering.get(symbol)
-        if board is None:
-            board = next((board for board in self._boards if board.covers(symbol)), None)
-            if board is None:
-                raise DataError(self._unknown(symbol))
-            self._covering[symbol] = board
-        rows = [row for row in board.since if row.start <= day]
-        if not rows:
+        family = self.family(symbol)
+        if family is None:
+            raise DataError(self._unknown([symbol], ""))
+        starts = tuple(start for start, _ in family.since if start <= day)
+        if not starts:
             raise DataError(
-                f"the rules of {symbol} ({board.name}) are known from {board.since[0].start} on, "
+                f"the rules of {symbol} ({family.name}) are known from {family.since[0][0]} on, "
                 f"not for {day}: choose a later date, or add a row to a table of your own"
             )
+        rules = merged_rules(family, day, self._known.exchanges)
+        plan = self._known.plans[rules.pop("fees")].with_commission(*self._commission)
+        fees = plan.on(day)
         # many dates share one row: the same rules are the same object
-        key = symbol, rows[-1].start
-        if key not in self._since:
-            self._since[key] = _instrument(symbol, board, rows)
-        return self._since[key]
+        key = symbol, family.name, starts, fees
+        if key not in self._periods:
+            self._periods[key] = _instrument(symbol, family, rules, fees)
+        return self._periods[key]
 
-    def _unknown(self, symbol: str) -> str:
-        listed = sorted({name for board in self._boards for name in board.symbols})
-        endings = [f"{symbol[:6]}.{market}" for market in ("SH", "SZ", "BJ")]
-        near = [name for name in endings if any(board.covers(name) for board in self._boards)]
-        near += get_close_matches(symbol.upper(), listed, n=2)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"listed: {', '.join(listed)}"
+    def _unknown(self, symbols: list[str], exchange: str) -> str:
+        code = exchange or "XNYS"
+        lines = "".join(f'\n  "{symbol}" = "{code}"' for symbol in symbols)
+        near = "; ".join(hint for symbol in symbols if (hint := self._hint(symbol)))
         return (
-            f"no entry of the instrument table covers {symbol!r}; {hint} Chinese shares are "
-            "written like 600036.SH or 000651.SZ; others go into a table of your own"
+            f"no entry of the instrument table covers {', '.join(map(repr, symbols))}"
+            f"{f' ({near})' if near else ''}. Add to {FILE_NAME} beside the configuration, or to "
+            f"the file that --instruments names, with the exchange of each:\n  [symbols]{lines}"
         )
 
+    def _hint(self, symbol: str) -> str:
+        families = self._known.families
+        listed = sorted({name for one in families for name in one.symbols})
+        endings = [f"{symbol[:6]}.{market}" for market in ("SH", "SZ", "BJ")]
+        near = [name for name in endings if any(one.covers(name) for one in families)]
+        near += get_close_matches(symbol.upper(), listed, n=2)
+        return f"did you mean {' or '.join(near)}?" if near else ""
 
-def instrument_table(own: Path | str = "") -> InstrumentTable:
+
+def instrument_table(own: Path | str = "", *, exchange: str = "") -> InstrumentTable:
     """Return a table of a user's own above the one that comes with the product.
 
     Parameters
     ----------
     own
         A TOML file; "": there is none.
+    exchange
+        Whose defaults hold for symbols that nobody lists; "": these are unknown.
 
     Raises
     ------
     ConfigError
-        With all mistakes of the file at once.
+        With all mistakes of the file at once; or if the exchange is unknown, or has no defaults.
     """
-    boards = _boards_of(Path(own).read_bytes, str(own)) if own else ()
-    return InstrumentTable((*boards, *_packaged()))
+    known = read_instruments(Path(own), _packaged()) if own else _packaged()
+    if exchange:
+        demand_defaults(exchange, known)
+    return InstrumentTable(known, exchange=exchange)
 
 
 def price_band(instrument: Instrument, last_close: Decimal) -> tuple[Decimal, Decimal] | None:
@@ -188,7 +229,7 @@ def price_band(instrument: Instrument, last_close: Decimal) -> tuple[Decimal, De
 
     Notes
     -----
-    ``last_close * (1 -+ limit)``, each rounded half-up to the tick; at least one tick away from
+    ``last_close -+ widest move``, each rounded half-up to the tick; at least one tick away from
     the last close, and never below one tick. Source: trading rules of the Shanghai exchange.
 
     Examples
@@ -199,12 +240,13 @@ def price_band(instrument: Instrument, last_close: Decimal) -> tuple[Decimal, De
     """
     if last_close <= 0:
         raise ValueError(f"a last close is positive, was {last_close}")
-    limit, tick = instrument.price_limit, instrument.tick
-    if limit is None:
+    move = instrument.widest_move(last_close)
+    if move is None:
         return None
-    low = min(_on_grid(last_close * (1 - limit), tick), last_close - tick)
-    high = max(_on_grid(last_close * (1 + limit), tick), last_close + tick)
-    return max(low, tick), high
+    low, high = last_close - move, last_close + move
+    below, above = instrument.tick_at(low), instrument.tick_at(high)
+    lowest = min(_on_grid(low, below), last_close - below)
+    return max(lowest, instrument.tick), max(_on_grid(high, above), last_close + above)
 
 
 def _on_grid(price: Decimal, tick: Decimal) -> Decimal:
@@ -212,74 +254,20 @@ def _on_grid(price: Decimal, tick: Decimal) -> Decimal:
 
 
 @lru_cache(maxsize=1)
-def _packaged() -> tuple[_Board, ...]:
-    source = files("qtkit.market") / "instruments.toml"
-    return _boards_of(source.read_bytes, "instruments.toml")
+def _packaged() -> InstrumentFile:
+    """Return what comes with the product."""
+    folder = files("qtkit.market")
+    with as_file(folder / "fees.toml") as fees, as_file(folder / FILE_NAME) as instruments:
+        return read_instruments(instruments, read_instruments(fees))
 
 
-def _boards_of(read: Callable[[], bytes], where: str) -> tuple[_Board, ...]:
-    try:
-        boards = msgspec.toml.decode(read(), type=_File).board
-    except (OSError, ValueError, RecursionError, msgspec.MsgspecError) as problem:
-        raise ConfigError(
-            f"the instrument table {where} cannot be read: {problem}; see the comments at the top "
-            "of the table that comes with qtkit"
-        ) from problem
-    mistakes = [mistake for board in boards for mistake in _mistakes(board)]
-    if mistakes:
-        raise ConfigError(f"the instrument table {where} is wrong: {'; '.join(mistakes)}")
-    return boards
-
-
-def _mistakes(board: _Board) -> Iterator[str]:
-    if not (board.symbols or board.pattern):
-        yield f"{board.name}: needs symbols or a pattern"
-    try:
-        re.compile(board.pattern)
-    except re.error as problem:
-        yield f"{board.name}: pattern {board.pattern!r} is no regular expression ({problem})"
-    starts = [row.start for row in board.since]
-    if not starts or starts != sorted(set(starts)):
-        yield f"{board.name}: needs [[board.since]] entries in order of date, each date once"
-        return
-    first = board.since[0]
-    missing = [
-        name
-        for name in ("lot", "tick", "settle_days", "stamp_duty")
-        if getattr(first, name) is None
-    ]
-    if missing:
-        yield f"{board.name}: its first entry lacks {', '.join(missing)}"
-    yield from _odd_numbers(board)
-
-
-def _odd_numbers(board: _Board) -> Iterator[str]:
-    for row in board.since:
-        for name in ("lot", "tick", "price_limit"):
-            value = getattr(row, name)
-            if value is not None and not (value.is_finite() and value > 0):
-                yield f"{board.name}: {name} must be positive, was {value}"
-        if row.price_limit is not None and row.price_limit.is_finite() and row.price_limit >= 1:
-            yield f"{board.name}: price_limit is a share such as 0.10, was {row.price_limit}"
-        duty = row.stamp_duty
-        if duty is not None and not (duty.is_finite() and 0 <= duty < 1):
-            yield f"{board.name}: stamp_duty is a share such as 0.0005, was {duty}"
-        if row.settle_days is not None and row.settle_days < 0:
-            yield f"{board.name}: settle_days cannot be negative, was {row.settle_days}"
-
-
-def _instrument(symbol: str, board: _Board, rows: Iterable[_Since]) -> Instrument:
-    merged = {
-        name: value
-        for row in rows
-        for name, value in msgspec.structs.asdict(row).items()
-        if value is not None
-    }
-    del merged["start"]
+def _instrument(symbol: str, family: Family, rules: dict[str, Any], fees: Fees) -> Instrument:
+    for name, by_price in (("tick", "ticks"), ("price_limit", "price_limits")):
+        if isinstance(rules.get(name), tuple):
+            rules[by_price] = rules.pop(name)
+    if "ticks" in rules:
+        rules["tick"] = min(tick for _, tick in rules["ticks"])
+    rules.setdefault("step", min(rules["lot"], _ONE))
     return Instrument(
-        symbol=symbol,
-        exchange=board.exchange,
-        board=board.name,
-        currency=board.currency,
-        **{"price_limit": None, **merged},
+        symbol=symbol, exchange=family.exchange, family=family.name, fees=fees, **rules
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 
 from qtkit.core.calendars import Calendar
 
@@ -10,15 +10,11 @@ __all__ = ["date_of_bar", "day_window"]
 
 
 def day_window(calendar: Calendar, day: date) -> tuple[datetime, datetime]:
-    """Return (midnight, next midnight) of a date in the exchange's zone, UTC-aware.
+    """Return when a date begins at the exchange, mostly at midnight, and the next one, UTC-aware.
 
-    The day's bars are those with ``midnight < end <= next midnight``.
+    The day's bars are those with ``begin < end <= next begin``.
     """
-    midnight, following = (
-        datetime.combine(d, time(), tzinfo=calendar.zone).astimezone(UTC)
-        for d in (day, day + timedelta(days=1))
-    )
-    return midnight, following
+    return calendar.begin(day), calendar.begin(day + timedelta(days=1))
 
 
 def date_of_bar(calendar: Calendar, end: datetime) -> date:

@@ -29,6 +29,7 @@ class PositionLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     quantity: Decimal  # shares; everything, settled or not
     unsettled: tuple[UnsettledLot, ...] = ()
     cost: Decimal = _ZERO  # what was paid for `quantity`, fees included, account currency
+    multiplier: Decimal = Decimal(1)  # units that one of the quantity stands for
 
 
 class OpenOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
@@ -58,4 +59,4 @@ class Book(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     cash: Decimal  # account currency
     positions: tuple[PositionLine, ...] = ()
     open_orders: tuple[OpenOrder, ...] = ()
-    currency: str = "CNY"
+    currency: str = ""  # "": nobody said

@@ -55,7 +55,9 @@ def equity_of(book: Book, prices: Mapping[str, Decimal]) -> Decimal | None:
     """Return cash plus positions at `prices`, account currency; None where a price is missing."""
     if any(line.symbol not in prices for line in book.positions):
         return None
-    return book.cash + sum((prices[p.symbol] * p.quantity for p in book.positions), _ZERO)
+    return book.cash + sum(
+        (prices[p.symbol] * p.quantity * p.multiplier for p in book.positions), _ZERO
+    )
 
 
 class BookingHistory(TopicFold):
@@ -87,7 +89,7 @@ class BookingHistory(TopicFold):
         self._costs = {line.symbol: line.cost for line in event.opening.positions}
 
     def _filled(self, entry: Entry, event: ev.OrderFilled) -> None:
-        paid = event.quantity * event.price + event.commission + event.tax
+        paid = event.value + event.commission + event.tax
         origin = self._orders.record(event.order_id)
         gain = self._cost_moved(event.symbol) - paid
         self._book(entry, (origin.because, origin.source, origin.tag), gain)

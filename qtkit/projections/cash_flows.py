@@ -36,7 +36,7 @@ class CashFlows(TopicFold):
         self.opening = event.opening.cash
 
     def _filled(self, _: Entry, event: ev.OrderFilled) -> None:
-        notional = event.quantity * event.price
+        notional = event.value
         self.bought += max(notional, _ZERO)
         self.sold += max(-notional, _ZERO)
         self.commission += event.commission

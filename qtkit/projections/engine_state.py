@@ -157,7 +157,9 @@ def _day_closed(state: EngineState, event: ev.DayClosed, _: ev.Entry) -> None:
 def _order_requested(state: EngineState, event: ev.OrderRequested, _: ev.Entry) -> None:
     state.next_order += 1
     price = event.limit_price or (event.quote.last if event.quote else None)
-    value = abs(event.quantity) * price if price else event.reserved_cash
+    rules = state.instruments.get(event.symbol)
+    size = abs(event.quantity) * (rules.multiplier if rules else 1)
+    value = size * price if price else event.reserved_cash
     state.turnover, state.order_values[event.order_id] = state.turnover + value, value
     if event.origin is OrderOrigin.STRATEGY:
         state.tags[event.order_id] = event.tag

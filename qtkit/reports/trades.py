@@ -59,7 +59,7 @@ def _trade(booking: Booking, fill: OrderFilled, zone: ZoneInfo) -> Sequence[obje
         "buy" if fill.quantity > 0 else "sell",
         fill.quantity,
         fill.price,
-        fill.quantity * fill.price,
+        fill.value,
         fill.commission,
         fill.tax,
         fill.settles,

@@ -17,6 +17,7 @@ from qtkit.core.errors import ConfigError
 from qtkit.core.paths import OutputRoot, write_atomic
 from qtkit.core.render import Table, html_table, mimebundle, text_table
 from qtkit.ledger.performance import max_drawdown
+from qtkit.market.instruments import InstrumentTable
 from qtkit.model.bars import Bars
 from qtkit.model.books import Book
 from qtkit.model.events import Entry, OrderFilled, OrderRefused, SessionStarted
@@ -92,6 +93,7 @@ def backtest(
     settings: SessionSettings | None = None,
     data: MarketData | None = None,
     root: OutputRoot | None = None,
+    instruments: InstrumentTable | None = None,
 ) -> BacktestResult:
     """Run a strategy over the trading dates from `start` to `end`, both included.
 
@@ -107,6 +109,8 @@ def backtest(
         Bars; None: what the settings name.
     root
         Where local tables are.
+    instruments
+        The rules of everything; None: as the settings name them.
 
     Raises
     ------
@@ -125,7 +129,7 @@ def backtest(
             f"there is no trading date of {spec.exchange} from {start} to {end}; "
             "choose a longer span, the start not after the end"
         )
-    return run_backtest(spec, chosen, days, data, root)
+    return run_backtest(spec, chosen, days, data, root, instruments=instruments)
 
 
 def run_backtest(
@@ -134,6 +138,8 @@ def run_backtest(
     days: Sequence[date],
     data: MarketData | None = None,
     root: OutputRoot | None = None,
+    *,
+    instruments: InstrumentTable | None = None,
 ) -> BacktestResult:
     """Run a strategy over given consecutive trading dates and bars; see `backtest`."""
     asked_settings = _asked(spec, settings)
@@ -145,6 +151,7 @@ def run_backtest(
         days=len(days),
         start=exchange_of(spec, asked_settings).segments(days[0])[0].start,
         data=data,
+        instruments=instruments,
     )
     with build(asked, root or OutputRoot.default()) as run:
         run.run()

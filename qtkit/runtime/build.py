@@ -13,6 +13,7 @@ from typing import Any
 from qtkit.core.calendars import Calendar
 from qtkit.core.clock import Clock, ManualClock
 from qtkit.core.errors import InvariantBroken
+from qtkit.core.files import write_atomic
 from qtkit.core.folder_watch import FolderWatch
 from qtkit.core.paths import OutputRoot
 from qtkit.journal import FileJournal, Journal, MemoryJournal
@@ -169,7 +170,6 @@ def engine_context(  # noqa: PLR0913 - one keyword for each part
         calendar=calendar,
         instrument_of=instruments.rules,
         close_before=data.close_before,
-        fees=settings.fees(),
         rules=rules_of(settings.risk, spec.symbols),
         settings=settings.engine(spec),
         history=history,
@@ -240,6 +240,9 @@ def _files(beginning: Beginning) -> SessionFiles:
         return NoFiles()
     if beginning.carry_over.unfinished is None:
         note_session(place.account, place.folder)
+    if own := plan.spec.settings.instruments:
+        # a re-run asks what the session asked
+        write_atomic(place.folder.instruments, Path(own).read_text(encoding="utf-8-sig"))
     keep_logs(place.folder, plan.spec.settings.logs)
     return FolderFiles(place.folder, plan.calendar.zone)
 

@@ -71,6 +71,7 @@ __all__ = [
     "sim_market",
 ]
 
+_LAST_BAR_NANOS = 600_000_000_000  # an order waits so long for the last of bars that are longer
 _A_LITTLE = timedelta(seconds=5)
 
 
@@ -305,7 +306,9 @@ def growing_market(request: FeedRequest, root: OutputRoot, recording: Path | Non
         source = FeedRecorder(source, recording, durable=True)
     feed = ListenedFeed(source, prices, request.clock)
     simulated = replace(
-        sim_market(prices, request.grid, request.instruments), revealed=prices.revealed
+        sim_market(prices, request.grid, request.instruments),
+        revealed=prices.revealed,
+        told_late=0 if request.length is BarLength.MIN_1 else _LAST_BAR_NANOS,
     )
     return Market(feed=feed, prices=prices, simulated=simulated, trouble=feed.listen_ahead())
 

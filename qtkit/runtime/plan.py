@@ -32,6 +32,7 @@ __all__ = [
     "goes_on",
     "plan_of",
     "trading_days",
+    "with_currency",
 ]
 
 _FIRST_START = time(9, 0)  # local; where a simulated day begins if nothing is due before it
@@ -89,6 +90,8 @@ def plan_of(spec: SessionSpec, root: OutputRoot) -> SessionPlan:
         If the strategy cannot be made.
     """
     demand_spec(spec.strategy)
+    instruments = instruments_of(spec)
+    spec = replace(spec, strategy=with_currency(spec.strategy, instruments))
     kind, makers = kind_named(spec.kind), makers_of(spec.settings)
     if kind.is_durable:
         _only_paper(spec.settings)
@@ -96,7 +99,7 @@ def plan_of(spec: SessionSpec, root: OutputRoot) -> SessionPlan:
     plan = SessionPlan(
         spec=spec,
         calendar=exchange_of(spec.strategy, spec.settings),
-        instruments=spec.instruments or instrument_table(spec.settings.instruments),
+        instruments=instruments,
         strategy=made(spec.strategy),
         settings=spec.settings.for_journal(spec.strategy),
         root=root,
@@ -126,6 +129,40 @@ def exchange_of(strategy: StrategySpec, settings: SessionSettings) -> Calendar:
     return exchange_calendar(strategy.exchange, Path(overlay) if overlay else None)
 
 
+def instruments_of(spec: SessionSpec) -> InstrumentTable:
+    """Return the one table of a run, with the commission that its settings name."""
+    settings = spec.settings
+    table = spec.instruments or instrument_table(settings.instruments)
+    return table.with_commission(settings.commission_rate, settings.commission_minimum)
+
+
+def with_currency(strategy: StrategySpec, instruments: InstrumentTable) -> StrategySpec:
+    """Return a strategy whose account is in the currency of its instruments.
+
+    Raises
+    ------
+    DataError
+        If a symbol is unknown.
+    ConfigError
+        If they trade in several currencies or at another exchange, or the strategy names another.
+    """
+    instruments.demand_known(strategy.symbols, strategy.exchange)
+    found = {symbol: instruments.currency(symbol) for symbol in strategy.symbols}
+    listed = ", ".join(f"{symbol} in {currency}" for symbol, currency in found.items())
+    if len(set(found.values())) > 1:
+        raise ConfigError(
+            f"{strategy.name}: an account is in one currency, and these trade in several: "
+            f"{listed}; make a strategy for each"
+        )
+    (currency,) = set(found.values())
+    if strategy.currency not in {"", currency}:
+        raise ConfigError(
+            f"{strategy.name} has its account in {strategy.currency}, and trades {listed}: write "
+            f'currency = "{currency}" in its SPEC, or leave it out. Nothing was started'
+        )
+    return replace(strategy, currency=currency)
+
+
 def check_dates(plan: SessionPlan, first: date, last: date | None) -> None:
     """Make sure that steps come due from `first` on, and what is bought on `last` can be sold.
 
@@ -143,7 +180,8 @@ def check_dates(plan: SessionPlan, first: date, last: date | None) -> None:
     DataError
         If a symbol is unknown.
     """
-    rules = plan.instruments.all_rules(plan.spec.strategy.symbols, last or first)
+    strategy = plan.spec.strategy
+    rules = plan.instruments.all_rules(strategy.symbols, last or first, strategy.exchange)
     if last is not None:
         plan.calendar.session_after(last, max((rule.settle_days for rule in rules), default=0))
     refuse_steps_that_never_come(plan.calendar, first, _timetable(plan))

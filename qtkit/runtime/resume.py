@@ -42,6 +42,7 @@ FIXED: Mapping[str, str] = {
     "table": _PAST,
     "broker": _PAST,
     "opening_cash": "the account was opened with it",
+    "bar_length": _PAST,
     "step_minutes": _SCHEDULE,
     "price_poll_minutes": _SCHEDULE,
     "close_offset_minutes": _SCHEDULE,

@@ -14,7 +14,6 @@ from qtkit.core.plain_json import plain_json
 from qtkit.market.feeds.settings import FeedSettings
 from qtkit.model.bar_length import BarLength
 from qtkit.model.modes import Mode
-from qtkit.trading.brokers.fees import FeeSchedule
 from qtkit.trading.brokers.sim.settings import SimSettings
 from qtkit.trading.engine.context import EngineSettings
 from qtkit.trading.engine.logs.settings import LogSettings
@@ -193,14 +192,17 @@ class SessionSettings(BaseModel):
     latency_seconds: float = Field(
         default=0, ge=0, le=_YEAR, description="from the submit until the market can see an order"
     )
-    commission_rate: Decimal = Field(
-        default=Decimal("0.0003"), ge=0, lt=1, description="of the notional, buys and sells"
+    commission_rate: Decimal | None = Field(
+        default=None,
+        ge=0,
+        lt=1,
+        description="of the value, buys and sells; none: as the instrument's fee plan says",
     )
-    commission_minimum: Decimal = Field(
-        default=Decimal(5),
+    commission_minimum: Decimal | None = Field(
+        default=None,
         ge=0,
         le=1_000_000_000,
-        description="account currency, once for an order that executes",
+        description="account currency, once for an order that executes; none: as its fee plan says",
     )
 
     @model_validator(mode="after")
@@ -264,16 +266,9 @@ class SessionSettings(BaseModel):
             on_stop=self.on_stop,
         )
 
-    def fees(self) -> FeeSchedule:
-        """Return the simulated broker's tariff."""
-        return FeeSchedule(
-            commission_rate=self.commission_rate, commission_minimum=self.commission_minimum
-        )
-
     def simulator(self) -> SimSettings:
         """Return the simulated broker's part."""
         return SimSettings(
-            fees=self.fees(),
             slippage_bps=self.slippage_bps,
             participation=self.participation,
             latency=timedelta(seconds=self.latency_seconds),

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from qtkit.core.calendars import Calendar
 from qtkit.core.config.secret import masked
+from qtkit.core.paths import SessionFolder
 from qtkit.core.provenance import package_folder
-from qtkit.market.instruments import InstrumentTable
+from qtkit.market.instruments import InstrumentTable, instrument_table
 from qtkit.model.events import Digests
 from qtkit.projections.terms import data_digest, settings_digest
 from qtkit.runtime.settings import SessionSettings
@@ -17,7 +18,7 @@ from qtkit.runtime.spec import REAL_TIME, SessionSpec
 from qtkit.trading.strategy.loader import source_digest
 from qtkit.trading.strategy.protocol import StrategySpec
 
-__all__ = ["code_digest", "data_sources", "opening_digests"]
+__all__ = ["code_digest", "data_sources", "folder_instruments", "opening_digests"]
 
 
 def code_digest(spec: StrategySpec, source: Path | None) -> str:
@@ -39,6 +40,12 @@ def _file_of(spec: StrategySpec) -> Path | None:
         return None
     file = Path(name) if name else None
     return None if file is None or file.is_relative_to(package_folder()) else file
+
+
+def folder_instruments(folder: SessionFolder) -> InstrumentTable:
+    """Return the table of instruments that a session was given."""
+    own = folder.instruments
+    return instrument_table(own if own.is_file() else "")
 
 
 def data_sources(spec: SessionSpec, calendar: Calendar, bars: str = "") -> dict[str, str]:

@@ -7,7 +7,6 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from qtkit.core.calendars import exchange_calendar
 from qtkit.core.errors import ConfigError
 from qtkit.core.paths import OutputRoot
 from qtkit.market.instruments import instrument_table
@@ -15,7 +14,7 @@ from qtkit.runtime.accounts import account_record, create_account, restart_accou
 from qtkit.runtime.build import build
 from qtkit.runtime.configuration.reader import settings_of
 from qtkit.runtime.metadata import write_identity
-from qtkit.runtime.plan import exchange_of, first_start, trading_days
+from qtkit.runtime.plan import exchange_of, first_start, trading_days, with_currency
 from qtkit.runtime.settings import SessionSettings
 from qtkit.runtime.spec import Acceptance, SessionSpec
 from qtkit.sessions.local import LocalSession
@@ -167,10 +166,11 @@ def prepare_account(
     if restart and not (account or new_account):
         raise ConfigError("--restart clears an account's record: name it with --account ID")
     outputs = _root(root)
+    request = settings or SessionSettings()
     if new_account or restart:
-        _refuse_what_cannot_start(spec, _date(day), settings or SessionSettings())
+        spec = _startable(spec, _date(day), request)
     if new_account:
-        _make(spec, outputs, new_account, _date(day))
+        _make(spec, outputs, new_account, _date(day), request)
     elif account:
         account_record(outputs.account(_MODE, account))
         if restart:
@@ -178,16 +178,20 @@ def prepare_account(
     return new_account or account
 
 
-def _refuse_what_cannot_start(spec: StrategySpec, day: date, settings: SessionSettings) -> None:
-    """Refuse a session for which no account is to be made or cleared."""
-    calendar = exchange_of(spec, settings)
+def _startable(spec: StrategySpec, day: date, settings: SessionSettings) -> StrategySpec:
+    """Return a spec with its currency; nothing is made or cleared for what could not start."""
+    calendar, table = exchange_of(spec, settings), instrument_table(settings.instruments)
     refuse_steps_that_never_come(calendar, day, settings.engine(spec).timetable)
     made(spec)
-    instrument_table(settings.instruments).all_rules(spec.symbols, day)
+    spec = with_currency(spec, table)
+    table.all_rules(spec.symbols, day)
+    return spec
 
 
-def _make(spec: StrategySpec, root: OutputRoot, name: str, day: date) -> None:
-    calendar = exchange_calendar(spec.exchange)
+def _make(
+    spec: StrategySpec, root: OutputRoot, name: str, day: date, settings: SessionSettings
+) -> None:
+    calendar = exchange_of(spec, settings)
     trading_days(calendar, day, 1)
     create_account(
         root.account(_MODE, name),

@@ -190,7 +190,7 @@ def _nights(evidence: Evidence) -> Iterator[tuple[int, date | None, _Plain, _Pla
     for entry in evidence.session.merged(*_FLOWS):
         event = entry.event
         if isinstance(event, ev.OrderFilled):
-            cash -= event.quantity * event.price + event.commission + event.tax
+            cash -= event.value + event.commission + event.tax
             shares[event.symbol] += event.quantity
         elif isinstance(event, ev.PositionAdjusted):
             cash += event.cash

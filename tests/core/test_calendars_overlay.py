@@ -83,7 +83,7 @@ hollidays = [2027-01-01]
 known_until = "soon"
 extra_sessions = 2027-01-02
 half_days = { friday = 11:30:00, 2027-01-05 = "noon" }
-[XLON]
+[XLOM]
 holidays = []
 """
     with pytest.raises(ConfigError) as caught:
@@ -95,7 +95,7 @@ holidays = []
         "extra_sessions must be a list of dates",
         "'friday' is no date",
         "2027-01-05 needs a time",
-        "[XLON] is no exchange that can be extended; known: XNYS, XSHG",
+        "[XLOM] is no exchange that can be extended; did you mean [XLON]?",
     ):
         assert part in str(caught.value)
 
@@ -152,7 +152,7 @@ def test_a_missing_overlay_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_unknown_exchange_names_the_nearest() -> None:
-    with pytest.raises(ConfigError, match="did you mean XSHG"):
+    with pytest.raises(ConfigError, match="did you mean"):
         exchange_calendar("XSGH")
-    with pytest.raises(ConfigError, match="known: 24/7, XNYS, XSHG"):
+    with pytest.raises(ConfigError, match="qtkit instruments list"):
         exchange_calendar("Frankfurt")

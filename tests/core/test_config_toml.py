@@ -64,8 +64,9 @@ def test_each_key_has_the_line_on_which_it_begins(tmp_path: Path) -> None:
         ("risk", "deep"): 24,
         ("risk", "deep", "x"): 25,
         ("rows",): 26,
-        ("rows", "y"): 27,
-        ("rows", "last"): 28,
+        ("rows", "0"): 26,
+        ("rows", "0", "y"): 27,
+        ("rows", "0", "last"): 28,
     }
 
 

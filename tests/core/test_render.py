@@ -26,17 +26,7 @@ from qtkit.core.render import (
     verdict_table,
     verdict_text,
 )
-from qtkit.core.verdict import (
-    Conclusion,
-    Status,
-    Verdict,
-    error,
-    fail,
-    ok,
-    pending,
-    skip,
-    warn,
-)
+from qtkit.core.verdict import Conclusion, Status, Verdict, error, fail, ok, pending, skip, warn
 
 NASTY = "<script>alert('x')</script> & \"y\""
 

@@ -10,23 +10,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 
+from qtkit.adapters.embedded.misreporting_broker import MisreportingBroker
 from qtkit.core.paths import OutputRoot
 from qtkit.journal import read_journal
 from qtkit.model.events import CommandReceived, Entry
 from qtkit.runtime.build import build
 from qtkit.runtime.run import Run
 from qtkit.runtime.spec import SessionSpec
-from qtkit.trading.brokers.protocol import (
-    AccountReport,
-    Ack,
-    BrokerEvent,
-    BrokerOrder,
-    Order,
-)
+from qtkit.trading.brokers.protocol import Ack, Order
 from qtkit.trading.brokers.sim.broker import SimBroker
 
 ACCOUNT = "main"
@@ -87,40 +81,16 @@ class Recording:
         return self.cuts[way][part::of]
 
 
-class CountingBroker:
-    """A simulated broker that notes each order id at its door."""
+class CountingBroker(MisreportingBroker):
+    """A simulated broker that notes each order id at its door; it reports all as it is."""
 
     def __init__(self, broker: SimBroker, sent: list[str]) -> None:
-        self._broker, self._sent = broker, sent
-        self.name = broker.name
-
-    def connect(self) -> None:
-        self._broker.connect()
+        super().__init__(broker, told=[])
+        self._sent = sent
 
     def submit(self, order: Order) -> Ack:
         self._sent.append(order.order_id)
-        return self._broker.submit(order)
-
-    def cancel(self, order_id: str) -> Ack:
-        return self._broker.cancel(order_id)
-
-    def poll_fills(self) -> Sequence[BrokerEvent]:
-        return self._broker.poll_fills()
-
-    def find(self, order_id: str) -> BrokerOrder | None:
-        return self._broker.find(order_id)
-
-    def account(self) -> AccountReport:
-        return self._broker.account()
-
-    def adjust(self, adjustment_id: str, symbol: str, quantity: Decimal, cash: Decimal) -> None:
-        self._broker.adjust(adjustment_id, symbol, quantity, cash)
-
-    def close(self) -> None:
-        self._broker.close()
-
-    def next_event_at(self) -> datetime | None:
-        return self._broker.next_event_at()
+        return super().submit(order)
 
 
 class _Camera:

@@ -15,15 +15,7 @@ from qtkit.model import events as ev
 from qtkit.model.events import ALL_EVENTS
 from tests.crash import days
 from tests.crash.aftermath import known_of, mistakes_of
-from tests.crash.power import (
-    Recording,
-    Way,
-    come_back,
-    commands_in,
-    record,
-    restored,
-    return_plan,
-)
+from tests.crash.power import Recording, Way, come_back, commands_in, record, restored, return_plan
 from tests.crash.verdicts import GOOD
 
 PARTS = 3

@@ -16,7 +16,7 @@ from pathlib import Path
 from qtkit.core.clock import stopwatch
 
 GRID = Path(__file__).parents[2] / "examples" / "live_grid_multi.py"
-PATIENCE = 20.0  # seconds for any one answer
+PATIENCE = 60.0  # seconds for any one answer
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\r")
 
 

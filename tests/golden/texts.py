@@ -35,7 +35,7 @@ OPEN_ORDERS_DIFFER = (
 )
 
 ORDER_OUTSIDE_CONTRACT = (
-    "quantity must be a multiple of 100 shares, was 150; limit price must be a multiple of 0.01, "
+    "150 shares are no whole lots of 100; limit price must be a multiple of 0.01, "
     "was 12.005; limit price must be from 9.00 to 11.00 on this date, was 12.005"
 )
 

@@ -48,6 +48,7 @@ BOOK = Book(
         PositionLine(symbol="B", quantity=Decimal(200)),
     ),
     open_orders=(our_order("o1"), our_order("o2")),
+    currency="CNY",
 )
 
 

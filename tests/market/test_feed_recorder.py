@@ -12,12 +12,7 @@ from qtkit.core.errors import DataError, StorageError
 from qtkit.core.paths import SessionFolder
 from qtkit.market.feeds.protocol import CheckedFeed, Delivery
 from qtkit.market.feeds.recorded import RecordedFeed
-from qtkit.market.feeds.recorder import (
-    FeedRecorder,
-    read_recording,
-    recorded_bars,
-    seal_recording,
-)
+from qtkit.market.feeds.recorder import FeedRecorder, read_recording, recorded_bars, seal_recording
 from qtkit.model.bars import BarBatch, Bars, time_of
 from tests.market.bar_makers import bars_at, minutes, utc
 

@@ -3,20 +3,28 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from qtkit.core.errors import ConfigError, DataError
-from qtkit.market.instruments import instrument_table, price_band
+from qtkit.market.instruments import InstrumentTable, instrument_table, price_band
+from qtkit.model.instruments import Instrument
 
+D = Decimal
 TODAY = date(2026, 3, 4)
 TABLE = instrument_table()
 
 
+def duty_of(instrument: Instrument) -> Decimal:
+    """Return what a sell pays in taxes, as a share of its value."""
+    return sum((charge.rate for charge in instrument.fees.sells if charge.tax), Decimal(0))
+
+
 @pytest.mark.parametrize(
-    ("symbol", "board", "lot", "tick", "limit", "duty"),
+    ("symbol", "family", "lot", "tick", "limit", "duty"),
     [
         ("600036.SH", "SSE main", "100", "0.01", "0.10", "0.0005"),
         ("601398.SH", "SSE main", "100", "0.01", "0.10", "0.0005"),
@@ -31,17 +39,17 @@ TABLE = instrument_table()
     ],
 )
 def test_chinese_boards_by_code(
-    symbol: str, board: str, lot: str, tick: str, limit: str, duty: str
+    symbol: str, family: str, lot: str, tick: str, limit: str, duty: str
 ) -> None:
     found = TABLE.rules(symbol, TODAY)
 
-    assert (found.symbol, found.board, found.exchange, found.currency) == (
+    assert (found.symbol, found.family, found.exchange, found.currency) == (
         symbol,
-        board,
+        family,
         "XSHG",
         "CNY",
     )
-    assert (found.lot, found.tick, found.stamp_duty) == (Decimal(lot), Decimal(tick), Decimal(duty))
+    assert (found.lot, found.tick, duty_of(found)) == (Decimal(lot), Decimal(tick), Decimal(duty))
     assert found.price_limit == Decimal(limit)
     assert found.settle_days == 1
 
@@ -61,19 +69,19 @@ def test_american_shares_and_the_perpetual_have_no_band() -> None:
         Decimal("0.1"),
     )
     for one in (spy, bitcoin):
-        assert (one.price_limit, one.settle_days, one.stamp_duty) == (None, 0, Decimal(0))
+        assert (one.price_limit, one.settle_days) == (None, 0)
         assert price_band(one, Decimal(100)) is None
 
 
 def test_stamp_duty_was_halved_on_28_august_2023() -> None:
-    assert TABLE.rules("600036.SH", date(2023, 8, 27)).stamp_duty == Decimal("0.001")
-    assert TABLE.rules("600036.SH", date(2023, 8, 28)).stamp_duty == Decimal("0.0005")
+    assert duty_of(TABLE.rules("600036.SH", date(2023, 8, 27))) == Decimal("0.001")
+    assert duty_of(TABLE.rules("600036.SH", date(2023, 8, 28))) == Decimal("0.0005")
 
 
 def test_the_chinext_band_was_widened_on_24_august_2020() -> None:
     assert TABLE.rules("300059.SZ", date(2020, 8, 21)).price_limit == Decimal("0.10")
     assert TABLE.rules("300059.SZ", date(2020, 8, 24)).price_limit == Decimal("0.20")
-    assert TABLE.rules("300059.SZ", date(2020, 8, 24)).stamp_duty == Decimal("0.001")
+    assert duty_of(TABLE.rules("300059.SZ", date(2020, 8, 24))) == Decimal("0.001")
 
 
 @pytest.mark.parametrize(
@@ -83,8 +91,8 @@ def test_the_chinext_band_was_widened_on_24_august_2020() -> None:
         ("600036.SZ", "did you mean 600036.SH?"),
         ("SPYY", "did you mean SPY?"),
         ("btc-perp", "did you mean BTC-PERP?"),
-        ("??", "listed: "),
-        ("900901.SH", "listed: "),
+        ("??", '"??" = "XNYS"'),
+        ("900901.SH", '"900901.SH" = "XNYS"'),
     ],
 )
 def test_an_unknown_symbol_is_refused_and_the_nearest_named(symbol: str, hint: str) -> None:
@@ -134,25 +142,15 @@ def test_a_band_around_nothing_is_refused() -> None:
         price_band(TABLE.rules("600036.SH", TODAY), Decimal(0))
 
 
-OWN = """
-[[board]]
-name = "risk warning"
-symbols = ["600036.SH"]
-exchange = "XSHG"
-currency = "CNY"
-[[board.since]]
-from = 2026-01-01
-lot = "100"
-tick = "0.01"
-price_limit = "0.05"
-settle_days = 1
-stamp_duty = "0.0005"
+WARNED = """
+[symbols]
+"600036.SH" = { exchange = "XSHG", price_limit = "0.05" }
 """
 
 
 def test_a_table_of_one_s_own_is_asked_first(tmp_path: Path) -> None:
     path = tmp_path / "own.toml"
-    path.write_text(OWN, encoding="utf-8")
+    path.write_text(WARNED, encoding="utf-8")
 
     table = instrument_table(path)
 
@@ -160,71 +158,132 @@ def test_a_table_of_one_s_own_is_asked_first(tmp_path: Path) -> None:
     assert table.rules("601398.SH", TODAY).price_limit == Decimal("0.10")
 
 
-def test_all_mistakes_of_a_table_are_told_at_once(tmp_path: Path) -> None:
-    path = tmp_path / "own.toml"
-    path.write_text(
-        """
-[[board]]
-name = "first"
-exchange = "XSHG"
-currency = "CNY"
-[[board.since]]
-from = 2026-01-02
-lot = "-1"
-tick = "NaN"
-price_limit = "10"
-stamp_duty = "7"
-settle_days = -1
-[[board]]
-name = "second"
-exchange = "XSHG"
-currency = "CNY"
-pattern = "(("
-since = []
-[[board]]
-name = "third"
-exchange = "XSHG"
-currency = "CNY"
-symbols = ["X"]
-[[board.since]]
-from = 2026-01-02
-lot = "1"
-""",
-        encoding="utf-8",
-    )
-    with pytest.raises(ConfigError) as caught:
-        instrument_table(path)
+OWN = """
+[exchanges.XNYS]
+fees = "my broker"
 
-    for part in (
-        "first: needs symbols or a pattern",
-        "first: lot must be positive, was -1",
-        "first: tick must be positive, was NaN",
-        "first: price_limit is a share such as 0.10, was 10",
-        "first: stamp_duty is a share such as 0.0005, was 7",
-        "first: settle_days cannot be negative, was -1",
-        "second: pattern '((' is no regular expression",
-        "second: needs [[board.since]] entries",
-        "third: its first entry lacks tick, settle_days, stamp_duty",
-    ):
-        assert part in str(caught.value)
+[symbols]
+GOOG = "XNYS"
+"7203.T" = "XTKS"
+ESM6 = { exchange = "CMES", multiplier = 50, venue_symbol = "ES 06-26" }
+"0700.HK" = { exchange = "XHKG", lot = 100, minimum = 200, min_notional = 5000 }
+
+[[family]]
+name = "my coins"
+pattern = '[A-Z]+-USDT'
+exchange = "24/7"
+currency = "USDT"
+lot = 0.01
+from = 2020-01-01
+[[family.since]]
+from = 2025-01-01
+lot = 0.001
+
+[fees."my broker"]
+[[fees."my broker".charge]]
+per_unit = 0.01
+"""
 
 
-def test_a_table_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "own.toml"
-    path.write_text('[[board]]\nname = "x"\nexchang = "XSHG"\n', encoding="utf-8")
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> InstrumentTable:
+    path = tmp_path_factory.mktemp("own") / "instruments.toml"
+    path.write_text(OWN, encoding="utf-8")
+    return instrument_table(path)
 
-    with pytest.raises(ConfigError, match=r"own\.toml cannot be read"):
-        instrument_table(path)
-    with pytest.raises(ConfigError, match=r"nowhere\.toml cannot be read"):
-        instrument_table(tmp_path / "nowhere.toml")
+
+def test_one_line_makes_a_symbol_of_an_exchange(own: InstrumentTable) -> None:
+    goog = own.rules("GOOG", TODAY)
+
+    assert (goog.exchange, goog.currency, goog.lot, goog.tick) == ("XNYS", "USD", D(1), D("0.01"))
+
+
+def test_an_exchange_s_default_of_one_s_own_counts_for_all_of_it(own: InstrumentTable) -> None:
+    fees = {symbol: own.rules(symbol, TODAY).fees for symbol in ("GOOG", "AAPL")}
+
+    assert {symbol: [c.per_unit for c in found.buys] for symbol, found in fees.items()} == {
+        "GOOG": [D("0.01")], "AAPL": [D("0.01")],
+    }  # fmt: skip
+
+
+def test_a_family_is_known_from_a_date_on_and_changes_with_another(own: InstrumentTable) -> None:
+    assert own.rules("ETH-USDT", date(2024, 12, 31)).lot == D("0.01")
+    assert own.rules("ETH-USDT", date(2025, 1, 1)).lot == D("0.001")
+    assert own.rules("ETH-USDT", TODAY).unit == "coins"
+    with pytest.raises(DataError, match="known from 2020-01-01 on"):
+        own.rules("ETH-USDT", date(2019, 12, 31))
 
 
 @pytest.mark.parametrize(
-    "content", [b"\xff\xfe", b"board = " + b"[" * 3_000, b"a = " + b"9" * 5_000]
+    ("symbol", "price", "tick", "last_close", "band"),
+    [
+        ("7203.T", "2999", "1", "2800", ("2300", "3300")),
+        ("7203.T", "3001", "5", "3100", ("2400", "3800")),
+        ("7203.T", "99", "1", "99", ("69", "129")),
+        ("0700.HK", "19.99", "0.01", "20", None),
+        ("0700.HK", "500", "0.5", "20", None),
+    ],
 )
-def test_a_table_that_nobody_can_read_is_one_error(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "own.toml"
-    path.write_bytes(content)
+def test_ticks_and_bands_go_by_the_price(
+    own: InstrumentTable,
+    symbol: str,
+    price: str,
+    tick: str,
+    last_close: str,
+    band: Any,  # noqa: ANN401 - two texts, or none
+) -> None:
+    found = own.rules(symbol, TODAY)
 
-    with pytest.raises(ConfigError):
-        instrument_table(path)
+    assert found.tick_at(D(price)) == D(tick)
+    assert price_band(found, D(last_close)) == (band and tuple(map(D, band)))
+
+
+@pytest.mark.parametrize(
+    ("symbol", "quantity", "sellable", "fits"),
+    [
+        ("600036.SH", "200", "0", True),
+        ("600036.SH", "150", "0", False),
+        ("600036.SH", "-50", "350", True),  # the odd rest at once
+        ("600036.SH", "-30", "350", False),
+        ("600036.SH", "-0.5", "0.5", False),
+        ("7203.T", "-50", "150", False),  # never
+        ("0700.HK", "-30", "350", False),  # freely, but less than the smallest order
+        ("0700.HK", "-230", "350", True),
+        ("0700.HK", "100", "0", False),
+        ("0700.HK", "-30", "30", True),  # all of it
+        ("ETH-USDT", "0.123", "0", True),
+        ("ETH-USDT", "0.1234", "0", False),
+    ],
+)
+def test_quantities_that_an_exchange_takes(
+    own: InstrumentTable, symbol: str, quantity: str, sellable: str, *, fits: bool
+) -> None:
+    found = own.rules(symbol, TODAY)
+
+    assert (found.misfit(D(quantity), D(sellable)) == "") is fits
+
+
+def test_symbols_that_nobody_lists_have_an_exchange_s_defaults_where_it_is_asked_for() -> None:
+    found = instrument_table(exchange="XETR").rules("SAP", TODAY)
+
+    assert (found.exchange, found.currency) == ("XETR", "EUR")
+
+
+@pytest.mark.parametrize(
+    ("exchange", "hint"), [("XETRA", "did you mean XETR"), ("XBUE", "currency, lot, tick")]
+)
+def test_defaults_of_an_exchange_that_has_none_are_refused(exchange: str, hint: str) -> None:
+    with pytest.raises(ConfigError, match=hint):
+        instrument_table(exchange=exchange)
+
+
+def test_the_digest_moves_with_what_concerns_a_symbol_alone(own: InstrumentTable) -> None:
+    assert own.digest(["600036.SH"]) == TABLE.digest(["600036.SH"])
+    assert own.digest(["AAPL"]) != TABLE.digest(["AAPL"])
+
+
+def test_all_unknown_symbols_are_named_with_the_lines_to_add() -> None:
+    with pytest.raises(DataError) as caught:
+        TABLE.all_rules(["GOOG", "AAPL", "NVDA"], TODAY, "XNAS")
+
+    assert str(caught.value).endswith('[symbols]\n  "GOOG" = "XNAS"\n  "NVDA" = "XNAS"')

@@ -26,8 +26,8 @@ BUGS_OF_ORDERS: tuple[Bug, ...] = (
     planted(
         "the stamp duty is on the wrong side",
         "qtkit/trading/brokers/sim/exchange.py",
-        "terms.instrument.stamp_duty if found.quantity < 0 else",
-        "terms.instrument.stamp_duty if found.quantity > 0 else",
+        "before, now, is_buy=found.quantity > 0)",
+        "before, now, is_buy=found.quantity < 0)",
         "tests/contracts/test_broker_contract.py::TestSimBrokerInMemory::test_a_sell_pays_commission_and_stamp_duty",
     ),
     planted(
@@ -51,7 +51,7 @@ BUGS_OF_ORDERS: tuple[Bug, ...] = (
         "qtkit/trading/engine/execution_reports.py",
         "return self._context.state.ledger.knows_fill(fill.fill_id)",
         "return not fill.fill_id",
-        engine_test("orders", "test_a_fill_that_is_told_again_is_booked_once_and_counted"),
+        engine_test("fills", "test_a_fill_that_is_told_again_is_booked_once_and_counted"),
     ),
     planted(
         "an unmatched fill is booked",
@@ -59,7 +59,7 @@ BUGS_OF_ORDERS: tuple[Bug, ...] = (
         "settles = None if why else self._settles(fill)",
         "settles = self._settles(fill)",
         engine_test(
-            "orders",
+            "fills",
             "test_a_fill_of_no_order_of_ours_is_recorded_not_booked_and_fails_the_reconciliation",
         ),
     ),
@@ -68,21 +68,21 @@ BUGS_OF_ORDERS: tuple[Bug, ...] = (
         "qtkit/model/orders.py",
         "    (_S.CANCELLED, _M.FILL_PART): _S.CANCELLED,",
         "    #",
-        engine_test("orders", "test_a_fill_that_races_its_cancel_is_booked_and_marked"),
+        engine_test("fills", "test_a_fill_that_races_its_cancel_is_booked_and_marked"),
     ),
     planted(
         "a late fill is not marked",
         "qtkit/trading/engine/execution_reports.py",
         'late=str(order.status) if ended and order is not None else "",',
         'late="",',
-        engine_test("orders", "test_a_fill_of_an_order_that_was_given_up_is_booked_and_marked"),
+        engine_test("fills", "test_a_fill_of_an_order_that_was_given_up_is_booked_and_marked"),
     ),
     planted(
         "a fill with a negative price is booked",
         "qtkit/trading/engine/execution_reports.py",
         "if not n.is_finite() or n < 0]",
         "if not n.is_finite()]",
-        engine_test("orders", "test_a_fill_that_cannot_be_booked_is_recorded_and_never_dropped"),
+        engine_test("fills", "test_a_fill_that_cannot_be_booked_is_recorded_and_never_dropped"),
     ),
     planted(
         "a reservation is not released",

@@ -194,9 +194,17 @@ BUGS_OF_TIME: tuple[Bug, ...] = (
     planted(
         "an unfinished bar is shown",
         "qtkit/trading/engine/bar_history.py",
-        "whole = bars.end[last] == label[last]",
-        "whole = bars.end[last] > 0",
+        "longer.end[-1] <= max(int(parts.end[-1]), midnight):",
+        "longer.end[-1] > 0:",
         engine_test("history", "test_an_unfinished_bar_is_not_shown_and_a_finished_one_is"),
+    ),
+    planted(
+        "an order of noon trades at the day's open",
+        "qtkit/market/bar_grid.py",
+        "begins = start if not late else end",
+        "begins = start",
+        "tests/market/test_bar_grid.py::"
+        "test_an_order_meets_the_first_bar_that_begins_when_it_can_be_seen",
     ),
     # --- the journal ---------------------------------------------------------------------------
     planted(
@@ -265,7 +273,7 @@ BUGS_OF_TIME: tuple[Bug, ...] = (
         "qtkit/projections/engine_state.py",
         "    state.strategy_state = event.state\n    state.fills_since_saved = []\n",
         "    state.strategy_state = event.state\n",
-        engine_test("orders", "test_the_strategys_state_moves_with_fills_and_is_saved_after_them"),
+        engine_test("fills", "test_the_strategys_state_moves_with_fills_and_is_saved_after_them"),
     ),
     planted(
         "a command that the power took is forgotten",

@@ -15,14 +15,7 @@ from qtkit.core.errors import ConfigError, DataError
 from qtkit.core.paths import OutputRoot, RunFolder, write_atomic
 from qtkit.core.render import REPORT_MIME, text_table
 from qtkit.runs.notebook_outputs import gather
-from qtkit.runs.record import (
-    RunRecord,
-    RunStatus,
-    digest_of,
-    record_json,
-    record_of,
-    run_id_of,
-)
+from qtkit.runs.record import RunRecord, RunStatus, digest_of, record_json, record_of, run_id_of
 from qtkit.runs.record_diff import compare
 from qtkit.runs.report import record_page, record_text
 from qtkit.runs.run_store import (

@@ -248,7 +248,7 @@ def test_a_stop_signal_leaves_a_record_and_exits_with_130(
     ) as process:  # fmt: skip
         wait_for(tmp_path, process)
         process.send_signal(number)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=60)
 
     record, copy = saved(root)
     assert process.returncode == 130, err
@@ -269,7 +269,7 @@ def test_a_stop_before_the_kernel_is_there_leaves_record_and_copy(
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         wait_for(root.run_records, process, "*/record.json")
         process.terminate()
-        process.communicate(timeout=30)
+        process.communicate(timeout=60)
 
     record, copy = saved(root)
     assert process.returncode == 130

@@ -59,7 +59,7 @@ def replay(start: str = "2026-03-04T09:29:00+08:00", speed: float = 60, **feed: 
     }
 
 
-def until(holds: Callable[[], object], seconds: float = 30, what: str = "it") -> None:
+def until(holds: Callable[[], object], seconds: float = 60, what: str = "it") -> None:
     """Wait until something holds."""
     elapsed = stopwatch()
     while not holds():

@@ -29,7 +29,7 @@ Moments = list[tuple[datetime, ev.Event]]
 
 
 def opening(**changes: object) -> ev.SessionStarted:
-    known = {"settings": {"seed": 7, "step_minutes": 5}, "opening": Book(cash=CASH)}
+    known = {"settings": {"seed": 7, "step_minutes": 5}, "opening": Book(cash=CASH, currency="CNY")}
     return session_started(**{**known, **changes})
 
 
@@ -88,7 +88,7 @@ def three_days() -> Moments:
     session = HandMadeJournal()
     _wednesday(session)
     _thursday(session)
-    at_night = with_shares(Book(cash=Decimal("7088.95")), 300, "3003.00")
+    at_night = with_shares(Book(cash=Decimal("7088.95"), currency="CNY"), 300, "3003.00")
     for wall, happened in (
         ("09:00", event(ev.DayStarted)),
         ("10:00", skipped(FRIDAY, "acquire_live_price", "missed")),
@@ -102,7 +102,7 @@ def three_days() -> Moments:
 
 
 def _wednesday(session: HandMadeJournal) -> None:
-    night = Book(cash=Decimal("4995.00"))
+    night = Book(cash=Decimal("4995.00"), currency="CNY")
     start = (
         opening(),
         event(ev.BrokerConnected),
@@ -122,7 +122,7 @@ def _wednesday(session: HandMadeJournal) -> None:
 
 
 def _thursday(session: HandMadeJournal) -> None:
-    night = Book(cash=Decimal("7088.95"))
+    night = Book(cash=Decimal("7088.95"), currency="CNY")
     rejected = ev.OrderRejected(order_id="q3", reason_code="halted", reason="no trade")
     sold = filled("q2", -200, "10.50", THURSDAY, commission="5.00", tax="1.05")
     for wall, *happened in (
@@ -160,4 +160,4 @@ def filled(
 
 def with_shares(book: Book, shares: int, cost: str) -> Book:
     line = PositionLine(symbol=SYMBOL, quantity=Decimal(shares), cost=Decimal(cost))
-    return Book(cash=book.cash, positions=(line,))
+    return Book(cash=book.cash, positions=(line,), currency=book.currency)

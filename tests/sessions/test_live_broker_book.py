@@ -21,15 +21,7 @@ from qtkit.runtime.build import build
 from qtkit.sessions.simulation import prepare_account, simulate
 from qtkit.trading.strategy.protocol import Fill, JsonObject, Prepared, StrategySpec, View
 from tests.market.bar_makers import utc
-from tests.sessions.test_live_engine import (
-    account_of,
-    lived,
-    of,
-    plan,
-    root_of,
-    turn_until,
-    wired,
-)
+from tests.sessions.live_engine import account_of, lived, of, plan, root_of, turn_until, wired
 
 DAY = date(2026, 3, 4)
 pytestmark = pytest.mark.usefixtures("impatient")

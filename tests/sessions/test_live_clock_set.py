@@ -24,7 +24,7 @@ from qtkit.testing import SettableClock
 from qtkit.trading.engine.command_queue import Command
 from qtkit.trading.engine.workers import SimulatedWorkers
 from tests.market.bar_makers import utc
-from tests.sessions.test_live_engine import GRID, account_of, of, root_of
+from tests.sessions.live_engine import GRID, account_of, of, root_of
 
 HOUR = 3600.0
 

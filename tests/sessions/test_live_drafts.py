@@ -18,7 +18,7 @@ from qtkit.model.intents import Intent
 from qtkit.runtime.factories import FEEDS, polled
 from qtkit.testing import hand_made_bars, scripted_spec
 from tests.market.bar_makers import utc
-from tests.sessions.test_live_engine import lived, of, plan
+from tests.sessions.live_engine import lived, of, plan
 
 BANK = "600036.SH"
 DAYS = (date(2026, 3, 3), date(2026, 3, 4))

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from threading import Event
@@ -16,9 +14,8 @@ import msgspec
 import pytest
 
 from qtkit.core.calendars import exchange_calendar
-from qtkit.core.clock import Clock, ManualClock, stopwatch, wall_time
+from qtkit.core.clock import ManualClock, stopwatch, wall_time
 from qtkit.core.errors import BeyondCalendar, ConfigError, FolderLocked
-from qtkit.core.paths import AccountFolder, OutputRoot
 from qtkit.journal import read_journal
 from qtkit.market.feeds.export import write_feed
 from qtkit.market.feeds.recorder import recorded_bars
@@ -26,97 +23,27 @@ from qtkit.market.tables.bar_table import BarTable
 from qtkit.market.tables.synthetic import synthetic_bars
 from qtkit.model import events as ev
 from qtkit.model.bars import Bars, nanos
-from qtkit.model.events import Entry
-from qtkit.runtime.accounts import create_account
 from qtkit.runtime.build import build
 from qtkit.runtime.configuration.reader import settings_of
-from qtkit.runtime.run import Run
 from qtkit.runtime.spec import REAL_TIME, SessionSpec
 from qtkit.sessions.control.kill_switch import kill_account, lift_account
 from qtkit.trading.engine.command_queue import Command
 from qtkit.trading.engine.thread import EngineThread
-from qtkit.trading.engine.workers import SimulatedWorkers, Workers
-from qtkit.trading.strategy.loader import load_spec
-from qtkit.trading.strategy.protocol import StrategySpec
 from tests.market.bar_makers import utc
+from tests.sessions.live_engine import (
+    GRID,
+    account_of,
+    crashed,
+    lived,
+    of,
+    plan,
+    root_of,
+    turn_until,
+    wired,
+)
 
-GRID = load_spec(Path(__file__).parents[2] / "examples" / "live_grid_multi.py")
 XSHG = exchange_calendar("XSHG")
 SEED = 20260304
-
-
-def plan(start: str, spec: StrategySpec = GRID, **settings: object) -> SessionSpec:
-    made = list[ManualClock]()
-
-    def clock(not_before: datetime | None) -> Clock:
-        made.append(ManualClock(max(utc(start), not_before or utc(start))))
-        return made[-1]
-
-    def workers(_: Event) -> Workers:
-        return SimulatedWorkers(made[-1])
-
-    return SessionSpec(
-        kind=REAL_TIME,
-        strategy=spec,
-        settings=settings_of(settings),
-        clock_from=clock,
-        workers_from=workers,
-    )
-
-
-def root_of(tmp_path: Path) -> OutputRoot:
-    return OutputRoot(tmp_path / "outputs")
-
-
-def account_of(tmp_path: Path, name: str = "demo") -> AccountFolder:
-    place = root_of(tmp_path).account("paper", name)
-    create_account(
-        place,
-        cash=GRID.opening_cash,
-        currency="CNY",
-        exchange="XSHG",
-        at=utc("2026-03-01 00:00"),
-    )
-    return place
-
-
-@contextmanager
-def wired(tmp_path: Path, asked: SessionSpec, account: str | None = None) -> Iterator[Run]:
-    run = build(replace(asked, account=account), root_of(tmp_path))
-    try:
-        yield run
-    finally:
-        run.close()
-
-
-def lived(
-    tmp_path: Path, asked: SessionSpec, until: str, account: str | None = None
-) -> list[Entry]:
-    """Live until a time and stop in order."""
-    with wired(tmp_path, asked, account) as run:
-        run.engine.start()
-        run.engine.run(utc(until))
-    return list(read_journal(run.folder.journal))
-
-
-def crashed(tmp_path: Path, asked: SessionSpec, until: str, account: str) -> Run:
-    """Live until a time, and let everything go without an end."""
-    with wired(tmp_path, asked, account) as run:
-        run.engine.start()
-        turn_until(run, until)
-    return run
-
-
-def turn_until(run: Run, until: str) -> None:
-    clock = run.clock
-    while clock.now() < utc(until):
-        wake = run.engine.turn()
-        assert wake is not None
-        clock.wait(min(wake, utc(until)), Event())
-
-
-def of(entries: list[Entry], kind: type[ev.Event]) -> list[Any]:
-    return [entry.event for entry in entries if isinstance(entry.event, kind)]
 
 
 # --- nights ----------------------------------------------------------------------------------

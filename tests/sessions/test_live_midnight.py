@@ -9,7 +9,7 @@ from pathlib import Path
 
 from qtkit.model import events as ev
 from tests.market.bar_makers import utc
-from tests.sessions.test_live_engine import GRID, lived, of, plan
+from tests.sessions.live_engine import GRID, lived, of, plan
 
 COIN = replace(
     GRID, exchange="24/7", symbols=("BTC-PERP",), parameters={}, currency="USD", order_sizes={}

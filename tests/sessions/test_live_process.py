@@ -132,7 +132,7 @@ def test_killing_and_lifting_through_the_second_door(session: RemoteSession, roo
     killed = qtkit("kill", "demo", "--root", root, "--by", "anna", "--why", "odd prices")
     assert killed.exit_code == 0
     assert "looks at the file" in killed.output
-    until(lambda: session.view.state.killed, 10, "the kill switch")
+    until(lambda: session.view.state.killed, 60, "the kill switch")
     nameless = qtkit("kill", "demo", "--root", root, "--lift", "--by", "bert")
     assert "needs who and why" in str(nameless.exception)
     assert session.view.state.killed
@@ -167,7 +167,7 @@ def test_an_engine_that_hangs_is_told_apart_and_can_still_be_killed(
         ]
     finally:
         os.kill(pid, signal.SIGCONT)
-    until(lambda: session.view.state.killed, 10, "the kill switch")
+    until(lambda: session.view.state.killed, 60, "the kill switch")
     session.stop()
 
 
@@ -227,7 +227,7 @@ def test_a_signal_stops_a_session_in_the_foreground_and_more_change_nothing(
     for _ in range(20):
         process.send_signal(number)
         Event().wait(0.02)
-    said, _ = process.communicate(timeout=30)
+    said, _ = process.communicate(timeout=60)
 
     assert process.returncode == 130, said
     assert "Traceback" not in said

@@ -16,7 +16,7 @@ from qtkit.journal.codec import START, digest
 from qtkit.runtime.accounts import inherit
 from qtkit.runtime.build import build
 from qtkit.runtime.chain import sessions_of
-from tests.sessions.test_live_engine import account_of, crashed, lived, plan, root_of
+from tests.sessions.live_engine import account_of, crashed, lived, plan, root_of
 
 Deed = Callable[[AccountFolder, SessionFolder], object]
 

@@ -20,7 +20,7 @@ from qtkit.runtime.spec import SessionSpec
 from qtkit.testing import scripted_spec
 from qtkit.trading.strategy.protocol import StrategySpec
 from tests.market.bar_makers import utc
-from tests.sessions.test_live_engine import GRID, account_of, crashed, plan, root_of
+from tests.sessions.live_engine import GRID, account_of, crashed, plan, root_of
 
 BANK, STEEL = "600036.SH", "601398.SH"
 SPEC = scripted_spec({}, [BANK, STEEL], opening_cash=Decimal(100_000))

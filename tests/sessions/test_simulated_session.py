@@ -31,14 +31,7 @@ from qtkit.sessions.remote import open_session
 from qtkit.sessions.simulation import prepare_account, simulate
 from qtkit.trading.engine.command_queue import Command
 from qtkit.trading.strategy.loader import load_spec
-from qtkit.trading.strategy.protocol import (
-    Fill,
-    JsonObject,
-    Prepared,
-    Strategy,
-    StrategySpec,
-    View,
-)
+from qtkit.trading.strategy.protocol import Fill, JsonObject, Prepared, Strategy, StrategySpec, View
 
 WEDNESDAY = date(2026, 3, 4)
 SYMBOL = "600036.SH"

@@ -189,12 +189,12 @@ def test_a_setting_that_is_no_number_is_an_error() -> None:
 
 def test_a_date_beyond_the_calendar_is_an_error() -> None:
     story = healthy_day()
-    story.edit(ev.SessionStarted, {"exchange": "XPAR"})
+    story.edit(ev.SessionStarted, {"exchange": "NOWHERE"})
 
     found = verdict("0.3", story.evidence())
 
     assert found.status is Status.ERROR
-    assert "XPAR" in found.summary
+    assert "NOWHERE" in found.summary
 
 
 def test_a_known_defect_is_named_and_stays_a_failure() -> None:

@@ -19,16 +19,7 @@ from qtkit.model import events as ev
 from qtkit.model.orders import OrderOrigin
 from qtkit.stages.phase_5_scenarios import GATE_BLOCKING, GATE_OFF, SPLIT
 from qtkit.stages.scenarios import REFERENCE
-from tests.stages.parts import (
-    BY_ID,
-    CHECKS,
-    A,
-    at,
-    is_found,
-    row,
-    skipped,
-    task_id,
-)
+from tests.stages.parts import BY_ID, CHECKS, A, at, is_found, row, skipped, task_id
 from tests.stages.phase_5_stories import (
     PHASE_5,
     STEP,

@@ -15,13 +15,7 @@ from qtkit.core.paths import SessionFolder
 from qtkit.core.verdict import Status, Verdict, fail, ok
 from qtkit.evidence import Evidence, Fault, RunFacts, Scenario
 from qtkit.model import events as ev
-from tests.stages.parts import (
-    CHECKS,
-    A,
-    book,
-    is_found,
-    open_order,
-)
+from tests.stages.parts import CHECKS, A, book, is_found, open_order
 from tests.stages.phase_5_stories import (
     PHASE_5,
     SEEN,

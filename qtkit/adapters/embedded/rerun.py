@@ -26,6 +26,7 @@ from qtkit.model.series import is_carried, series_in
 from qtkit.projections.terms import SessionTerms
 from qtkit.runtime.market_data import MarketData
 from qtkit.runtime.settings import SessionSettings
+from qtkit.runtime.sources import folder_instruments
 from qtkit.runtime.spec import Acceptance, SessionSpec
 from qtkit.trading.engine.command_queue import Command
 
@@ -104,7 +105,7 @@ def rerun_of(plan: SessionSpec, inputs: Path) -> Rerun:
         wrap=plan.wrap,
         wrap_broker=plan.wrap_broker,
         data=_recorded(folder, entries),
-        instruments=plan.instruments,
+        instruments=plan.instruments or folder_instruments(folder),
     )
     return Rerun(begins, tuple(_come_back(life, terms) for life in lives))
 

@@ -57,6 +57,10 @@ class AlwaysOpen:
         """Return the UTC date at a time."""
         return aware(at).astimezone(UTC).date()
 
+    def begin(self, day: date) -> datetime:
+        """Return when a date begins, UTC."""
+        return datetime.combine(day, time(), tzinfo=UTC)
+
     def is_open(self, at: datetime) -> bool:
         """Whether there is trading at a time: always."""
         self._known(self.local_date(at))

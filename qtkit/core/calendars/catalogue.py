@@ -6,16 +6,21 @@ from functools import lru_cache
 from pathlib import Path
 
 from qtkit.core.calendars.always_open import AlwaysOpen
-from qtkit.core.calendars.exchanges import EXCHANGES, schedule_of
+from qtkit.core.calendars.exchanges import CODES, Exchange, exchange_of, schedule_of
 from qtkit.core.calendars.overlay import Overlay, apply_overlay, read_overlay
 from qtkit.core.calendars.protocol import Calendar
 from qtkit.core.calendars.sessions import Schedule, SessionCalendar
 from qtkit.core.errors import ConfigError
 from qtkit.core.text import closest
 
-__all__ = ["exchange_calendar"]
+__all__ = ["calendar_codes", "exchange_calendar"]
 
-_NAMES = (AlwaysOpen.name, *sorted(EXCHANGES))
+_NAMES = (AlwaysOpen.name, *CODES)
+
+
+def calendar_codes() -> tuple[str, ...]:
+    """Return the codes of all calendars."""
+    return _NAMES
 
 
 def exchange_calendar(name: str, overlay: Path | None = None) -> Calendar:
@@ -24,7 +29,7 @@ def exchange_calendar(name: str, overlay: Path | None = None) -> Calendar:
     Parameters
     ----------
     name
-        ``"XSHG"``, ``"XNYS"`` or ``"24/7"``.
+        One of `calendar_codes`, such as ``"XSHG"``, ``"XNYS"``, ``"24/5"`` or ``"24/7"``.
     overlay
         A ``calendar_overlay.toml`` that extends or corrects what is known, if there is one.
 
@@ -40,9 +45,9 @@ def exchange_calendar(name: str, overlay: Path | None = None) -> Calendar:
     """
     if name not in _NAMES:
         near = closest(name.upper(), _NAMES)
-        hint = f"did you mean {near}?" if near else f"known: {', '.join(_NAMES)}"
+        hint = f"did you mean {near}?" if near else "see `qtkit instruments list --exchanges`"
         raise ConfigError(f"there is no calendar {name!r}; {hint}")
-    part = read_overlay(overlay, tuple(sorted(EXCHANGES))).get(name) if overlay else None
+    part = read_overlay(overlay, CODES).get(name) if overlay else None
     return _calendar(name, part)
 
 
@@ -52,10 +57,15 @@ def _calendar(name: str, overlay: Overlay | None) -> Calendar:
         return AlwaysOpen()
     schedule = _schedule(name)
     if overlay is not None:
-        schedule = apply_overlay(schedule, overlay, EXCHANGES[name])
+        schedule = apply_overlay(schedule, overlay, _exchange(name))
     return SessionCalendar(schedule)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def _schedule(name: str) -> Schedule:
-    return schedule_of(EXCHANGES[name])
+    return schedule_of(_exchange(name))
+
+
+@lru_cache(maxsize=8)
+def _exchange(name: str) -> Exchange:
+    return exchange_of(name)

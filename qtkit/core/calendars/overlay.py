@@ -7,6 +7,7 @@
     holidays = [2027-01-01, 2027-02-08]     # closed, though a weekday
     extra_sessions = [2027-02-06]           # open with regular hours
     half_days = { 2027-02-05 = 11:30:00 }   # early close, exchange time
+    settle_on_weekdays = true               # settlement dates beyond what is known: count weekdays
 """
 
 from __future__ import annotations
@@ -25,8 +26,7 @@ from qtkit.core.text import closest
 
 __all__ = ["Overlay", "apply_overlay", "read_overlay"]
 
-_KEYS = ("extra_sessions", "half_days", "holidays", "known_until")
-_SATURDAY = 5
+_KEYS = ("extra_sessions", "half_days", "holidays", "known_until", "settle_on_weekdays")
 _LAST_YEAR = 2099
 
 
@@ -38,6 +38,7 @@ class Overlay:
     holidays: frozenset[date] = frozenset()
     extra_sessions: frozenset[date] = frozenset()
     half_days: tuple[tuple[date, time], ...] = ()  # early close, exchange time
+    settle_on_weekdays: bool = False  # beyond what is known, a settlement counts weekdays
 
 
 def read_overlay(path: Path, known: tuple[str, ...]) -> dict[str, Overlay]:
@@ -81,7 +82,7 @@ def apply_overlay(schedule: Schedule, overlay: Overlay, exchange: Exchange) -> S
             f"the calendar overlay for {schedule.name} is wrong: {'; '.join(mistakes)}"
         )
     openings: dict[date, Opening] = dict(schedule.openings)
-    for day in _weekdays(schedule.last, last):
+    for day in _weekdays(schedule.last, last, exchange):
         openings[day] = exchange.opening(day)
     openings |= {day: exchange.opening(day) for day in overlay.extra_sessions}
     for day in overlay.holidays:
@@ -92,7 +93,12 @@ def apply_overlay(schedule: Schedule, overlay: Overlay, exchange: Exchange) -> S
             f"the calendar overlay for {schedule.name} is wrong: {'; '.join(mistakes)}"
         )
     openings |= {day: exchange.opening(day, close) for day, close in overlay.half_days}
-    return replace(schedule, last=last, openings=dict(sorted(openings.items())))
+    return replace(
+        schedule,
+        last=last,
+        openings=dict(sorted(openings.items())),
+        settles_on=exchange.weekdays if overlay.settle_on_weekdays else frozenset(),
+    )
 
 
 def _odd_half_days(
@@ -104,18 +110,18 @@ def _odd_half_days(
             f"half_days on closed days: {', '.join(lone)}; name them in extra_sessions, or "
             "drop them"
         )
-    begin, end = exchange.hours[0][0], exchange.hours[-1][1]
-    odd = [f"{day} at {close}" for day, close in overlay.half_days if not begin < close <= end]
+    begin, end = exchange.opens, exchange.closes
+    odd = [f"{d} at {close}" for d, close in overlay.half_days if not begin < (0, close) <= end]
     if odd:
         yield (
-            f"half_days that close outside {begin} to {end}: {', '.join(odd)}; give the time of "
-            "the early close"
+            f"half_days that close outside {begin[1]} to {end[1]}: {', '.join(odd)}; give the "
+            "time of the early close"
         )
 
 
-def _weekdays(after: date, last: date) -> Iterator[date]:
+def _weekdays(after: date, last: date, exchange: Exchange) -> Iterator[date]:
     days = (after + timedelta(days=number) for number in range(1, (last - after).days + 1))
-    return (day for day in days if day.weekday() < _SATURDAY)
+    return (day for day in days if day.weekday() in exchange.weekdays)
 
 
 def _contradictions(schedule: Schedule, overlay: Overlay, last: date) -> Iterator[str]:
@@ -137,7 +143,9 @@ def _contradictions(schedule: Schedule, overlay: Overlay, last: date) -> Iterato
 def _mistakes(name: str, part: object, known: tuple[str, ...]) -> Iterator[tuple[Key, str]]:
     """Yield what is wrong with one exchange's part, each with the key that it is about."""
     if name not in known:
-        yield (name,), f"[{name}] is no exchange that can be extended; known: {', '.join(known)}"
+        near = closest(name.upper(), known)
+        hint = f"did you mean [{near}]?" if near else "see `qtkit instruments list --exchanges`"
+        yield (name,), f"[{name}] is no exchange that can be extended; {hint}"
         return
     if not isinstance(part, dict):
         yield (name,), f"{name} must be a table, was {part!r}"
@@ -153,6 +161,9 @@ def _wrong(key: str, value: object) -> Iterator[str]:
     elif key in {"holidays", "extra_sessions"}:
         if not isinstance(value, list) or not all(map(_is_date, value)):
             yield f"{key} must be a list of dates, was {_shown(value)}"
+    elif key == "settle_on_weekdays":
+        if not isinstance(value, bool):
+            yield f"{key} must be true or false, was {_shown(value)}"
     elif key != "known_until":
         near = closest(key, _KEYS)
         hint = f"did you mean {near}?" if near else f"known: {', '.join(_KEYS)}"
@@ -188,6 +199,7 @@ def _overlay(part: dict[str, object]) -> Overlay:
     half_days = part.get("half_days", {})
     return Overlay(
         known_until=part.get("known_until"),  # type: ignore[arg-type] # checked by _part
+        settle_on_weekdays=part.get("settle_on_weekdays") is True,
         holidays=frozenset(part.get("holidays", ())),  # type: ignore[call-overload]
         extra_sessions=frozenset(part.get("extra_sessions", ())),  # type: ignore[call-overload]
         half_days=tuple(

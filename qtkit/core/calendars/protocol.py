@@ -73,7 +73,10 @@ class Calendar(Protocol):
         """Return the session `count` trading days after a date; 0 returns the date itself."""
 
     def local_date(self, at: datetime) -> date:
-        """Return the date on the exchange's wall at a time."""
+        """Return the trading date at a time: an evening session belongs to the next date."""
+
+    def begin(self, day: date) -> datetime:
+        """Return when a date begins, UTC: at its midnight there, or where it opens before."""
 
     def is_open(self, at: datetime) -> bool:
         """Whether there is trading at a time."""

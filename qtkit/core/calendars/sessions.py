@@ -5,13 +5,13 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from qtkit.core.calendars.protocol import Segment, aware
 from qtkit.core.errors import BeyondCalendar
 
-__all__ = ["Opening", "Schedule", "SessionCalendar"]
+__all__ = ["Opening", "Schedule", "SessionCalendar", "how_to_extend"]
 
 _DAY = timedelta(days=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -29,6 +29,8 @@ class Schedule:
     first: date
     last: date
     openings: Mapping[date, Opening]  # in order of date; sessions only
+    begins: timedelta = timedelta()  # when a date begins, after its midnight; below 0: before it
+    settles_on: frozenset[int] = frozenset()  # weekdays that count for settlements beyond `last`
 
 
 class SessionCalendar:
@@ -84,11 +86,20 @@ class SessionCalendar:
         if count == 0:
             return day
         wanted = bisect_right(self._days, day) + count - 1
+        beyond = wanted + 1 - len(self._days)
+        if beyond > 0 and self._schedule.settles_on:
+            return self._weekday_after_the_last(beyond)
         return self._numbered(wanted, f"the session {count} trading days after {day}")
 
     def local_date(self, at: datetime) -> date:
-        """Return the date on the exchange's wall at a time."""
-        return aware(at).astimezone(self.zone).date()
+        """Return the trading date at a time: an evening session belongs to the next date."""
+        local = aware(at).astimezone(self.zone)
+        return (local - self._schedule.begins).date() if self._schedule.begins else local.date()
+
+    def begin(self, day: date) -> datetime:
+        """Return when a date begins, UTC."""
+        midnight = datetime.combine(day, time(), tzinfo=self.zone)
+        return (midnight + self._schedule.begins).astimezone(UTC)
 
     def is_open(self, at: datetime) -> bool:
         """Whether there is trading at a time."""
@@ -98,6 +109,13 @@ class SessionCalendar:
         """Return the seconds of trading in ``[start, end)``; 0 when `end` is not later."""
         days = self.sessions(self.local_date(start), self.local_date(end))
         return sum(part.overlap(start, end) for day in days for part in self.segments(day))
+
+    def _weekday_after_the_last(self, count: int) -> date:
+        day = self.last
+        while count:
+            day += _DAY
+            count -= day.weekday() in self._schedule.settles_on
+        return day
 
     def _made(self, day: date) -> tuple[Segment, ...]:
         opening = self._schedule.openings.get(day, ())
@@ -116,9 +134,16 @@ class SessionCalendar:
     def _sentence(self, what: str) -> str:
         return (
             f"the calendar {self.name} is known from {self.first} to {self.last} and cannot tell "
-            f"{what}: choose a date inside, or extend it with known_until and holidays under "
-            f"[{self.name}] in a calendar_overlay.toml"
+            f"{what}: choose a date inside, or {how_to_extend(self.name)}"
         )
+
+
+def how_to_extend(name: str) -> str:
+    """Return what makes more of an exchange known."""
+    return (
+        f"extend it: known_until and holidays under [{name}] in a calendar_overlay.toml beside the "
+        "configuration, in the file that --overlay or session.calendar_overlay names"
+    )
 
 
 def _time(seconds: int) -> datetime:

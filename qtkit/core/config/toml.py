@@ -38,7 +38,7 @@ class TomlFile:
     values
         Tables in tables; decimal numbers are exact.
     lines
-        Key with its tables -> line, counted from 1.
+        Key with its tables -> line, counted from 1; tables of a list have their number.
     """
 
     name: str
@@ -74,14 +74,33 @@ def read_toml(path: Path) -> TomlFile:
 
 
 def _key_lines(text: str) -> Iterator[tuple[Key, int]]:
-    """Yield the keys of a sound file with their lines; of inline tables the outer key alone."""
+    """Yield the keys of a sound file with their lines; of inline tables the outer key alone.
+
+    The tables of a ``[[list]]`` have their number, counted from 0, behind its name.
+    """
     table: Key = ()
+    numbers = dict[Key, int]()  # list of tables -> its newest
     for line, statement in _statements(text):
         if statement.startswith("["):
-            table = _names(statement.strip("[]"))
+            table = _numbered(_names(statement.strip("[]")), numbers)
+            if statement.startswith("[["):
+                if table not in numbers:
+                    yield table, line
+                numbers[table] = numbers.get(table, -1) + 1
+                table = (*table, str(numbers[table]))
             yield table, line
         else:
             yield (*table, *_names(statement)), line
+
+
+def _numbered(names: Key, numbers: Mapping[Key, int]) -> Key:
+    """Return a table's name with the numbers of the lists that it stands in."""
+    found: Key = ()
+    for place, name in enumerate(names):
+        found = (*found, name)
+        if found in numbers and place < len(names) - 1:
+            found = (*found, str(numbers[found]))
+    return found
 
 
 def _statements(text: str) -> Iterator[tuple[int, str]]:

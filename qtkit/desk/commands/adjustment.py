@@ -6,15 +6,16 @@ from decimal import Decimal
 from typing import Any
 
 from qtkit.core.errors import ConfigError, DataError
+from qtkit.core.paths import SessionFolder
 from qtkit.desk import views
 from qtkit.desk.commands.queries import report_of
 from qtkit.desk.report import Report
 from qtkit.desk.table_view import Column, TableView
 from qtkit.evidence.session import OperableSession
 from qtkit.ledger.adjustment import Adjustment, demand_bookable
-from qtkit.market.instruments import instrument_table
 from qtkit.model.instruments import Instrument
 from qtkit.projections.session_view import SessionView
+from qtkit.runtime.sources import folder_instruments
 
 __all__ = ["adjust"]
 
@@ -57,7 +58,7 @@ def adjust(
     view = session.view
     wanted = Adjustment(symbol=symbol, quantity=Decimal(shares), cash=Decimal(cash))
     wanted = _contrary(view, undo, wanted) if undo else wanted
-    demand_bookable(wanted, view.state.ledger, _rules_of(view, wanted.symbol))
+    demand_bookable(wanted, view.state.ledger, _rules_of(session.folder, view, wanted.symbol))
     shown = _before_and_after(view, wanted)
     if not why.strip():
         raise ConfigError("an adjustment needs a reason: --why TEXT")
@@ -89,10 +90,10 @@ def _contrary(view: SessionView, line: int, beside: Adjustment) -> Adjustment:
     return Adjustment(symbol=event.symbol, quantity=event.quantity, cash=event.cash).contrary
 
 
-def _rules_of(view: SessionView, symbol: str) -> Instrument | None:
+def _rules_of(folder: SessionFolder, view: SessionView, symbol: str) -> Instrument | None:
     day = view.state.today or view.now.date()
     try:
-        return instrument_table().rules(symbol, day) if symbol else None
+        return folder_instruments(folder).rules(symbol, day) if symbol else None
     except DataError:
         return None
 

@@ -183,6 +183,13 @@ def watch(session: Session, symbols: Sequence[str] = ()) -> Report:
 # --- the session -----------------------------------------------------------------------------
 
 
+def _step_words(minutes: object) -> str:
+    """Return how often a strategy is asked."""
+    if minutes == 0:
+        return "once a day, at the open"
+    return f"{'unknown' if minutes is None else minutes} minutes"
+
+
 def strategies(session: Session) -> Report:
     """Return the strategy, its parameters and its state."""
     view = session.view
@@ -191,7 +198,8 @@ def strategies(session: Session) -> Report:
         "strategies",
         ("strategy", opening.strategy),
         ("symbols", ", ".join(opening.symbols)),
-        ("step", f"{opening.settings.get('step_minutes', 'unknown')} minutes"),
+        ("bars", f"{opening.bar_seconds // 60} minutes"),
+        ("step", _step_words(opening.settings.get("step_minutes"))),
         ("decisions today", len(view.decisions.today)),
     )
     parameters = opening.settings.get("strategy_parameters") or {}

@@ -40,7 +40,7 @@ def _symbol_of(position: Position) -> str:
 
 def _position_row(view: SessionView, position: Position) -> tuple[object, ...]:
     price = _price(view, position.symbol)
-    value = None if price is None else price * position.quantity
+    value = None if price is None else price * position.quantity * position.multiplier
     waiting = ", ".join(f"{number_text(x.quantity)} to {x.settles}" for x in position.unsettled)
     return (
         position.symbol,

@@ -142,7 +142,7 @@ def fills(view: SessionView, *, symbol: str = "") -> TableView:
             abs(fill.quantity),
             fill.symbol,
             fill.price,
-            abs(fill.quantity) * fill.price,
+            abs(fill.value),
             fill.commission + fill.tax,
             fill.order_id,
             fill.fill_id,

@@ -1,1 +1,1 @@
-"""Local tables of one-minute bars: import, refill, fingerprints, quality verdicts, synthesis."""
+"""Local tables of bars: import, refill, fingerprints, quality verdicts, synthesis."""

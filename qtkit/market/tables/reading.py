@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from qtkit.core.calendars import Calendar, Segment
 from qtkit.core.errors import ConfigError, DataError
 from qtkit.core.verdict import Status, Verdict, fail, ok, warn
+from qtkit.market.bar_grid import BarGrid
 from qtkit.market.bar_order import take
 from qtkit.market.tables.source_bars import Label, SourceRows
 from qtkit.market.tables.timestamps import Moments, zone_named
@@ -94,6 +95,8 @@ def judged_reading(
         _agrees(rows, zone)
     reading = Reading(zone or "UTC", label or "end")
     bars = rows.bars(reading.zone, reading.label)
+    if reading.label == "start":
+        bars = replace(bars, end=BarGrid(calendar, bars.length).cut(bars.end))
     hours = hours_around(calendar, bars.end)
     inside = hours.inside(bars.end, bars.length)
     trials = _trials(rows, calendar, hours, reading)

@@ -12,8 +12,10 @@ from typing import Protocol
 from qtkit.core.calendars import Calendar
 from qtkit.core.errors import ConfigError, DataError, FolderLocked
 from qtkit.core.verdict import Verdict, fail, ok
+from qtkit.market.bar_grid import BarGrid
 from qtkit.market.bar_order import agreed, concatenated, empty_bars
 from qtkit.market.instruments import InstrumentTable, instrument_table
+from qtkit.market.longer_bars import longer_bars
 from qtkit.market.tables.bar_table import BarTable, MergeReport
 from qtkit.market.tables.reading import demanded, judged_reading
 from qtkit.market.tables.source_bars import Label, read_rows
@@ -85,6 +87,7 @@ def refill(
     days: Iterable[date],
     *,
     replace: bool = False,
+    grid: BarGrid | None = None,
 ) -> RefillReport:
     """Add the source's bars of some days to a table.
 
@@ -100,6 +103,13 @@ def refill(
         Trading dates, sessions of the exchange.
     replace
         Let a new bar that differs take the place of an old one.
+    grid
+        The bars that the table holds: the source's are put together to them; None: as they are.
+
+    Raises
+    ------
+    ConfigError
+        If the source's bars are longer than the table's.
     """
     dates = tuple(days)
     merges: list[MergeReport] = []
@@ -108,6 +118,8 @@ def refill(
     for symbol in symbols:
         try:
             parts = {day: source.bars(symbol, day) for day in dates}
+            if grid is not None:
+                parts = {day: longer_bars(bars, grid) for day, bars in parts.items()}
             merges.append(table.merge(_together(symbol, parts), replace=replace))
         except (DataError, FolderLocked) as problem:
             failures.append((symbol, str(problem)))

@@ -41,6 +41,7 @@ _PAST_LAST = nanos(datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC))
 _MOMENT = re.compile(
     r"\d{4}-?\d\d-?\d\d[T ]\d\d:?\d\d(?::?\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d(?::?\d\d)?)?", re.ASCII
 )
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _EPOCH_NUMBER = re.compile(r"[+-]?\d{1,40}(?:\.\d*)?", re.ASCII)
 _UNITS = ((1e11, 1_000_000_000), (1e14, 1_000_000), (1e17, 1_000), (float("inf"), 1))
 """(numbers below it, nanoseconds in one): seconds, milliseconds, microseconds, nanoseconds."""
@@ -130,7 +131,7 @@ def moments_of(cells: Sequence[str | None]) -> Moments:
     ----------
     cells
         Epoch numbers in seconds, milliseconds, microseconds or nanoseconds, told apart by their
-        size; or ISO 8601 times. All are of one kind.
+        size; or ISO 8601 times; or dates alone, of bars of a day. All are of one kind.
 
     Raises
     ------
@@ -146,7 +147,7 @@ def moments_of(cells: Sequence[str | None]) -> Moments:
     first = next((cell for cell in cells if cell), "") or ""
     if _is_number(first):
         return _from_numbers(cells)
-    read = _read(cells, time_in)
+    read = _read(cells, _date_in if _DATE.fullmatch(first) else time_in)
     _check_years(read, cells)
     walls = np.array([nanos(moment.replace(tzinfo=UTC)) for moment in read], dtype=np.int64)
     aware = np.array([moment.tzinfo is not None for moment in read], dtype=np.bool_)
@@ -192,6 +193,13 @@ def _readable(cell: str, read: Callable[[str], object]) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _date_in(cell: str) -> datetime:
+    """Return where a date begins, on the wall clock that the file is about."""
+    if not _DATE.fullmatch(cell):
+        raise ValueError(f"expected a date like 2026-03-04, found {shortened(cell)}")
+    return datetime.fromisoformat(cell)
 
 
 def time_in(cell: str) -> datetime:

@@ -113,6 +113,13 @@ class OrderFilled(OrderEvent, frozen=True, kw_only=True, gc=False):
     venue: str
     channel: str  # how the report came in; the engine's description names its channels
     late: str = ""  # why it was not expected any more: "cancelled", "lost"
+    multiplier: Decimal = Decimal(1)  # units that one of the quantity stands for
+
+    @property
+    def value(self) -> Decimal:
+        """What was paid, account currency, costs apart; below 0 for a sell."""
+        value = self.quantity * self.price
+        return value if self.multiplier == 1 else value * self.multiplier
 
 
 class FillReport(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):

@@ -66,6 +66,13 @@ class BrokerFill(msgspec.Struct, frozen=True, kw_only=True, tag="fill", gc=False
     tax: Decimal  # account currency, >= 0
     executed_at: Moment  # UTC
     venue: str
+    multiplier: Decimal = Decimal(1)  # units that one of the quantity stands for
+
+    @property
+    def value(self) -> Decimal:
+        """What was paid, account currency, costs apart; below 0 for a sell."""
+        value = self.quantity * self.price
+        return value if self.multiplier == 1 else value * self.multiplier
 
 
 class BrokerAccept(msgspec.Struct, frozen=True, kw_only=True, tag="accept", gc=False):

@@ -216,7 +216,10 @@ class EngineView:
         return self.moment
 
     def price(self, symbol: str) -> float:
-        """Return the last finished close of today, NaN when there is none or it is stale."""
+        """Return the last finished close, NaN when there is none or it is stale.
+
+        It is of today; at a step at the open, of the session before.
+        """
         if self._usable is not None and symbol not in self._usable:
             return _NAN
         return self._history.last_close(symbol)

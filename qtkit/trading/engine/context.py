@@ -30,7 +30,6 @@ from qtkit.model.events import (
 from qtkit.model.instruments import Instrument, InstrumentRules
 from qtkit.model.status import EngineStatus
 from qtkit.projections.engine_state import EngineState
-from qtkit.trading.brokers.fees import FeeSchedule
 from qtkit.trading.brokers.permit_broker import PermitBroker
 from qtkit.trading.engine.bar_history import EngineView, History, usable_symbols
 from qtkit.trading.engine.schedule import Timetable
@@ -111,7 +110,6 @@ class EngineContext:
     calendar: Calendar
     instrument_of: Callable[[str, date], Instrument]
     close_before: Callable[[str, date], Decimal | None]
-    fees: FeeSchedule
     rules: tuple[Rule, ...]
     settings: EngineSettings
     history: History

@@ -314,8 +314,8 @@ class Engine:
             self.context.move(EngineStatus.SLEEPING, "close_market")
 
     def _poll_job(self, _: ev.PlannedTask) -> Job:
-        now = self.context.clock.now()
-        return lambda: polled(self._feed, now)
+        now, length = self.context.clock.now(), self.context.settings.timetable.bar_length
+        return lambda: polled(self._feed, now, length)
 
     def _take_bars(self, result: object) -> None:
         if not isinstance(result, Poll):

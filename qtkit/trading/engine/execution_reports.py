@@ -149,6 +149,7 @@ class ExecutionReports:
                 venue=fill.venue,
                 channel=FILL_CHANNEL,
                 late=str(order.status) if ended and order is not None else "",
+                multiplier=fill.multiplier,
             )
         )
 

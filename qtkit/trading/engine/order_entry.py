@@ -206,7 +206,9 @@ class OrderEntry:
             reference_price=price,
             free_cash=ledger.free_cash,
             reserve_needed=(
-                context.fees.reserve(intent.quantity, worst) if intent.quantity > 0 else _ZERO
+                instrument.reserve(intent.quantity, worst)
+                if instrument and intent.quantity > 0
+                else _ZERO
             ),
             position=ledger.position(intent.symbol),
             sellable=ledger.sellable(intent.symbol),

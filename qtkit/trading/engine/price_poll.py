@@ -12,6 +12,7 @@ from decimal import Decimal
 from qtkit.market.bar_order import is_tidy, take, tidy
 from qtkit.market.feeds.protocol import CheckedFeed, Feed, LeftOut
 from qtkit.market.feeds.validation import delivered
+from qtkit.model.bar_length import BarLength
 from qtkit.model.bars import BarBatch, Bars, nanos, time_of
 from qtkit.model.events import BarLeftOut, BarsLeftOut
 from qtkit.model.money import decimal_of
@@ -29,9 +30,9 @@ class Poll:
     left_out: Sequence[LeftOut] = ()
 
 
-def polled(feed: Feed, now: datetime) -> Poll:
-    """Ask a feed, in whatever thread this runs; raises `DataError` for what is no answer."""
-    bars = delivered(feed.bars_until(now))
+def polled(feed: Feed, now: datetime, length: BarLength) -> Poll:
+    """Ask a feed for bars of a length, in whatever thread; raises `DataError` for no answer."""
+    bars = delivered(feed.bars_until(now), length)
     return Poll(bars, feed.left_out() if isinstance(feed, CheckedFeed) else ())
 
 
@@ -39,7 +40,7 @@ def finished(bars: Bars, now: datetime, last: int) -> tuple[Bars, list[LeftOut]]
     """Return the bars that have ended and are newer than `last`, and what else there was.
 
     Every feed promises no other; an engine that believed a broken promise would trade on a
-    minute that is still being formed.
+    bar that is still being formed.
     """
     limit = nanos(now)
     whole = (bars.end <= limit) & (bars.end > last)

@@ -105,7 +105,10 @@ def day_schedule(day: date, calendar: Calendar, table: Timetable) -> tuple[Plann
 def _row(
     day: date, task: str, due: datetime, zone: ZoneInfo, step: int | None = None
 ) -> PlannedTask:
-    task_id = f"{day:%Y%m%d}-{task}-{due.astimezone(zone):%H%M%S}"
+    local = due.astimezone(zone)
+    # what is due after midnight is of the same day: 240000 is not its 000000
+    hour = local.hour + 24 * max((local.date() - day).days, 0)
+    task_id = f"{day:%Y%m%d}-{task}-{hour:02d}{local:%M%S}"
     return PlannedTask(task_id=task_id, task=task, due=due, step=step)
 
 

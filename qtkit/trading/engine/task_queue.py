@@ -20,6 +20,7 @@ __all__ = ["TaskKind", "TaskQueue"]
 
 _MARKET_TASKS = frozenset({"acquire_live_price", "prepare_strategy", "run_strategy"})
 _ONE_AT_A_TIME = frozenset({"acquire_live_price", "run_strategy"})  # else each has its own step
+_WAIT_FOR_PRICES = frozenset({"run_strategy", "post_close"})
 _RETRY_DELAY = timedelta(seconds=1)
 _FIRST_STEP_BY_HAND = 9_999  # far behind any day's own steps
 
@@ -90,6 +91,7 @@ class TaskQueue:
         """Take over a day's rows that are still to run, in their order."""
         self._upcoming = deque(tasks)
         self._waiting.clear()
+        self._busy_until.clear()  # what the day before took is over: its rows were others
         self._by_hand = 0
 
     def next_due(self) -> datetime | None:
@@ -229,10 +231,11 @@ class TaskQueue:
         """Return when a waiting task may start; None while only a worker's answer can tell.
 
         A step waits for the price poll of its own moment and for its own preparation, but not
-        longer than its patience.
+        longer than its patience; the day's closing waits for the last poll, where both are due at
+        midnight.
         """
         task = waiting.task
-        if task.task == "run_strategy" and (
+        if task.task in _WAIT_FOR_PRICES and (
             self._is_running("acquire_live_price")
             or self._is_running("prepare_strategy", task.step)
         ):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 
+from qtkit.market.trading_minutes import day_window
 from qtkit.model import events as ev
 from qtkit.model.status import EngineStatus
 from qtkit.trading.engine.context import EngineContext
@@ -40,14 +41,24 @@ class TradingDay:
         date_now = context.calendar.local_date(now)
         if context.state.today == date_now or self._goes_on(now):
             return True
-        if context.state.today is not None:
+        was_there = context.state.today is not None
+        if was_there:
             self._leave()
         if last_day is not None and date_now > last_day:
             return False
-        self._enter(date_now)
+        self._enter(date_now, self._beginning(date_now, now) if was_there else now)
         return True
 
-    def _enter(self, date_now: date) -> None:
+    def _beginning(self, day: date, now: datetime) -> datetime:
+        """Return when the engine came to a date: as it began, where the day before took longer.
+
+        Where no night lies between two days, the last rows of one hold up the first of the next.
+        """
+        begun, _ = day_window(self._context.calendar, day)
+        allowed = timedelta(seconds=self._context.settings.late_after_seconds)
+        return begun if now - begun <= allowed else now
+
+    def _enter(self, date_now: date, since: datetime) -> None:
         context = self._context
         context.know_segments(date_now)
         closes = {s: context.close_before(s, date_now) for s in context.strategy_symbols}
@@ -59,7 +70,7 @@ class TradingDay:
                 instruments=context.rules_on(date_now),
             )
         )
-        self._build_schedule(date_now)
+        self._build_schedule(date_now, since)
 
     def resume(self, last: datetime) -> None:
         """Go on with the day of a crash, whose last line was written at `last`, or leave it."""
@@ -76,7 +87,7 @@ class TradingDay:
         elif today in context.state.scheduled:
             self._take_rows(tuple(context.state.plan.values()), now, crashed_at=last)
         else:
-            self._build_schedule(today)
+            self._build_schedule(today, now)
 
     def next_due(self) -> datetime | None:
         """Return when a day whose date is over is left at the latest; None on its own date."""
@@ -106,14 +117,15 @@ class TradingDay:
         if today is not None and context.segments and today not in context.state.closed:
             self._end_of_day.close_day(today, early=False)
 
-    def _build_schedule(self, day: date) -> None:
+    def _build_schedule(self, day: date, since: datetime) -> None:
+        """Plan a day that the engine came to at `since`."""
         context = self._context
         tasks = day_schedule(day, context.calendar, context.settings.timetable)
-        digest, now = schedule_digest(tasks), context.clock.now()
+        digest = schedule_digest(tasks)
         context.record(
-            ev.ScheduleBuilt(trading_date=day, digest=digest, tasks=tasks, caught_up_to=now)
+            ev.ScheduleBuilt(trading_date=day, digest=digest, tasks=tasks, caught_up_to=since)
         )
-        self._take_rows(tasks, now)
+        self._take_rows(tasks, since)
 
     def _take_rows(
         self,

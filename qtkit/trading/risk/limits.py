@@ -32,7 +32,7 @@ def day_turnover_is_within(limit: Decimal) -> Rule:
         if reduces(request, view):
             return _REDUCES
         price = request.limit_price or view.last_price or view.reference_price
-        value = Decimal("NaN") if price is None else abs(request.quantity) * price
+        value = Decimal("NaN") if price is None else request.worth(price, view)
         if not value.is_finite():
             return _unjudged(_TURNOVER, request, "there is no price to value it at")
         if view.turnover + value > limit:

@@ -27,7 +27,7 @@ def normalised(intent: Intent, instrument: Instrument) -> Intent:
     price = intent.limit_price
     if price is None or not price.is_finite():
         return intent
-    rounded = round_to_tick(price, instrument.tick, up=intent.quantity < 0)
+    rounded = round_to_tick(price, instrument.tick_at(price), up=intent.quantity < 0)
     if rounded == price:
         return intent
     return msgspec.structs.replace(intent, limit_price=rounded)

@@ -27,6 +27,11 @@ class OrderRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     time_in_force: TimeInForce = TimeInForce.DAY
     expires: datetime | None = None  # good-till-date orders only
 
+    def worth(self, price: Decimal, view: RiskView) -> Decimal:
+        """Return what it is worth at a price, account currency, >= 0."""
+        size = abs(self.quantity)
+        return size * price if view.instrument is None else view.instrument.value(size, price)
+
 
 class RiskView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The moment in which a request is judged."""
@@ -46,7 +51,7 @@ class RiskView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     sellable: Decimal  # settled shares that no open sell has claimed
     killed: bool  # kill switch by event
     kill_file: bool  # kill switch by file
-    currency: str = "CNY"  # the account's
+    currency: str  # the account's
     incoming: Decimal = Decimal(0)  # shares that open buys may still bring
     turnover: Decimal = Decimal(0)  # value of the day's orders so far, account currency
 

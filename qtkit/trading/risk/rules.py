@@ -127,26 +127,37 @@ def lot_and_tick_fit(request: OrderRequest, view: RiskView) -> Verdict:
     A sell may take along the odd shares, all of them at once: 350 sellable at a lot of 100 allow
     350, 250, 150 and 50, and the whole hundreds.
     """
-    instrument, shares = view.instrument, abs(request.quantity)
-    if instrument is None or not shares.is_finite():
+    instrument = view.instrument
+    if instrument is None or not request.quantity.is_finite():
         return _unjudged(_LOT_AND_TICK, request, "instrument or quantity unknown")
-    odd = shares % instrument.lot
-    if odd and (request.quantity > 0 or odd != view.sellable % instrument.lot):
+    if why := instrument.misfit(request.quantity, view.sellable) or _too_little(request, view):
+        rest = f"; an odd rest is sold {instrument.odd_lots}" if request.quantity < 0 else ""
         return fail(
-            f"{request.symbol}: {shares} shares are no whole lots of {instrument.lot}",
-            fix=f"ask for a multiple of {instrument.lot}; odd shares are sold all at once",
+            f"{request.symbol}: {why}", fix=f"ask for a multiple of {instrument.lot}{rest}"
         ).named(_LOT_AND_TICK)
     price = request.limit_price
     if price is None:
         return _FITS
     if not price.is_finite():
         return _unjudged(_LOT_AND_TICK, request, f"the limit price is {price}")
-    if price % instrument.tick:
+    if price % (tick := instrument.tick_at(price)):
         return fail(
-            f"{request.symbol}: limit price {price} is not on the tick of {instrument.tick}",
-            fix=f"round the price to {instrument.tick}",
+            f"{request.symbol}: limit price {price} is not on the tick of {tick}",
+            fix=f"round the price to {tick}",
         ).named(_LOT_AND_TICK)
     return _FITS
+
+
+def _too_little(request: OrderRequest, view: RiskView) -> str:
+    """Return why an order is worth less than the exchange takes; "" where it is not."""
+    instrument = view.instrument
+    price = request.limit_price or view.last_price or view.reference_price
+    if instrument is None or not instrument.min_notional or price is None:
+        return ""
+    value = instrument.value(abs(request.quantity), price)
+    if value >= instrument.min_notional:
+        return ""
+    return f"it is worth {value} {instrument.currency}, less than {instrument.min_notional}"
 
 
 def price_is_in_band(request: OrderRequest, view: RiskView) -> Verdict:
@@ -184,7 +195,7 @@ def _without_price(request: OrderRequest, view: RiskView) -> Verdict:
 def _without_band(request: OrderRequest, view: RiskView) -> Verdict:
     if view.instrument is None:
         return _unjudged(_BAND, request, "the instrument is unknown")
-    if view.instrument.price_limit is None:
+    if not view.instrument.has_band:
         return _NO_BAND
     return _unjudged(_BAND, request, "the previous close is unknown, and so is the band")
 
@@ -228,7 +239,7 @@ def order_value_is_within(limit: Decimal) -> Rule:
         price = request.limit_price or view.last_price or view.reference_price
         if price is None:
             return _unjudged(_VALUE, request, "there is no price to value it at")
-        value = abs(request.quantity) * price
+        value = request.worth(price, view)
         if not value.is_finite():
             return _unjudged(_VALUE, request, f"its value is {value}")
         if value > limit:

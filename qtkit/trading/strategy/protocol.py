@@ -46,7 +46,10 @@ class View(Protocol):
         """The moment that is shown, UTC."""
 
     def price(self, symbol: str) -> float:
-        """Return the last finished close of today, NaN when there is none or it is stale."""
+        """Return the last finished close, NaN when there is none or it is stale.
+
+        It is of today; at a step at the open, of the session before.
+        """
 
     def closes(self, symbol: str, count: int) -> NDArray[np.float64]:
         """Return up to `count` finished closes, oldest first, shape ``(<= count,)``."""
@@ -133,7 +136,7 @@ class StrategySpec:
     # 0: once a day, at the open; none: 5, a bar where that is longer, 0 where it is a day
     step_minutes: int | None = None
     opening_cash: Decimal = Decimal(1_000_000)
-    currency: str = "CNY"  # of the account; other instruments are refused
+    currency: str = ""  # of the account; "": its instruments', others are refused
     parameters: JsonObject = field(default_factory=dict)  # for the record
     order_sizes: Mapping[str, Decimal] = field(default_factory=dict)  # usual shares of an order
     series: tuple[str, ...] = ()  # values beside the bars: names, or "tag:" and a tag

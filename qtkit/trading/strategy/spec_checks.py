@@ -35,8 +35,9 @@ def demand_spec(spec: StrategySpec) -> None:
 
 def _mistakes(spec: StrategySpec) -> Iterator[str]:
     for name in ("name", "exchange", "table", "currency"):
-        if not _is_name(getattr(spec, name)):
-            yield f"{name} must be a short text, was {shown(getattr(spec, name))}"
+        text = getattr(spec, name)
+        if not _is_name(text) and (name, text) != ("currency", ""):
+            yield f"{name} must be a short text, was {shown(text)}"
     if not callable(spec.make):
         yield f"make must be callable, was {shown(spec.make)}"
     yield from _odd_symbols(spec.symbols)

@@ -45,7 +45,7 @@ def control(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlDesk]:
         session.stop()
 
 
-def _until(true: Callable[[], object], seconds: float = 30) -> None:
+def _until(true: Callable[[], object], seconds: float = 60) -> None:
     elapsed = stopwatch()
     while not true():
         assert elapsed() < seconds

@@ -16,7 +16,6 @@ from qtkit.runtime.configuration.keys import all_keys
 from qtkit.runtime.configuration.reader import read_configuration
 from qtkit.runtime.settings import SessionSettings, declared_default
 from qtkit.testing import scripted_spec
-from qtkit.trading.brokers.fees import FeeSchedule
 from qtkit.trading.brokers.sim.settings import SimSettings
 from qtkit.trading.engine.context import EngineSettings
 from qtkit.trading.engine.schedule import Timetable
@@ -44,7 +43,6 @@ def test_the_engine_has_no_defaults_of_its_own() -> None:
     [
         # None stands for a step that is prepared in itself: the split is off.
         (Timetable, SETTINGS.engine(SPEC).timetable, {}),
-        (FeeSchedule, SETTINGS.fees(), {}),
         # A simulator on its own, as tests have it: no friction, and no seed of a session.
         (SimSettings, SETTINGS.simulator(), {"slippage_bps", "seed"}),
         (
@@ -80,7 +78,7 @@ def test_a_journal_that_does_not_name_a_setting_is_judged_by_its_declared_defaul
     silent = Story().add(at("09:00"), started).evidence()
 
     for name in SessionSettings.model_fields:
-        if name not in {"logs", "feed"}:
+        if name not in {"logs", "feed", "instruments"}:
             assert silent.setting(name) == declared_default(name)
 
 

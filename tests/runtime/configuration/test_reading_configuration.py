@@ -3,50 +3,19 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from qtkit.core.config.secret import MASK
 from qtkit.core.errors import ConfigError
 from qtkit.runtime.configuration.keys import SECTIONS, all_keys
-from qtkit.runtime.configuration.models import Configuration
-from qtkit.runtime.configuration.reader import (
-    as_arguments,
-    read_configuration,
-    settings_of,
-)
-from qtkit.runtime.configuration.tables import configuration_json, configuration_table
+from qtkit.runtime.configuration.reader import as_arguments, read_configuration, settings_of
 from qtkit.runtime.settings import SessionSettings
 from qtkit.testing import scripted_spec
 from tests.golden import texts
 from tests.golden.names import names_in
-
-WORD = "geheim-9f3a"
-
-
-@pytest.fixture(autouse=True)
-def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.upper().startswith("QTKIT_")]:
-        monkeypatch.delenv(name)
-
-
-def read(folder: Path, text: str, env: str = "", **arguments: Any) -> Configuration:  # noqa: ANN401
-    (folder / "qtkit.toml").write_text(text, encoding="utf-8")
-    if env:
-        (folder / ".env").write_text(env, encoding="utf-8")
-    named = {name.replace("__", "."): value for name, value in arguments.items()}
-    return read_configuration(folder / "qtkit.toml", arguments=named)
-
-
-def mistakes(folder: Path, text: str, env: str = "", **arguments: object) -> str:
-    with pytest.raises(ConfigError) as caught:
-        read(folder, text, env, **arguments)
-    return str(caught.value)
-
+from tests.runtime.configuration.configurations import mistakes, read
 
 # --- what it comes to ------------------------------------------------------------------------
 
@@ -217,12 +186,12 @@ def test_a_long_value_is_cut_short_in_a_sentence(tmp_path: Path) -> None:
 
 def test_settings_by_their_own_names_are_checked_the_same_way() -> None:
     with pytest.raises(ConfigError) as caught:
-        settings_of({"sed": 1, "step_minutes": 0, "risk": {"max_order_valeu": 3}})
+        settings_of({"sed": 1, "step_minutes": -1, "risk": {"max_order_valeu": 3}})
 
     assert names_in(str(caught.value)) == [
         "step_minutes",
+        "-1",
         "0",
-        "1",
         "1,440",
         "'risk.max_order_valeu'",
         "'risk.max_order_value'",
@@ -373,89 +342,6 @@ def test_a_variable_that_is_no_text_is_a_mistake(
     monkeypatch.setenv("QTKIT_SESSION__DATA", os.fsdecode(b"\xe4"))
 
     assert "QTKIT_SESSION__DATA is no UTF-8 text" in mistakes(tmp_path, "")
-
-
-# --- secrets -------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        f'[feed]\ntoken = ["{WORD}"]\n',
-        f'[feed]\ntoken = {{ value = "{WORD}" }}\n',
-        f'[feed]\ntoken = "{WORD}"\nkind = "csv"\n',
-        f'[feed]\ntoken = "{WORD}"\ntimeout_seconds = 0\n[session]\nseed = "x"\n',
-        f'[feed]\nurl = "https://me:{WORD}@example.org/bars"\n',
-    ],
-)
-def test_no_mistake_shows_a_secret(tmp_path: Path, text: str) -> None:
-    assert WORD not in mistakes(tmp_path, text)
-
-
-@pytest.mark.parametrize("asked", [{"token": [WORD]}, {"token": WORD, "kind": "csv"}])
-def test_no_mistake_of_settings_shows_a_secret(asked: dict[str, object]) -> None:
-    with pytest.raises(ConfigError) as caught:
-        settings_of({"feed": asked})
-
-    assert WORD not in str(caught.value)
-    assert caught.value.__cause__ is None
-    assert caught.value.__context__ is None
-
-
-@pytest.mark.parametrize(
-    ("text", "name"),
-    [
-        (f'token = "{WORD}"', "QTKIT_FEED__TOKEN"),
-        (f'url = "https://example.org/bars?apikey={WORD}"', "QTKIT_FEED__URL"),
-    ],
-)
-def test_a_secret_in_the_file_is_refused_with_the_place_where_it_belongs(
-    tmp_path: Path, text: str, name: str
-) -> None:
-    told = mistakes(tmp_path, f"[feed]\n{text}\n")
-
-    assert told.startswith("qtkit.toml line 2: ")
-    assert name in told
-    assert ".env" in told
-    assert WORD not in told
-
-
-def test_the_same_secret_is_taken_from_where_it_belongs(tmp_path: Path) -> None:
-    address = f"https://example.org/bars?apikey={WORD}"
-
-    found = read(tmp_path, "[feed]\nkind = 'http'\n", f"QTKIT_FEED__URL={address}\n")
-
-    assert found.settings.feed.url == address
-    assert WORD not in f"{found!r} {found.settings.model_dump_json()}"
-
-
-def test_a_secret_among_a_strategys_parameters_is_masked_in_the_journal() -> None:
-    spec = replace(
-        scripted_spec({}, ["600036.SH"]),
-        parameters={"broker_pw": WORD, "url": f"http://x/?token={WORD}", "author": "anna"},
-    )
-
-    told = SessionSettings().for_journal(spec)["strategy_parameters"]
-
-    assert told == {"broker_pw": MASK, "url": f"http://x/?token={MASK}", "author": "anna"}
-
-
-def test_a_secret_is_masked_wherever_a_configuration_is_shown(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("QTKIT_FEED__TOKEN", WORD)
-
-    found = read(tmp_path, "")
-
-    token = found.settings.feed.token
-    assert token is not None
-    assert token.get_secret_value() == WORD
-    rows = {row[0]: row for row in configuration_table(found).rows}
-    assert rows["feed.token"] == ("feed.token", MASK, "environment QTKIT_FEED__TOKEN")
-    for text in (repr(found), str(configuration_json(found)), str(configuration_table(found))):
-        assert WORD not in text
-    told = found.settings.for_journal(scripted_spec({}, ["600036.SH"]))
-    assert WORD not in str(told)
 
 
 # --- keys ----------------------------------------------------------------------------------------

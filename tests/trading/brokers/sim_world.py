@@ -9,8 +9,10 @@ from decimal import Decimal
 from qtkit import testing
 from qtkit.core.clock import ManualClock
 from qtkit.model.bars import Bars
+from qtkit.model.fees import Charge, Fees
 from qtkit.model.instruments import Instrument
 from qtkit.model.orders import OrderType
+from qtkit.runtime.market_data import joined
 from qtkit.testing import DAY, at
 from qtkit.trading.brokers.protocol import Order
 from qtkit.trading.brokers.sim.settings import SimMarket
@@ -29,6 +31,15 @@ def bars_of(rows: Sequence[Row], symbol: str = SHARE, day: date = DAY) -> Bars:
     return testing.bars_of(symbol, ((at(row[0], day), *row[1:]) for row in rows))
 
 
+FEES = Fees(
+    buys=(Charge(name="commission", rate=D("0.0003"), minimum=D("5.00")),),
+    sells=(
+        Charge(name="commission", rate=D("0.0003"), minimum=D("5.00")),
+        Charge(name="stamp duty", rate=D("0.0005"), each_fill=True, tax=True),
+    ),
+)
+
+
 def instrument(symbol: str, day: date) -> Instrument:
     """Return the rules of the two shares; others are not known."""
     if symbol not in {SHARE, OTHER}:
@@ -36,13 +47,13 @@ def instrument(symbol: str, day: date) -> Instrument:
     return Instrument(
         symbol=symbol,
         exchange="XSHG" if symbol == SHARE else "XSHE",
-        board="main",
+        family="main",
         currency="CNY",
         lot=D(100),
         tick=D("0.01"),
         price_limit=D("0.10"),
         settle_days=1,
-        stamp_duty=D("0.0005"),
+        fees=FEES,
     )
 
 
@@ -91,3 +102,16 @@ def order(
 def clock_at(local: str, day: date = DAY) -> ManualClock:
     """Return a clock that shows a Shanghai wall time."""
     return ManualClock(at(local, day))
+
+
+NEXT_DAY = date(2026, 3, 5)
+#       end      open   high   low    close  volume; an order may take a tenth of the volume
+_FIRST = [
+    ("09:31", 10.00, 10.05, 9.95, 10.02, 20_000.0),
+    ("09:32", 10.02, 10.10, 10.00, 10.08, 5_000.0),
+    ("09:33", 10.08, 10.08, 9.80, 9.92, 0.0),
+    ("09:34", 9.92, 9.95, 9.80, 9.85, 50_000.0),
+    ("15:00", 9.85, 9.95, 9.85, 9.90, 10_000.0),
+]
+_SECOND = [("09:31", 9.90, 9.95, 9.85, 9.90, 100_000.0)]
+TWO_DAYS = market_of({SHARE: joined([bars_of(_FIRST), bars_of(_SECOND, day=NEXT_DAY)])})

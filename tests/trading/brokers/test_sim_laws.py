@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qtkit.testing import at
-from qtkit.trading.brokers.fees import FeeSchedule
 from qtkit.trading.brokers.protocol import BrokerFill
 from qtkit.trading.brokers.sim.account import audited
 from qtkit.trading.brokers.sim.broker import SimBroker
@@ -19,7 +18,6 @@ from tests.trading.brokers.sim_world import SHARE, D, bars_of, clock_at, market_
 
 MINUTES = 12
 SETTINGS = SimSettings(
-    fees=FeeSchedule(),
     slippage_bps=D(7),
     latency=timedelta(seconds=5),
     latency_jitter=timedelta(minutes=2),

@@ -16,8 +16,9 @@ from qtkit.market.bar_grid import BarGrid
 from qtkit.market.feeds.protocol import Feed
 from qtkit.market.feeds.recorded import Fault as FeedFault
 from qtkit.market.feeds.recorded import FaultyFeed, RecordedFeed
-from qtkit.market.instruments import instrument_table
+from qtkit.market.instruments import InstrumentTable, instrument_table
 from qtkit.model import events as ev
+from qtkit.model.bar_length import BarLength
 from qtkit.model.books import Book, PositionLine
 from qtkit.model.events import Entry
 from qtkit.model.intents import Intent
@@ -190,7 +191,7 @@ def on_the_bench(
         journal=kept,
         broker=setup.wrap_broker(broker),
         calendar=calendar,
-        instruments=instrument_table(),
+        instruments=table_of(settings),
         data=data,
         strategy=Guarded(setup.wrap(spec.make(), clock)),
         files=NoFiles(),
@@ -220,6 +221,12 @@ def on_the_bench(
     )
 
 
+def table_of(settings: SessionSettings) -> InstrumentTable:
+    """Return the table of a run under settings."""
+    rate, minimum = settings.commission_rate, settings.commission_minimum
+    return instrument_table().with_commission(rate, minimum)
+
+
 def _refill(day: date) -> ev.TablesRefilled:
     return ev.TablesRefilled(trading_date=day, tables=("stock_1min",), bars=1)
 
@@ -232,9 +239,10 @@ def _broker(
     clock: ManualClock,
     book: MemoryBook,
 ) -> SimBroker:
+    grid = BarGrid(calendar, data.length or BarLength.MIN_1)
     broker = SimBroker(
         book=book,
-        market=sim_market(data, BarGrid(calendar), instrument_table()),
+        market=sim_market(data, grid, table_of(settings)),
         clock=clock,
         settings=settings.simulator(),
         faults=FaultScript(faults=tuple(setup.broker_faults)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -16,6 +16,7 @@ from qtkit.core.calendars import Calendar, exchange_calendar
 from qtkit.market.bar_grid import BarGrid
 from qtkit.market.trading_minutes import day_window
 from qtkit.model import events as ev
+from qtkit.model.bar_length import BarLength
 from qtkit.model.bars import Bars
 from qtkit.model.events import Entry
 from qtkit.model.money import decimal_of
@@ -153,7 +154,6 @@ def wanted_settings() -> st.SearchStrategy[dict[str, Any]]:
         {
             "startup_gate_mode": st.just("off"),
             "refill": st.just(False),
-            "step_minutes": st.sampled_from((5, 10, 15, 30, 60)),
             "price_poll_minutes": st.sampled_from((1, 2, 5)),
             "risk": risk(),
         },
@@ -173,6 +173,25 @@ def wanted_settings() -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
+_STEPS = {
+    "1min": (0, 5, 10, 15, 30, 60),
+    "5min": (0, 5, 10, 30, 60),
+    "30min": (0, 30, 60),
+    "60min": (0, 60),
+    "1day": (0,),
+}
+"""Length of a bar -> minutes of a step on them; 0: at the open."""
+
+
+def bars_and_steps() -> st.SearchStrategy[dict[str, Any]]:
+    """Return how long bars are, and steps on them; half of the time minutes."""
+    return st.sampled_from(("1min",) * 4 + ("5min", "30min", "60min", "1day")).flatmap(
+        lambda length: st.fixed_dictionaries(
+            {"bar_length": st.just(length), "step_minutes": st.sampled_from(_STEPS[length])}
+        )
+    )
+
+
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
     """Return one case."""
@@ -181,7 +200,7 @@ def cases(draw: st.DrawFn) -> Case:
         exchange=exchange,
         days=draw(st.sampled_from((1, 1, 1, 2, 3)[: len(exchange.days) + 2])),
         rules=tuple(draw(st.lists(rules(exchange), min_size=1, max_size=4))),
-        settings=draw(wanted_settings()),
+        settings={**draw(wanted_settings()), **draw(bars_and_steps())},
         seed=draw(st.integers(0, 2**16)),
         volume=draw(st.sampled_from((500, 20_000, 1_000_000))),
         gaps=tuple(draw(st.lists(gaps(), max_size=3))),
@@ -195,9 +214,12 @@ def cases(draw: st.DrawFn) -> Case:
 def data_of_case(case: Case) -> MarketData:
     """Return a random walk with its gaps, and each day's last close before it."""
     calendar, days = exchange_calendar(case.exchange.name), case.exchange.days[: case.days]
-    ends = np.concatenate([BarGrid(calendar).ends(day) for day in days])
+    grid = BarGrid(calendar, BarLength(case.settings.get("bar_length", "1min")))
+    ends = np.concatenate([grid.ends(day) for day in days])
     bars = {
-        symbol: _with_gaps(_walk(case, symbol, number, ends), number, case.gaps)
+        symbol: replace(
+            _with_gaps(_walk(case, symbol, number, ends), number, case.gaps), length=grid.length
+        )
         for number, symbol in enumerate(case.exchange.symbols)
     }
     start = decimal_of(case.exchange.price)

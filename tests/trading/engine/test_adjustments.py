@@ -145,7 +145,7 @@ def test_a_broker_that_is_away_books_it_when_it_is_back() -> None:
 
 
 def test_a_broker_that_books_no_adjustments_is_left_alone() -> None:
-    from tests.trading.engine.test_engine_orders import Behind
+    from tests.trading.engine.broker_behind import Behind
 
     bench = day_of(commands=[_adjust(cash="5")], wrap_broker=Behind).run("09:42")
     assert len(bench.of(ev.PositionAdjusted)) == 1

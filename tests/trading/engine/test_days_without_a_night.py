@@ -188,7 +188,7 @@ def outcomes(bench: Bench, task_id: str) -> list[str]:
     ]
 
 
-REFILL = "20260304-refill-000000"
+REFILL = "20260304-refill-240000"
 
 
 @pytest.mark.parametrize("seconds", [3.0, 40.0, 200.0])
@@ -216,7 +216,7 @@ def test_a_day_that_the_engine_slept_through_is_left_with_its_reasons() -> None:
 
     assert days == list(DAYS[:2])
     assert [e.trading_date for e in bench.of(ev.DayClosed)] == [DAYS[0]]
-    assert outcomes(bench, "20260304-post_close-000000") == ["TaskSkipped"]
+    assert outcomes(bench, "20260304-post_close-240000") == ["TaskSkipped"]
 
 
 def test_a_return_at_midnight_does_what_was_left_of_the_day() -> None:
@@ -229,5 +229,5 @@ def test_a_return_at_midnight_does_what_was_left_of_the_day() -> None:
 
         assert days[0] == DAYS[0], keep
         assert days.count(DAYS[0]) == 1, keep
-        assert len(outcomes(second, "20260304-post_close-000000")) == 1, keep
+        assert len(outcomes(second, "20260304-post_close-240000")) == 1, keep
         assert len(outcomes(second, REFILL)) == 1, keep

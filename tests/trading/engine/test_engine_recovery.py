@@ -13,8 +13,8 @@ from qtkit.model.events import Entry
 from qtkit.testing import DAY, at, intent
 from qtkit.trading.brokers.sim import faults as broken
 from qtkit.trading.strategy.protocol import Fill, View
+from tests.trading.engine.broker_behind import orders_story
 from tests.trading.engine.engine_bench import BANK, NEXT, STEEL, command, day_of, on_the_bench
-from tests.trading.engine.test_engine_orders import orders_story
 from tests.trading.engine.test_engine_tasks import Wrapped
 
 BUY = {"09:35": [intent(BANK, 1000)], "09:45": [intent(STEEL, 100)]}

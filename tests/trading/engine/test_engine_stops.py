@@ -11,8 +11,8 @@ from qtkit.model import events as ev
 from qtkit.testing import DAY, at, intent
 from qtkit.trading.brokers.sim import faults as broken
 from qtkit.trading.strategy.protocol import JsonObject
+from tests.trading.engine.broker_behind import Behind
 from tests.trading.engine.engine_bench import BANK, Bench, command, day_of
-from tests.trading.engine.test_engine_orders import Behind
 from tests.trading.engine.test_engine_tasks import Wrapped
 
 OPEN_ORDER = {"09:35": [intent(BANK, 1000, "9.50")]}

@@ -18,8 +18,8 @@ from qtkit.model import events as ev
 from qtkit.model.bars import Bars
 from qtkit.testing import intent
 from qtkit.trading.engine.refill_validation import refilled
+from tests.trading.engine.broker_behind import Behind
 from tests.trading.engine.engine_bench import BANK, STEEL, Bench, command, day_of
-from tests.trading.engine.test_engine_orders import Behind
 
 ONE = np.array([1.0])
 BAR = Bars(symbol=BANK, end=np.array([60]), open=ONE, high=ONE, low=ONE, close=ONE, volume=ONE)

@@ -12,19 +12,9 @@ from qtkit.model import events as ev
 from qtkit.testing import at, intent, local
 from qtkit.trading.brokers.protocol import AccountReport
 from qtkit.trading.brokers.sim.broker import SimBroker
-from qtkit.trading.brokers.sim.faults import (
-    CashOff,
-    ClockOff,
-)
+from qtkit.trading.brokers.sim.faults import CashOff, ClockOff
 from tests.trading.engine.engine_bench import BANK, STEEL, command, day_of
-from tests.trading.engine.test_gate import (
-    BLOCK,
-    SINCE_EIGHT,
-    Mute,
-    gated,
-    judgements,
-    verdicts,
-)
+from tests.trading.engine.test_gate import BLOCK, SINCE_EIGHT, Mute, gated, judgements, verdicts
 
 
 def test_a_shut_gate_keeps_out_steps_and_nothing_else() -> None:

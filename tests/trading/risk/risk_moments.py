@@ -15,13 +15,12 @@ BANK = "600036.SH"
 INSTRUMENT = Instrument(
     symbol=BANK,
     exchange="XSHG",
-    board="main",
+    family="main",
     currency="CNY",
     lot=Decimal(100),
     tick=Decimal("0.01"),
     price_limit=Decimal("0.10"),
     settle_days=1,
-    stamp_duty=Decimal("0.0005"),
 )
 HEALTHY = RiskView(
     now=datetime(2026, 3, 4, 2, 0, tzinfo=UTC),
@@ -38,6 +37,7 @@ HEALTHY = RiskView(
     position=Decimal(2000),
     sellable=Decimal(1000),
     killed=False,
+    currency="CNY",
     kill_file=False,
 )
 

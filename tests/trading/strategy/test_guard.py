@@ -228,7 +228,7 @@ def test_a_strategy_with_problems_is_not_made_and_all_of_them_are_named() -> Non
     [
         {"name": ""}, {"name": None}, {"name": "a\nb"}, {"name": "x" * 5_000}, {"make": None},
         {"symbols": ()}, {"symbols": "600036.SH"}, {"symbols": (1,)}, {"symbols": ("a", "a")},
-        {"symbols": None}, {"exchange": 7}, {"table": None}, {"currency": ""},
+        {"symbols": None}, {"exchange": 7}, {"table": None}, {"currency": 7},
         {"step_minutes": 0}, {"step_minutes": 2.5}, {"step_minutes": True},
         {"opening_cash": 1e6}, {"opening_cash": Decimal("NaN")}, {"opening_cash": Decimal(-1)},
         {"opening_cash": Decimal("1E+999999")}, {"parameters": []}, {"parameters": {1: 2}},

@@ -66,7 +66,7 @@ class SimAccount:
 
     def book(self, fill: BrokerFill, settles: date, today: date) -> None:
         """Move cash and shares by one execution, and tell it."""
-        self.cash -= fill.quantity * fill.price + fill.commission + fill.tax
+        self.cash -= fill.value + fill.commission + fill.tax
         before = self.holdings.get(fill.symbol)
         held = _ZERO if before is None else before.quantity
         lots = before.lots if before is not None else ()
@@ -181,7 +181,7 @@ def _differences(state: BookState) -> Iterator[str]:
     for news in state.news:
         fill = news.event
         if isinstance(fill, BrokerFill) and news.booked:
-            cash -= fill.quantity * fill.price + fill.commission + fill.tax
+            cash -= fill.value + fill.commission + fill.tax
             shares[fill.symbol] = shares.get(fill.symbol, _ZERO) + fill.quantity
             executed[fill.order_id] = executed.get(fill.order_id, _ZERO) + fill.quantity
     if cash != state.cash:

@@ -31,6 +31,7 @@ class Terms:
     band: Band | None
     settles: date  # trading date from which shares bought on this date can be sold
     close: int  # end of the date's last bar, nanoseconds since 1970 UTC
+    expires: int  # when what is left of an order ends, nanoseconds since 1970 UTC
 
 
 class DatedTerms:
@@ -82,9 +83,11 @@ class DatedTerms:
         last = self._market.close_before(symbol, day)
         ends = None if last is None else price_band(instrument, last)
         close = self._market.market_close(day)
+        end = 0 if close is None else nanos(close)
         return Terms(
             instrument=instrument,
             band=None if ends is None else Band(*ends),
             settles=self._market.settle_date(day, instrument.settle_days),
-            close=0 if close is None else nanos(close),
+            close=end,
+            expires=end + self._market.told_late if end else 0,
         )

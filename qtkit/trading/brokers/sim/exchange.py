@@ -15,6 +15,8 @@ import numpy as np
 from msgspec.structs import replace
 
 from qtkit.model.bars import Bars, nanos, time_of
+from qtkit.model.fees import Executed
+from qtkit.model.instruments import Instrument
 from qtkit.model.orders import OrderType
 from qtkit.trading.brokers.protocol import BrokerAccept, BrokerFill, BrokerOrderEnd
 from qtkit.trading.brokers.sim.account import SimAccount
@@ -60,7 +62,7 @@ class _Place:
     def plan(self) -> None:
         """Set the next step and its time."""
         row, close = self.row, self.terms.close
-        self.at, self.step = close, _Step.END
+        self.at, self.step = self.terms.expires, _Step.END
         if row.reject_due:
             self.at, self.step = min(row.reject_due, close), _Step.REJECT
         elif row.working:
@@ -217,12 +219,12 @@ class SimExchange:
 
     def _fill(self, row: OrderRow, found: Match, end: int, terms: Terms) -> None:
         """Book one execution and move its order."""
-        order, fees = row.order, self._settings.fees
-        value = abs(found.quantity) * found.price
-        notional = row.notional + value
-        commission = fees.commission(notional)
-        duty = terms.instrument.stamp_duty if found.quantity < 0 else _ZERO
+        order, instrument = row.order, terms.instrument
+        value = instrument.value(abs(found.quantity), found.price)
+        before, now = Executed(abs(row.filled), row.notional), Executed(abs(found.quantity), value)
+        commission, tax = instrument.fees.costs(before, now, is_buy=found.quantity > 0)
         filled = row.filled + found.quantity
+        after = Executed(abs(filled), before.value + value)
         fill = BrokerFill(
             order_id=order.order_id,
             broker_order_id=row.broker_order_id,
@@ -230,10 +232,11 @@ class SimExchange:
             symbol=order.symbol,
             quantity=found.quantity,
             price=found.price,
-            commission=commission - row.commission,
-            tax=fees.stamp_duty(value, duty),
+            commission=commission,
+            tax=tax,
             executed_at=time_of(self._market.revealed(order.symbol, end)),
-            venue=terms.instrument.exchange,
+            venue=instrument.exchange,
+            multiplier=instrument.multiplier,
         )
         status: Literal["filled", "part_filled", "cancelled"] = "part_filled"
         if filled == order.quantity:
@@ -248,9 +251,9 @@ class SimExchange:
                 status=status,
                 filled=filled,
                 fills=row.fills + 1,
-                notional=notional,
-                commission=commission,
-                reserved=self._reserve(row, left, notional, commission),
+                notional=after.value,
+                commission=row.commission + commission,
+                reserved=_reserve(instrument, left, order.reserve_price, after),
                 seen_until=end,
                 straggler=_ZERO,
             )
@@ -273,6 +276,7 @@ class SimExchange:
     ) -> None:
         """End an order and tell it, its acceptance before it if that was not told yet."""
         rejected = how == "rejected"
+        instrument = self._terms.of(row.order.symbol, row.order.trading_date).instrument
         if row.accept_due and not rejected:
             self._accept(row, at)
         self._account.tell(
@@ -290,26 +294,30 @@ class SimExchange:
                 row,
                 status=how,
                 straggler=straggler,
-                reserved=self._reserve(row, straggler, row.notional, row.commission),
+                reserved=_reserve(
+                    instrument,
+                    straggler,
+                    row.order.reserve_price,
+                    Executed(abs(row.filled), row.notional),
+                ),
                 seen_until=max(row.seen_until, nanos(at)),
                 accept_due=0,
                 reject_due=0,
             )
         )
 
-    def _reserve(
-        self, row: OrderRow, left: Decimal, notional: Decimal, charged: Decimal
-    ) -> Decimal:
-        """Return the cash that the rest of a buy may still need."""
-        if left <= 0:
-            return _ZERO
-        rest = left * row.order.reserve_price
-        return rest + self._settings.fees.commission(notional + rest) - charged
-
     def _put(self, row: OrderRow) -> None:
         """Keep an order's next state."""
         self._account.put(row)
         self._follow(row)
+
+
+def _reserve(instrument: Instrument, left: Decimal, price: Decimal, before: Executed) -> Decimal:
+    """Return the cash that the rest of a buy may still need."""
+    if left <= 0:
+        return _ZERO
+    rest = Executed(left, instrument.value(left, price))
+    return rest.value + instrument.fees.still_to_pay(before, rest)
 
 
 def _turn(place: _Place) -> tuple[int, int, int]:

@@ -96,8 +96,8 @@ def market_price(
     It stays on the tick, inside the bar and the band, and a buy never goes beyond the price that
     its cash was reserved at; None when the open itself is beyond that.
     """
-    tick, band, buys = terms.instrument.tick, terms.band, order.quantity > 0
-    start = decimal_of(open_)
+    start, band, buys = decimal_of(open_), terms.band, order.quantity > 0
+    tick = terms.instrument.tick_at(start)
     slip = start * slippage_bps / _BPS if slippage_bps else slippage_bps
     if buys:
         if start > order.reserve_price:
@@ -119,10 +119,10 @@ def limit_price(
     order: Order, open_: float, low: float, high: float, terms: Terms
 ) -> Decimal | None:
     """Return what a limit order gets: the open if that is better, else its limit, or None."""
-    tick = terms.instrument.tick
     if order.limit_price is None:
         return None
     start = decimal_of(open_)
+    tick = terms.instrument.tick_at(start)
     if order.quantity > 0:
         most = most_it_pays(order)
         if start <= most:

@@ -33,7 +33,7 @@ Refusal = tuple[str, str]
 Refusals = Sequence[Refusal]
 
 _KINDS = frozenset({OrderType.MARKET, OrderType.LIMIT})
-_ZERO, _ONE = Decimal(0), Decimal(1)
+_ZERO = Decimal(0)
 
 
 def day_refusals(order: Order, today: date, *, closed: bool, past_close: bool) -> Refusals:
@@ -51,8 +51,8 @@ def day_refusals(order: Order, today: date, *, closed: bool, past_close: bool) -
 def contract_refusals(order: Order, terms: Terms) -> Refusals:
     """Refuse what breaks the contract: quantity, lot, tick, band.
 
-    Buys are whole lots. Sells are whole shares (whole lots where a lot is less than a share), so
-    that an odd rest can always be sold.
+    Buys are whole lots. Sells are whole steps, so that an odd rest can be sold where the exchange
+    takes it.
     """
     quantity, instrument = order.quantity, terms.instrument
     if order.order_type not in _KINDS or order.time_in_force is not TimeInForce.DAY:
@@ -60,9 +60,9 @@ def contract_refusals(order: Order, terms: Terms) -> Refusals:
     if not quantity.is_finite() or not quantity:
         return (("bad_quantity", f"quantity must be a number other than zero, was {quantity}"),)
     refusals = list[Refusal]()
-    step = instrument.lot if quantity > 0 else min(instrument.lot, _ONE)
-    if quantity % step:
-        refusals.append(("lot", f"quantity must be a multiple of {step} shares, was {quantity}"))
+    # whether an odd rest goes all at once is between the owner and the book
+    if why := instrument.misfit(quantity, -quantity):
+        refusals.append(("lot", why))
     if quantity > 0 and not (order.reserve_price.is_finite() and order.reserve_price > 0):
         why = f"a buy reserves cash at a price above 0, was {order.reserve_price}"
         refusals.append(("bad_price", why))
@@ -88,7 +88,7 @@ def _limit_refusals(price: Decimal | None, terms: Terms) -> Iterator[Refusal]:
     if price is None or not price.is_finite() or price <= 0:
         yield "bad_price", f"a limit order needs a limit price above 0, was {price}"
         return
-    tick, band = terms.instrument.tick, terms.band
+    tick, band = terms.instrument.tick_at(price), terms.band
     if price % tick:
         yield "tick", f"limit price must be a multiple of {tick}, was {price}"
     if band is not None and not band.low <= price <= band.high:
@@ -144,7 +144,8 @@ class OrderValidation:
     def judged(self, order: Order, now: datetime) -> OrderRow:
         """Return a new order's row: accepted with cash set aside, or refused with the reason."""
         number = len(self._account.orders) + 1
-        refusals = list(self._refusals(order, now))
+        today = self._terms.today(now)
+        refusals = list(self._refusals(order, now, today))
         scripted = self._faults.on(Reject, order.order_id) if self._is_scripted else None
         if scripted is not None and scripted.after is None:
             refusals.append((scripted.code, scripted.reason))
@@ -163,15 +164,16 @@ class OrderValidation:
             broker_order_id=f"{self._name}-{number:06d}",
             status="accepted",
             visible_from=self._settings.visible_from(now, order.order_id),
-            reserved=self._needed(order),
+            reserved=self._needed(order, today),
         )
         return self._delayed(row, scripted, now) if self._is_scripted else row
 
-    def _needed(self, order: Order) -> Decimal:
+    def _needed(self, order: Order, today: date) -> Decimal:
         """Return the cash that an order sets aside."""
         if order.quantity < 0:
             return _ZERO
-        return self._settings.fees.reserve(order.quantity, order.reserve_price)
+        instrument = self._terms.of(order.symbol, today).instrument
+        return instrument.reserve(order.quantity, order.reserve_price)
 
     def _delayed(self, row: OrderRow, scripted: Reject | None, now: datetime) -> OrderRow:
         """Return the row with the answers that come later by script."""
@@ -187,9 +189,8 @@ class OrderValidation:
             )
         return row
 
-    def _refusals(self, order: Order, now: datetime) -> Refusals:
+    def _refusals(self, order: Order, now: datetime, today: date) -> Refusals:
         """Return what there is against an order: its day, its contract, then the account."""
-        today = self._terms.today(now)
         close = self._terms.close(today)
         refusals = day_refusals(
             order, today, closed=close is None, past_close=close is not None and now >= close
@@ -206,7 +207,7 @@ class OrderValidation:
         """Return what the account has against an order: cash, or shares."""
         if order.quantity > _ZERO:
             free = self._account.cash - self._floor.reserved_cash
-            return cash_refusals(self._needed(order), free)
+            return cash_refusals(self._needed(order, today), free)
         holding = self._account.holdings.get(order.symbol)
         settled, held = (
             (_ZERO, _ZERO) if holding is None else (holding.settled(today), holding.quantity)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from qtkit.core.errors import ConfigError
 from qtkit.model.bars import Bars, nanos
 from qtkit.model.instruments import Instrument
-from qtkit.trading.brokers.fees import FeeSchedule
 
 __all__ = ["SimMarket", "SimSettings", "chance"]
 
@@ -57,6 +56,9 @@ class SimMarket:
     revealed
         ``(symbol, end) ->`` when the bar that ended then became known, nanoseconds, `end` or
         later: nobody can tell of an execution before.
+    told_late
+        How long after the close the day's last bar may still become known, nanoseconds: so long an
+        order waits for it before it expires.
     """
 
     bars: Mapping[str, Bars]
@@ -67,13 +69,13 @@ class SimMarket:
     market_close: Callable[[date], datetime | None]
     first_end_from: Callable[[int], int]
     revealed: Callable[[str, int], int] = lambda _symbol, end: end
+    told_late: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimSettings:
     """How the simulated broker treats orders."""
 
-    fees: FeeSchedule = field(default_factory=FeeSchedule)
     slippage_bps: Decimal = Decimal(0)  # of a bar's open, against us; market orders only
     participation: Decimal = Decimal("0.10")  # share of a bar's volume that one order may take
     latency: timedelta = _NOW  # from submit until the market can see the order

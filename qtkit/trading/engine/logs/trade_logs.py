@@ -83,7 +83,7 @@ def trade_line(
     event: OrderFilled | PositionAdjusted = entry.event
     if isinstance(event, OrderFilled):
         fees = event.commission + event.tax
-        paid = -(event.quantity * event.price + fees)
+        paid = -(event.value + fees)
         what: Sequence[object] = (
             event.order_id, event.fill_id, event.symbol, event.quantity, event.price, fees, paid,
         )  # fmt: skip
