@@ -8,8 +8,13 @@ from pathlib import Path
 
 import click
 
-from qtkit.cli.config_options import config_option, configured, market_options
-from qtkit.cli.options import DAY, root_option
+from qtkit.cli.config_options import (
+    config_option,
+    configured,
+    market_options,
+    warn_of_the_calendar,
+)
+from qtkit.cli.options import DAY, accept_data_option, root_option
 
 __all__ = ["backtest"]
 
@@ -24,6 +29,7 @@ __all__ = ["backtest"]
 @click.option("--exchange", default="", help="Whose defaults hold for symbols nobody lists.")
 @click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON.")
 @market_options
+@accept_data_option
 @root_option
 @click.pass_context
 def backtest(  # noqa: PLR0913 - one for each option
@@ -39,6 +45,7 @@ def backtest(  # noqa: PLR0913 - one for each option
     as_json: bool,
     calendar_overlay: Path | None,
     instruments: Path | None,
+    accept_data: tuple[str, ...],
     root: Path,
 ) -> None:
     """Run STRATEGY (a Python file with a SPEC) over past trading dates, in memory.
@@ -58,10 +65,12 @@ def backtest(  # noqa: PLR0913 - one for each option
         "session.data": data,
         "session.calendar_overlay": calendar_overlay,
         "session.instruments": instruments,
+        "session.accept_data": accept_data,
         "session.root": root,
     }
     found = configured(ctx, config, options)
     spec = found.spec_of(load_spec(Path(found.strategy)))
+    warn_of_the_calendar(spec, found.settings, end)
     outputs = OutputRoot(Path(found.run.root))
     table = instrument_table(found.settings.instruments, exchange=exchange)
     result = tested(spec, start, end, settings=found.settings, root=outputs, instruments=table)

@@ -9,6 +9,7 @@ from typing import Literal
 
 import click
 
+from qtkit.cli.data_actions import actions
 from qtkit.cli.data_changes import import_, remove
 from qtkit.cli.data_options import (
     COLUMN,
@@ -20,10 +21,10 @@ from qtkit.cli.data_options import (
     KnownMarket,
     bar_table,
     calendar_options,
+    judge_data,
     print_result,
-    printed_verdicts,
 )
-from qtkit.core.verdict import Verdict
+from qtkit.cli.data_series import series
 
 __all__ = ["data"]
 
@@ -33,14 +34,21 @@ def data() -> None:
     """Import, refill and judge local bar tables."""
 
 
+data.add_command(actions)
 data.add_command(import_)
 data.add_command(remove)
+data.add_command(series)
 
 
 @data.command()
 @click.argument("table")
 @click.argument("symbols", nargs=-1, required=True)
-@click.option("--from", "source", required=True, help="synthetic:SEED, csv:FOLDER or table:NAME.")
+@click.option(
+    "--from",
+    "source",
+    required=True,
+    help="synthetic:SEED, csv:FOLDER, parquet:FOLDER, table:NAME, http://ADDRESS or a plug-in's.",
+)
 @click.option("--first", type=DATE, required=True, help="First trading date.")
 @click.option("--last", type=DATE, required=True, help="Last trading date.")
 @ZONE
@@ -72,24 +80,24 @@ def refill(  # noqa: PLR0913 - one for each option
     """Fill SYMBOLS of TABLE from another source; exit 1 if a day is missing there."""
     from qtkit.core.paths import OutputRoot
     from qtkit.market.bar_grid import BarGrid
+    from qtkit.market.tables.bar_sources import SourceRequest, source_from
     from qtkit.market.tables.column_names import columns_from
     from qtkit.market.tables.refill import refill as refilled
-    from qtkit.market.tables.refill import source_from
     from qtkit.model.bar_length import BarLength
 
     calendar = known.calendar_of_all(symbols)
-    origin = source_from(
-        source,
-        calendar,
+    request = SourceRequest(
+        calendar=calendar,
         tables=OutputRoot(root).tables,
         zone=zone,
         label=label,
         columns=columns_from(columns),
     )
+    origin = source_from(source, request)
     days, held = calendar.sessions(first.date(), last.date()), bar_table(root, table)
     wanted = BarLength.named(length) if length else held.length
     grid = None if wanted is None else BarGrid(calendar, wanted)
-    _judge(
+    judge_data(
         refilled(held, origin, symbols, days, replace=replace, grid=grid).verdicts(),
         as_json=as_json,
     )
@@ -138,7 +146,7 @@ def check(  # noqa: PLR0913 - one for each option
             budget=QualityBudget(gap_warn=gap_warn, gap_fail=gap_fail, tail_bars=tail),
         )
     )
-    _judge(
+    judge_data(
         [verdict for _, verdicts in judged for verdict in verdicts],
         shown=[verdict for bars, verdicts in judged for verdict in condensed(bars, verdicts)],
         as_json=as_json,
@@ -169,16 +177,3 @@ def fingerprint(*, table: str, symbol: str | None, root: Path, as_json: bool) ->
     digest = bar_table(root, table).fingerprint(symbol)
     payload = {"table": table, "symbol": symbol, "fingerprint": digest}
     print_result(payload, digest, as_json=as_json)
-
-
-def _judge(
-    verdicts: Sequence[Verdict], *, as_json: bool, shown: Sequence[Verdict] | None = None
-) -> None:
-    """Print verdicts, to people only those that are `shown`; end with 1 if one of them blocks."""
-    from qtkit.core.render import verdict_json
-    from qtkit.core.verdict import Conclusion, conclude
-
-    text = printed_verdicts(verdicts if shown is None else shown)
-    print_result([verdict_json(verdict) for verdict in verdicts], text, as_json=as_json)
-    if conclude(verdicts) is Conclusion.BLOCKED:
-        raise SystemExit(1)

@@ -39,6 +39,9 @@ _MANY = 25  # files; where there are as many, how far it is is shown
     "--length", help="Of the bars, such as 5min or 1day; by default as far as they are apart."
 )
 @click.option(
+    "--volume", type=float, help="Of every bar, where the file has no volumes; by default 0."
+)
+@click.option(
     "--replace",
     is_flag=True,
     help="Let the file be the truth about its sessions: what differs is replaced, and what it has "
@@ -65,6 +68,7 @@ def import_(  # noqa: PLR0913 - one for each option
     label: Literal["start", "end"] | None,
     columns: Sequence[str],
     length: str | None,
+    volume: float | None,
     replace: bool,
     drop_outside: bool,
     accepted: Sequence[str],
@@ -90,6 +94,7 @@ def import_(  # noqa: PLR0913 - one for each option
         zone=zone,
         label=label,
         length=None if length is None else BarLength.named(length),
+        volume=volume,
         replace=replace,
         drop_outside=drop_outside,
         accepted=frozenset(accepted),

@@ -27,6 +27,7 @@ __all__ = [
     "KnownMarket",
     "bar_table",
     "calendar_options",
+    "judge_data",
     "print_result",
 ]
 
@@ -165,3 +166,16 @@ def printed_verdicts(verdicts: Sequence[Verdict]) -> str:
     from qtkit.core.render import verdict_counts, verdict_text
 
     return f"{verdict_text(verdicts)}\n{verdict_counts(verdicts)}"
+
+
+def judge_data(
+    verdicts: Sequence[Verdict], *, as_json: bool, shown: Sequence[Verdict] | None = None
+) -> None:
+    """Print verdicts, to people only those that are `shown`; end with 1 if one of them blocks."""
+    from qtkit.core.render import verdict_json
+    from qtkit.core.verdict import Conclusion, conclude
+
+    text = printed_verdicts(verdicts if shown is None else shown)
+    print_result([verdict_json(verdict) for verdict in verdicts], text, as_json=as_json)
+    if conclude(verdicts) is Conclusion.BLOCKED:
+        raise SystemExit(1)

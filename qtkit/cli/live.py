@@ -11,8 +11,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from qtkit.cli.account_options import accept_options, acceptance, account_options
-from qtkit.cli.config_options import account_asked, config_option, configured, market_options
-from qtkit.cli.options import root_option
+from qtkit.cli.config_options import (
+    account_asked,
+    config_option,
+    configured,
+    market_options,
+    warn_of_the_calendar,
+)
+from qtkit.cli.options import accept_data_option, root_option
 from qtkit.core.advice import command
 from qtkit.core.errors import ConfigError
 
@@ -54,6 +60,7 @@ def live_options(command: Callable[..., Any]) -> Callable[..., Any]:
 )
 @click.option("--detached", is_flag=True, hidden=True, help="Print into the session's folder.")
 @market_options
+@accept_data_option
 @root_option
 @click.pass_context
 def live(  # noqa: PLR0913 - one for each option
@@ -73,6 +80,7 @@ def live(  # noqa: PLR0913 - one for each option
     detached: bool,
     calendar_overlay: Path | None,
     instruments: Path | None,
+    accept_data: tuple[str, ...],
     root: Path,
 ) -> None:
     """Trade STRATEGY (a Python file with a SPEC) in real time, with the paper broker.
@@ -91,6 +99,7 @@ def live(  # noqa: PLR0913 - one for each option
         "session.strategy": strategy,
         "session.calendar_overlay": calendar_overlay,
         "session.instruments": instruments,
+        "session.accept_data": accept_data,
         "session.root": root,
     }
     found = configured(ctx, config, options)
@@ -163,6 +172,7 @@ def trade_live(  # noqa: PLR0913 - one for each option
     from qtkit.sessions.simulation import prepare_account
 
     settings = settings or SessionSettings()
+    warn_of_the_calendar(spec, settings, market_date(spec, settings))
     meanwhile = _shell() if ui == "cli" else None
     name = prepare_account(
         spec,

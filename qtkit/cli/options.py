@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-__all__ = ["DAY", "ROOT", "root_option", "session_argument", "session_option"]
+__all__ = ["DAY", "ROOT", "accept_data_option", "root_option", "session_argument", "session_option"]
 
 
 class _Day(click.ParamType[date]):
@@ -36,6 +36,13 @@ root_option = click.option(
     default=ROOT,
     show_default=True,
     help="Where everything is written.",
+)
+
+accept_data_option = click.option(
+    "--accept-data",
+    multiple=True,
+    metavar="RULE",
+    help="Trade although the table's bars fail a rule, such as data.gaps. Repeatable.",
 )
 
 session_argument = click.argument("session", metavar="SESSION")

@@ -9,8 +9,14 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from qtkit.cli.account_options import accept_options, acceptance, account_options
-from qtkit.cli.config_options import account_asked, config_option, configured, market_options
-from qtkit.cli.options import DAY, root_option
+from qtkit.cli.config_options import (
+    account_asked,
+    config_option,
+    configured,
+    market_options,
+    warn_of_the_calendar,
+)
+from qtkit.cli.options import DAY, accept_data_option, root_option
 
 if TYPE_CHECKING:
     from qtkit.runtime.configuration.models import Configuration
@@ -34,6 +40,7 @@ _GOES_ON = (
 @click.option("--seed", type=int, help="Of the generated data and of chance.")
 @click.option("--data", help="'synthetic' (default), or the name of a local table.")
 @market_options
+@accept_data_option
 @root_option
 @click.pass_context
 def simulate(  # noqa: PLR0913 - one for each option
@@ -53,6 +60,7 @@ def simulate(  # noqa: PLR0913 - one for each option
     data: str | None,
     calendar_overlay: Path | None,
     instruments: Path | None,
+    accept_data: tuple[str, ...],
     root: Path,
 ) -> None:
     """Run STRATEGY (a Python file with a SPEC) for simulated trading days.
@@ -75,12 +83,14 @@ def simulate(  # noqa: PLR0913 - one for each option
         "session.data": data,
         "session.calendar_overlay": calendar_overlay,
         "session.instruments": instruments,
+        "session.accept_data": accept_data,
         "session.root": root,
     }
     accept = acceptance(accept_changes=accept_changes, by=by, why=why)
     found = configured(ctx, config, options)
     file, place = Path(found.strategy), Path(found.run.root)
     spec = found.spec_of(load_spec(file))
+    warn_of_the_calendar(spec, found.settings, day)
     name, new_name = account_asked(found, account, new_account)
     cut_off = None
     if name is None and not restart:

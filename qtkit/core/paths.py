@@ -438,6 +438,11 @@ class OutputRoot:
         return self.path / "tables"
 
     @property
+    def actions(self) -> Path:
+        """Local corporate actions: splits and dividends."""
+        return self.path / "actions"
+
+    @property
     def series(self) -> Path:
         """Local series of values that are no prices."""
         return self.path / "series"

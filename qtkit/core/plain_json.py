@@ -48,20 +48,22 @@ def plain_object(value: object, where: str) -> dict[str, Any]:
     """Return a JSON object as it comes back from disk; raises as `plain_json`."""
     if not isinstance(value, dict):
         raise ValueError(f"{where} is {shown(value)} ({type(value).__name__}), no object")  # noqa: TRY004
-    if all(map(_is_plain_pair, value.items())) and len(value) <= MOST_VALUES:
+    if _has_plain_pairs(value) and len(value) <= MOST_VALUES:
         return dict(value)
     found: dict[str, Any] = plain_json(value, where)
     return found
 
 
-def _is_plain_pair(pair: tuple[object, object]) -> bool:
-    """Whether a key and its value come back as they are: most states have no others."""
-    key, part = pair
-    if type(key) is not str or not key.isascii():
-        return False
-    if type(part) is str:
-        return part.isascii()
-    return part is None or type(part) is bool
+def _has_plain_pairs(value: dict[object, object]) -> bool:
+    """Whether keys and values come back as they are: most states have no others."""
+    for key, part in value.items():
+        if type(key) is not str or not key.isascii():
+            return False
+        if type(part) is bool or part is None:
+            continue
+        if type(part) is not str or not part.isascii():
+            return False
+    return True
 
 
 class _Odd(Exception):

@@ -77,8 +77,8 @@ class MemoryJournal:
 
     def append(self, event: Event) -> Entry:
         """Keep one event and return it with its place."""
-        self.seq += 1
-        entry = Entry(seq=self.seq, at=self._clock.now(), event=event)
+        self.seq = seq = self.seq + 1
+        entry = Entry(seq=seq, at=self._clock.now(), event=event)
         self._entries.append(entry)
         return entry
 

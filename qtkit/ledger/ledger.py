@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from qtkit.core.errors import DataError, InvariantBroken
 from qtkit.ledger.opening_checks import contradictions
-from qtkit.ledger.orders import OrderState, executed, misfit, moved, reopened
+from qtkit.ledger.orders import OrderState, executed, fits, misfit, moved, reopened
 from qtkit.ledger.positions import (
     Position,
     adjusted,
@@ -40,11 +40,12 @@ from qtkit.model.events import (
     PositionAdjusted,
     Topic,
 )
-from qtkit.model.orders import ORDER_TABLE, OrderMove
+from qtkit.model.orders import ENDED, ORDER_TABLE, OrderMove
 
 __all__ = ["Ledger"]
 
 _ZERO = Decimal(0)
+_ACCEPT = OrderMove.ACCEPT
 
 
 class Ledger:
@@ -176,7 +177,7 @@ class Ledger:
         order = self.order(order_id)
         if order is None:
             return f"no order {order_id!r} is known"
-        return misfit(order, symbol, quantity)
+        return "" if fits(order, symbol, quantity) else misfit(order, symbol, quantity)
 
     def position(self, symbol: str) -> Decimal:
         """Return the shares held, settled or not."""
@@ -257,9 +258,9 @@ class Ledger:
             self._keep(settled(position, event.trading_date))
 
     def _requested(self, event: OrderRequested) -> None:
-        known = self.order(event.order_id)
+        known = self._orders.get(event.order_id) or self._ended.get(event.order_id)
         day = event.trading_date or self._trading_date
-        if known is not None or day is None or not event.quantity or event.reserved_cash < 0:
+        if known is not None or day is None or not event.quantity or event.reserved_cash < _ZERO:
             raise InvariantBroken(_why_not_requested(event, known, day))
         self._put(
             None,
@@ -283,8 +284,8 @@ class Ledger:
     def _accepted(self, event: OrderAccepted) -> None:
         order = self._order(event.order_id, event)
         broker = (event.broker_order_id, event.broker_name)
-        after = moved(order, OrderMove.ACCEPT, broker=broker)
-        if order.is_open:
+        after = moved(order, _ACCEPT, broker=broker)
+        if order.status not in ENDED:
             self._orders[after.order_id] = after  # what it claims stays as it was
         else:
             self._put(order, after)
@@ -311,22 +312,23 @@ class Ledger:
                 f"fill {event.fill_id} of order {event.order_id} was booked before and was about "
                 "to be booked again; report this with the session folder"
             )
-        why = self.unbookable(event.order_id, event.symbol, event.quantity)
-        if why:
+        quantity, order_id = event.quantity, event.order_id
+        before = self._orders.get(order_id) or self._ended.get(order_id)
+        if before is None or not fits(before, event.symbol, quantity):
+            why = self.unbookable(event.order_id, event.symbol, quantity)
             raise InvariantBroken(
                 f"fill {event.fill_id} cannot be booked: {why}; report this with the session folder"
             )
-        before = self._order(event.order_id, event)
-        after = executed(before, event.quantity, event.broker_order_id)
+        after = executed(before, quantity, event.broker_order_id)
         fees = event.commission + event.tax
         notional = event.value
         position = self._positions.get(event.symbol)
         if position is None:
             position = Position(symbol=event.symbol, multiplier=event.multiplier)
-        if event.quantity > 0:
-            position = bought(position, event.quantity, notional + fees, self._waits(event))
+        if quantity > _ZERO:
+            position = bought(position, quantity, notional + fees, self._waits(event))
         else:
-            position = sold(position, -event.quantity)
+            position = sold(position, -quantity)
         self._put(before, after, position)
         self._cash -= notional + fees
         self._fills.add(event.fill_id)
@@ -344,7 +346,7 @@ class Ledger:
     # --- the parts of a booking --------------------------------------------------------------
 
     def _order(self, order_id: str, event: Event) -> OrderState:
-        order = self.order(order_id)
+        order = self._orders.get(order_id) or self._ended.get(order_id)
         if order is None:
             raise InvariantBroken(
                 f"{type(event).__name__} names order {order_id!r}, which was never requested; "
@@ -361,44 +363,47 @@ class Ledger:
         self, before: OrderState | None, after: OrderState, position: Position | None = None
     ) -> None:
         """Replace an order, and with it what it claims; `position` is its symbol's new one."""
-        cash, shares = after.reserved_cash, after.reserved_shares
+        cash, shares = after.reserved_cash, _ZERO
         if before is not None:
             cash -= before.reserved_cash
-            shares -= before.reserved_shares
+        if after.quantity < _ZERO:
+            shares = after.reserved_shares - (before.reserved_shares if before else _ZERO)
         if shares:
             known = position or self._positions.get(after.symbol) or Position(symbol=after.symbol)
             position = reserving(known, shares)
-        if cash and self._reserved_cash + cash < 0:
+        reserved = self._reserved_cash + cash
+        if reserved < _ZERO and cash:
             raise InvariantBroken(
                 f"order {after.order_id} released {-cash} of cash and only {self._reserved_cash} "
                 f"was reserved. Its story: {after.story}. Report this with the session folder"
             )
-        self._reserved_cash += cash
+        self._reserved_cash = reserved
         if position is not None:
             self._keep(position)
         self._file(before, after)
 
     def _keep(self, position: Position) -> None:
-        if position.is_empty:
-            self._positions.pop(position.symbol, None)
-        else:
+        if position.quantity or position.reserved:
             self._positions[position.symbol] = position
+        else:
+            self._positions.pop(position.symbol, None)
 
     def _file(self, before: OrderState | None, after: OrderState) -> None:
         """Put an order where open ones or ended ones are kept, and count the open ones."""
-        was_open = before is not None and before.is_open
-        if after.is_open:
-            self._orders[after.order_id] = after
+        order_id, symbol, count = after.order_id, after.symbol, self._open_by_symbol
+        was_open = before is not None and before.status not in ENDED
+        if after.status not in ENDED:
+            self._orders[order_id] = after
             if not was_open:
-                self._ended.pop(after.order_id, None)
-                self._open_by_symbol[after.symbol] = self._open_by_symbol.get(after.symbol, 0) + 1
+                self._ended.pop(order_id, None)
+                count[symbol] = count.get(symbol, 0) + 1
             return
-        self._ended[after.order_id] = after
+        self._ended[order_id] = after
         if was_open:
-            del self._orders[after.order_id]
-            left = self._open_by_symbol.pop(after.symbol) - 1
+            del self._orders[order_id]
+            left = count.pop(symbol) - 1
             if left:
-                self._open_by_symbol[after.symbol] = left
+                count[symbol] = left
 
     covers: ClassVar[frozenset[Topic]] = frozenset({Topic.BOOK, Topic.ORDER})
     ignores: ClassVar[frozenset[type[Event]]] = frozenset(

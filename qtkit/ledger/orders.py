@@ -12,6 +12,7 @@ from qtkit.model.books import OpenOrder
 from qtkit.model.money import round_half_up
 from qtkit.model.orders import (
     ENDED,
+    ORDER_TABLE,
     OrderMove,
     OrderOrigin,
     OrderStatus,
@@ -20,9 +21,11 @@ from qtkit.model.orders import (
     next_status,
 )
 
-__all__ = ["OrderState", "executed", "misfit", "moved", "reopened"]
+__all__ = ["OrderState", "executed", "fits", "misfit", "moved", "reopened"]
 
 _ZERO = Decimal(0)
+_REJECTED = OrderStatus.REJECTED
+_FILL_REST, _FILL_PART = OrderMove.FILL_REST, OrderMove.FILL_PART
 
 
 class OrderState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -47,7 +50,7 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     expires: datetime | None = None
     reason: str = ""  # why it was rejected, doubted, cancelled or lost
     released_cash: Decimal = _ZERO  # account currency it still claimed when it ended
-    moves: tuple[str, ...] = ("requested",)  # its story, for people
+    moves: tuple[str | Decimal, ...] = ("requested",)  # its story, for people; shares of fills
 
     @property
     def is_open(self) -> bool:
@@ -67,7 +70,8 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     @property
     def story(self) -> str:
         """Everything that happened to it, in order."""
-        return " → ".join(self.moves)
+        told = (f" {m}" if isinstance(m, Decimal) else f" → {m}" for m in self.moves)
+        return "".join(told).removeprefix(" → ")
 
     def open_order(self) -> OpenOrder:
         """Return it as an open order of a book."""
@@ -135,7 +139,7 @@ def moved(
     InvariantBroken
         If the order table has no such move; the message tells the order's story.
     """
-    status = _after(order, move)
+    status = ORDER_TABLE.get((order.status, move)) or _after(order, move)
     ended = status in ENDED
     return msgspec.structs.replace(
         order,
@@ -145,7 +149,7 @@ def moved(
         reason=reason or order.reason,
         reserved_cash=_ZERO if ended else order.reserved_cash,
         released_cash=order.reserved_cash or order.released_cash if ended else _ZERO,
-        moves=(*order.moves, str(move)),
+        moves=(*order.moves, move),
     )
 
 
@@ -158,9 +162,11 @@ def executed(order: OrderState, shares: Decimal, broker_order_id: str) -> OrderS
         If the order table has no such move.
     """
     filled = order.filled + shares
-    move = OrderMove.FILL_REST if filled == order.quantity else OrderMove.FILL_PART
-    status = _after(order, move)
-    claim = _share_of(order.reserved_cash or order.released_cash, order.quantity - filled, order)
+    move = _FILL_REST if filled == order.quantity else _FILL_PART
+    status = ORDER_TABLE.get((order.status, move)) or _after(order, move)
+    left, claim = order.quantity - filled, _ZERO
+    if left:
+        claim = _share_of(order.reserved_cash or order.released_cash, left, order)
     ended = status in ENDED
     return msgspec.structs.replace(
         order,
@@ -169,24 +175,20 @@ def executed(order: OrderState, shares: Decimal, broker_order_id: str) -> OrderS
         broker_order_id=order.broker_order_id or broker_order_id,
         reserved_cash=_ZERO if ended else claim,
         released_cash=claim if ended else _ZERO,
-        moves=(*order.moves, f"{move} {shares}"),
+        moves=(*order.moves, move, shares),
     )
 
 
-def misfit(order: OrderState, symbol: str, shares: Decimal) -> str:
-    """Return why an execution of `shares` (signed) of `symbol` is none of this order's, or ""."""
-    return "" if _fits(order, symbol, shares) else _why_not(order, symbol, shares)
-
-
-def _fits(order: OrderState, symbol: str, shares: Decimal) -> bool:
+def fits(order: OrderState, symbol: str, shares: Decimal) -> bool:
     """Whether an execution may be booked: some shares, on its side, and no more than are left."""
-    if order.symbol != symbol or order.status is OrderStatus.REJECTED or not shares.is_finite():
+    if order.symbol != symbol or order.status is _REJECTED or not shares.is_finite():
         return False
     left = order.quantity - order.filled
     return _ZERO < shares <= left if order.quantity > _ZERO else left <= shares < _ZERO
 
 
-def _why_not(order: OrderState, symbol: str, shares: Decimal) -> str:
+def misfit(order: OrderState, symbol: str, shares: Decimal) -> str:
+    """Return why an execution of `shares` (signed) of `symbol` is none of this order's."""
     name = f"order {order.order_id}"
     if order.status is OrderStatus.REJECTED:
         return f"{name} was rejected: {order.reason or 'no reason given'}"

@@ -40,11 +40,6 @@ class Position(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         """Average cost per share, fees included, account currency; 0 when flat."""
         return self.cost / self.quantity if self.quantity > 0 else _ZERO
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing is owned and nothing promised."""
-        return not self.quantity and not self.reserved
-
     def line(self) -> PositionLine:
         """Return it as a line of a book; what is reserved follows from the open orders there."""
         return PositionLine(

@@ -46,6 +46,7 @@ class BarGrid:
 
     def __init__(self, calendar: Calendar, length: BarLength = BarLength.MIN_1) -> None:
         self.calendar, self.length = calendar, length
+        self._nanos = length.nanos
         self._segments = lru_cache(maxsize=8)(self._segments_on)
         self._known: tuple[int, int, tuple[tuple[int, int], ...]] = (0, 0, ())
 
@@ -149,14 +150,15 @@ class BarGrid:
             segments = self._segments(self.calendar.local_date(time_of(moment)))
             if segments:
                 self._known = (min(moment, segments[0][0]), segments[-1][1], segments)
-        if self.length is not BarLength.MIN_1:
+        length = self._nanos
+        if length != _MINUTE:
             moment -= moment % _MINUTE
         for start, end in segments:
             if moment < end:
                 late = max(moment - start, 0)
-                begins = start + -(-late // self.length.nanos) * self.length.nanos
+                begins = start + -(-late // length) * length
                 if self.length.is_day:
                     begins = start if not late else end
                 if begins < end:
-                    return min(begins + self.length.nanos, end)
+                    return min(begins + length, end)
         return _NEVER

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -14,8 +14,10 @@ from qtkit.core.errors import DataError
 from qtkit.market.bar_grid import BarGrid
 from qtkit.market.bar_order import concatenated, empty_bars
 from qtkit.market.feeds.protocol import CheckedFeed, Delivery, Feed, LeftOut
+from qtkit.market.tables.action_store import ActionStore
 from qtkit.market.trading_minutes import day_window
 from qtkit.model.bars import BarBatch, Bars, nanos
+from qtkit.model.corporate_actions import CorporateAction, ex_close
 from qtkit.model.money import decimal_of
 from qtkit.model.series import is_carried
 
@@ -40,11 +42,18 @@ class LiveMarket:
         The bars that there can be; its calendar says where a date begins.
     elsewhere
         Asked for a last close that no bar tells.
+    store
+        Where splits and dividends are; None: there are none.
     """
 
     def __init__(
-        self, symbols: Sequence[str], grid: BarGrid, elsewhere: CloseBefore = _nobody_knows
+        self,
+        symbols: Sequence[str],
+        grid: BarGrid,
+        elsewhere: CloseBefore = _nobody_knows,
+        store: ActionStore | None = None,
     ) -> None:
+        self._store = store
         self.bars = {symbol: empty_bars(symbol, grid.length) for symbol in symbols}
         self._known = {symbol: np.empty(0, dtype=np.int64) for symbol in symbols}
         self._calendar, self._elsewhere = grid.calendar, elsewhere
@@ -63,8 +72,21 @@ class LiveMarket:
         row = int(self.bars[symbol].end.searchsorted(end))
         return max(end, int(self._known[symbol][row]))
 
+    def actions(
+        self, symbols: Iterable[str], after: date, until: date
+    ) -> Sequence[CorporateAction]:
+        """Return the splits and dividends with ``after < ex date <= until``, in order of time."""
+        return self._store.between(symbols, after, until) if self._store else ()
+
     def close_before(self, symbol: str, day: date) -> Decimal | None:
-        """Return the last close before a date, account currency per share."""
+        """Return the last close before a date, in shares of that date, account currency."""
+        close = self._raw_close(symbol, day)
+        if close is None or self._store is None:
+            return close
+        before = self._calendar.previous_session(day)
+        return ex_close(close, self.actions([symbol], before, day))
+
+    def _raw_close(self, symbol: str, day: date) -> Decimal | None:
         bars = self.bars.get(symbol)
         before = 0
         if bars is not None:

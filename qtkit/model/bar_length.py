@@ -13,6 +13,7 @@ from qtkit.core.text import closest, shown
 __all__ = ["BarLength", "infer_bar_length"]
 
 _SECOND = 1_000_000_000  # nanoseconds
+_ROW = 10  # so many longer distances in a row are no gaps
 _NAMED = 3  # distances that one sentence names
 # of two days' ends; they are 23 or 25 hours apart where the clock is set, and half days end earlier
 _LEAST_DAY = 16 * 3600 * _SECOND
@@ -119,7 +120,11 @@ def infer_bar_length(ends: NDArray[np.int64]) -> BarLength:
         )
     kinds, counts = np.unique(apart, return_counts=True)
     length = _length_of(int(kinds[np.argmax(counts)]))
-    if length is None or _stand_beside_shorter_ones(apart, length):
+    if (
+        length is None
+        or _stand_beside_shorter_ones(apart, length)
+        or _stand_beside_longer_ones(apart, length)
+    ):
         shown_kinds = sorted(zip(counts.tolist(), kinds.tolist(), strict=True), reverse=True)
         found = ", ".join(
             f"{gap / 60 / _SECOND:g} min ({count} times)" for count, gap in shown_kinds[:_NAMED]
@@ -144,3 +149,12 @@ def _stand_beside_shorter_ones(apart: NDArray[np.int64], length: BarLength) -> b
     short = np.flatnonzero(apart < least)
     following = short[short + 1 < apart.size] + 1
     return bool((apart[following] <= least).any()) or (length.is_day and short.size > 0)
+
+
+def _stand_beside_longer_ones(apart: NDArray[np.int64], length: BarLength) -> bool:
+    """Whether some bars in a row are as far apart as those of a longer length are."""
+    longer = [one.nanos for one in BarLength if one.nanos > length.nanos and not one.is_day]
+    changes = np.flatnonzero(np.diff(apart)) + 1
+    runs = np.diff(np.concatenate(([0], changes, [apart.size])))
+    lengths = apart[np.concatenate(([0], changes))]
+    return bool((np.isin(lengths, longer) & (runs >= _ROW)).any())

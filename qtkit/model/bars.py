@@ -15,6 +15,7 @@ from qtkit.model.bar_length import BarLength
 __all__ = ["BarBatch", "Bars", "nanos", "time_of"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 def nanos(at: datetime) -> int:
@@ -38,9 +39,7 @@ def time_of(when: int) -> datetime:
     >>> time_of(60_000_000_000).isoformat()
     '1970-01-01T00:01:00+00:00'
     """
-    seconds, rest = divmod(when, 1_000_000_000)
-    at = datetime.fromtimestamp(seconds, UTC)
-    return at if not rest else at + timedelta(microseconds=rest // 1_000)
+    return _EPOCH + when // 1_000 * _MICROSECOND
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -85,15 +85,15 @@ class Charge(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         raw = self.rate * value
         if self.per_unit or self.fixed:
             raw += self.per_unit * quantity + self.fixed
-        if self.maximum is not None or self.maximum_rate is not None:
-            raw = self._capped(max(raw, self.minimum), value)
-        elif raw <= self.minimum:
-            return self.minimum
-        return raw.quantize(self.step, rounding=ROUND_CEILING if self.up else ROUND_HALF_UP)
-
-    def _capped(self, raw: Decimal, value: Decimal) -> Decimal:
-        caps = [raw] if self.maximum is None else [raw, self.maximum]
-        return min(caps if self.maximum_rate is None else [*caps, self.maximum_rate * value])
+        if raw <= self.minimum:
+            raw = self.minimum
+            if self.maximum is None and self.maximum_rate is None:
+                return raw
+        if self.maximum is not None and raw > self.maximum:
+            raw = self.maximum
+        if self.maximum_rate is not None and raw > (most := self.maximum_rate * value):
+            raw = most
+        return raw.quantize(self.step, ROUND_CEILING if self.up else ROUND_HALF_UP)
 
 
 class Executed(NamedTuple):
@@ -128,14 +128,13 @@ class Fees(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         that a minimum counts once, however many executions an order takes.
         """
         commission, tax = _ZERO, _NOTHING
-        after = Executed(before.quantity + now.quantity, before.value + now.value)
+        quantity, value = now
         for charge in self.buys if is_buy else self.sells:
-            if charge.each_fill:
-                amount = charge.of(*now)
-            elif before.value:
-                amount = charge.of(*after) - charge.of(*before)
+            if charge.each_fill or not before.value:
+                amount = charge.of(quantity, value)
             else:
-                amount = charge.of(*after)
+                after = charge.of(before.quantity + quantity, before.value + value)
+                amount = after - charge.of(*before)
             if charge.tax:
                 tax += amount
             else:
@@ -144,7 +143,10 @@ class Fees(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     def of_buy(self, executed: Executed) -> Decimal:
         """Return all that a buy costs beside its price."""
-        return sum((charge.of(*executed) for charge in self.buys), _ZERO)
+        costs, (quantity, value) = _ZERO, executed
+        for charge in self.buys:
+            costs += charge.of(quantity, value)
+        return costs
 
     def still_to_pay(self, before: Executed, rest: Executed) -> Decimal:
         """Return what the rest of a buy costs, given what was executed before."""

@@ -11,6 +11,7 @@ from qtkit.model.fees import FREE, Executed, Fees
 
 __all__ = ["Instrument", "InstrumentRules", "Ladder", "OddLots", "Unit"]
 
+_NONE, _ONE = Decimal(0), Decimal(1)
 Ladder = tuple[tuple[Decimal, Decimal], ...]
 """Steps by price: (from this price on, the value), the lowest price first."""
 
@@ -61,7 +62,7 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     def value(self, quantity: Decimal, price: Decimal) -> Decimal:
         """Return what a quantity is worth at a price, currency."""
         value = quantity * price
-        return value if self.multiplier == 1 else value * self.multiplier
+        return value if self.multiplier == _ONE else value * self.multiplier
 
     def reserve(self, quantity: Decimal, price: Decimal) -> Decimal:
         """Return the cash that a new buy of `quantity` at up to `price` may need, fees included."""
@@ -92,13 +93,17 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         size = abs(quantity)
         if size % self.step:
             return f"{size} {self.unit} are no multiple of {self.step}"
-        takes_all = quantity < 0 and self.odd_lots is not OddLots.NEVER and size == sellable
-        if size < self.minimum and not takes_all:
+        if size < self.minimum and not self._takes_all(quantity, sellable):
             return f"{size} {self.unit} are less than the smallest order of {self.minimum}"
         odd = size % self.lot
-        if not odd or (quantity < 0 and self._goes_odd(odd, sellable)):
+        if not odd or (quantity < _NONE and self._goes_odd(odd, sellable)):
             return ""
         return f"{size} {self.unit} are no whole lots of {self.lot}"
+
+    def _takes_all(self, quantity: Decimal, sellable: Decimal) -> bool:
+        if self.odd_lots is OddLots.NEVER:
+            return False
+        return quantity < _NONE and -quantity == sellable
 
     def _goes_odd(self, odd: Decimal, sellable: Decimal) -> bool:
         if self.odd_lots is OddLots.AT_ONCE:

@@ -12,6 +12,7 @@ from qtkit.core.verdict import Status
 from qtkit.ledger.ledger import Ledger
 from qtkit.model import events as ev
 from qtkit.model.books import Book
+from qtkit.model.corporate_actions import CorporateAction
 from qtkit.model.engine import EngineDescription
 from qtkit.model.instruments import InstrumentRules
 from qtkit.model.orders import OrderOrigin
@@ -59,6 +60,8 @@ class EngineState:
     ended: bool = False
     tags: dict[str, str] = field(default_factory=dict)  # strategy's order id -> its intent's tag
     predecessor: str = ""  # last link of the account's journal before this one
+    actions: tuple[CorporateAction, ...] = ()  # that took effect with today
+    last_day: date | None = None  # on which the account lived before this session
     adjustments: dict[int, ev.PositionAdjusted] = field(default_factory=dict)  # by journal line
     decided: set[str] = field(default_factory=set)  # of `plan`: steps whose decision is recorded
 
@@ -74,12 +77,14 @@ class EngineState:
     def apply(self, entry: ev.Entry) -> None:
         """Take one journal entry into account."""
         event = entry.event
-        self.ledger.apply(event)
-        handler = _HANDLERS.get(type(event))
+        booking, handler = _ROUTES.get(type(event), _NOBODY)
+        if booking is not None:
+            booking(self.ledger, event)
         if handler is not None:
             handler(self, event, entry)
 
 
+_STRATEGY = OrderOrigin.STRATEGY
 _Handler = Callable[[EngineState, Any, ev.Entry], None]
 
 
@@ -95,6 +100,7 @@ def _session_started(state: EngineState, event: ev.SessionStarted, _: ev.Entry) 
     state.tags = {
         o.order_id: o.tag for o in event.opening.open_orders if o.origin is OrderOrigin.STRATEGY
     }
+    state.last_day = event.last_day
 
 
 def _status_changed(state: EngineState, event: ev.StatusChanged, _: ev.Entry) -> None:
@@ -114,6 +120,7 @@ def _session_resumed(state: EngineState, event: ev.SessionResumed, _: ev.Entry) 
 def _day_started(state: EngineState, event: ev.DayStarted, _: ev.Entry) -> None:
     state.today, state.day_open = event.trading_date, event.open
     state.instruments |= {rules.symbol: rules for rules in event.instruments}
+    state.actions = event.actions
     state.decided, state.failures = set(), {}
     state.snapshots = {}
     earlier = state.turnover_before.get(str(event.trading_date), "0")
@@ -161,7 +168,7 @@ def _order_requested(state: EngineState, event: ev.OrderRequested, _: ev.Entry) 
     size = abs(event.quantity) * (rules.multiplier if rules else 1)
     value = size * price if price else event.reserved_cash
     state.turnover, state.order_values[event.order_id] = state.turnover + value, value
-    if event.origin is OrderOrigin.STRATEGY:
+    if event.origin is _STRATEGY:
         state.tags[event.order_id] = event.tag
 
 
@@ -235,7 +242,8 @@ def _instruments_listed(state: EngineState, event: ev.InstrumentsListed, _: ev.E
 
 
 def _fills_reported(state: EngineState, event: ev.FillsReported, _: ev.Entry) -> None:
-    state.reported.update((report.order_id, report.fill_id) for report in event.fills)
+    for report in event.fills:
+        state.reported.add((report.order_id, report.fill_id))
 
 
 def _prices_seen(state: EngineState, event: ev.PricesSeen, _: ev.Entry) -> None:
@@ -287,6 +295,13 @@ _HANDLERS: dict[type, _Handler] = {
 }
 
 EngineState.handlers = _HANDLERS
+_Booking = Callable[[Ledger, Any], None]
+_NOBODY: tuple[_Booking | None, _Handler | None] = (None, None)
+# who takes an event: the ledger, then the rest of the state
+_ROUTES = {
+    kind: (Ledger.handlers.get(kind), _HANDLERS.get(kind))
+    for kind in (*Ledger.handlers, *_HANDLERS)
+}
 # what moves the book alone is taken by the ledger
 EngineState.ignores = frozenset(
     {

@@ -51,6 +51,13 @@ class BacktestResult:
         return [e.event for e in self.entries if isinstance(e.event, OrderFilled)]
 
     @property
+    def accepted_data(self) -> Sequence[str]:
+        """Rules of data quality that its bars were allowed to fail."""
+        opening: SessionStarted = self.entries[0].event
+        rules: Sequence[str] = opening.settings.get("accept_data", ())
+        return rules
+
+    @property
     def summary(self) -> dict[str, Any]:
         """The numbers, as JSON; money in account currency."""
         fills = self.fills
@@ -71,6 +78,7 @@ class BacktestResult:
             "return": str(round(last / self.opening_cash - 1, 6)),
             "max_drawdown": f"{max_drawdown(curve):.6f}",
             "positions": {p.symbol: str(p.quantity) for p in self.closing.positions},
+            **({"accepted_data": list(self.accepted_data)} if self.accepted_data else {}),
         }
 
     def _table(self) -> Table:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
+from qtkit.core.calendars import Calendar
 from qtkit.core.clock import Clock
 from qtkit.core.errors import ConfigError
 from qtkit.core.files import make_folder
@@ -152,8 +153,13 @@ def _clock(plan: SessionPlan, last_at: datetime | None) -> Clock:
     if not plan.days:
         today = plan.calendar.local_date(clock.now())
         plan.calendar.segments(today)
-        check_dates(plan, today, plan.calendar.next_session(today))
+        check_dates(plan, today, _following(plan.calendar, today))
     return clock
+
+
+def _following(calendar: Calendar, day: date) -> date:
+    """Return the next trading date; on the last one that is known, that date itself."""
+    return calendar.next_session(day) if day < calendar.last else day
 
 
 def _not_before(account: AccountFolder, clock: Clock, last_at: datetime | None) -> None:

@@ -50,6 +50,7 @@ from qtkit.runtime.sources import data_sources, opening_digests
 from qtkit.runtime.spec import BACKTEST, SessionSpec
 from qtkit.trading.brokers.permit_broker import PermitBroker
 from qtkit.trading.brokers.protocol import Broker
+from qtkit.trading.brokers.sim.broker import SimBroker
 from qtkit.trading.engine.backtest import Backtest
 from qtkit.trading.engine.bar_history import EngineView, History, Lookup, sound_columns
 from qtkit.trading.engine.context import EngineContext, SessionFiles
@@ -164,12 +165,14 @@ def engine_context(  # noqa: PLR0913 - one keyword for each part
         clock=clock,
         journal=journal,
         state=EngineState(ledger=ledger),
-        broker=PermitBroker(broker, kill_file),
+        # our own broker itself, not one that is made of it
+        broker=PermitBroker(broker, kill_file, is_typed=type(broker) is SimBroker),
         strategy=strategy,
         strategy_symbols=spec.symbols,
         calendar=calendar,
         instrument_of=instruments.rules,
         close_before=data.close_before,
+        actions=data.actions,
         rules=rules_of(settings.risk, spec.symbols),
         settings=settings.engine(spec),
         history=history,
@@ -214,6 +217,7 @@ def opening_event(
         inherited=carry_over.told,
         known_fills=carry_over.known_fills,
         predecessor=carry_over.predecessor,
+        last_day=carry_over.last_date,
     )
 
 

@@ -18,6 +18,7 @@ from qtkit.core.calendars import Calendar
 from qtkit.core.clock import Clock, ManualClock, ScaledClock, SteadyClock, SystemClock, stopwatch
 from qtkit.core.errors import ConfigError
 from qtkit.core.paths import AccountFolder, OutputRoot
+from qtkit.core.plugins import Catalogue
 from qtkit.market.bar_grid import BarGrid
 from qtkit.market.feeds.csv_tail import CsvTail
 from qtkit.market.feeds.http_bars import HttpBars, Patience
@@ -30,6 +31,7 @@ from qtkit.market.feeds.recorder import FeedRecorder
 from qtkit.market.feeds.series_beside import SeriesBeside
 from qtkit.market.instruments import InstrumentTable
 from qtkit.market.live_market import ListenedFeed, LiveMarket
+from qtkit.market.tables.action_store import ActionStore
 from qtkit.market.tables.series_store import SeriesStore
 from qtkit.market.tables.timestamps import zone_named
 from qtkit.model.bar_length import BarLength
@@ -42,7 +44,6 @@ from qtkit.runtime.market_data import (
     sessions_before,
     table_close,
 )
-from qtkit.runtime.plugins import Catalogue
 from qtkit.runtime.settings import SessionSettings
 from qtkit.runtime.spec import BACKTEST, REAL_TIME, SIMULATED, SessionSpec
 from qtkit.trading.brokers.protocol import Broker
@@ -298,7 +299,7 @@ def growing_market(request: FeedRequest, root: OutputRoot, recording: Path | Non
     def close(symbol: str, day: date) -> Decimal | None:
         return table_close(root.tables, name, symbol, day, calendar)
 
-    prices = LiveMarket(request.symbols, request.grid, close)
+    prices = LiveMarket(request.symbols, request.grid, close, ActionStore(root.actions))
     source = FEEDS.named(spec.settings.feed.kind)(request)
     if request.series:
         source = SeriesBeside(source, SeriesStore(root.series), request.series)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
@@ -17,12 +17,14 @@ from qtkit.core.errors import BeyondCalendar, ConfigError, DataError
 from qtkit.core.paths import OutputRoot
 from qtkit.market.bar_order import concatenated
 from qtkit.market.instruments import InstrumentTable
+from qtkit.market.tables.action_store import ActionStore
 from qtkit.market.tables.bar_table import BarTable, bars_fingerprints
 from qtkit.market.tables.series_store import SeriesStore
 from qtkit.market.tables.synthetic import PLAIN, Market, close_before, synthetic_bars
 from qtkit.market.trading_minutes import day_window
 from qtkit.model.bar_length import BarLength
 from qtkit.model.bars import Bars, nanos
+from qtkit.model.corporate_actions import CorporateAction, ex_close
 from qtkit.model.instruments import Instrument
 from qtkit.model.money import decimal_of
 from qtkit.model.series import SeriesTerms, ValueSeries, carried
@@ -57,7 +59,12 @@ class PriceSource(Protocol):
         """Symbol -> its bars."""
 
     def close_before(self, symbol: str, day: date) -> Decimal | None:
-        """Return the last close before a date, account currency per share."""
+        """Return the last close before a date, in shares of that date, account currency."""
+
+    def actions(
+        self, symbols: Iterable[str], after: date, until: date
+    ) -> Sequence[CorporateAction]:
+        """Return the splits and dividends with ``after < ex date <= until``, in order of time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +80,7 @@ class MarketData:
     bars: dict[str, Bars]
     closes: dict[tuple[str, date], Decimal]
     cut_from: str = ""
+    known_actions: tuple[CorporateAction, ...] = ()
     series: Mapping[str, ValueSeries] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -89,8 +97,15 @@ class MarketData:
         return next((bars.length for bars in self.bars.values() if len(bars)), None)
 
     def close_before(self, symbol: str, day: date) -> Decimal | None:
-        """Return the last close before a date, account currency per share."""
+        """Return the last close before a date, in shares of that date, account currency."""
         return self.closes.get((symbol, day))
+
+    def actions(
+        self, symbols: Iterable[str], after: date, until: date
+    ) -> Sequence[CorporateAction]:
+        """Return the splits and dividends with ``after < ex date <= until``, in order of time."""
+        wanted = set(symbols)
+        return [a for a in self.known_actions if a.symbol in wanted and after < a.ex_date <= until]
 
     def delivered(self) -> dict[str, Bars]:
         """Return all that a feed hands over: the bars, and the series in their form."""
@@ -205,7 +220,27 @@ def data_of(
     else:
         _refuse_other_length(BarTable(root.tables, settings.data), length)
         data = table_data(root.tables, settings.data, spec.symbols, days, calendar)
+        data = with_actions(data, ActionStore(root.actions), calendar)
     return replace(data, series=series_of(spec, root))
+
+
+def with_actions(data: MarketData, store: ActionStore, calendar: Calendar) -> MarketData:
+    """Return data whose last closes are in shares of the dates that follow them."""
+    days = sorted({day for _, day in data.closes})
+    if not days:
+        return data
+    first = calendar.previous_session(days[0])
+    # what is held may be another symbol, and the account may have slept for weeks
+    actions = store.between(store.symbols(), date.min, days[-1])
+    before = dict(zip(days, [first, *days], strict=False))
+    closes = {
+        (symbol, day): ex_close(
+            close,
+            [a for a in actions if a.symbol == symbol and before[day] < a.ex_date <= day],
+        )
+        for (symbol, day), close in data.closes.items()
+    }
+    return replace(data, closes=closes, known_actions=actions)
 
 
 def series_terms(spec: StrategySpec, root: OutputRoot) -> tuple[SeriesTerms, ...]:

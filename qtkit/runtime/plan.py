@@ -12,11 +12,13 @@ from qtkit.core.calendars import Calendar, exchange_calendar
 from qtkit.core.errors import ConfigError
 from qtkit.core.paths import AccountFolder, OutputRoot
 from qtkit.market.instruments import InstrumentTable, instrument_table
+from qtkit.market.tables.bar_table import BarTable
 from qtkit.model.series import SeriesTerms
 from qtkit.runtime.accounts import CarryOver
 from qtkit.runtime.factories import kind_named, makers_of
 from qtkit.runtime.market_data import MarketData, data_of, series_of, series_terms
 from qtkit.runtime.settings import SessionSettings
+from qtkit.runtime.sound_data import demand_sound_bars, demand_sound_closes
 from qtkit.runtime.spec import SessionSpec
 from qtkit.trading.engine.logs.settings import logs_can_be_written
 from qtkit.trading.engine.schedule import Timetable, day_schedule, refuse_steps_that_never_come
@@ -105,6 +107,7 @@ def plan_of(spec: SessionSpec, root: OutputRoot) -> SessionPlan:
         root=root,
     )
     if spec.day is None:
+        _judge_closes(plan)
         return replace(plan, series=series_terms(spec.strategy, root))
     days = trading_days(plan.calendar, spec.day, spec.days)
     check_dates(plan, days[0], days[-1] if kind.is_durable else None)
@@ -251,10 +254,28 @@ def _data(plan: SessionPlan, days: Sequence[date], root: OutputRoot) -> MarketDa
     spec = plan.spec
     data = spec.data
     if data is None:
-        return data_of(spec.strategy, spec.settings, days, plan.calendar, root, plan.instruments)
+        return _sound(plan, days, root)
     if data.series or not spec.strategy.series:
         return data
     return replace(data, series=series_of(spec.strategy, root))
+
+
+def _sound(plan: SessionPlan, days: Sequence[date], root: OutputRoot) -> MarketData:
+    """Return the bars that the settings name, judged if a table holds them."""
+    strategy, settings = plan.spec.strategy, plan.spec.settings
+    data = data_of(strategy, settings, days, plan.calendar, root, plan.instruments)
+    if settings.data != "synthetic":
+        bars = data.bars.values()
+        demand_sound_bars(settings.data, bars, days, plan.calendar, settings.accept_data)
+    return data
+
+
+def _judge_closes(plan: SessionPlan) -> None:
+    """Refuse a real-time session whose last closes come from a table that is not sound."""
+    strategy, settings = plan.spec.strategy, plan.spec.settings
+    name = strategy.table if settings.data == "synthetic" else settings.data
+    table = BarTable(plan.root.tables, name)
+    demand_sound_closes(table, strategy.symbols, plan.calendar, settings.accept_data)
 
 
 def _timetable(plan: SessionPlan) -> Timetable:

@@ -7,11 +7,12 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Literal, NoReturn, Self, TypedDict
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from qtkit.core.config.secret import masked_values
 from qtkit.core.plain_json import plain_json
 from qtkit.market.feeds.settings import FeedSettings
+from qtkit.market.tables.quality import RULES
 from qtkit.model.bar_length import BarLength
 from qtkit.model.modes import Mode
 from qtkit.trading.brokers.sim.settings import SimSettings
@@ -51,6 +52,9 @@ class SessionSettings(BaseModel):
     )
     seed: int = Field(default=20260304, description="of the synthetic data and of chance")
     data: str = Field(default="synthetic", description="'synthetic', or the name of a local table")
+    accept_data: tuple[str, ...] = Field(
+        default=(), description="rules of data quality that the table's bars may fail"
+    )
     broker: str = Field(default="sim", description="the simulated one, or the name of a plug-in's")
     calendar_overlay: str = Field(
         default="", description="TOML file that extends the exchange's calendar"
@@ -204,6 +208,13 @@ class SessionSettings(BaseModel):
         le=1_000_000_000,
         description="account currency, once for an order that executes; none: as its fee plan says",
     )
+
+    @field_validator("accept_data")
+    @classmethod
+    def _known_rules(cls, rules: tuple[str, ...]) -> tuple[str, ...]:
+        if unknown := [rule for rule in rules if rule not in RULES]:
+            raise ValueError(f"there is no rule {unknown[0]!r}; known: {', '.join(RULES)}")
+        return tuple(sorted(set(rules)))
 
     @model_validator(mode="after")
     def _a_snapshot_lives_as_long_as_its_lead(self) -> Self:

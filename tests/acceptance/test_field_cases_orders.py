@@ -24,9 +24,7 @@ from qtkit.trading.brokers.sim.faults import FaultScript, Reject
 from qtkit.trading.brokers.sim.store import MemoryBook
 from qtkit.trading.engine.workers import ThreadWorkers
 from tests.golden.names import names_in
-from tests.trading.brokers.sim_world import SHARE, bars_of, clock_at, market_of, order
-from tests.trading.engine.engine_bench import BANK, STEEL, Bench, command, day_of
-from tests.trading.ledger.ledger_story import (
+from tests.ledger.ledger_story import (
     THURSDAY,
     WEDNESDAY,
     accepted,
@@ -35,6 +33,8 @@ from tests.trading.ledger.ledger_story import (
     requested,
     started,
 )
+from tests.trading.brokers.sim_world import SHARE, bars_of, clock_at, market_of, order
+from tests.trading.engine.engine_bench import BANK, STEEL, Bench, command, day_of
 
 
 def retold(change: Any) -> Any:  # noqa: ANN401 - a function of what the broker tells

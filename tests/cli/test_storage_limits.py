@@ -52,7 +52,17 @@ def is_one_sentence(done: subprocess.CompletedProcess[str]) -> bool:
         ("live", GRID),
         ("backtest", GRID, "--start", "2026-03-04", "--end", "2026-03-04"),
         ("run", "one.ipynb"),
-        ("data", "import", "bars.csv", "stock_1min", "A"),
+        (
+            "data",
+            "import",
+            "bars.csv",
+            "stock_1min",
+            "600036.SH",
+            "--zone",
+            "UTC",
+            "--label",
+            "end",
+        ),
     ],
     ids=lambda words: " ".join(str(word) for word in words if word != GRID),
 )

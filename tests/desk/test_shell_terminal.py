@@ -76,7 +76,11 @@ def test_a_person_works_at_a_terminal(tmp_path: Path) -> None:
         terminal.until("running>")
         terminal.press("postions\r")
         terminal.until("did you mean 'positions'?")
-        terminal.press("sell 60\x03")  # Ctrl-C drops the line
+        terminal.until("running>")
+        terminal.press("sell 60")
+        terminal.until("sell 60")
+        terminal.press("\x03")  # Ctrl-C drops the line, which is drawn once more
+        terminal.until("sell 60")
         terminal.until("running>")
         terminal.press("\x1b[A\r")  # the line before again
         terminal.until("did you mean 'positions'?")

@@ -20,7 +20,7 @@ from qtkit.model.events import (
     OrderRejected,
 )
 from qtkit.model.orders import OrderStatus
-from tests.trading.ledger.ledger_story import (
+from tests.ledger.ledger_story import (
     FRIDAY,
     THURSDAY,
     WEDNESDAY,

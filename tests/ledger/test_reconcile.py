@@ -13,7 +13,7 @@ from qtkit.model.orders import OrderStatus, OrderType
 from qtkit.trading.brokers.protocol import AccountReport, BrokerOrder
 from tests.golden import texts
 from tests.golden.names import names_in
-from tests.trading.ledger.ledger_story import WEDNESDAY
+from tests.ledger.ledger_story import WEDNESDAY
 
 
 def our_order(order_id: str, filled: int = 0) -> OpenOrder:

@@ -26,15 +26,15 @@ BUGS_OF_ORDERS: tuple[Bug, ...] = (
     planted(
         "the stamp duty is on the wrong side",
         "qtkit/trading/brokers/sim/exchange.py",
-        "before, now, is_buy=found.quantity > 0)",
-        "before, now, is_buy=found.quantity < 0)",
+        "before, now, is_buy=found.quantity > _ZERO)",
+        "before, now, is_buy=found.quantity < _ZERO)",
         "tests/contracts/test_broker_contract.py::TestSimBrokerInMemory::test_a_sell_pays_commission_and_stamp_duty",
     ),
     planted(
         "the minimum commission counts for every fill",
         "qtkit/trading/brokers/sim/exchange.py",
-        "commission=commission - row.commission,",
-        "commission=commission,",
+        "instrument.fees.costs(before, now,",
+        "instrument.fees.costs(Executed(0 * row.filled, 0 * row.notional), now,",
         "tests/contracts/test_broker_contract.py"
         "::TestSimBrokerInMemory"
         "::test_partial_fills_take_a_tenth_of_each_bar_and_pay_the_minimum_once",
@@ -210,8 +210,8 @@ BUGS_OF_ORDERS: tuple[Bug, ...] = (
     planted(
         "anybody can make a permit",
         "qtkit/trading/risk/judge.py",
-        "if seal is not _SEAL:",
-        "if seal is _SEAL and self.order_id is None:",
+        "        if not _is_sealed(self):\n",
+        "        if self.seal is _SEAL:\n",
         "tests/trading/risk/test_judge.py::test_nobody_else_can_make_a_permit",
     ),
     planted(

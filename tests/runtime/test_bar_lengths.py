@@ -31,8 +31,20 @@ from qtkit.stages import judge_session
 from qtkit.trading.strategy.protocol import Fill, JsonObject, Prepared, StrategySpec, View
 from tests.market.bar_makers import utc
 
-SYMBOLS = {"XNYS": "AAPL", "XSHG": "600036.SH", "24/7": "BTC-PERP"}
-CURRENCIES = {"XNYS": "USD", "XSHG": "CNY", "24/7": "USD"}
+SYMBOLS = {"XNYS": "AAPL", "XTKS": "7203.T", "XSHG": "600036.SH", "24/7": "BTC-PERP"}
+CURRENCIES = {"XNYS": "USD", "XTKS": "JPY", "XSHG": "CNY", "24/7": "USD"}
+OWN = """
+[symbols]
+"7203.T" = "XTKS"
+"""
+DAY = BarLength.DAY
+CASES = [
+    *(("XNYS", date(2026, 3, 6), length) for length in BarLength),  # the clocks change after it
+    *(("XTKS", date(2026, 3, 4), length) for length in BarLength),
+    *(("24/7", date(2026, 3, 7), length) for length in BarLength),
+    # Thanksgiving follows, and half a day
+    *(("XNYS", date(2026, 11, 25), length) for length in (BarLength.MIN_5, BarLength.MIN_60, DAY)),
+]
 QUIET = {Status.PASS, Status.SKIP, Status.PENDING}
 
 
@@ -98,16 +110,7 @@ def alarms(session: object) -> list[str]:
     return [f"{v.rule} {v.status}: {v.summary}" for v in verdicts if v.status not in QUIET]
 
 
-@pytest.mark.parametrize("length", list(BarLength))
-@pytest.mark.parametrize(
-    ("exchange", "day"),
-    [
-        ("XNYS", date(2026, 3, 6)),  # the clocks change before the second day
-        ("XNYS", date(2026, 11, 25)),  # Thanksgiving follows, and half a day
-        ("XSHG", date(2026, 3, 4)),
-        ("24/7", date(2026, 3, 7)),
-    ],
-)
+@pytest.mark.parametrize(("exchange", "day", "length"), CASES)
 def test_bars_of_each_length_trade_alike_in_backtest_and_session(
     exchange: str, day: date, length: BarLength, tmp_path: Path
 ) -> None:
@@ -116,9 +119,17 @@ def test_bars_of_each_length_trade_alike_in_backtest_and_session(
     researched, lived = Trend(size), Trend(size)
     last = exchange_calendar(exchange).sessions(day, date(2026, 12, 31))[days - 1]
 
-    research = backtest(spec_of(researched, exchange, length, step), day, last)
+    own = tmp_path / "instruments.toml"
+    own.write_text(OWN)
+    settings = SessionSettings(instruments=str(own))
+
+    research = backtest(spec_of(researched, exchange, length, step), day, last, settings=settings)
     session = simulate(
-        spec_of(lived, exchange, length, step), day=day, days=days, root=OutputRoot(tmp_path)
+        spec_of(lived, exchange, length, step),
+        day=day,
+        days=days,
+        root=OutputRoot(tmp_path),
+        settings=settings,
     )
 
     events = [entry.event for entry in read_journal(session.folder.journal)]

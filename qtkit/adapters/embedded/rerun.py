@@ -114,8 +114,11 @@ def _recorded(folder: SessionFolder, entries: Sequence[Entry]) -> MarketData:
     """Return what a session's feed delivered, and the closes that its days began with."""
     delivered = recorded_bars(folder)
     bars = {symbol: part for symbol, part in delivered.items() if not is_carried(symbol)}
+    days = [e.event for e in entries if isinstance(e.event, DayStarted)]
+    known = tuple(dict.fromkeys(action for day in days for action in day.actions))
     series = series_in(delivered, entries[0].event.series)
-    return MarketData(bars, _last_closes(entries), entries[0].event.data.get("bars", ""), series)
+    cut_from = entries[0].event.data.get("bars", "")
+    return MarketData(bars, _last_closes(entries), cut_from, known, series)
 
 
 def _lives(entries: Sequence[Entry]) -> list[list[Entry]]:

@@ -18,7 +18,7 @@ _UNIT_COST = Decimal("0.0001")
 def positions(view: SessionView) -> TableView:
     """Return what is held, at the newest prices that the session knows."""
     ledger = view.state.ledger
-    held = sorted((p for p in ledger.positions.values() if not p.is_empty), key=_symbol_of)
+    held = sorted(ledger.positions.values(), key=_symbol_of)
     currency = ledger.currency
     columns = (
         Column(name="symbol"),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import permutations
+from math import isfinite
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypedDict
@@ -54,6 +55,8 @@ class BarImport:
         None: UTC and the end of a bar, where trading hours leave no doubt.
     length
         Of the bars; None: as far as they are apart.
+    volume
+        Of every bar of a file without volumes, > 0; None: 0, of which no order gets a share.
     replace
         Let the files be the truth about their sessions; see `repairs`.
     drop_outside
@@ -67,11 +70,14 @@ class BarImport:
     zone: str | None = None
     label: Label | None = None
     length: BarLength | None = None
+    volume: float | None = None
     replace: bool = False
     drop_outside: bool = False
     accepted: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
+        if self.volume is not None and not (isfinite(self.volume) and self.volume > 0):
+            raise ConfigError(f"a volume is a number above 0, was {self.volume}")
         if unknown := sorted(self.accepted - set(IMPORT_RULES)):
             raise ConfigError(
                 f"an import has no rule {', '.join(unknown)}; known: {', '.join(IMPORT_RULES)}"
@@ -189,6 +195,7 @@ def _stage(
         columns=request.columns,
         length=request.length,
         lone=lone,
+        volume=request.volume,
         beside=wrong,
     ):
         safe_name(rows.symbol, "symbol")

@@ -18,7 +18,19 @@ from qtkit.market.tables.bar_table import BarTable
 from qtkit.market.trading_minutes import date_of_bar, day_window
 from qtkit.model.bars import Bars, nanos, time_of
 
-__all__ = ["QualityBudget", "check_symbols", "check_table", "condensed"]
+__all__ = ["RULES", "QualityBudget", "check_symbols", "check_table", "condensed"]
+
+RULES = (
+    "data.order",
+    "data.duplicates",
+    "data.prices",
+    "data.ohlc",
+    "data.volume",
+    "data.sessions",
+    "data.gaps",
+    "data.tail",
+)
+"""What `check_table` judges, in its order."""
 
 _REFILL = "get the days again: `qtkit data refill --help`"
 _IMPORT = "import the symbol again from a sound file, with --replace: `qtkit data import --help`"
@@ -196,7 +208,7 @@ def _volume(bars: Bars, calendar: Calendar) -> Verdict:
     if len(bars) and not bars.volume.any():
         return warn(
             f"{bars.symbol}: the volume of all {len(bars)} bars is 0",
-            fix="nothing, if the source has no volumes; fills by share of volume need them",
+            fix="no order gets a share of it: import with --volume N where the source has none",
         )
     return ok(f"{bars.symbol}: volumes of {len(bars)} bars are 0 or more")
 
@@ -231,7 +243,7 @@ def _sessions(bars: Bars, expected: NDArray[np.int64], calendar: Calendar) -> Ve
             f"{bars.symbol}: {int(outside.sum())} of {len(bars)} bars lie outside the sessions of "
             f"{calendar.name}, first {_first(bars, outside, calendar)}",
             fix="check the zone and whether times label the start or the end of a bar, then "
-            + _IMPORT,
+            f"{_IMPORT}; or remove them: `qtkit data remove --help`",
         )
     return ok(f"{bars.symbol}: all {len(bars)} bars lie inside the sessions of {calendar.name}")
 

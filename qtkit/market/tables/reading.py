@@ -58,9 +58,9 @@ class Reading:
 
     def instead_of(self, other: Reading) -> str:
         """Return what it takes the times for, where another does not."""
-        zone = f"times are {self.zone}" if self.zone != other.zone else ""
-        label = f"they label the {self.label} of a bar" if self.label != other.label else ""
-        return " and ".join(filter(None, (zone, label)))
+        zone = f"are {self.zone}" if self.zone != other.zone else ""
+        label = f"label the {self.label} of a bar" if self.label != other.label else ""
+        return "times " + " and ".join(filter(None, (zone, label)))
 
 
 def judged_reading(
@@ -101,10 +101,10 @@ def judged_reading(
     inside = hours.inside(bars.end, bars.length)
     trials = _trials(rows, calendar, hours, reading)
     verdict = _verdict(rows, calendar, hours, reading, int((~inside).sum()), trials)
+    if drop_outside and trials.better is None and not inside.all():
+        verdict = warn(verdict.summary, fix="they are left out")
     if verdict.status is not Status.FAIL:
         _no_doubt(rows, reading, trials, zone=zone, label=label)
-    elif drop_outside and trials.better is None:
-        verdict = warn(verdict.summary, fix="they are left out")
     kept = take(bars, inside) if drop_outside and not inside.all() else bars
     return kept, verdict.named("data.reading")
 

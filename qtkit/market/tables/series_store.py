@@ -81,7 +81,7 @@ class SeriesStore:
             if not some:
                 wrong.append(self._absent(word))
         if wrong:
-            raise DataError(f"{'; '.join(wrong)}")
+            raise DataError(f"{'; '.join(wrong)} (`qtkit data series import --help`)")
         return tuple(found)
 
     def _of_name(self, name: str) -> tuple[str, ...]:

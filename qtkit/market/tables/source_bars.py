@@ -132,6 +132,7 @@ def read_rows(
     columns: Mapping[str, str] | None = None,
     length: BarLength | None = None,
     lone: BarLength = BarLength.MIN_1,
+    volume: float | None = None,
     beside: Sequence[str] = (),
 ) -> list[SourceRows]:
     """Return the rows of a file, by symbol.
@@ -150,6 +151,8 @@ def read_rows(
         Of the bars; None: as far as they are apart.
     lone
         That of a single bar.
+    volume
+        Of every bar, where the file has no column of volumes; None: 0.
     beside
         What else is wrong with the request.
 
@@ -163,6 +166,10 @@ def read_rows(
     names = named_columns(header_of(path), columns or {}, path.name, beside)
     table = columns_of_file(path, list(dict.fromkeys(names.values())))
     found = {ours: table.column(theirs) for ours, theirs in names.items()}
+    if volume is not None and "volume" in names:
+        raise ConfigError(
+            f"{path.name} has volumes of its own, in column {names['volume']!r}; leave --volume out"
+        )
     problems, moments = list[str](), Moments(written=np.empty(0, dtype=np.int64))
     bar_length = length or lone
     try:
@@ -172,6 +179,8 @@ def read_rows(
     except QtkitError as problem:
         problems.append(str(problem))
     numbers = {name: _numbers(name, found, table.num_rows, problems) for name in _NUMBERS}
+    if volume is not None:
+        numbers["volume"] = np.full(table.num_rows, volume)
     words = words_of(found["symbol"]) if "symbol" in found else None
     if isinstance(words, str):
         problems.append(f"column symbol: {words}")
@@ -195,9 +204,6 @@ def _by_symbol(
 ) -> list[SourceRows]:
     """Return the rows of each symbol; of one alone if it is given."""
     names, where = np.unique(words.astype(str), return_inverse=True)
-    if symbol is not None and len(names) == 1:
-        # the vendor's own name of it
-        return [whole]
     if symbol is not None and symbol not in names:
         raise DataError(
             f"{whole.title} has no rows of {symbol}; it has {', '.join(names[:10].tolist())}"

@@ -38,7 +38,7 @@ _START_PRICES = {
     "MSFT": 450.0,
     "SPY": 690.0,
 }
-_CHEAPEST, _DEAREST = 6.0, 80.0  # currency per share, where no start price is known
+_CHEAPEST, _DEAREST = 6.0, 80.0  # currency per share, where none is known and ticks are 0.01
 _WAVES = ((1, 0.016), (5, 0.03), (20, 0.06), (80, 0.12), (320, 0.25))
 """(sessions between two bends, height in log price): one session moves at most 5.5 %."""
 _BAND = 0.095  # no price is farther than this from the close before
@@ -259,7 +259,7 @@ def _kept(
 def _ticks(symbol: str, day: date, calendar: Calendar, seed: int, market: Market) -> int:
     """Return the close of a session in ticks."""
     number = _numbers(calendar)[day]
-    start = market.price or _start_price(symbol)
+    start = market.price or _start_price(symbol, market.tick)
     log_price = math.log(start) + _height(seed, symbol, number)
     return max(12, round(math.exp(log_price - _height(seed, symbol, 0)) / market.tick))
 
@@ -285,9 +285,11 @@ def _numbers(calendar: Calendar) -> dict[date, int]:
     return {day: number - anchor for number, day in enumerate(days)}
 
 
-def _start_price(symbol: str) -> float:
+def _start_price(symbol: str, tick: float) -> float:
+    """Return a price that moves by many ticks: where ticks are coarse, prices are higher."""
     known = _START_PRICES.get(symbol)
-    return known or _CHEAPEST * (_DEAREST / _CHEAPEST) ** _unit(0, symbol, "price", 0)
+    scale = max(tick / PLAIN.tick, 1.0)
+    return known or scale * _CHEAPEST * (_DEAREST / _CHEAPEST) ** _unit(0, symbol, "price", 0)
 
 
 @lru_cache(maxsize=64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any, ClassVar
 
 import msgspec
@@ -62,6 +63,7 @@ class SessionStarted(SessionEvent, frozen=True, kw_only=True, gc=False):
     inherited: JsonObject = msgspec.field(default_factory=dict)
     known_fills: tuple[str, ...]  # fill ids of this trading date that earlier sessions booked
     predecessor: str  # last link of the account's previous journal; "" for the first
+    last_day: date | None = None  # trading date on which the account lived last
 
 
 class SessionResumed(SessionEvent, frozen=True, kw_only=True, gc=False):

@@ -8,6 +8,7 @@ from typing import ClassVar
 import msgspec
 
 from qtkit.model.books import Book
+from qtkit.model.corporate_actions import CorporateAction
 from qtkit.model.events.base import Event, Moment, Topic
 from qtkit.model.instruments import InstrumentRules
 
@@ -48,6 +49,8 @@ class DayStarted(TaskEvent, frozen=True, kw_only=True, gc=False):
     # symbol -> close of the trading date before it
     last_closes: dict[str, Decimal] = msgspec.field(default_factory=dict)
     instruments: tuple[InstrumentRules, ...] = ()  # rules that are new, or changed with this date
+    # splits and dividends that took effect since the account lived last
+    actions: tuple[CorporateAction, ...] = ()
 
 
 class ScheduleBuilt(TaskEvent, frozen=True, kw_only=True, gc=False):

@@ -25,6 +25,8 @@ class InternalErrorRaised(TroubleEvent, frozen=True, kw_only=True, gc=False):
 class TroubleMet(TroubleEvent, frozen=True, kw_only=True, gc=False):
     """Something failed that is tried again, was made good, or ended the engine."""
 
-    what: str  # broker_unavailable, doubt_unsettled, news_unconfirmed, file_rebuilt, session_failed
+    # broker_unavailable, doubt_unsettled, news_unconfirmed, file_rebuilt, corporate_action or
+    # session_failed
+    what: str
     subject: str = ""  # the broker, the order or the file that it is about
     error: str = ""

@@ -29,7 +29,8 @@ SECTIONS: Mapping[str, str] = {
 # Fields of SessionSettings that stand in a section of their own; the others are the engine's.
 _SECTION_OF = {
     **dict.fromkeys(
-        ("mode", "seed", "data", "calendar_overlay", "instruments", "debug"), "session"
+        ("mode", "seed", "data", "accept_data", "calendar_overlay", "instruments", "debug"),
+        "session",
     ),
     **dict.fromkeys(
         (

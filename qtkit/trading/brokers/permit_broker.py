@@ -28,6 +28,7 @@ from qtkit.trading.brokers.protocol import (
 )
 from qtkit.trading.risk.judge import Permit
 from qtkit.trading.risk.kill_file import kill_file_is_there
+from qtkit.trading.risk.request import OrderRequest
 
 __all__ = ["AdjustableBroker", "ConfirmingBroker", "PermitBroker", "ScheduledBroker"]
 
@@ -81,11 +82,15 @@ class PermitBroker:
     kill_file
         While anything exists at this path only orders that reduce a position leave; it is looked
         at before every order. None for an account without one.
+    is_typed
+        Whether the broker's answers are of their types by construction, as our own one's are.
     """
 
-    def __init__(self, broker: Broker, kill_file: Path | None = None) -> None:
+    def __init__(
+        self, broker: Broker, kill_file: Path | None = None, *, is_typed: bool = False
+    ) -> None:
         self._broker, self._name = broker, name_of(broker)
-        self._kill_file = kill_file
+        self._kill_file, self._is_typed = kill_file, is_typed
         self._spent: set[str] = set()
         self._foresight = broker if isinstance(broker, ScheduledBroker) else None
         self._confirming = broker if isinstance(broker, ConfirmingBroker) else None
@@ -149,7 +154,8 @@ class PermitBroker:
                 "runbooks/kill-switch.md",
             )
         try:
-            return ack_of(self._broker.submit(order), "submit")
+            answer = self._broker.submit(order)
+            return answer if self._is_typed else ack_of(answer, "submit")
         except BrokerUnavailable:
             self._spent.discard(order.order_id)
             raise
@@ -161,7 +167,7 @@ class PermitBroker:
     def poll_fills(self) -> Sequence[NewsItem]:
         """Return what happened; what is no news is told as such, and does not cost the rest."""
         news = self._broker.poll_fills()
-        return () if news == () else news_of(news)
+        return news if self._is_typed else news_of(news)
 
     def find(self, order_id: str) -> BrokerOrder | None:
         """Return the order if it ever arrived."""
@@ -184,7 +190,8 @@ class PermitBroker:
         if self._foresight is None:
             return None
         try:
-            return moment_of(self._foresight.next_event_at())
+            at = self._foresight.next_event_at()
+            return at if self._is_typed else moment_of(at)
         except BrokerError:
             self._foresight = None  # it cannot tell after all: from now on it is polled
             return None
@@ -195,7 +202,7 @@ def _demand(order: Order, permit: Permit) -> None:
         raise InvariantBroken(
             f"order {order.order_id} came with {permit!r} instead of a permit; nothing was sent"
         )
-    if _judged(order) != _judged(permit):
+    if order is not permit.request and _judged(order) != _judged(permit.request):
         differences = "; ".join(_differences(order, permit))
         raise InvariantBroken(
             f"order {order.order_id} is not what was judged ({differences}); nothing was sent"
@@ -206,13 +213,13 @@ _JUDGED = (
     "order_id", "symbol", "quantity", "order_type", "limit_price",
     "stop_price", "time_in_force", "expires",
 )  # fmt: skip
-_judged: Callable[[Order | Permit], tuple[object, ...]] = attrgetter(*_JUDGED)
+_judged: Callable[[Order | OrderRequest], tuple[object, ...]] = attrgetter(*_JUDGED)
 """Return all that a permit is for."""
 
 
 def _differences(order: Order, permit: Permit) -> Iterator[str]:
     for part in _JUDGED:
-        sent, judged = getattr(order, part), getattr(permit, part)
+        sent, judged = getattr(order, part), getattr(permit.request, part)
         if sent != judged:
             yield f"{part} is {sent}, the permit says {judged}"
 

@@ -10,7 +10,8 @@ from typing import Literal, Protocol
 import msgspec
 
 from qtkit.model.events import Moment
-from qtkit.model.orders import OrderType, Routing, TimeInForce
+from qtkit.model.orders import Routing
+from qtkit.trading.risk.request import OrderRequest
 
 __all__ = [
     "AccountReport",
@@ -25,19 +26,11 @@ __all__ = [
 ]
 
 
-class Order(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What goes to a broker."""
+class Order(OrderRequest, frozen=True, kw_only=True, gc=False):
+    """What goes to a broker: the request that was judged; sending it again must change nothing."""
 
-    order_id: str  # ours; sending the same again must change nothing
-    symbol: str
-    quantity: Decimal  # shares, signed
-    order_type: OrderType
-    limit_price: Decimal | None
     trading_date: date  # a day order expires with it
     reserve_price: Decimal  # price per share that a buy reserves cash at; > 0
-    stop_price: Decimal | None = None
-    time_in_force: TimeInForce = TimeInForce.DAY
-    expires: Moment | None = None  # good-till-date orders only
     routing: Routing | None = None
 
 

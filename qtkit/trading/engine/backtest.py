@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from datetime import date
 from decimal import Decimal
-from itertools import compress
+from itertools import compress, count, repeat
 from typing import NoReturn
 
 import numpy as np
@@ -32,6 +32,7 @@ from qtkit.trading.engine.bar_history import (
 )
 from qtkit.trading.engine.broker_session import BrokerSession
 from qtkit.trading.engine.context import EngineContext
+from qtkit.trading.engine.corporate_actions import begin_date
 from qtkit.trading.engine.end_of_day import EndOfDay
 from qtkit.trading.engine.execution_reports import ExecutionReports
 from qtkit.trading.engine.order_entry import OrderEntry
@@ -46,6 +47,7 @@ _NEVER = np.iinfo(np.int64).max
 
 
 _EMPTY = (tuple, list)
+_NOTHING = ()  # one object, whoever writes it
 _Shown = tuple[Series, list[int]]
 
 
@@ -113,15 +115,7 @@ class Backtest:
         context, segments = self._context, self._context.calendar.segments(day)
         context.know_segments(day)
         self._clock.set(segments[0].start)
-        closes = {s: context.close_before(s, day) for s in context.strategy_symbols}
-        context.record(
-            ev.DayStarted(
-                trading_date=day,
-                open=True,
-                last_closes={s: c for s, c in closes.items() if c},
-                instruments=context.rules_on(day),
-            )
-        )
+        begin_date(context, self._broker_session, day)
         self._watch.keep()
         self._ask_for_prices(segments)
         steps = step_nanos(segments, context.settings.timetable)
@@ -183,28 +177,29 @@ class Backtest:
         usable = self._usable(dues, polls)
         moments = self._moments(segment, dues)
         preparations = _in_time(dues, moments, self._preparations(dues, moments, usable))
-        steps = zip(dues.tolist(), polls.tolist(), preparations, strict=True)
+        steps = zip(dues.tolist(), polls.tolist(), preparations, count(self.steps))
         shown, view, decide = self._shown, context.view, self._guard.strategy.decide
         self._ahead.move(int(moments[0]), day, frozenset(), context.state.ledger)
-        self._wake = self._next_news()
-        for k, (due, poll, basis) in enumerate(steps):
+        self._wake, moves_on = self._next_news(), False
+        for due, poll, basis, step in steps:
             if due >= self._wake:
                 self._wake = self._news_until(due, self._wake)
             for series, ended in shown:
                 series.size = ended[poll]
-            if k and usable is None:
+            if moves_on:
                 view.moment = due
             else:
-                fresh = None if usable is None else usable[k]
+                fresh = None if usable is None else usable[step - self.steps]
                 view.move(due, day, fresh, context.state.ledger)
                 if fresh is not None and not fresh:
                     continue  # no symbol has a usable price
+                moves_on = fresh is None  # all have one at each step: only the time moves on
             try:
                 intents = decide(view, basis)
             except BaseException as error:  # noqa: BLE001 - a strategy may raise whatever there is
                 self._fail("decide", due, error)
-            if intents or type(intents) not in _EMPTY:
-                self._want(intents, due, self.steps + k)
+            if intents is not _NOTHING and (intents or type(intents) not in _EMPTY):
+                self._want(intents, due, step)
         self.steps += dues.size
 
     def _want(self, intents: object, due: int, step: int) -> None:
@@ -240,10 +235,12 @@ class Backtest:
         """
         polls = self._polls.searchsorted(moments, "left")
         shown, view, prepare = self._shown_ahead, self._ahead, self._guard.strategy.prepare
-        for k, (moment, poll) in enumerate(zip(moments.tolist(), polls.tolist(), strict=True)):
+        for due, moment, poll, fresh in zip(
+            dues.tolist(), moments.tolist(), polls.tolist(), usable or repeat(None), strict=False
+        ):
             if moment >= self._wake:
                 self._wake = self._news_until(moment, self._wake)
-            if usable is not None and not usable[k]:
+            if fresh is not None and not fresh:
                 yield None
                 continue
             for series, ended in shown:
@@ -252,7 +249,7 @@ class Backtest:
             try:
                 made = prepare(view)
             except BaseException as error:  # noqa: BLE001 - as above
-                self._fail("prepare", int(dues[k]), error)
+                self._fail("prepare", due, error)
             yield made
 
     def _usable(

@@ -152,12 +152,12 @@ class History:
     def last_end(self, symbol: str) -> int:
         """Return the end of the newest bar, nanoseconds; 0 when there is none."""
         series = self.series[symbol]
-        return int(series.end[series.size - 1]) if series.size else 0
+        return series.end.item(series.size - 1) if series.size else 0
 
     def last_close(self, symbol: str) -> float:
         """Return the close of the newest bar; NaN when there is none."""
         series = self.series[symbol]
-        return float(series.columns["close"][series.size - 1]) if series.size else _NAN
+        return series.shown.item(series.size - 1) if series.size else _NAN
 
     def tail(self, symbol: str, count: int) -> Bars:
         """Return the last bars, up to `count`."""
@@ -223,6 +223,16 @@ class EngineView:
         if self._usable is not None and symbol not in self._usable:
             return _NAN
         return self._history.last_close(symbol)
+
+    def last(self, symbol: str) -> LastPrice | None:
+        """Return the newest bar of today; None when there is none, or it is stale."""
+        series = self._history.series.get(symbol)
+        if series is None or (self._usable is not None and symbol not in self._usable):
+            return None
+        known = series.newest
+        if known is not None and known[0] == series.size:
+            return known[1]
+        return last_price(self._history, symbol) if self._history.last_close(symbol) > 0 else None
 
     def closes(self, symbol: str, count: int) -> NDArray[np.float64]:
         """Return up to `count` finished closes, oldest first, shape ``(<= count,)``."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -19,6 +19,7 @@ from qtkit.core.text import error_text, sentence_of
 from qtkit.journal import Journal
 from qtkit.ledger.ledger import Ledger
 from qtkit.model.bars import nanos
+from qtkit.model.corporate_actions import CorporateAction
 from qtkit.model.events import (
     Entry,
     Event,
@@ -36,7 +37,10 @@ from qtkit.trading.engine.schedule import Timetable
 from qtkit.trading.risk.request import Rule
 from qtkit.trading.strategy.protocol import Strategy
 
-__all__ = ["EngineContext", "EngineSettings", "SessionFiles"]
+ActionsBetween = Callable[[Iterable[str], date, date], Sequence[CorporateAction]]
+"""``(symbols, after, until) ->`` corporate actions with ``after < ex date <= until``."""
+
+__all__ = ["ActionsBetween", "EngineContext", "EngineSettings", "SessionFiles"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +68,8 @@ class EngineSettings:
 
 class SessionFiles(Protocol):
     """Files that the engine leaves; every one can be rebuilt from the journal."""
+
+    follows: bool  # whether `take` has to hear of each entry
 
     def take(self, entry: Entry, ledger: Ledger) -> None:
         """Write what people follow, line by line: all that happens, booked changes, refusals."""
@@ -110,6 +116,7 @@ class EngineContext:
     calendar: Calendar
     instrument_of: Callable[[str, date], Instrument]
     close_before: Callable[[str, date], Decimal | None]
+    actions: ActionsBetween
     rules: tuple[Rule, ...]
     settings: EngineSettings
     history: History
@@ -128,11 +135,13 @@ class EngineContext:
 
         One that names no date belongs to the date that the engine trades.
         """
-        if event.trading_date is None and self.state.today is not None:
-            force_setattr(event, "trading_date", self.state.today)
+        state = self.state
+        if event.trading_date is None and state.today is not None:
+            force_setattr(event, "trading_date", state.today)
         entry = self.journal.append(event)
-        self.state.apply(entry)
-        self.files.take(entry, self.state.ledger)
+        state.apply(entry)
+        if self.files.follows:
+            self.files.take(entry, state.ledger)
         if self.listener is not None:
             self.listener.append(event)
         return entry

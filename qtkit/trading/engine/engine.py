@@ -102,7 +102,9 @@ class Engine:
         self._kill_file = KillFileMonitor(context)
         self._end_of_day = EndOfDay(context, self._orders, self._execution_reports)
         self._tasks = TaskQueue(context, workers, self._kinds())
-        self._trading_day = TradingDay(context, self._tasks, self._end_of_day, self._snapshots)
+        self._trading_day = TradingDay(
+            context, self._broker_session, self._tasks, self._end_of_day, self._snapshots
+        )
         self._commands = CommandHandler(
             context,
             orders=self._orders,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -34,6 +34,7 @@ from qtkit.trading.strategy.protocol import Fill, JsonObject
 __all__ = ["ExecutionReports"]
 
 _ZERO = Decimal(0)
+_GIVEN_UP = frozenset({OrderStatus.CANCELLED, OrderStatus.LOST})
 
 
 class ExecutionReports:
@@ -61,40 +62,45 @@ class ExecutionReports:
         except (BrokerUnavailable, BrokerTimeout) as problem:
             self._broker_session.disconnected(problem)
             return
-        fresh = self._fresh(news)
-        self._report(item for item in fresh if isinstance(item, BrokerFill))
-        for item in fresh:
-            self._take(item)
+        if news:
+            self._take_in(news)
         if context.state.fills_since_saved:
             self.move_strategy()
 
-    def _fresh(self, news: Sequence[NewsItem]) -> Sequence[NewsItem]:
-        """Return an answer without the fills that were booked before it; those are counted."""
-        if not any(isinstance(item, BrokerFill) and self._is_booked(item) for item in news):
-            return news
-        fresh, known = list[NewsItem](), list[BrokerFill]()
+    def _take_in(self, news: Sequence[NewsItem]) -> None:
+        """Take an answer; the fills in it that were booked before it are counted."""
+        fresh, fills, known = list[NewsItem](), list[BrokerFill](), list[BrokerFill]()
         for item in news:
-            if isinstance(item, BrokerFill) and self._is_booked(item):
-                known.append(item)
-            else:
-                fresh.append(item)
+            if isinstance(item, BrokerFill):
+                if self._is_booked(item):
+                    known.append(item)
+                    continue
+                fills.append(item)
+            fresh.append(item)
         if known:
             self._repeated(known)
-        return fresh
+        self._report(fills)
+        for item in fresh:
+            self._take(item)
 
-    def _report(self, fills: Iterable[BrokerFill]) -> None:
+    def _report(self, fills: Sequence[BrokerFill]) -> None:
         """Write down what the broker told for the first time, before any of it is booked."""
-        known = self._context.state.reported
-        reports = {(f.order_id, f.fill_id): f for f in fills}
-        fresh = tuple(_report_of(f) for key, f in reports.items() if key not in known)
+        known, fresh = self._context.state.reported, dict[tuple[str, str], ev.FillReport]()
+        for fill in fills:
+            key = fill.order_id, fill.fill_id
+            if key not in known:
+                fresh[key] = _report_of(fill)
         if fresh:
-            self._context.record(ev.FillsReported(channel=FILL_CHANNEL, fills=fresh))
+            self._context.record(
+                ev.FillsReported(channel=FILL_CHANNEL, fills=tuple(fresh.values()))
+            )
 
     def _take(self, item: NewsItem) -> None:
+        if isinstance(item, BrokerFill):
+            self._fill(item)
+            return
         ledger = self._context.state.ledger
         match item:
-            case BrokerFill():
-                self._fill(item)
             case BrokerAccept() if self._is_unanswered(item.order_id):
                 acknowledge(
                     self._context,
@@ -133,7 +139,7 @@ class ExecutionReports:
                 self._unmatched(fill, why)  # else a new connection tells what is in the journal
             return
         order = state.ledger.order(fill.order_id)
-        ended = order is not None and order.status in {OrderStatus.CANCELLED, OrderStatus.LOST}
+        ended = order is not None and order.status in _GIVEN_UP
         context.record(
             ev.OrderFilled(
                 order_id=fill.order_id,
@@ -185,16 +191,21 @@ class ExecutionReports:
 
     def _unbookable(self, fill: BrokerFill) -> str:
         price, commission, tax = fill.price, fill.commission, fill.tax
-        amounts = all(map(is_amount, (fill.quantity, price, commission, tax)))
-        if not (amounts and price > 0 and commission >= 0 and tax >= 0):
+        amounts = (
+            is_amount(fill.quantity)
+            and is_amount(price)
+            and is_amount(commission)
+            and is_amount(tax)
+        )
+        if not (amounts and price > _ZERO and commission >= _ZERO and tax >= _ZERO):
             return _odd_numbers(fill)
         return self._context.state.ledger.unbookable(fill.order_id, fill.symbol, fill.quantity)
 
     def _settles(self, fill: BrokerFill) -> date | None:
         """Return the date from which shares can be sold; None when the calendar cannot tell."""
         context = self._context
-        instrument = context.instrument_today(fill.symbol)
-        wait = instrument.settle_days if instrument and fill.quantity > 0 else 0
+        instrument = context.instrument_today(fill.symbol) if fill.quantity > _ZERO else None
+        wait = instrument.settle_days if instrument else 0
         try:
             day = self._date_of(fill.executed_at)
             return context.calendar.session_after(day, wait) if wait else day

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date, datetime
 from decimal import Decimal
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from qtkit.core.errors import BrokerTimeout, BrokerUnavailable
 from qtkit.core.verdict import Verdict
@@ -18,18 +21,19 @@ from qtkit.model.intents import Intent
 from qtkit.model.orders import OrderOrigin, OrderType, owner
 from qtkit.model.quotes import Quote
 from qtkit.trading.brokers.protocol import Ack, Order
-from qtkit.trading.engine.bar_history import last_price
 from qtkit.trading.engine.broker_session import BrokerSession
 from qtkit.trading.engine.context import EngineContext
 from qtkit.trading.engine.order_outcomes import acknowledge, doubt, give_up
 from qtkit.trading.risk.judge import Permit, judge
 from qtkit.trading.risk.kill_file import kill_file_is_there
 from qtkit.trading.risk.normalise import normalised
-from qtkit.trading.risk.request import OrderRequest, RiskView
+from qtkit.trading.risk.request import RiskView
 
 __all__ = ["OrderEntry"]
 
 _ZERO = Decimal(0)
+_PLAIN = (None, None, None)  # no stop price, no end in time, no routing
+_STRATEGY = OrderOrigin.STRATEGY
 _LIMITED = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})
 _NO_BAND_MARGIN = Decimal("1.10")  # a market buy reserves this much of the quote without a band
 
@@ -46,6 +50,14 @@ class _Wish(NamedTuple):
         return owner(self.origin, self.by)
 
 
+class _Terms(NamedTuple):
+    """What is known of a symbol on a date."""
+
+    instrument: Instrument | None
+    last_close: Decimal | None
+    band: tuple[Decimal, Decimal] | None
+
+
 class OrderEntry:
     """Sends orders and cancels.
 
@@ -59,12 +71,13 @@ class OrderEntry:
 
     def __init__(self, context: EngineContext, connection: BrokerSession) -> None:
         self._context, self._broker_session = context, connection
+        self._terms, self._terms_of = dict[str, _Terms](), date.min
 
     def place(
         self,
         intents: Iterable[Intent],
         *,
-        origin: OrderOrigin = OrderOrigin.STRATEGY,
+        origin: OrderOrigin = _STRATEGY,
         by: str = "",
         step: int | None = None,
     ) -> None:
@@ -73,7 +86,7 @@ class OrderEntry:
         All of it is on disk before anything leaves; so is a decision of which nothing came. What is
         asked for by hand is judged by the prices of now, not by those of the last step.
         """
-        if origin is OrderOrigin.OPERATOR:
+        if origin is not _STRATEGY:
             self._context.look()
         wish = _Wish(origin, by, step)
         ready = [pair for i in intents if (pair := self._requested(i, wish)) is not None]
@@ -83,18 +96,19 @@ class OrderEntry:
 
     def _requested(self, intent: Intent, wish: _Wish) -> tuple[Order, Permit] | None:
         """Record one intent as a request or a refusal."""
-        context, today = self._context, self._context.state.today
-        instrument = context.instrument_today(intent.symbol)
-        quote = self._quote(intent.symbol)
+        context, state, now = self._context, self._context.state, self._context.clock.now()
+        today = state.today
+        terms = self._terms_on(intent.symbol, today or context.calendar.local_date(now))
+        instrument, quote = terms.instrument, self._quote(intent.symbol)
         try:
             if instrument is not None:
                 intent = normalised(intent, instrument)
-            view, reserve_price = self._risk_view(intent, instrument, quote)
+            view, reserve_price = self._risk_view(intent, terms, quote, now)
         except ArithmeticError:
             self._refuse(intent, wish, quote, (_too_large(intent),))
             return None
-        request = OrderRequest(
-            order_id=f"{context.order_prefix}{context.state.next_order:06d}",
+        order = Order(
+            order_id=f"{context.order_prefix}{state.next_order:06d}",
             symbol=intent.symbol,
             quantity=intent.quantity,
             order_type=intent.order_type,
@@ -102,47 +116,17 @@ class OrderEntry:
             stop_price=intent.stop_price,
             time_in_force=intent.time_in_force,
             expires=intent.expires,
+            trading_date=view.trading_date,
+            reserve_price=reserve_price,
+            routing=intent.routing,
         )
-        if intent.symbol not in context.state.instruments:
+        if intent.symbol not in state.instruments:
             self._list(intent.symbol)
-        judgement = judge(request, view, context.rules)
+        judgement = judge(order, view, context.rules)
         if judgement.permit is None or today is None:
             self._refuse(intent, wish, quote, judgement.refusals)
             return None
-        context.record(
-            ev.OrderRequested(
-                order_id=request.order_id,
-                symbol=intent.symbol,
-                quantity=intent.quantity,
-                order_type=intent.order_type,
-                limit_price=intent.limit_price,
-                reserved_cash=view.reserve_needed,
-                because=intent.because,
-                origin=wish.origin,
-                by=wish.by,
-                tag=intent.tag,
-                quote=quote,
-                venue=instrument.exchange if instrument else "",
-                step=wish.step,
-                stop_price=intent.stop_price,
-                time_in_force=intent.time_in_force,
-                expires=intent.expires,
-                routing=intent.routing,
-            )
-        )
-        order = Order(
-            order_id=request.order_id,
-            symbol=intent.symbol,
-            quantity=intent.quantity,
-            order_type=intent.order_type,
-            limit_price=intent.limit_price,
-            trading_date=today,
-            reserve_price=reserve_price,
-            stop_price=intent.stop_price,
-            time_in_force=intent.time_in_force,
-            expires=intent.expires,
-            routing=intent.routing,
-        )
+        context.record(_request_of(order, intent, wish, view, quote))
         return order, judgement.permit
 
     def _list(self, symbol: str) -> None:
@@ -177,46 +161,54 @@ class OrderEntry:
 
     def _quote(self, symbol: str) -> Quote | None:
         """Return the newest finished bar, if the view shows a price."""
-        context = self._context
-        if symbol not in context.history.series or not context.view.price(symbol) > 0:
-            return None
-        price = last_price(context.history, symbol)
-        return Quote(symbol=symbol, at=price.end, last=price.close)
+        price = self._context.view.last(symbol)
+        return None if price is None else Quote(symbol=symbol, at=price.end, last=price.close)
+
+    def _terms_on(self, symbol: str, day: date) -> _Terms:
+        """Return what is known of a symbol on a date; what is known in full does not change."""
+        if day != self._terms_of:
+            self._terms, self._terms_of = {}, day
+        known = self._terms.get(symbol)
+        if known is not None:
+            return known
+        instrument = self._context.instrument_today(symbol)
+        last_close = self._context.close_before(symbol, day)
+        band = price_band(instrument, last_close) if instrument and last_close else None
+        terms = _Terms(instrument, last_close, band)
+        if instrument and last_close:
+            self._terms[symbol] = terms
+        return terms
 
     def _risk_view(
-        self, intent: Intent, instrument: Instrument | None, quote: Quote | None
+        self, intent: Intent, terms: _Terms, quote: Quote | None, now: datetime
     ) -> tuple[RiskView, Decimal]:
         """Return what the rules see, and the price per share that a buy reserves cash at."""
-        context = self._context
-        ledger, now = context.state.ledger, context.clock.now()
-        today = context.state.today or context.calendar.local_date(now)
-        last_close = context.close_before(intent.symbol, today)
-        band = price_band(instrument, last_close) if instrument and last_close else None
+        context, state, symbol = self._context, self._context.state, intent.symbol
+        ledger, (instrument, last_close, band) = state.ledger, terms
         price = intent.limit_price or intent.stop_price or (quote.last if quote else last_close)
-        worst = self._worst_price(intent, band, price)
+        worst, buys = self._worst_price(intent, band, price), intent.quantity > _ZERO
+        # by place where there are many: a call with more than fifteen names takes ten times as long
         view = RiskView(
-            now=now,
-            trading_date=today,
-            local_time=now.astimezone(context.calendar.zone).time(),
-            segment_is_open=context.is_open(nanos(now)),
-            instrument=instrument,
-            last_price=quote.last if quote else None,
+            now,
+            self._terms_of,
+            context.calendar.zone,
+            context.is_open(nanos(now)),
+            instrument,
+            quote.last if quote else None,
             last_close=last_close,
             band=band,
             reference_price=price,
             free_cash=ledger.free_cash,
             reserve_needed=(
-                instrument.reserve(intent.quantity, worst)
-                if instrument and intent.quantity > 0
-                else _ZERO
+                instrument.reserve(intent.quantity, worst) if instrument and buys else _ZERO
             ),
-            position=ledger.position(intent.symbol),
-            sellable=ledger.sellable(intent.symbol),
-            killed=context.state.killed,
+            position=ledger.position(symbol),
+            sellable=ledger.sellable(symbol),
+            killed=state.killed,
             kill_file=kill_file_is_there(context.kill_file),
             currency=ledger.currency,
-            incoming=_incoming(ledger, intent.symbol),
-            turnover=context.state.turnover,
+            incoming=_incoming(ledger, symbol),
+            turnover=state.turnover,
         )
         return view, worst
 
@@ -258,6 +250,34 @@ class OrderEntry:
         if ack.answer == "refused":
             reason = f"{ack.reason_code}: {ack.reason}"
             context.record(ev.CancelFailed(order_id=order_id, reason=reason))
+
+
+def _request_of(
+    order: Order, intent: Intent, wish: _Wish, view: RiskView, quote: Quote | None
+) -> ev.OrderRequested:
+    """Return what is written down before an order leaves."""
+    request = ev.OrderRequested(
+        order_id=order.order_id,
+        symbol=order.symbol,
+        quantity=order.quantity,
+        order_type=order.order_type,
+        limit_price=order.limit_price,
+        reserved_cash=view.reserve_needed,
+        because=intent.because,
+        origin=wish.origin,
+        by=wish.by,
+        tag=intent.tag,
+        quote=quote,
+        venue=view.instrument.exchange if view.instrument else "",
+        step=wish.step,
+        time_in_force=order.time_in_force,
+    )
+    if (order.stop_price, order.expires, order.routing) == _PLAIN:
+        return request
+    # few orders have them, and a call with more than fifteen names takes ten times as long
+    return replace(
+        request, stop_price=order.stop_price, expires=order.expires, routing=order.routing
+    )
 
 
 def _too_large(intent: Intent) -> Verdict:

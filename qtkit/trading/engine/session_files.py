@@ -25,6 +25,8 @@ __all__ = ["FolderFiles", "NoFiles", "break_point_text", "reconciliation_json"]
 class NoFiles:
     """Leaves nothing: for backtests."""
 
+    follows = False
+
     def take(self, entry: Entry, ledger: Ledger) -> None:
         """Write nothing."""
 
@@ -65,6 +67,8 @@ class FolderFiles:
     zone
         The exchange's, for file names and times that people read.
     """
+
+    follows = True
 
     def __init__(self, folder: SessionFolder, zone: ZoneInfo) -> None:
         self._folder, self._zone = folder, zone

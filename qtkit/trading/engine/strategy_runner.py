@@ -103,11 +103,12 @@ class StateWatch:
 
 def _withheld(intents: Iterable[Intent]) -> tuple[ev.Withheld, ...]:
     """Return what a strategy wanted and did not ask for, as an event carries it."""
-    return tuple(
+    kept_back = [
         ev.Withheld(symbol=i.symbol, quantity=i.quantity, because=i.because, reason=i.withheld)
         for i in intents
         if i.withheld
-    )
+    ]
+    return tuple(kept_back)
 
 
 class StrategyRunner:
@@ -242,20 +243,32 @@ class StrategyRunner:
             Digest of what the step was prepared with; "" where that was no task of its own.
         """
         context = self._context
-        wanted = tuple(i for i in intents if not i.withheld)
-        seen = {s: context.view.price(s) > 0 for s in context.strategy_symbols}
+        withheld = _withheld(intents)
+        wanted = tuple([i for i in intents if not i.withheld]) if withheld else intents
+        prices, aside = self._seen()
         context.record(
             ev.DecisionTaken(
                 task_id=task_id,
                 step=step,
                 due=due,
-                prices=tuple(last_price(context.history, s) for s, fresh in seen.items() if fresh),
-                aside=tuple(s for s, fresh in seen.items() if not fresh),
+                prices=prices,
+                aside=aside,
                 intents=len(wanted),
-                withheld=_withheld(intents),
+                withheld=withheld,
                 state_digest=digest,
                 snapshot=snapshot,
                 gate_warned=context.settings.gate_mode == "warn" and not context.state.gate_open,
             )
         )
         self._orders.place(wanted, step=step)
+
+    def _seen(self) -> tuple[tuple[ev.LastPrice, ...], tuple[str, ...]]:
+        """Return the newest prices that a decision sees, and the symbols that stand aside."""
+        view, prices, aside = self._context.view, list[ev.LastPrice](), list[str]()
+        for symbol in self._context.strategy_symbols:
+            price = view.last(symbol)
+            if price is None:
+                aside.append(symbol)
+            else:
+                prices.append(price)
+        return tuple(prices), tuple(aside)

@@ -7,7 +7,9 @@ from datetime import date, datetime, timedelta
 from qtkit.market.trading_minutes import day_window
 from qtkit.model import events as ev
 from qtkit.model.status import EngineStatus
+from qtkit.trading.engine.broker_session import BrokerSession
 from qtkit.trading.engine.context import EngineContext
+from qtkit.trading.engine.corporate_actions import begin_date, book_actions
 from qtkit.trading.engine.end_of_day import EndOfDay
 from qtkit.trading.engine.recovery import catch_up
 from qtkit.trading.engine.schedule import day_schedule, schedule_digest
@@ -25,14 +27,20 @@ class TradingDay:
     ----------
     context
         The engine's shared parts.
-    tasks, closing, snapshots
-        Who runs a day's rows, closes its books, and keeps its preparations.
+    broker, tasks, closing, snapshots
+        Who tells the broker of corporate actions, runs a day's rows, closes its books, and keeps
+        its preparations.
     """
 
     def __init__(
-        self, context: EngineContext, tasks: TaskQueue, closing: EndOfDay, snapshots: Snapshots
+        self,
+        context: EngineContext,
+        broker: BrokerSession,
+        tasks: TaskQueue,
+        closing: EndOfDay,
+        snapshots: Snapshots,
     ) -> None:
-        self._context, self._tasks = context, tasks
+        self._context, self._broker, self._tasks = context, broker, tasks
         self._end_of_day, self._snapshots = closing, snapshots
 
     def change(self, last_day: date | None) -> bool:
@@ -61,15 +69,7 @@ class TradingDay:
     def _enter(self, date_now: date, since: datetime) -> None:
         context = self._context
         context.know_segments(date_now)
-        closes = {s: context.close_before(s, date_now) for s in context.strategy_symbols}
-        context.record(
-            ev.DayStarted(
-                trading_date=date_now,
-                open=bool(context.segments),
-                last_closes={symbol: close for symbol, close in closes.items() if close},
-                instruments=context.rules_on(date_now),
-            )
-        )
+        begin_date(context, self._broker, date_now)
         self._build_schedule(date_now, since)
 
     def resume(self, last: datetime) -> None:
@@ -80,6 +80,7 @@ class TradingDay:
         context.know_segments(today)
         if context.state.stop is not None:
             return
+        book_actions(context, self._broker)
         if context.state.status is EngineStatus.RUNNING and not context.inside(now):
             context.move(EngineStatus.SLEEPING, "recover")
         if context.calendar.local_date(now) != today and not self._goes_on(now):

@@ -3,44 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import InitVar, dataclass
-from datetime import datetime
-from decimal import Decimal
 
 import msgspec
 
 from qtkit.core.errors import InvariantBroken
-from qtkit.core.verdict import ALLOWING, Verdict, error
-from qtkit.model.orders import OrderType, TimeInForce
+from qtkit.core.verdict import ALLOWING, Status, Verdict, error
 from qtkit.trading.risk.request import OrderRequest, RiskView, Rule, reduces
 from qtkit.trading.risk.rules import request_is_well_formed
 
 __all__ = ["Judgement", "Permit", "judge"]
 
 _SEAL = object()
+_PASS = Status.PASS
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Permit:
+class Permit(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One order may leave, exactly as it was judged. Only `judge` can make one."""
 
-    order_id: str
-    symbol: str
-    quantity: Decimal  # shares, signed
-    order_type: OrderType
-    limit_price: Decimal | None
-    stop_price: Decimal | None = None
-    time_in_force: TimeInForce = TimeInForce.DAY
-    expires: datetime | None = None
+    request: OrderRequest  # what was judged
     reducing: bool  # whether it takes the position closer to zero
-    seal: InitVar[object] = None
+    seal: object = None  # the judge's, for these two and no others
 
-    def __post_init__(self, seal: object) -> None:
-        if seal is not _SEAL:
+    def __post_init__(self) -> None:
+        if not _is_sealed(self):
             raise InvariantBroken(
-                f"a permit for order {self.order_id} was made outside the judge; "
+                f"a permit for order {self.request.order_id} was made outside the judge; "
                 "ask qtkit.trading.risk.judge"
             )
+
+
+def _is_sealed(permit: Permit) -> bool:
+    seal = permit.seal
+    if type(seal) is not tuple or seal[0] is not _SEAL:
+        return False
+    return seal[1] is permit.request and seal[2] is permit.reducing
 
 
 class Judgement(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -73,24 +69,20 @@ def judge(request: OrderRequest, view: RiskView, rules: Sequence[Rule]) -> Judge
         Every rule's verdict, also after the first refusal.
     """
     verdicts = (request_is_well_formed(request, view), *_answers(rules, request, view))
-    for verdict in verdicts:
-        if verdict.status not in ALLOWING:
-            return Judgement(verdicts=verdicts, permit=None)
-    if len(verdicts) == 1:
+    if len(verdicts) == 1 or not _allow(verdicts):
         return Judgement(verdicts=verdicts, permit=None)
-    permit = Permit(
-        order_id=request.order_id,
-        symbol=request.symbol,
-        quantity=request.quantity,
-        order_type=request.order_type,
-        limit_price=request.limit_price,
-        stop_price=request.stop_price,
-        time_in_force=request.time_in_force,
-        expires=request.expires,
-        reducing=reduces(request, view),
-        seal=_SEAL,
-    )
+    reducing = reduces(request, view)
+    permit = Permit(request=request, reducing=reducing, seal=(_SEAL, request, reducing))
     return Judgement(verdicts=verdicts, permit=permit)
+
+
+def _allow(verdicts: Sequence[Verdict]) -> bool:
+    """Whether money may move on every verdict."""
+    for verdict in verdicts:
+        # most rules pass, and the same object is known at once
+        if verdict.status is not _PASS and verdict.status not in ALLOWING:
+            return False
+    return True
 
 
 def _answers(rules: Sequence[Rule], request: OrderRequest, view: RiskView) -> list[Verdict]:

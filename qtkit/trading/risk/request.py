@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, datetime, time
+from datetime import date, datetime, time, tzinfo
 from decimal import Decimal
 
 import msgspec
 
 from qtkit.core.verdict import Verdict
 from qtkit.model.instruments import Instrument
+from qtkit.model.moments import Moment
 from qtkit.model.orders import OrderType, TimeInForce
 
 __all__ = ["OrderRequest", "RiskView", "Rule", "reduces"]
+
+_NONE = Decimal(0)
 
 
 class OrderRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -25,7 +28,7 @@ class OrderRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     limit_price: Decimal | None = None  # account currency per share; limit orders only
     stop_price: Decimal | None = None  # account currency per share; stop orders only
     time_in_force: TimeInForce = TimeInForce.DAY
-    expires: datetime | None = None  # good-till-date orders only
+    expires: Moment | None = None  # good-till-date orders only
 
     def worth(self, price: Decimal, view: RiskView) -> Decimal:
         """Return what it is worth at a price, account currency, >= 0."""
@@ -33,12 +36,12 @@ class OrderRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return size * price if view.instrument is None else view.instrument.value(size, price)
 
 
-class RiskView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class RiskView(msgspec.Struct, frozen=True, gc=False):
     """The moment in which a request is judged."""
 
     now: datetime  # UTC
     trading_date: date
-    local_time: time  # the exchange's own wall clock, without a zone
+    zone: tzinfo  # the exchange's
     segment_is_open: bool  # whether `now` is inside a trading segment (half-open)
     instrument: Instrument | None  # None: nobody knows the symbol
     last_price: Decimal | None  # fresh quote, account currency per share; None: there is none
@@ -55,6 +58,11 @@ class RiskView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     incoming: Decimal = Decimal(0)  # shares that open buys may still bring
     turnover: Decimal = Decimal(0)  # value of the day's orders so far, account currency
 
+    @property
+    def local_time(self) -> time:
+        """The exchange's own wall clock, without a zone."""
+        return self.now.astimezone(self.zone).time()
+
 
 Rule = Callable[[OrderRequest, RiskView], Verdict]
 """A statement that is true when all is well, as a pure function."""
@@ -68,4 +76,4 @@ def reduces(request: OrderRequest, view: RiskView) -> bool:
     quantity, held = request.quantity, view.position
     if not quantity.is_finite():
         return False
-    return held <= -quantity < 0 if held < 0 else 0 < -quantity <= held
+    return held <= -quantity < _NONE if held < _NONE else _NONE < -quantity <= held

@@ -33,6 +33,8 @@ _BAND, _CASH, _SELLABLE = "risk.price_band", "risk.cash", "risk.sellable"
 _VALUE, _QUANTITY = "risk.max_order_value", "risk.max_order_quantity"
 _SYMBOLS, _WINDOW, _KILL = "risk.allowed_symbols", "risk.trading_window", "risk.kill_switch"
 
+_ZERO = Decimal(0)
+_MARKET, _DAY = OrderType.MARKET, TimeInForce.DAY
 _LIMITED = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})
 _STOPPED = frozenset({OrderType.STOP, OrderType.STOP_LIMIT})
 _TAKES = {
@@ -69,14 +71,14 @@ def request_is_well_formed(request: OrderRequest, view: RiskView) -> Verdict:  #
         return fail(
             f"{request.symbol}: {quantity} shares is no order", fix="ask for a number of shares"
         ).named(_REQUEST)
-    if request.order_type is OrderType.MARKET and request.time_in_force is TimeInForce.DAY:
+    if request.order_type is _MARKET and request.time_in_force is _DAY:
         fits = request.limit_price is None and request.stop_price is None and not request.expires
     else:
         fits = not _misfits(request)
     if fits:
         return _WELL_FORMED
     name, needs, found = _misfits(request)[0]
-    force = "" if request.time_in_force is TimeInForce.DAY else f"{request.time_in_force} "
+    force = "" if request.time_in_force is _DAY else f"{request.time_in_force} "
     kind = f"{force}{request.order_type.replace('_', ' ')} order"
     return fail(
         f"{request.symbol}: a {kind} with {name} {found}",
@@ -202,10 +204,10 @@ def _without_band(request: OrderRequest, view: RiskView) -> Verdict:
 
 def cash_is_enough(request: OrderRequest, view: RiskView) -> Verdict:
     """Whether a buy reserves no more than the cash that no open order has claimed."""
-    if request.quantity < 0:
+    if request.quantity < _ZERO:
         return _NO_CASH_NEEDED
     needed = view.reserve_needed
-    if not needed.is_finite() or needed <= 0:
+    if not needed.is_finite() or needed <= _ZERO:
         return _unjudged(_CASH, request, f"the cash it would reserve is {needed}")
     if needed > view.free_cash:
         return fail(
@@ -218,7 +220,7 @@ def cash_is_enough(request: OrderRequest, view: RiskView) -> Verdict:
 
 def quantity_is_sellable(request: OrderRequest, view: RiskView) -> Verdict:
     """Whether a sell takes no more than the settled shares that no open sell has claimed."""
-    if request.quantity > 0:
+    if request.quantity > _ZERO:
         return _NOT_A_SELL
     if -request.quantity > view.sellable:
         return fail(
@@ -300,8 +302,10 @@ def time_is_in_window(windows: Iterable[tuple[time, time]] = ()) -> Rule:
     spans = tuple(windows)
 
     def rule(request: OrderRequest, view: RiskView) -> Verdict:
+        if view.segment_is_open and not spans:
+            return _IN_WINDOW
         at = view.local_time
-        if view.segment_is_open and (not spans or any(a <= at < b for a, b in spans)):
+        if view.segment_is_open and any(a <= at < b for a, b in spans):
             return _IN_WINDOW
         if reduces(request, view):
             return _REDUCES_OUTSIDE

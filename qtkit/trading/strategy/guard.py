@@ -175,6 +175,8 @@ def problems_of(strategy: object) -> tuple[str, ...]:
 
 def _listed(answer: object) -> tuple[Any, ...]:
     """Return what `decide` returned, all of it at once."""
+    if type(answer) is tuple and len(answer) <= MOST_INTENTS:
+        return answer
     if type(answer) not in _LISTS and not isinstance(answer, Iterable):
         raise StrategyError(
             f"decide returned {shown(answer)}; expected Intent values, and an empty list for none"
@@ -215,7 +217,7 @@ _NO_MORE = (None, None, None, "")  # no stop price, no end in time, no routing, 
 
 def _is_plain(intent: Intent) -> bool:
     """Whether every part is exactly of its kind, finite and ASCII: a plain order, as most are."""
-    limit = intent.limit_price
+    limit, symbol, because, tag = intent.limit_price, intent.symbol, intent.because, intent.tag
     return (
         type(intent.quantity) is Decimal
         and intent.quantity.is_finite()
@@ -223,14 +225,10 @@ def _is_plain(intent: Intent) -> bool:
         and type(intent.order_type) is OrderType
         and type(intent.time_in_force) is TimeInForce
         and (intent.stop_price, intent.expires, intent.routing, intent.withheld) == _NO_MORE
-        and _is_ascii(intent.symbol)
-        and _is_ascii(intent.because)
-        and _is_ascii(intent.tag)
+        and (type(symbol) is str and symbol.isascii())
+        and (type(because) is str and because.isascii())
+        and (type(tag) is str and tag.isascii())
     )
-
-
-def _is_ascii(text: object) -> bool:
-    return type(text) is str and text.isascii()
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
@@ -25,7 +26,7 @@ INSTRUMENT = Instrument(
 HEALTHY = RiskView(
     now=datetime(2026, 3, 4, 2, 0, tzinfo=UTC),
     trading_date=date(2026, 3, 4),
-    local_time=time(10, 0),
+    zone=ZoneInfo("Asia/Shanghai"),
     segment_is_open=True,
     instrument=INSTRUMENT,
     last_price=Decimal("40.00"),
@@ -44,6 +45,9 @@ HEALTHY = RiskView(
 
 def moment(**changes: object) -> RiskView:
     """Return the healthy moment with something changed; text stands for a Decimal."""
+    local = changes.pop("local_time", None)
+    if isinstance(local, time):
+        changes["now"] = datetime.combine(HEALTHY.trading_date, local, HEALTHY.zone)
     values = {
         name: Decimal(value) if isinstance(value, str) and name != "currency" else value
         for name, value in changes.items()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 from datetime import time
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from qtkit.core.clock import cpu_seconds
@@ -43,8 +43,9 @@ def test_a_healthy_order_gets_a_permit_for_exactly_itself() -> None:
     assert judgement.refusals == ()
     permit = judgement.permit
     assert permit is not None
-    assert (permit.order_id, permit.symbol, permit.quantity) == ("o1", BANK, Decimal(1000))
-    assert (permit.order_type, permit.limit_price) == (OrderType.LIMIT, Decimal("40.00"))
+    judged = permit.request
+    assert (judged.order_id, judged.symbol, judged.quantity) == ("o1", BANK, Decimal(1000))
+    assert (judged.order_type, judged.limit_price) == (OrderType.LIMIT, Decimal("40.00"))
     assert not permit.reducing
 
 
@@ -116,18 +117,14 @@ def test_nobody_else_can_make_a_permit() -> None:
     assert permit is not None
 
     with pytest.raises(InvariantBroken, match="made outside the judge"):
-        Permit(
-            order_id="o1",
-            symbol=BANK,
-            quantity=Decimal(1000),
-            order_type=OrderType.MARKET,
-            limit_price=None,
-            reducing=True,
-        )
-    with pytest.raises((InvariantBroken, ValueError)):
-        dataclasses.replace(permit, quantity=Decimal(9_000_000))
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        permit.quantity = Decimal(1)  # type: ignore[misc]
+        Permit(request=order(), reducing=True)
+    for forged in ({"request": order(9_000_000)}, {"reducing": True}, {"seal": object()}):
+        with pytest.raises(InvariantBroken):
+            msgspec.structs.replace(permit, **forged)
+    with pytest.raises(AttributeError):
+        permit.request = order(1)  # type: ignore[misc]
+    with pytest.raises(AttributeError):
+        permit.request.quantity = Decimal(1)  # type: ignore[misc]
     assert copy.copy(permit) == permit
 
 

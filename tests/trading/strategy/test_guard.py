@@ -229,7 +229,7 @@ def test_a_strategy_with_problems_is_not_made_and_all_of_them_are_named() -> Non
         {"name": ""}, {"name": None}, {"name": "a\nb"}, {"name": "x" * 5_000}, {"make": None},
         {"symbols": ()}, {"symbols": "600036.SH"}, {"symbols": (1,)}, {"symbols": ("a", "a")},
         {"symbols": None}, {"exchange": 7}, {"table": None}, {"currency": 7},
-        {"step_minutes": 0}, {"step_minutes": 2.5}, {"step_minutes": True},
+        {"step_minutes": -1}, {"step_minutes": 2.5}, {"step_minutes": True},
         {"opening_cash": 1e6}, {"opening_cash": Decimal("NaN")}, {"opening_cash": Decimal(-1)},
         {"opening_cash": Decimal("1E+999999")}, {"parameters": []}, {"parameters": {1: 2}},
         {"parameters": {"a": Decimal(1)}}, {"order_sizes": []},
@@ -245,7 +245,7 @@ def test_a_spec_that_cannot_be_traded_is_refused_by_the_name_of_its_field(
 
 
 def test_all_mistakes_of_a_spec_are_told_at_once() -> None:
-    wrong: StrategySpec = replace(SPEC, name="", step_minutes=0, opening_cash=Decimal(-1))
+    wrong: StrategySpec = replace(SPEC, name="", step_minutes=-1, opening_cash=Decimal(-1))
     with pytest.raises(ConfigError) as caught:
         demand_spec(wrong)
     assert all(word in str(caught.value) for word in ("name", "step_minutes", "opening_cash"))

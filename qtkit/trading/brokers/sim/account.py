@@ -42,27 +42,36 @@ class SimAccount:
         self.orders = {row.order.order_id: row for row in state.orders}
         self.holdings = {holding.symbol: holding for holding in state.holdings}
         self.news = list(state.news)
-        self._kept_news = len(self.news)
-        self._kept_confirmed = self.confirmed
+        self.is_changed = False  # whether something is not kept yet
+        self._new_news = list[News]()
         self._new_opening: Opening | None = None
-        self._dirty_orders: dict[int, OrderRow] = {}
-        self._dirty_holdings: dict[str, Holding] = {}
+        # in the order in which they came: of two with one number or symbol the later one counts
+        self._new_rows, self._new_holdings = list[OrderRow](), list[Holding]()
 
     def open(self, cash: Decimal, positions: dict[str, Decimal]) -> None:
         """Begin with cash and settled shares."""
         self.opening = self._new_opening = Opening(cash=cash, positions=positions)
-        self.cash = cash
+        self.cash, self.is_changed = cash, True
         for symbol, quantity in positions.items():
             self._hold(Holding(symbol=symbol, quantity=quantity))
 
     def put(self, row: OrderRow) -> None:
         """Add an order, or replace it by its next state."""
         self.orders[row.order.order_id] = row
-        self._dirty_orders[row.number] = row
+        self._new_rows.append(row)
+        self.is_changed = True
 
     def tell(self, event: BrokerEvent, *, booked: bool = True) -> None:
         """Add a piece of news for the client."""
-        self.news.append(News(seq=len(self.news) + 1, event=event, booked=booked))
+        news = News(seq=len(self.news) + 1, event=event, booked=booked)
+        self.news.append(news)
+        self._new_news.append(news)
+        self.is_changed = True
+
+    def confirm(self, told: int) -> None:
+        """Take note that the client has kept the news up to a number."""
+        if told > self.confirmed:
+            self.confirmed, self.is_changed = told, True
 
     def book(self, fill: BrokerFill, settles: date, today: date) -> None:
         """Move cash and shares by one execution, and tell it."""
@@ -72,7 +81,7 @@ class SimAccount:
         lots = before.lots if before is not None else ()
         if lots:
             lots = tuple(lot for lot in lots if lot.settles > today)
-        if fill.quantity > 0 and settles > today:
+        if settles > today and fill.quantity > _ZERO:
             lots = _with_lot(lots, fill.quantity, settles)
         self._hold(Holding(symbol=fill.symbol, quantity=held + fill.quantity, lots=lots))
         self.tell(fill)
@@ -88,6 +97,7 @@ class SimAccount:
             opening, adjusted=(*opening.adjusted, adjusted)
         )
         self.cash += adjusted.cash
+        self.is_changed = True
         if adjusted.quantity:
             before = self.holdings.get(adjusted.symbol) or Holding(
                 symbol=adjusted.symbol, quantity=_ZERO
@@ -101,36 +111,27 @@ class SimAccount:
         """Return symbol -> shares; flat ones absent."""
         return {s: h.quantity for s, h in sorted(self.holdings.items()) if h.quantity}
 
-    @property
-    def is_changed(self) -> bool:
-        """Whether something is not kept yet."""
-        return bool(
-            self._dirty_orders
-            or len(self.news) > self._kept_news
-            or self._dirty_holdings
-            or self._new_opening is not None
-            or self.confirmed != self._kept_confirmed
-        )
-
     def change(self) -> BookChange:
         """Return what is not kept yet as one step; from now on it counts as kept."""
         change = BookChange(
             cash=self.cash,
             confirmed=self.confirmed,
             opening=self._new_opening,
-            orders=tuple(self._dirty_orders.values()),
-            holdings=tuple(self._dirty_holdings.values()),
-            news=tuple(self.news[self._kept_news :]),
+            orders=tuple(self._new_rows),
+            holdings=tuple(self._new_holdings),
+            news=tuple(self._new_news),
         )
-        self._kept_news = len(self.news)
-        self._kept_confirmed = self.confirmed
-        self._new_opening = None
-        self._dirty_orders, self._dirty_holdings = {}, {}
+        self._new_opening, self.is_changed = None, False
+        self._new_rows.clear()
+        self._new_holdings.clear()
+        self._new_news.clear()
         return change
 
     def _hold(self, holding: Holding) -> None:
         """Replace a holding."""
-        self.holdings[holding.symbol] = self._dirty_holdings[holding.symbol] = holding
+        self.holdings[holding.symbol] = holding
+        self._new_holdings.append(holding)
+        self.is_changed = True
 
 
 def _with_lot(lots: tuple[Lot, ...], quantity: Decimal, settles: date) -> tuple[Lot, ...]:

@@ -119,7 +119,7 @@ class SimBroker:
                 f"{account.opening.cash}. Connect to it, or name a new account."
             )
         account.open(cash, {symbol: quantity for symbol, quantity in held.items() if quantity})
-        self._book.commit(account.change())
+        self._book.commit(account.change)
 
     # --- the connection ----------------------------------------------------------------------
 
@@ -173,7 +173,7 @@ class SimBroker:
         A later connection does not tell it again. For the orderly end of a session.
         """
         self._ready()
-        self._account.confirmed = max(self._account.confirmed, self._delivery.told)
+        self._account.confirm(self._delivery.told)
         self._keep()
 
     # --- orders ------------------------------------------------------------------------------
@@ -184,7 +184,7 @@ class SimBroker:
         known = self._account.orders.get(order.order_id)
         if known is not None:
             return known.answer()
-        unanswered = self._unanswered("submit", order.order_id)
+        unanswered = self._is_scripted and self._unanswered("submit", order.order_id)
         self._advance(now)
         row = self._counter.judged(order, now)
         self._floor.put(row)
@@ -199,7 +199,7 @@ class SimBroker:
         The same cancel again gets the same answer and does nothing.
         """
         now = self._ready()
-        unanswered = self._unanswered("cancel", order_id)
+        unanswered = self._is_scripted and self._unanswered("cancel", order_id)
         self._advance(now)
         answer = self._cancelled(order_id, now)
         self._keep()
@@ -225,7 +225,7 @@ class SimBroker:
         self._keep()
         news = self._delivery.take(self._account.news, now, self._is_open)
         waits = self._delivery.waits(self._account.news)
-        self._quiet = not (waits or self._floor or self._is_scripted)
+        self._quiet = self._floor.is_empty and not (waits or self._is_scripted)
         return news
 
     def next_event_at(self) -> datetime | None:
@@ -310,7 +310,7 @@ class SimBroker:
             ghost = self._ghosts.pop(0)
             self._floor.advance(nanos(ghost.at))
             self._haunt(ghost)
-        if self._floor:
+        if not self._floor.is_empty:
             self._floor.advance(nanos(now))
 
     def _keep(self) -> None:
@@ -319,7 +319,7 @@ class SimBroker:
             return
         self._quiet = False
         try:
-            self._book.commit(self._account.change())
+            self._book.commit(self._account.change)
         except BaseException:
             self._connected = False
             raise
@@ -381,7 +381,7 @@ class SimBroker:
 
         Only the first such call on a connection runs into it.
         """
-        fault = self._faults.timeout(call, order_id) if self._is_scripted else None
+        fault = self._faults.timeout(call, order_id)
         if fault is None or (call, order_id) in self._ran_into:
             return False
         self._ran_into.add((call, order_id))

@@ -18,7 +18,7 @@ from qtkit.model.bars import Bars, nanos, time_of
 from qtkit.model.fees import Executed
 from qtkit.model.instruments import Instrument
 from qtkit.model.orders import OrderType
-from qtkit.trading.brokers.protocol import BrokerAccept, BrokerFill, BrokerOrderEnd
+from qtkit.trading.brokers.protocol import BrokerAccept, BrokerFill, BrokerOrderEnd, Order
 from qtkit.trading.brokers.sim.account import SimAccount
 from qtkit.trading.brokers.sim.contract_terms import DatedTerms, Terms
 from qtkit.trading.brokers.sim.matching import Match, match, most_it_pays
@@ -39,13 +39,21 @@ class _Step(IntEnum):
     END = 3
 
 
+_ACCEPT, _REJECT, _BAR, _END = _Step
+_LIMIT = OrderType.LIMIT
+_After = Literal["part_filled", "filled", "cancelled"]
+_PART_FILLED: _After = "part_filled"
+_FILLED: _After = "filled"
+_CANCELLED: _After = "cancelled"
+
+
 class _Place:
     """An order's place in its symbol's bars, and its next step."""
 
-    __slots__ = ("at", "bars", "first_end", "index", "row", "step", "terms")
+    __slots__ = ("at", "bars", "first_end", "index", "row", "step", "symbol", "terms")
 
     def __init__(self, row: OrderRow, terms: Terms, bars: Bars | None, first_end: int) -> None:
-        self.row = row
+        self.row, self.symbol = row, row.order.symbol
         self.terms = terms
         self.first_end = first_end  # of the first bar that may see the order, nanoseconds
         self.find(bars)
@@ -62,24 +70,26 @@ class _Place:
     def plan(self) -> None:
         """Set the next step and its time."""
         row, close = self.row, self.terms.close
-        self.at, self.step = self.terms.expires, _Step.END
+        at, step = self.terms.expires, _END
         if row.reject_due:
-            self.at, self.step = min(row.reject_due, close), _Step.REJECT
-        elif row.working:
+            at, step = min(row.reject_due, close), _REJECT
+        # one whose acceptance is not due any more is here because it works
+        elif not row.accept_due or row.working:
             bar = self._next_bar()
-            if bar and bar <= close:
-                self.at, self.step = bar, _Step.BAR
-        if row.accept_due and min(row.accept_due, close) <= self.at:
-            self.at, self.step = min(row.accept_due, close), _Step.ACCEPT
+            if 0 < bar <= close:
+                at, step = bar, _BAR
+        if row.accept_due and min(row.accept_due, close) <= at:
+            at, step = min(row.accept_due, close), _ACCEPT
+        self.at, self.step = at, step
 
     def _next_bar(self) -> int:
         """Return the end of the next bar that may give something; 0 if none is known."""
-        bars, order = self.bars, self.row.order
+        bars, row = self.bars, self.row
         if bars is None:
             return 0
-        if order.order_type is OrderType.LIMIT and not self.row.straggler:
-            self.index = _first_touch(bars, self.index, self.terms.close, self.row)
-        return bars.end.item(self.index) if self.index < len(bars) else 0
+        if row.order.order_type is _LIMIT and not row.straggler:
+            self.index = _first_touch(bars, self.index, self.terms.close, row)
+        return bars.end.item(self.index) if self.index < bars.end.size else 0
 
 
 def _first_touch(bars: Bars, first: int, close: int, row: OrderRow) -> int:
@@ -114,10 +124,12 @@ class SimExchange:
         self._settings = settings
         self._places: dict[str, _Place] = {}
         for row in account.orders.values():
-            self._follow(row)
+            self._enter(row)
 
-    def __bool__(self) -> bool:
-        return bool(self._places)
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing can happen any more."""
+        return not self._places
 
     def open_orders(self) -> list[OrderRow]:
         """Return the orders that can still execute, in order of arrival."""
@@ -135,75 +147,68 @@ class SimExchange:
         """Return the shares that working sells of a symbol stand for."""
         if not self._places:
             return _ZERO
-        working = (p.row.working for p in self._places.values() if p.row.order.symbol == symbol)
-        return -sum((q for q in working if q < 0), start=_ZERO)
+        working = (p.row.working for p in self._places.values() if p.symbol == symbol)
+        return -sum((q for q in working if q < _ZERO), start=_ZERO)
 
     def next_at(self) -> int | None:
         """Return the time of the next step, nanoseconds since 1970 UTC; None if none is due."""
         if not self._places:
             return None
         self._look_for_new_bars()
+        # a list, since a generator costs more on the way of each order
         return min([place.at for place in self._places.values()])
 
     def put(self, row: OrderRow) -> None:
         """Take a new order in."""
         self._account.put(row)
-        self._follow(row)
+        self._enter(row)
 
     def advance(self, now: int) -> None:
         """Take every step that is due at `now`, nanoseconds since 1970 UTC."""
+        places = self._places
         self._look_for_new_bars()
-        while self._places:
-            place = next(iter(self._places.values()))
-            if len(self._places) > 1:
-                place = min(self._places.values(), key=_turn)
+        while places:
+            place = next(iter(places.values()))
+            if len(places) > 1:
+                place = min(places.values(), key=_turn)
             if place.at > now:
                 return
             self._take(place)
 
     def cancel(self, row: OrderRow, now: datetime, straggler: Decimal) -> None:
         """End what is left of an order on request; `straggler` shares still execute after it."""
-        self._end(row, "cancelled", now, straggler=straggler)
+        self._end(self._places[row.order.order_id], "cancelled", now, straggler=straggler)
 
-    def _follow(self, row: OrderRow) -> None:
-        """Keep an order's place up to date, and drop it when nothing can happen any more."""
-        order = row.order
-        if not (row.working or row.accept_due):
-            self._places.pop(order.order_id, None)
-            return
-        place = self._places.get(order.order_id)
-        if place is None:
+    def _enter(self, row: OrderRow) -> None:
+        """Give an order its place, if anything can happen to it."""
+        if row.working or row.accept_due:
+            order = row.order
             terms = self._terms.of(order.symbol, order.trading_date)
             bars = self._market.bars.get(order.symbol)
             first_end = self._market.first_end_from(row.visible_from)
             self._places[order.order_id] = _Place(row, terms, bars, first_end)
-        else:
-            place.row = row
-            if row.straggler:
-                place.find(place.bars)
-            else:
-                place.plan()
 
     def _look_for_new_bars(self) -> None:
         """Plan again where the price source has grown."""
+        known = self._market.bars
         for place in self._places.values():
-            bars = self._market.bars.get(place.row.order.symbol)
+            bars = known.get(place.symbol)
             if bars is not place.bars:
                 place.find(bars)
 
     def _take(self, place: _Place) -> None:
         """Take one order's next step."""
-        row, at = place.row, place.at
-        if place.step is _Step.BAR:
+        step, at = place.step, place.at
+        if step is _BAR:
             self._meet(place)
-        elif place.step is _Step.ACCEPT:
-            self._accept(row, time_of(at))
-        elif place.step is _Step.REJECT:
-            self._end(row, "rejected", time_of(at))
-        elif row.is_open:
-            self._end(row, "expired", time_of(at))
+        elif step is _ACCEPT:
+            self._accept(place, time_of(at))
+        elif step is _REJECT:
+            self._end(place, "rejected", time_of(at))
+        elif place.row.is_open:
+            self._end(place, "expired", time_of(at))
         else:
-            self._put(replace(row, straggler=_ZERO, reserved=_ZERO))
+            self._keep(place, replace(place.row, straggler=_ZERO, reserved=_ZERO))
 
     def _meet(self, place: _Place) -> None:
         """Let an order meet its next bar."""
@@ -215,16 +220,16 @@ class SimExchange:
         if found is None:
             place.plan()
         else:
-            self._fill(place.row, found, bars.end.item(index), place.terms)
+            self._fill(place, found, bars.end.item(index))
 
-    def _fill(self, row: OrderRow, found: Match, end: int, terms: Terms) -> None:
+    def _fill(self, place: _Place, found: Match, end: int) -> None:
         """Book one execution and move its order."""
-        order, instrument = row.order, terms.instrument
-        value = instrument.value(abs(found.quantity), found.price)
-        before, now = Executed(abs(row.filled), row.notional), Executed(abs(found.quantity), value)
-        commission, tax = instrument.fees.costs(before, now, is_buy=found.quantity > 0)
-        filled = row.filled + found.quantity
-        after = Executed(abs(filled), before.value + value)
+        row, instrument = place.row, place.terms.instrument
+        order, executed = row.order, abs(found.quantity)
+        value = instrument.value(executed, found.price)
+        before, now = Executed(abs(row.filled), row.notional), Executed(executed, value)
+        commission, tax = instrument.fees.costs(before, now, is_buy=found.quantity > _ZERO)
+        filled, notional = row.filled + found.quantity, row.notional + value
         fill = BrokerFill(
             order_id=order.order_id,
             broker_order_id=row.broker_order_id,
@@ -238,47 +243,48 @@ class SimExchange:
             venue=instrument.exchange,
             multiplier=instrument.multiplier,
         )
-        status: Literal["filled", "part_filled", "cancelled"] = "part_filled"
-        if filled == order.quantity:
-            status = "filled"
+        left, status = order.quantity - filled, _PART_FILLED
+        if not left:
+            status = _FILLED
         elif row.straggler:
-            status = "cancelled"
-        self._account.book(fill, terms.settles, order.trading_date)
-        left = order.quantity - filled if status == "part_filled" else _ZERO
-        self._put(
+            left, status = _ZERO, _CANCELLED
+        self._account.book(fill, place.terms.settles, order.trading_date)
+        self._keep(
+            place,
             replace(
                 row,
                 status=status,
                 filled=filled,
                 fills=row.fills + 1,
-                notional=after.value,
+                notional=notional,
                 commission=row.commission + commission,
-                reserved=_reserve(instrument, left, order.reserve_price, after),
+                reserved=_reserve(instrument, left, order, filled, notional) if left else left,
                 seen_until=end,
                 straggler=_ZERO,
-            )
+            ),
         )
 
-    def _accept(self, row: OrderRow, at: datetime) -> None:
+    def _accept(self, place: _Place, at: datetime) -> None:
         """Tell a late acceptance."""
+        row = place.row
         self._account.tell(
             BrokerAccept(order_id=row.order.order_id, broker_order_id=row.broker_order_id, at=at)
         )
-        self._put(replace(row, accept_due=0))
+        self._keep(place, replace(row, accept_due=0))
 
     def _end(
         self,
-        row: OrderRow,
+        place: _Place,
         how: Literal["cancelled", "expired", "rejected"],
         at: datetime,
         *,
         straggler: Decimal = _ZERO,
     ) -> None:
         """End an order and tell it, its acceptance before it if that was not told yet."""
-        rejected = how == "rejected"
-        instrument = self._terms.of(row.order.symbol, row.order.trading_date).instrument
+        row, rejected = place.row, how == "rejected"
+        instrument = place.terms.instrument
         if row.accept_due and not rejected:
-            self._accept(row, at)
+            self._accept(place, at)
         self._account.tell(
             BrokerOrderEnd(
                 order_id=row.order.order_id,
@@ -289,35 +295,39 @@ class SimExchange:
                 at=at,
             )
         )
-        self._put(
+        self._keep(
+            place,
             replace(
                 row,
                 status=how,
                 straggler=straggler,
-                reserved=_reserve(
-                    instrument,
-                    straggler,
-                    row.order.reserve_price,
-                    Executed(abs(row.filled), row.notional),
-                ),
+                reserved=_reserve(instrument, straggler, row.order, row.filled, row.notional),
                 seen_until=max(row.seen_until, nanos(at)),
                 accept_due=0,
                 reject_due=0,
-            )
+            ),
         )
 
-    def _put(self, row: OrderRow) -> None:
-        """Keep an order's next state."""
+    def _keep(self, place: _Place, row: OrderRow) -> None:
+        """Keep an order's next state, and drop its place when nothing can happen any more."""
         self._account.put(row)
-        self._follow(row)
+        place.row = row
+        if not (row.working or row.accept_due):
+            self._places.pop(row.order.order_id, None)
+        elif row.straggler:
+            place.find(place.bars)
+        else:
+            place.plan()
 
 
-def _reserve(instrument: Instrument, left: Decimal, price: Decimal, before: Executed) -> Decimal:
-    """Return the cash that the rest of a buy may still need."""
-    if left <= 0:
+def _reserve(
+    instrument: Instrument, left: Decimal, order: Order, filled: Decimal, notional: Decimal
+) -> Decimal:
+    """Return the cash that the rest of a buy may still need, given what was executed before."""
+    if left <= _ZERO:
         return _ZERO
-    rest = Executed(left, instrument.value(left, price))
-    return rest.value + instrument.fees.still_to_pay(before, rest)
+    rest = Executed(left, instrument.value(left, order.reserve_price))
+    return rest.value + instrument.fees.still_to_pay(Executed(abs(filled), notional), rest)
 
 
 def _turn(place: _Place) -> tuple[int, int, int]:

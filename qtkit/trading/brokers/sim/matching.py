@@ -10,13 +10,15 @@ from qtkit.model.bars import Bars
 from qtkit.model.money import decimal_of, round_to_tick
 from qtkit.model.orders import OrderType
 from qtkit.trading.brokers.protocol import Order
-from qtkit.trading.brokers.sim.contract_terms import Terms
+from qtkit.trading.brokers.sim.contract_terms import Band, Terms
 from qtkit.trading.brokers.sim.records import OrderRow
 from qtkit.trading.brokers.sim.settings import SimSettings
 
 __all__ = ["Match", "limit_price", "market_price", "match", "most_it_pays", "offered"]
 
 _BPS = Decimal(10_000)
+_ZERO = Decimal(0)
+_MARKET = OrderType.MARKET
 
 
 class Match(msgspec.Struct, frozen=True, gc=False):
@@ -44,19 +46,22 @@ def match(
     order, side = row.order, row.order.quantity
     low, high = bars.low.item(index), bars.high.item(index)
     open_, volume = bars.open.item(index), bars.volume.item(index)
-    if not (volume > 0 and low > 0 and high > 0 and open_ > 0) or _locked(side, low, high, terms):
+    if not (volume > 0 and low > 0 and high > 0 and open_ > 0):
         return None
-    if order.order_type is OrderType.MARKET:
+    if terms.band is not None and _locked(side, low, high, terms.band):
+        return None
+    if order.order_type is _MARKET:
         price = market_price(order, open_, low, high, terms, settings.slippage_bps)
     else:
         price = limit_price(order, open_, low, high, terms)
         if row.straggler and price is None:
-            price = most_it_pays(order) if side > 0 else order.limit_price
+            price = most_it_pays(order) if side > _ZERO else order.limit_price
     if price is None:
         return None
     if row.straggler:
         return Match(price, row.straggler)
-    taken = offered(abs(row.working), volume, terms.instrument.lot, settings.participation)
+    wanted = abs(side - row.filled)
+    taken = offered(wanted, volume, terms.instrument.lot, settings.participation)
     return Match(price, taken.copy_sign(side)) if taken else None
 
 
@@ -96,7 +101,7 @@ def market_price(
     It stays on the tick, inside the bar and the band, and a buy never goes beyond the price that
     its cash was reserved at; None when the open itself is beyond that.
     """
-    start, band, buys = decimal_of(open_), terms.band, order.quantity > 0
+    start, band, buys = decimal_of(open_), terms.band, order.quantity > _ZERO
     tick = terms.instrument.tick_at(start)
     slip = start * slippage_bps / _BPS if slippage_bps else slippage_bps
     if buys:
@@ -123,7 +128,7 @@ def limit_price(
         return None
     start = decimal_of(open_)
     tick = terms.instrument.tick_at(start)
-    if order.quantity > 0:
+    if order.quantity > _ZERO:
         most = most_it_pays(order)
         if start <= most:
             return min(round_to_tick(start, tick, up=True), most)
@@ -133,10 +138,8 @@ def limit_price(
     return order.limit_price if decimal_of(high) >= order.limit_price else None
 
 
-def _locked(side: Decimal, low: float, high: float, terms: Terms) -> bool:
+def _locked(side: Decimal, low: float, high: float, band: Band) -> bool:
     """Whether the whole bar stood at the edge of the band that leaves this side nobody."""
-    if low != high or terms.band is None:
+    if low != high:
         return False
-    if side > 0:
-        return low >= float(terms.band.high)
-    return high <= float(terms.band.low)
+    return low >= float(band.high) if side > _ZERO else high <= float(band.low)

@@ -32,6 +32,7 @@ Refusal = tuple[str, str]
 
 Refusals = Sequence[Refusal]
 
+_LIMIT, _DAY = OrderType.LIMIT, TimeInForce.DAY
 _KINDS = frozenset({OrderType.MARKET, OrderType.LIMIT})
 _ZERO = Decimal(0)
 
@@ -55,7 +56,7 @@ def contract_refusals(order: Order, terms: Terms) -> Refusals:
     takes it.
     """
     quantity, instrument = order.quantity, terms.instrument
-    if order.order_type not in _KINDS or order.time_in_force is not TimeInForce.DAY:
+    if order.order_type not in _KINDS or order.time_in_force is not _DAY:
         return tuple(_kind_refusals(order))
     if not quantity.is_finite() or not quantity:
         return (("bad_quantity", f"quantity must be a number other than zero, was {quantity}"),)
@@ -63,10 +64,10 @@ def contract_refusals(order: Order, terms: Terms) -> Refusals:
     # whether an odd rest goes all at once is between the owner and the book
     if why := instrument.misfit(quantity, -quantity):
         refusals.append(("lot", why))
-    if quantity > 0 and not (order.reserve_price.is_finite() and order.reserve_price > 0):
+    if quantity > _ZERO and not (order.reserve_price.is_finite() and order.reserve_price > _ZERO):
         why = f"a buy reserves cash at a price above 0, was {order.reserve_price}"
         refusals.append(("bad_price", why))
-    if order.order_type is OrderType.LIMIT:
+    if order.order_type is _LIMIT:
         refusals += _limit_refusals(order.limit_price, terms)
     elif order.limit_price is not None:
         refusals.append(
@@ -144,11 +145,13 @@ class OrderValidation:
     def judged(self, order: Order, now: datetime) -> OrderRow:
         """Return a new order's row: accepted with cash set aside, or refused with the reason."""
         number = len(self._account.orders) + 1
-        today = self._terms.today(now)
-        refusals = list(self._refusals(order, now, today))
+        refusals, needed = self._contract_refusals(order, now), _ZERO
+        if not refusals:
+            needed = self._needed(order)
+            refusals = self._account_refusals(order, needed)
         scripted = self._faults.on(Reject, order.order_id) if self._is_scripted else None
         if scripted is not None and scripted.after is None:
-            refusals.append((scripted.code, scripted.reason))
+            refusals = (*refusals, (scripted.code, scripted.reason))
         if refusals:
             return OrderRow(
                 number=number,
@@ -164,15 +167,15 @@ class OrderValidation:
             broker_order_id=f"{self._name}-{number:06d}",
             status="accepted",
             visible_from=self._settings.visible_from(now, order.order_id),
-            reserved=self._needed(order, today),
+            reserved=needed,
         )
         return self._delayed(row, scripted, now) if self._is_scripted else row
 
-    def _needed(self, order: Order, today: date) -> Decimal:
-        """Return the cash that an order sets aside."""
-        if order.quantity < 0:
+    def _needed(self, order: Order) -> Decimal:
+        """Return the cash that an order of today sets aside."""
+        if order.quantity < _ZERO:
             return _ZERO
-        instrument = self._terms.of(order.symbol, today).instrument
+        instrument = self._terms.of(order.symbol, order.trading_date).instrument
         return instrument.reserve(order.quantity, order.reserve_price)
 
     def _delayed(self, row: OrderRow, scripted: Reject | None, now: datetime) -> OrderRow:
@@ -189,8 +192,9 @@ class OrderValidation:
             )
         return row
 
-    def _refusals(self, order: Order, now: datetime, today: date) -> Refusals:
-        """Return what there is against an order: its day, its contract, then the account."""
+    def _contract_refusals(self, order: Order, now: datetime) -> Refusals:
+        """Return what its day and its contract have against an order."""
+        today = self._terms.today(now)
         close = self._terms.close(today)
         refusals = day_refusals(
             order, today, closed=close is None, past_close=close is not None and now >= close
@@ -201,16 +205,15 @@ class OrderValidation:
             terms = self._terms.of(order.symbol, today)
         except LookupError:
             return (("unknown_instrument", f"{order.symbol} is not known on {today}"),)
-        return contract_refusals(order, terms) or self._account_refusals(order, today)
+        return contract_refusals(order, terms)
 
-    def _account_refusals(self, order: Order, today: date) -> Refusals:
-        """Return what the account has against an order: cash, or shares."""
+    def _account_refusals(self, order: Order, needed: Decimal) -> Refusals:
+        """Return what the account has against an order of today: cash, or shares."""
         if order.quantity > _ZERO:
-            free = self._account.cash - self._floor.reserved_cash
-            return cash_refusals(self._needed(order, today), free)
+            return cash_refusals(needed, self._account.cash - self._floor.reserved_cash)
         holding = self._account.holdings.get(order.symbol)
-        settled, held = (
-            (_ZERO, _ZERO) if holding is None else (holding.settled(today), holding.quantity)
-        )
+        settled, held = _ZERO, _ZERO
+        if holding is not None:
+            settled, held = holding.settled(order.trading_date), holding.quantity
         sellable = settled - self._floor.promised(order.symbol)
         return share_refusals(-order.quantity, sellable, held)

@@ -135,6 +135,6 @@ class BookChange(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     cash: Decimal
     confirmed: int
     opening: Opening | None = None
-    orders: tuple[OrderRow, ...] = ()  # new, or replacing those of the same number
-    holdings: tuple[Holding, ...] = ()  # new, or replacing those of the same symbol
+    orders: tuple[OrderRow, ...] = ()  # new, or replacing those of the same number; the last counts
+    holdings: tuple[Holding, ...] = ()  # new, or replacing those of the same symbol, likewise
     news: tuple[News, ...] = ()  # new ones

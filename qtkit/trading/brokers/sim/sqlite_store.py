@@ -22,6 +22,7 @@ from qtkit.trading.brokers.sim.records import (
     Opening,
     OrderRow,
 )
+from qtkit.trading.brokers.sim.store import Step
 
 __all__ = ["SqliteBook"]
 
@@ -96,7 +97,7 @@ class SqliteBook:
                 news=self._rows("SELECT row FROM news ORDER BY seq", News),
             )
 
-    def commit(self, change: BookChange) -> None:
+    def commit(self, step: Step) -> None:
         """Keep a step: all of it or nothing.
 
         Raises
@@ -107,7 +108,7 @@ class SqliteBook:
             If another process holds it; the book is as it was.
         """
         with self._guarded(), self._transaction() as db:
-            _write(db, change)
+            _write(db, step())
         if self.on_commit is not None:
             self.on_commit()
 

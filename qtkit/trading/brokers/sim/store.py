@@ -11,18 +11,19 @@ from qtkit.trading.brokers.sim.records import (
     BookState,
     Holding,
     News,
-    Opening,
     OrderRow,
 )
 
-__all__ = ["BookStore", "MemoryBook"]
+__all__ = ["BookStore", "MemoryBook", "Step"]
+
+Step = Callable[[], BookChange]
 
 
 class BookStore(Protocol):
     """A broker's book: whole steps only, each kept before `commit` returns.
 
-    `on_commit` is called after each step is kept and before its answer goes back: what crash
-    tests hook into.
+    `commit` is handed what returns the changes since it was called last. `on_commit` is called
+    after each step is kept and before its answer goes back: what crash tests hook into.
     """
 
     on_commit: Callable[[], None] | None
@@ -36,7 +37,7 @@ class BookStore(Protocol):
             If the book is damaged, or another version wrote it.
         """
 
-    def commit(self, change: BookChange) -> None:
+    def commit(self, step: Step) -> None:
         """Keep a step: all of it or nothing."""
 
     def close(self) -> None:
@@ -44,41 +45,49 @@ class BookStore(Protocol):
 
 
 class MemoryBook:
-    """A book that lives as long as this object: for backtests."""
+    """A book that lives as long as this object: for backtests.
+
+    Nothing can be lost while it lives, so that steps are taken over when somebody loads them, or
+    is told of each.
+    """
 
     def __init__(self, *, on_commit: Callable[[], None] | None = None) -> None:
         self.on_commit = on_commit
-        self._opening: Opening | None = None
-        self._cash = Decimal(0)
-        self._confirmed = 0
-        self._orders: dict[int, OrderRow] = {}
-        self._holdings: dict[str, Holding] = {}
-        self._news: list[News] = []
+        self._steps = list[BookChange]()
+        self._step: Step | None = None  # what brought changes last
 
     def load(self) -> BookState:
         """Return everything in the book, an empty state for a new one."""
+        self._take_over()
+        opening, cash, confirmed = None, Decimal(0), 0
+        orders, holdings, news = dict[int, OrderRow](), dict[str, Holding](), list[News]()
+        for step in self._steps:
+            opening, cash, confirmed = step.opening or opening, step.cash, step.confirmed
+            orders |= {row.number: row for row in step.orders}
+            holdings |= {holding.symbol: holding for holding in step.holdings}
+            news += step.news
         return BookState(
-            opening=self._opening,
-            cash=self._cash,
-            confirmed=self._confirmed,
-            orders=tuple(self._orders.values()),
-            holdings=tuple(self._holdings.values()),
-            news=tuple(self._news),
+            opening=opening,
+            cash=cash,
+            confirmed=confirmed,
+            orders=tuple(orders.values()),
+            holdings=tuple(holdings.values()),
+            news=tuple(news),
         )
 
-    def commit(self, change: BookChange) -> None:
+    def commit(self, step: Step) -> None:
         """Keep a step."""
-        self._cash = change.cash
-        self._confirmed = change.confirmed
-        if change.opening is not None:
-            self._opening = change.opening
-        for row in change.orders:
-            self._orders[row.number] = row
-        for holding in change.holdings:
-            self._holdings[holding.symbol] = holding
-        self._news.extend(change.news)
+        if step != self._step:
+            self._take_over()
+            self._step = step
         if self.on_commit is not None:
+            self._take_over()
             self.on_commit()
+
+    def _take_over(self) -> None:
+        """Keep what changed until now."""
+        if self._step is not None:
+            self._steps.append(self._step())
 
     def close(self) -> None:
         """Keep everything: memory holds no file."""

@@ -85,7 +85,7 @@ def test_a_book_that_another_process_holds_is_no_damage(
         other.execute(lock)
         other.execute("UPDATE account SET cash = cash")
         with pytest.raises(BrokerUnavailable if retries else FolderLocked):
-            book.commit(BookChange(cash=D(1), confirmed=0))
+            book.commit(lambda: BookChange(cash=D(1), confirmed=0))
     assert book.load().cash == D("89995.00")
     book.close()
 
@@ -96,7 +96,7 @@ def test_a_book_that_is_let_go_in_time_takes_the_step(path: Path) -> None:
     other.execute("BEGIN IMMEDIATE")
     release = threading.Timer(0.1, other.execute, ["ROLLBACK"])
     release.start()
-    book.commit(BookChange(cash=D(1), confirmed=0))
+    book.commit(lambda: BookChange(cash=D(1), confirmed=0))
     release.join()
     other.close()
     assert book.load().cash == D(1)
@@ -113,7 +113,7 @@ def test_a_step_that_fails_half_way_leaves_nothing(path: Path) -> None:
         news=before.news,  # these numbers are taken
     )
     with pytest.raises(DataError, match="damaged"):
-        book.commit(repeated)
+        book.commit(lambda: repeated)
     assert book.load() == before
     book.close()
 

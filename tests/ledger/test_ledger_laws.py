@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from qtkit.ledger.ledger import Ledger
 from qtkit.model.books import Book, PositionLine
 from qtkit.model.events import Event, FillRepeated, OrderDoubted, OrderFilled, OrderLost
-from tests.trading.ledger.ledger_story import (
+from tests.ledger.ledger_story import (
     FRIDAY,
     THURSDAY,
     accepted,

@@ -13,7 +13,7 @@ from qtkit.ledger.positions import Position, reserving
 from qtkit.model.books import Book, OpenOrder, PositionLine, UnsettledLot
 from qtkit.model.events import DayStarted, Event, OrderLost, OrderRejected
 from qtkit.model.orders import ORDER_TABLE, OrderMove, OrderStatus, OrderType
-from tests.trading.ledger.ledger_story import (
+from tests.ledger.ledger_story import (
     FRIDAY,
     WEDNESDAY,
     accepted,

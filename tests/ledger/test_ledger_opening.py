@@ -7,7 +7,7 @@ from decimal import Decimal
 from qtkit.ledger.ledger import Ledger
 from qtkit.model.books import Book, OpenOrder, PositionLine, UnsettledLot
 from qtkit.model.orders import OrderStatus, OrderType
-from tests.trading.ledger.ledger_story import (
+from tests.ledger.ledger_story import (
     FRIDAY,
     THURSDAY,
     WEDNESDAY,
