@@ -279,14 +279,14 @@ def test_a_wrong_request_starts_nothing(
 
 
 def test_all_mistakes_of_settings_are_told_at_once() -> None:
-    asked = {"sed": 1, "step_minutes": 0, "risk": {"max_order_valeu": 3}, "qqqqq": 1}
+    asked = {"sed": 1, "step_minutes": -1, "risk": {"max_order_valeu": 3}, "qqqqq": 1}
 
     with pytest.raises(ConfigError) as caught:
         settings_of(asked)
 
     text = str(caught.value)
     assert "'sed', did you mean 'seed'?" in text
-    assert "number, at least 1, at most 1,440, or none (minutes)" in text
+    assert "whole number, at least 0, at most 1,440, or none" in text
     assert "'risk.max_order_valeu', did you mean 'risk.max_order_value'?" in text
     assert "there is no 'qqqqq'; there are mode," in text
 
