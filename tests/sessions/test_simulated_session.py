@@ -28,7 +28,7 @@ from qtkit.runtime.configuration.reader import settings_of
 from qtkit.runtime.settings import SessionSettings
 from qtkit.sessions.local import LocalSession
 from qtkit.sessions.remote import open_session
-from qtkit.sessions.simulated import prepare_account, simulate
+from qtkit.sessions.simulation import prepare_account, simulate
 from qtkit.trading.engine.command_queue import Command
 from qtkit.trading.strategy.loader import load_spec
 from qtkit.trading.strategy.protocol import Fill, JsonObject, Prepared, Strategy, StrategySpec, View
@@ -419,7 +419,7 @@ def test_what_cannot_be_written_lets_the_account_go(
     def full(*_: object) -> None:
         raise OSError("no space left")
 
-    monkeypatch.setattr("qtkit.sessions.simulated.write_identity", full)
+    monkeypatch.setattr("qtkit.sessions.simulation.write_identity", full)
     spec = spec_of(Still)
     prepare_account(spec, root=tmp_path, new_account="demo", day=WEDNESDAY)
     with pytest.raises(OSError, match="no space left"):
