@@ -8,7 +8,12 @@ from pathlib import Path
 
 import click
 
-from qtkit.cli.config_options import config_option, configured, market_options
+from qtkit.cli.config_options import (
+    config_option,
+    configured,
+    market_options,
+    warn_of_the_calendar,
+)
 from qtkit.cli.options import DAY, accept_data_option, root_option
 
 __all__ = ["backtest"]
@@ -65,6 +70,7 @@ def backtest(  # noqa: PLR0913 - one for each option
     }
     found = configured(ctx, config, options)
     spec = found.spec_of(load_spec(Path(found.strategy)))
+    warn_of_the_calendar(spec, found.settings, end)
     outputs = OutputRoot(Path(found.run.root))
     table = instrument_table(found.settings.instruments, exchange=exchange)
     result = tested(spec, start, end, settings=found.settings, root=outputs, instruments=table)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,10 @@ from click.core import ParameterSource
 
 if TYPE_CHECKING:
     from qtkit.runtime.configuration.models import Configuration
+    from qtkit.runtime.settings import SessionSettings
+    from qtkit.trading.strategy.protocol import StrategySpec
 
-__all__ = ["account_asked", "config_option", "configured", "market_options"]
+__all__ = ["account_asked", "config_option", "configured", "market_options", "warn_of_the_calendar"]
 
 config_option = click.option(
     "--config",
@@ -52,6 +55,16 @@ def configured(
         and ctx.get_parameter_source(key.rpartition(".")[2]) is not ParameterSource.DEFAULT
     }
     return read_configuration(config, arguments=given, folder=None if config else Path())
+
+
+def warn_of_the_calendar(spec: StrategySpec, settings: SessionSettings, day: date) -> None:
+    """Say on standard error that soon nothing is known about the exchange's days."""
+    from qtkit.core.calendars import end_of_knowledge, how_to_extend
+    from qtkit.runtime.plan import exchange_of
+
+    calendar = exchange_of(spec, settings)
+    if ends := end_of_knowledge(calendar, day):
+        click.echo(f"{ends}; {how_to_extend(calendar.name)}", err=True)
 
 
 def account_asked(

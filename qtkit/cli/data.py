@@ -43,7 +43,12 @@ data.add_command(series)
 @data.command()
 @click.argument("table")
 @click.argument("symbols", nargs=-1, required=True)
-@click.option("--from", "source", required=True, help="synthetic:SEED, csv:FOLDER or table:NAME.")
+@click.option(
+    "--from",
+    "source",
+    required=True,
+    help="synthetic:SEED, csv:FOLDER, parquet:FOLDER, table:NAME, http://ADDRESS or a plug-in's.",
+)
 @click.option("--first", type=DATE, required=True, help="First trading date.")
 @click.option("--last", type=DATE, required=True, help="Last trading date.")
 @ZONE
@@ -75,20 +80,20 @@ def refill(  # noqa: PLR0913 - one for each option
     """Fill SYMBOLS of TABLE from another source; exit 1 if a day is missing there."""
     from qtkit.core.paths import OutputRoot
     from qtkit.market.bar_grid import BarGrid
+    from qtkit.market.tables.bar_sources import SourceRequest, source_from
     from qtkit.market.tables.column_names import columns_from
     from qtkit.market.tables.refill import refill as refilled
-    from qtkit.market.tables.refill import source_from
     from qtkit.model.bar_length import BarLength
 
     calendar = known.calendar_of_all(symbols)
-    origin = source_from(
-        source,
-        calendar,
+    request = SourceRequest(
+        calendar=calendar,
         tables=OutputRoot(root).tables,
         zone=zone,
         label=label,
         columns=columns_from(columns),
     )
+    origin = source_from(source, request)
     days, held = calendar.sessions(first.date(), last.date()), bar_table(root, table)
     wanted = BarLength.named(length) if length else held.length
     grid = None if wanted is None else BarGrid(calendar, wanted)

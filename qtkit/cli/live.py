@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from qtkit.cli.account_options import accept_options, acceptance, account_options
-from qtkit.cli.config_options import account_asked, config_option, configured, market_options
+from qtkit.cli.config_options import (
+    account_asked,
+    config_option,
+    configured,
+    market_options,
+    warn_of_the_calendar,
+)
 from qtkit.cli.options import accept_data_option, root_option
 from qtkit.core.advice import command
 from qtkit.core.errors import ConfigError
@@ -163,9 +169,10 @@ def trade_live(  # noqa: PLR0913 - one for each option
     from qtkit.runtime.settings import SessionSettings
     from qtkit.sessions.control.process import announce
     from qtkit.sessions.live import market_date, run_live
-    from qtkit.sessions.simulated import prepare_account
+    from qtkit.sessions.simulation import prepare_account
 
     settings = settings or SessionSettings()
+    warn_of_the_calendar(spec, settings, market_date(spec, settings))
     meanwhile = _shell() if ui == "cli" else None
     name = prepare_account(
         spec,

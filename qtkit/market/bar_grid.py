@@ -46,7 +46,7 @@ class BarGrid:
 
     def __init__(self, calendar: Calendar, length: BarLength = BarLength.MIN_1) -> None:
         self.calendar, self.length = calendar, length
-        self._nanos = length.nanos
+        self._nanos, self._is_day = length.nanos, length.is_day
         self._segments = lru_cache(maxsize=8)(self._segments_on)
         self._known: tuple[int, int, tuple[tuple[int, int], ...]] = (0, 0, ())
 
@@ -157,8 +157,8 @@ class BarGrid:
             if moment < end:
                 late = max(moment - start, 0)
                 begins = start + -(-late // length) * length
-                if late and self.length.is_day:
-                    begins = end
+                if self._is_day:
+                    begins = start if not late else end
                 if begins < end:
                     return min(begins + length, end)
         return _NEVER

@@ -18,6 +18,7 @@ from qtkit.core.calendars import Calendar
 from qtkit.core.clock import Clock, ManualClock, ScaledClock, SteadyClock, SystemClock, stopwatch
 from qtkit.core.errors import ConfigError
 from qtkit.core.paths import AccountFolder, OutputRoot
+from qtkit.core.plugins import Catalogue
 from qtkit.market.bar_grid import BarGrid
 from qtkit.market.feeds.csv_tail import CsvTail
 from qtkit.market.feeds.http_bars import HttpBars, Patience
@@ -43,7 +44,6 @@ from qtkit.runtime.market_data import (
     sessions_before,
     table_close,
 )
-from qtkit.runtime.plugins import Catalogue
 from qtkit.runtime.settings import SessionSettings
 from qtkit.runtime.spec import BACKTEST, REAL_TIME, SIMULATED, SessionSpec
 from qtkit.trading.brokers.protocol import Broker

@@ -4,22 +4,26 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from qtkit.core.calendars import exchange_calendar
 from qtkit.core.errors import ConfigError
 from qtkit.core.verdict import Status
 from qtkit.market.bar_order import concatenated
-from qtkit.market.tables.bar_table import BarTable
-from qtkit.market.tables.refill import (
-    CsvFolderSource,
+from qtkit.market.tables.bar_sources import (
+    SOURCES,
+    FolderSource,
+    SourceRequest,
     SyntheticSource,
     TableSource,
-    refill,
     source_from,
 )
+from qtkit.market.tables.bar_table import BarTable
+from qtkit.market.tables.refill import refill
 from qtkit.market.tables.synthetic import Market, synthetic_bars
 from tests.market.bar_makers import minutes
+from tests.sessions.live_market import market, well_behaved
 
 SHANGHAI = exchange_calendar("XSHG")
 DAYS = SHANGHAI.sessions(date(2026, 3, 3), date(2026, 3, 5))
@@ -87,7 +91,7 @@ def test_a_refill_from_a_folder_of_csv_files(table: BarTable, tmp_path: Path) ->
         "2026-03-05 09:31,4,4,4,4",
     ]
     (tmp_path / "A.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
-    source = CsvFolderSource(
+    source = FolderSource(
         tmp_path, SHANGHAI, zone="Asia/Shanghai", label="end", columns={"time": "Zeit"}
     )
 
@@ -138,30 +142,101 @@ def test_a_closed_day_asked_of_the_generator_is_reported(table: BarTable) -> Non
 
 
 def test_a_folder_without_or_with_two_files_is_refused(table: BarTable, tmp_path: Path) -> None:
-    source = CsvFolderSource(tmp_path, SHANGHAI, zone="UTC", label="end")
+    source = FolderSource(tmp_path, SHANGHAI, zone="UTC", label="end")
     none = refill(table, source, ["A"], DAYS)
     for name in ("A.csv", "A.csv.gz"):
         (tmp_path / name).touch()
     two = refill(table, source, ["A"], DAYS)
 
-    assert "has 0 files for A; expected either A.csv or A.csv.gz" in none.failures[0][1]
+    assert "has 0 files for A; expected one of A.csv, A.csv.gz, A.parquet" in none.failures[0][1]
     assert "has 2 files for A" in two.failures[0][1]
 
 
 def test_sources_are_named_in_words(tmp_path: Path) -> None:
     names = {
-        words: source_from(words, SHANGHAI, tables=tmp_path).name
-        for words in ("synthetic:7", "csv:somewhere/else", "table:other")
+        words: source_from(words, SourceRequest(calendar=SHANGHAI, tables=tmp_path)).name
+        for words in ("synthetic:7", "csv:somewhere/else", "parquet:there", "table:other")
     }
 
     assert names == {
         "synthetic:7": "synthetic, seed 7",
         "csv:somewhere/else": "folder else",
+        "parquet:there": "folder there",
         "table:other": "table other",
     }
 
 
-@pytest.mark.parametrize("words", ["", "synthetic", "synthetic:x", "csv:", "table:", "http://x"])
+@pytest.mark.parametrize(
+    "words", ["", "synthetic", "synthetic:x", "csv:", "table:", "ftp://x", "http:x", "cvs:there"]
+)
 def test_words_that_name_no_source_are_refused(tmp_path: Path, words: str) -> None:
-    with pytest.raises(ConfigError, match="write synthetic:SEED"):
-        source_from(words, SHANGHAI, tables=tmp_path)
+    with pytest.raises(ConfigError):
+        source_from(words, SourceRequest(calendar=SHANGHAI, tables=tmp_path))
+
+
+PLUGIN = """
+from qtkit.market.bar_order import empty_bars, take
+from qtkit.market.tables.synthetic import synthetic_bars
+
+
+class Archive:
+    def __init__(self, request):
+        self._calendar, self.name = request.calendar, f"archive {request.place}"
+
+    def bars(self, symbol, day):
+        return synthetic_bars(symbol, day, self._calendar, seed=1)
+"""
+
+
+def test_a_source_of_another_package_fills_a_table(
+    table: BarTable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = tmp_path / "site"
+    info = site / "archive-1.0.dist-info"
+    info.mkdir(parents=True)
+    (site / "archive.py").write_text(PLUGIN)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: archive\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[qtkit.sources]\narchive = archive:Archive\n")
+    monkeypatch.syspath_prepend(site)
+
+    request = SourceRequest(calendar=SHANGHAI, tables=tmp_path)
+    report = refill(table, source_from("archive:vault", request), ["A"], DAYS)
+
+    assert "archive" in SOURCES.names()
+    assert (report.source, report.is_complete) == ("archive vault", True)
+    assert len(table.read("A")) == 720
+
+
+def test_a_source_is_registered_for_a_while(table: BarTable, tmp_path: Path) -> None:
+    with SOURCES.registered("mine", lambda _: SyntheticSource(SHANGHAI, seed=3)):
+        request = SourceRequest(calendar=SHANGHAI, tables=tmp_path)
+        refill(table, source_from("mine:here", request), ["A"], DAYS)
+
+    assert len(table.read("A")) == 720
+    assert "mine" not in SOURCES.names()
+
+
+def test_a_folder_of_parquet_files_is_a_source(table: BarTable, tmp_path: Path) -> None:
+    other = BarTable(tmp_path, "other")
+    refill(other, SyntheticSource(SHANGHAI, seed=7), ["A"], DAYS)
+    frame = pd.read_parquet(other.path / "A.parquet")
+    frame["timestamp"] = pd.to_datetime(frame.pop("end"), utc=True)
+    (tmp_path / "files").mkdir()
+    frame.to_parquet(tmp_path / "files" / "A.parquet", index=False)
+
+    source = FolderSource(tmp_path / "files", SHANGHAI, zone="UTC", label="end")
+    refill(table, source, ["A"], DAYS)
+
+    assert table.fingerprint("A") == other.fingerprint("A")
+
+
+def test_an_endpoint_is_a_source(table: BarTable, tmp_path: Path) -> None:
+    other = BarTable(tmp_path, "other")
+    refill(other, SyntheticSource(SHANGHAI, seed=7), ["A"], DAYS)
+
+    with market({"A": [other.read("A")]}, well_behaved) as endpoint:
+        request = SourceRequest(calendar=SHANGHAI, tables=tmp_path)
+        report = refill(table, source_from(endpoint.url, request), ["A"], DAYS[1:])
+
+    assert report.is_complete
+    assert len(table.read("A")) == 480

@@ -26,8 +26,8 @@ BUGS_OF_ORDERS: tuple[Bug, ...] = (
     planted(
         "the stamp duty is on the wrong side",
         "qtkit/trading/brokers/sim/exchange.py",
-        "before, now, is_buy=found.quantity > 0)",
-        "before, now, is_buy=found.quantity < 0)",
+        "before, now, is_buy=found.quantity > _ZERO)",
+        "before, now, is_buy=found.quantity < _ZERO)",
         "tests/contracts/test_broker_contract.py::TestSimBrokerInMemory::test_a_sell_pays_commission_and_stamp_duty",
     ),
     planted(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from functools import lru_cache
 from pathlib import Path
 
@@ -13,9 +14,24 @@ from qtkit.core.calendars.sessions import Schedule, SessionCalendar
 from qtkit.core.errors import ConfigError
 from qtkit.core.text import closest
 
-__all__ = ["calendar_codes", "exchange_calendar"]
+__all__ = ["calendar_codes", "end_of_knowledge", "exchange_calendar"]
 
+_WARN_BEFORE = 60  # days
 _NAMES = (AlwaysOpen.name, *CODES)
+
+
+def end_of_knowledge(calendar: Calendar, day: date) -> str:
+    """Return that soon nothing is known about an exchange's days; "" while there is time.
+
+    Examples
+    --------
+    >>> end_of_knowledge(exchange_calendar("XSHG"), date(2026, 11, 1))
+    ''
+    """
+    left = (calendar.last - day).days
+    if left > _WARN_BEFORE:
+        return ""
+    return f"the calendar {calendar.name} is known until {calendar.last}, {left} days from {day}"
 
 
 def calendar_codes() -> tuple[str, ...]:

@@ -89,7 +89,8 @@ class SessionCalendar:
         beyond = wanted + 1 - len(self._days)
         if beyond > 0 and self._schedule.settles_on:
             return self._weekday_after_the_last(beyond)
-        return self._numbered(wanted, f"the session {count} trading days after {day}")
+        what = f"the session {count} trading days after {day}, on which it would settle"
+        return self._numbered(wanted, what)
 
     def local_date(self, at: datetime) -> date:
         """Return the trading date at a time: an evening session belongs to the next date."""
@@ -142,7 +143,8 @@ def how_to_extend(name: str) -> str:
     """Return what makes more of an exchange known."""
     return (
         f"extend it: known_until and holidays under [{name}] in a calendar_overlay.toml beside the "
-        "configuration, in the file that --overlay or session.calendar_overlay names"
+        "configuration, in the file that --overlay or session.calendar_overlay names "
+        "(settle_on_weekdays = true there lets the last days trade)"
     )
 
 

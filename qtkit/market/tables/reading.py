@@ -58,9 +58,9 @@ class Reading:
 
     def instead_of(self, other: Reading) -> str:
         """Return what it takes the times for, where another does not."""
-        zone = f"times are {self.zone}" if self.zone != other.zone else ""
-        label = f"they label the {self.label} of a bar" if self.label != other.label else ""
-        return " and ".join(filter(None, (zone, label)))
+        zone = f"are {self.zone}" if self.zone != other.zone else ""
+        label = f"label the {self.label} of a bar" if self.label != other.label else ""
+        return "times " + " and ".join(filter(None, (zone, label)))
 
 
 def judged_reading(
@@ -179,7 +179,7 @@ class _Trials:
 def _trials(rows: SourceRows, calendar: Calendar, hours: TradingHours, chosen: Reading) -> _Trials:
     """Try every likely reading on some whole days of a file."""
     dates = rows.moments.written // _DAY_NANOS
-    days = np.unique(dates)
+    days = np.unique(dates[np.flatnonzero(np.diff(dates, prepend=-1))])
     some = days[np.unique(np.linspace(0, days.size - 1, _DAYS).astype(np.int64))]
     sample = rows.moments.rows(np.isin(dates, some))
     zones = dict.fromkeys((chosen.zone, calendar.zone.key, "UTC", *_ZONES))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal, InvalidOperation
 
+from qtkit.core.calendars import end_of_knowledge, how_to_extend
 from qtkit.core.errors import (
     BeyondCalendar,
     BrokerTimeout,
@@ -126,12 +127,14 @@ class Gate:
     def _calendar(self) -> Verdict:
         context = self._context
         day = context.state.today or self._date()
+        extend = how_to_extend(context.calendar.name)
         try:
-            following = context.calendar.next_session(day)
+            following = context.calendar.session_after(day, 1)
         except BeyondCalendar as problem:
-            verdict = fail(str(problem), fix="extend the calendar with a calendar_overlay.toml")
-        else:
-            verdict = ok(f"the calendar covers {day}; the next trading day is {following}")
+            return fail(str(problem), fix=extend).named("gate.calendar")
+        if ends := end_of_knowledge(context.calendar, day):
+            return warn(ends, fix=extend).named("gate.calendar")
+        verdict = ok(f"the calendar covers {day}; the next trading day is {following}")
         return verdict.named("gate.calendar")
 
     def _account(self) -> tuple[Verdict, ...]:

@@ -228,8 +228,7 @@ class SimExchange:
         order, executed = row.order, abs(found.quantity)
         value = instrument.value(executed, found.price)
         before, now = Executed(abs(row.filled), row.notional), Executed(executed, value)
-        is_buy = found.quantity > _ZERO
-        commission, tax = instrument.fees.costs(before, now, is_buy=is_buy)
+        commission, tax = instrument.fees.costs(before, now, is_buy=found.quantity > _ZERO)
         filled, notional = row.filled + found.quantity, row.notional + value
         fill = BrokerFill(
             order_id=order.order_id,
