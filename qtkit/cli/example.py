@@ -11,6 +11,7 @@ from qtkit.cli import run_command
 from qtkit.cli.account_options import account_options
 from qtkit.cli.live import live_options, trade_live
 from qtkit.cli.options import DAY, root_option
+from qtkit.cli.simulate import show_end
 from qtkit.trading.strategy.protocol import StrategySpec
 
 __all__ = ["strategy_main"]
@@ -53,32 +54,22 @@ def command_of(spec: StrategySpec, source: Path) -> click.Command:
         root: Path,
     ) -> None:
         from qtkit.runtime.settings import SessionSettings
-        from qtkit.sessions.simulated import prepare_account
-        from qtkit.sessions.simulated import simulate as simulated
+        from qtkit.sessions.simulation import prepare_account
+        from qtkit.sessions.simulation import simulate as simulated
 
         settings = SessionSettings(debug=debug)
         if day is None:
-            ctx.exit(
-                trade_live(
-                    source,
-                    spec,
-                    root=root,
-                    account=account,
-                    new_account=new_account,
-                    restart=restart,
-                    ui=ui,
-                    settings=settings,
-                )
-            )
-
+            code = trade_live(
+                source, spec, root=root, account=account, new_account=new_account,
+                restart=restart, ui=ui, settings=settings,
+            )  # fmt: skip
+            ctx.exit(code)
         name = prepare_account(
             spec, root=root, account=account, new_account=new_account, restart=restart, day=day
         )
         session = simulated(
             source, spec=spec, day=day, days=days, root=root, account=name, settings=settings
         )
-        click.echo(str(session))
-        click.echo(session.folder.path)
-        ctx.exit(session.exit_code)
+        show_end(ctx, session)
 
     return command

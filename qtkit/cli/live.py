@@ -169,7 +169,7 @@ def trade_live(  # noqa: PLR0913 - one for each option
     from qtkit.runtime.settings import SessionSettings
     from qtkit.sessions.control.process import announce
     from qtkit.sessions.live import market_date, run_live
-    from qtkit.sessions.simulated import prepare_account
+    from qtkit.sessions.simulation import prepare_account
 
     settings = settings or SessionSettings()
     warn_of_the_calendar(spec, settings, market_date(spec, settings))

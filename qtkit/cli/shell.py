@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from qtkit.cli.config_options import configured, market_options
 from qtkit.cli.options import DAY, root_option
 
 __all__ = ["shell"]
@@ -22,6 +23,7 @@ __all__ = ["shell"]
 )
 @click.option("--by", default="operator", show_default=True, help="Your name; it is journalled.")
 @click.option("--debug", is_flag=True, help="Let tasks be run by hand.")
+@market_options
 @root_option
 @click.pass_context
 def shell(  # noqa: PLR0913 - one for each option
@@ -34,6 +36,8 @@ def shell(  # noqa: PLR0913 - one for each option
     lines: tuple[str, ...],
     by: str,
     debug: bool,
+    calendar_overlay: Path | None,
+    instruments: Path | None,
     root: Path,
 ) -> None:
     """Operate a simulated session of STRATEGY by hand: its time moves when you say `advance`.
@@ -46,8 +50,10 @@ def shell(  # noqa: PLR0913 - one for each option
     from qtkit.desk.shell import Console, interact
     from qtkit.sessions.local import LocalSession
 
+    files = {"session.calendar_overlay": calendar_overlay, "session.instruments": instruments}
+    settings = configured(ctx, None, files).settings.model_copy(update={"debug": debug})
     with LocalSession.of(
-        strategy, day=day, days=days, root=root, account=account, settings={"debug": debug}
+        strategy, day=day, days=days, root=root, account=account, settings=settings
     ) as session:
         click.echo(session.folder.path)
         console = Console.at(session, by=by)

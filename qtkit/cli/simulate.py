@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -20,8 +20,9 @@ from qtkit.cli.options import DAY, accept_data_option, root_option
 
 if TYPE_CHECKING:
     from qtkit.runtime.configuration.models import Configuration
+    from qtkit.sessions.local import LocalSession
 
-__all__ = ["simulate"]
+__all__ = ["show_end", "simulate"]
 
 _GOES_ON = (
     "the same request began a session on account {account} that was cut off: it goes on there. "
@@ -72,8 +73,8 @@ def simulate(  # noqa: PLR0913 - one for each option
     The session's folder is printed last. Exit codes: 0 done, 2 wrong request, 3 data missing or
     beyond the calendar, 4 the strategy raised, 130 stopped by Ctrl-C, SIGTERM or SIGHUP.
     """
-    from qtkit.sessions.simulated import prepare_account
-    from qtkit.sessions.simulated import simulate as simulated
+    from qtkit.sessions.simulation import prepare_account
+    from qtkit.sessions.simulation import simulate as simulated
     from qtkit.trading.strategy.loader import load_spec
 
     options = {
@@ -97,24 +98,18 @@ def simulate(  # noqa: PLR0913 - one for each option
     if cut_off is not None:
         name, new_name = cut_off, None
     name = prepare_account(
-        spec,
-        root=place,
-        account=name,
-        new_account=new_name,
-        restart=restart,
-        day=day,
+        spec, root=place, account=name, new_account=new_name, restart=restart, day=day,
         settings=found.settings,
-    )
+    )  # fmt: skip
     session = simulated(
-        file,
-        spec=spec,
-        day=day,
-        days=days,
-        root=place,
-        account=name,
-        accept=accept,
+        file, spec=spec, day=day, days=days, root=place, account=name, accept=accept,
         settings=found.settings,
-    )
+    )  # fmt: skip
+    show_end(ctx, session)
+
+
+def show_end(ctx: click.Context, session: LocalSession) -> NoReturn:
+    """Print a simulated session and, as the last line, its folder; leave with its exit code."""
     click.echo(str(session))
     click.echo(session.folder.path)
     ctx.exit(session.exit_code)

@@ -12,7 +12,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from string import Formatter
-from typing import Any, Protocol
+from typing import Any
 
 from msgspec import Struct, structs
 
@@ -238,14 +238,6 @@ class Proof(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 NO_PROOF = Proof()
-
-
-class Lined(Protocol):
-    """Whatever stands in a journal line."""
-
-    @property
-    def seq(self) -> int:
-        """Journal line number."""
 
 
 def proof_of(objects: Sequence[Any], run: str = "") -> Proof:

@@ -142,23 +142,24 @@ def decode(line: bytes) -> tuple[Entry, str]:
 class LineDecoder:
     """Decoder of one journal's lines; a pulse in the words of the one before is the same object."""
 
-    __slots__ = ("_pulse", "_tail")
+    __slots__ = ("_pulse",)
 
     def __init__(self) -> None:
-        self._tail, self._pulse = b"", None
+        self._pulse: tuple[bytes, LoopPulsed | None] = b"", None  # the end of its line, and it
 
     def decode(self, line: bytes) -> tuple[Entry, str]:
         """Return the entry in a line, as `decode`."""
-        if self._tail and line.endswith(self._tail):
+        words, pulse = self._pulse
+        if words and line.endswith(words):
             try:
-                head = _head_decoder.decode(line[: -len(self._tail)] + b"}")
-                return Entry(seq=head.seq, at=head.at, event=self._pulse), head.prev
+                head = _head_decoder.decode(line[: -len(words)] + b"}")
+                return Entry(seq=head.seq, at=head.at, event=pulse), head.prev
             except _NO_JSON:
                 pass  # the whole line says what is wrong with it
         found = _whole(line)
         if type(found.event) is LoopPulsed:
             _, mark, event = line.partition(_BEGINS_EVENT)
-            self._tail, self._pulse = mark + event, found.event
+            self._pulse = mark + event, found.event
         return Entry(seq=found.seq, at=found.at, event=found.event), found.prev
 
 

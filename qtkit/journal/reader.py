@@ -18,7 +18,6 @@ __all__ = [
     "JournalChain",
     "JournalSummary",
     "read_journal",
-    "read_linked",
     "summarise",
 ]
 
@@ -64,13 +63,6 @@ def summarise(path: Path) -> JournalSummary:
     )
 
 
-def read_linked(path: Path) -> Iterator[tuple[Entry, str]]:
-    """Yield each entry with the digest of its line; raises as `read_journal`."""
-    chain = JournalChain(path)
-    for entry in chain.news():
-        yield entry, chain.link
-
-
 class JournalChain:
     """A journal's lines as they are taken, each of which has to follow the one before.
 
@@ -87,6 +79,12 @@ class JournalChain:
     def __init__(self, path: Path) -> None:
         self._path, self._decoder = path, LineDecoder()
         self.lines, self.link, self.size = 0, START, 0
+
+    def copy(self) -> JournalChain:
+        """Return another one that has come as far."""
+        other = JournalChain(self._path)
+        other.lines, other.link, other.size = self.lines, self.link, self.size
+        return other
 
     def news(self) -> Iterator[Entry]:
         """Yield the entries behind those that were taken; half a line ends them."""

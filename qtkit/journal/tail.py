@@ -18,11 +18,13 @@ class JournalTail:
     ----------
     path
         The journal; it may appear later.
+    read
+        How far somebody has read it; None: nobody has.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, read: JournalChain | None = None) -> None:
         self._path = path
-        self._chain = JournalChain(path)
+        self._chain = read.copy() if read else JournalChain(path)
 
     def news(self) -> list[Entry]:
         """Return the entries that were added since the last call; half a line waits.

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Protocol
 
 from qtkit.core.clock import Clock
-from qtkit.core.errors import FolderGone, StorageError
+from qtkit.core.errors import FolderGone, JournalCorrupt, StorageError
 from qtkit.core.files import open_file, storage_error, write_whole
 from qtkit.core.locks import NamedLock
 from qtkit.core.paths import lock_of
 from qtkit.core.text import shown
 from qtkit.journal.codec import START, digest, encode
-from qtkit.journal.reader import read_journal, summarise
+from qtkit.journal.reader import JournalChain, read_journal
 from qtkit.model.events import (
     FORMAT,
     DayClosed,
@@ -100,6 +100,13 @@ class FileJournal:
     wrong is refused. Each event is written at once; lifecycle events are also on disk at once,
     and everything is when `sync` returns.
 
+    Parameters
+    ----------
+    observer
+        Is told of each entry.
+    read
+        How far the caller has checked the chain, while nobody else could write; None: not at all.
+
     Raises
     ------
     FolderLocked
@@ -108,12 +115,19 @@ class FileJournal:
         If what is there cannot be trusted.
     """
 
-    def __init__(self, path: Path, clock: Clock, *, observer: Observer | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        clock: Clock,
+        *,
+        observer: Observer | None = None,
+        read: JournalChain | None = None,
+    ) -> None:
         self._path, self._clock, self._observer = path, clock, observer
         self._lock = NamedLock(lock_of(path), f"the journal {path.name}")
         self._lock.acquire()
         try:
-            self.seq, self.link, self.torn_bytes = self._repaired()
+            self.seq, self.link, self.torn_bytes = self._repaired(read)
             self._file = open_file(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         except BaseException:
             self._lock.release()
@@ -123,13 +137,21 @@ class FileJournal:
         self._dirty, self._broken = False, ""
         self._newest: Entry | None = None
 
-    def _repaired(self) -> tuple[int, str, int]:
-        if not self._path.exists():
+    def _repaired(self, read: JournalChain | None) -> tuple[int, str, int]:
+        chain = read.copy() if read else JournalChain(self._path)
+        if not self._path.exists() and not chain.size:
             return 0, START, 0
-        found = summarise(self._path)
-        if found.torn_bytes:
-            os.truncate(self._path, found.sound_bytes)
-        return found.entries, found.link, found.torn_bytes
+        for _ in chain.news():
+            pass  # each is checked on the way
+        torn = self._path.stat().st_size - chain.size
+        if torn < 0:
+            raise JournalCorrupt(
+                f"{self._path.name} became shorter while it was read: it had {chain.size} bytes. "
+                "See runbooks/journal-corrupt.md"
+            )
+        if torn:
+            os.truncate(self._path, chain.size)
+        return chain.lines, chain.link, torn
 
     def append(self, event: Event) -> Entry:
         """Write one event and return it with its place; lifecycle events are on disk after it."""

@@ -80,10 +80,10 @@ def _odd_symbol(wanted: Adjustment, ledger: Ledger, instrument: Instrument | Non
 
 
 def _odd_steps(wanted: Adjustment, instrument: Instrument | None) -> Iterator[str]:
-    """Yield what is finer than a share, or than the currency's smallest coin."""
-    step = min(instrument.lot, _ONE) if instrument else _ONE
+    """Yield what is finer than the instrument's step, or than the currency's smallest coin."""
+    step, unit = (instrument.step, instrument.unit) if instrument else (_ONE, "shares")
     if wanted.quantity % step:
-        yield f"quantity must be a multiple of {step} shares, was {wanted.quantity}"
+        yield f"quantity must be a multiple of {step} {unit}, was {wanted.quantity}"
     if wanted.cash % CENT:
         yield f"cash must be a multiple of {CENT}, was {wanted.cash}"
 

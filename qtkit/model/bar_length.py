@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from qtkit.core.errors import ConfigError, DataError
 from qtkit.core.text import closest, shown
 
-__all__ = ["BarLength", "infer_bar_length"]
+__all__ = ["BarLength", "distinct", "infer_bar_length"]
 
 _SECOND = 1_000_000_000  # nanoseconds
 _ROW = 10  # so many longer distances in a row are no gaps
@@ -111,7 +111,7 @@ def infer_bar_length(ends: NDArray[np.int64]) -> BarLength:
     >>> infer_bar_length(np.arange(1, 9, dtype=np.int64) * 300_000_000_000)
     <BarLength.MIN_5: '5min'>
     """
-    in_order = np.unique(ends)
+    in_order = distinct(ends)
     apart = in_order[1:] - in_order[:-1]
     if not apart.size:
         raise DataError(
@@ -134,6 +134,18 @@ def infer_bar_length(ends: NDArray[np.int64]) -> BarLength:
             f"length, one of {', '.join(BarLength)}"
         )
     return length
+
+
+def distinct(values: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return values in order, each once; at once if they are so already.
+
+    Examples
+    --------
+    >>> distinct(np.array([3, 1, 3])).tolist()
+    [1, 3]
+    """
+    in_order = bool((values[1:] > values[:-1]).all())
+    return values if in_order else np.unique(values)
 
 
 def _length_of(apart: int) -> BarLength | None:

@@ -161,6 +161,12 @@ class SessionView:
         return exchange_calendar(self.opening.exchange).zone
 
     @property
+    def unit(self) -> str:
+        """What quantities are of: shares, contracts, coins; units where there are several kinds."""
+        found = {rules.unit for rules in self.state.instruments.values()}
+        return found.pop() if len(found) == 1 else "units" if found else "shares"
+
+    @property
     def now(self) -> datetime:
         """When the newest line was written, in the exchange's zone."""
         return self.local(self.last.at)

@@ -125,7 +125,7 @@ def _positions(view: SessionView) -> Table:
         )
         for line in view.closing.positions
     )
-    columns = ("symbol", "shares", "unsettled", "cost", "last close")
+    columns = ("symbol", view.unit, "unsettled", "cost", "last close")
     return Table("Positions", columns, rows, "lrrrr")
 
 

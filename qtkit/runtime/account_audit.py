@@ -77,7 +77,8 @@ def audit(account: AccountFolder, record: dict[str, Any]) -> Reading | None:
     problems += lost
     reading = None
     if newest is not None and not problems:
-        earlier, reading = sessions[: sessions.index(newest)], read_session(newest.folder)
+        earlier = sessions[: sessions.index(newest)]
+        reading = read_session(newest.folder, newest.lines)
         problems += _length_problems(newest, reading)
         problems += _opening_problems(record, earlier, reading)
         problems += _file_problems(newest, put_away)
@@ -204,11 +205,11 @@ def _lost_journal(session: ChainedSession) -> list[Problem]:
 
 def _length_problems(session: ChainedSession, reading: Reading) -> Iterator[Problem]:
     """Yield it if a journal is shorter than it was, longer than its end, or another one."""
-    what, there = f"the journal of session {session.folder.session_id}", len(reading.links)
+    what, there = f"the journal of session {session.folder.session_id}", reading.chain.lines
     if there < session.lines or (session.ended and there != session.lines):
         yield Problem(_JOURNAL, f"{what} has {there} lines, and it had {session.lines}")
         return
-    link = reading.links[session.lines - 1]
+    link = reading.marked_link
     if session.lines and link != session.link:
         yield Problem(
             _JOURNAL,
@@ -307,7 +308,7 @@ def _rebuilt(account: AccountFolder, session: ChainedSession, reading: Reading) 
         write_atomic(folder.break_point, break_point_again(folder))
         yield folder.break_point.name
     if reading.ended and not session.ended:
-        note_length(account, folder, len(reading.links), reading.links[-1], ended=True)
+        note_length(account, folder, reading.chain.lines, reading.chain.link, ended=True)
         yield account.chain.name
 
 

@@ -44,6 +44,7 @@ class CarryOver:
     unfinished: SessionFolder | None = None
     told: dict[str, Any] = field(default_factory=dict)  # for the next session's gate
     told_by: str = ""  # id of the session whose journal tells all this
+    reading: Reading | None = field(default=None, compare=False)  # of the one that has not ended
     rebuilt: tuple[str, ...] = ()  # names of its files that were written anew from it
 
 
@@ -160,11 +161,12 @@ def _from_journal(found: Reading) -> CarryOver:
         killed=state.killed,
         next_order=state.next_order,
         strategy_state=state.strategy_state,
-        predecessor=found.links[-1],
+        predecessor=found.chain.link,
         known_fills=tuple(found.known_fills),
         last_date=state.today,
         last_at=last.at if last else None,
         unfinished=None if found.ended else found.folder,
+        reading=None if found.ended else found,
         told={
             "reconciliation_ok": state.reconciled_ok,
             "order_sizes": state.sizes_now,

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from threading import Event
@@ -13,11 +12,10 @@ from typing import Any
 
 from qtkit.core.calendars import Calendar
 from qtkit.core.clock import Clock, ManualClock
-from qtkit.core.errors import ConfigError, InvariantBroken
-from qtkit.core.files import make_folder, write_atomic
+from qtkit.core.errors import InvariantBroken
+from qtkit.core.files import write_atomic
 from qtkit.core.folder_watch import FolderWatch
-from qtkit.core.locks import NamedLock
-from qtkit.core.paths import AccountFolder, OutputRoot, SessionFolder, session_id_of
+from qtkit.core.paths import OutputRoot
 from qtkit.journal import FileJournal, Journal, MemoryJournal
 from qtkit.ledger.ledger import Ledger
 from qtkit.market.instruments import InstrumentTable
@@ -29,7 +27,8 @@ from qtkit.model.events import FORMAT, Digests, SessionStarted
 from qtkit.model.series import SeriesTerms
 from qtkit.projections.engine_state import EngineState
 from qtkit.projections.terms import settings_digest
-from qtkit.runtime.accounts import CarryOver, account_record, create_account, inherit
+from qtkit.runtime.accounts import CarryOver
+from qtkit.runtime.beginning import Beginning, beginning_of
 from qtkit.runtime.chain import note_session
 from qtkit.runtime.factories import (
     BrokerRequest,
@@ -42,10 +41,10 @@ from qtkit.runtime.factories import (
 )
 from qtkit.runtime.kill_switch import hand_over_lift
 from qtkit.runtime.market_data import PriceSource
-from qtkit.runtime.plan import SessionPlan, check_dates, goes_on, plan_of
+from qtkit.runtime.plan import plan_of
 from qtkit.runtime.refill import refill_of
-from qtkit.runtime.resume import Return, returned
 from qtkit.runtime.run import Place, Run
+from qtkit.runtime.session_status import StatusFile
 from qtkit.runtime.settings import SessionSettings
 from qtkit.runtime.sources import data_sources, opening_digests
 from qtkit.runtime.spec import BACKTEST, SessionSpec
@@ -67,22 +66,6 @@ from qtkit.trading.strategy.protocol import Strategy, StrategySpec
 __all__ = ["build", "engine_context", "opening_event"]
 
 
-# --- where it begins ---------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Beginning:
-    """From where a session goes, once nobody else writes to its account."""
-
-    plan: SessionPlan
-    clock: Clock
-    carry_over: CarryOver
-    place: Place | None = None
-    lock: NamedLock | None = None
-    account: str = "backtest"  # as the journal names it
-    back: Return | None = None  # where it goes on in a journal
-
-
 def build(spec: SessionSpec, where: OutputRoot | Place) -> Run:
     """Build a session; one of its account that has not ended is resumed.
 
@@ -102,143 +85,15 @@ def build(spec: SessionSpec, where: OutputRoot | Place) -> Run:
     root = where if isinstance(where, OutputRoot) else OutputRoot(where.folder.path.parent)
     plan = plan_of(spec, root)
     with ExitStack() as undo:
-        if not kind_named(spec.kind).is_durable:
-            return _wired(_in_memory(plan))
-        if isinstance(where, Place) or spec.account is not None:
-            beginning = _on_account(plan, where, undo)
-        else:
-            beginning = _on_fresh_account(plan, root, undo)
-        run = _wired(beginning)
+        run = _wired(beginning_of(plan, where, root, undo))
         undo.pop_all()
         return run
-
-
-def _in_memory(plan: SessionPlan) -> _Beginning:
-    strategy = plan.spec.strategy
-    opening = Book(cash=strategy.opening_cash, currency=strategy.currency)
-    carry_over = CarryOver(opening=opening, strategy_state={})
-    return _Beginning(plan=plan, clock=_clock(plan, None), carry_over=carry_over)
-
-
-def _on_fresh_account(plan: SessionPlan, root: OutputRoot, undo: ExitStack) -> _Beginning:
-    _nothing_to_accept(plan.spec)
-    clock = _clock(plan, None)
-    folder = _new_folder(plan, root, clock)
-    account = root.account(plan.spec.settings.mode, folder.session_id)
-    lock = _taken(account, undo)
-    carry_over = _opened(account, plan.spec.strategy, clock.now())
-    return _Beginning(
-        plan=plan,
-        clock=clock,
-        carry_over=carry_over,
-        place=Place(folder, account),
-        lock=lock,
-        account="simulated" if plan.days else account.name,
-    )
-
-
-def _on_account(plan: SessionPlan, where: OutputRoot | Place, undo: ExitStack) -> _Beginning:
-    account = where.account if isinstance(where, Place) else _named_account(plan, where)
-    back: Return | None = None
-    lock = _taken(account, undo)
-    if isinstance(where, Place) and not account.record.exists():
-        clock = _clock(plan, None)
-        carry_over = _opened(account, plan.spec.strategy, clock.now())
-    else:
-        carry_over = inherit(account)
-        if carry_over.unfinished is not None:
-            # first when it goes on: of other dates there is nothing else to compare
-            plan = goes_on(plan, account, carry_over)
-            back = returned(plan, carry_over.unfinished)
-            plan = back.plan
-        else:
-            plan = goes_on(plan, account, carry_over)
-        clock = _clock(plan, carry_over.last_at)
-        _not_before(account, clock, carry_over.last_at)
-    if back is None:
-        _nothing_to_accept(plan.spec)
-    folder = carry_over.unfinished or _folder_in(where, plan, clock)
-    return _Beginning(
-        plan=plan,
-        clock=clock,
-        carry_over=carry_over,
-        place=Place(folder, account),
-        lock=lock,
-        account=plan.spec.account or "simulated",
-        back=back,
-    )
-
-
-def _nothing_to_accept(spec: SessionSpec) -> None:
-    """Make sure that nobody accepts changes of a session that begins."""
-    if spec.accept is not None:
-        raise ConfigError(
-            "no session was cut off here, so that there are no changes to accept; leave "
-            "--accept-changes out to begin a new one"
-        )
-
-
-def _named_account(plan: SessionPlan, root: OutputRoot) -> AccountFolder:
-    account = root.account(plan.spec.settings.mode, plan.spec.account or "")
-    account_record(account)  # one that is not there is not made by taking it
-    return account
-
-
-def _taken(account: AccountFolder, undo: ExitStack) -> NamedLock:
-    lock = NamedLock(account.lock, f"account {account.name!r}")
-    lock.acquire()
-    undo.callback(lock.release)
-    return lock
-
-
-def _opened(account: AccountFolder, strategy: StrategySpec, at: datetime) -> CarryOver:
-    """Open a new account for a strategy."""
-    cash, currency = strategy.opening_cash, strategy.currency
-    create_account(account, cash=cash, currency=currency, exchange=strategy.exchange, at=at)
-    return CarryOver(opening=Book(cash=cash, currency=currency), strategy_state={})
-
-
-def _clock(plan: SessionPlan, last_at: datetime | None) -> Clock:
-    """Return the session's clock; in real time, today's dates are looked at now."""
-    clock = kind_named(plan.spec.kind).clock(plan.spec, plan.start, last_at)
-    if not plan.days:
-        today = plan.calendar.local_date(clock.now())
-        plan.calendar.segments(today)
-        check_dates(plan, today, _following(plan.calendar, today))
-    return clock
-
-
-def _following(calendar: Calendar, day: date) -> date:
-    """Return the next trading date; on the last one that is known, that date itself."""
-    return calendar.next_session(day) if day < calendar.last else day
-
-
-def _not_before(account: AccountFolder, clock: Clock, last_at: datetime | None) -> None:
-    """Make sure that a clock shows no time that the account has lived through."""
-    if last_at is not None and clock.now() < last_at:
-        raise ConfigError(
-            f"account {account.name!r} has lived until {last_at:%Y-%m-%d %H:%M:%S} UTC, and "
-            f"the clock shows {clock.now():%Y-%m-%d %H:%M:%S} UTC; set the machine's clock right, "
-            "start again when that time has passed, or use another account"
-        )
-
-
-def _new_folder(plan: SessionPlan, root: OutputRoot, clock: Clock) -> SessionFolder:
-    mode = plan.spec.settings.mode
-    return root.new_session(mode, session_id_of(clock.now(), mode, settings_digest(plan.settings)))
-
-
-def _folder_in(where: OutputRoot | Place, plan: SessionPlan, clock: Clock) -> SessionFolder:
-    if isinstance(where, OutputRoot):
-        return _new_folder(plan, where, clock)
-    make_folder(where.folder.artifacts)
-    return where.folder
 
 
 # --- what it is made of ------------------------------------------------------------------------
 
 
-def _wired(beginning: _Beginning) -> Run:
+def _wired(beginning: Beginning) -> Run:
     """Put a session together."""
     plan, clock, place = beginning.plan, beginning.clock, beginning.place
     spec, strategy = plan.spec, plan.strategy
@@ -277,10 +132,11 @@ def _wired(beginning: _Beginning) -> Run:
         clock=clock,
         market=market,
         broker=broker,
-        carry_over=beginning.carry_over,
+        carry_over=replace(beginning.carry_over, reading=None),  # it has served
         driver=_driver(beginning, context, market),
         place=place,
         lock=beginning.lock,
+        status=_status_file(beginning),
     )
 
 
@@ -365,7 +221,7 @@ def opening_event(
     )
 
 
-def _market(beginning: _Beginning) -> Market:
+def _market(beginning: Beginning) -> Market:
     """Return where bars come from; what a feed delivers is written down before it is used."""
     plan, place = beginning.plan, beginning.place
     recording = place.folder.feed_polls if place else None
@@ -381,7 +237,7 @@ def _market(beginning: _Beginning) -> Market:
     return growing_market(request, plan.root, recording)
 
 
-def _files(beginning: _Beginning) -> SessionFiles:
+def _files(beginning: Beginning) -> SessionFiles:
     """Return what the engine writes; the account's chain knows of the session from here on."""
     place, plan = beginning.place, beginning.plan
     if place is None:
@@ -395,7 +251,7 @@ def _files(beginning: _Beginning) -> SessionFiles:
     return FolderFiles(place.folder, plan.calendar.zone)
 
 
-def _news(beginning: _Beginning, market: Market) -> tuple[ev.Event, ...]:
+def _news(beginning: Beginning, market: Market) -> tuple[ev.Event, ...]:
     """Return what is to be told as soon as the session has begun: what was found before."""
     found: list[ev.Event] = [
         ev.TroubleMet(what="file_rebuilt", subject=name) for name in beginning.carry_over.rebuilt
@@ -405,14 +261,29 @@ def _news(beginning: _Beginning, market: Market) -> tuple[ev.Event, ...]:
     return tuple(found)
 
 
-def _journal(beginning: _Beginning) -> Journal:
+def _journal(beginning: Beginning) -> Journal:
     place, spec = beginning.place, beginning.plan.spec
     if place is None:
         return MemoryJournal(beginning.clock)
-    return FileJournal(place.folder.journal, beginning.clock, observer=spec.journal_observer)
+    reading = beginning.carry_over.reading
+    return FileJournal(
+        place.folder.journal,
+        beginning.clock,
+        observer=spec.journal_observer,
+        read=reading.chain if reading else None,
+    )
 
 
-def _driver(beginning: _Beginning, context: EngineContext, market: Market) -> Engine | Backtest:
+def _status_file(beginning: Beginning) -> StatusFile | None:
+    place, reading = beginning.place, beginning.carry_over.reading
+    if place is None:
+        return None
+    if reading is None:
+        return StatusFile(place.folder)
+    return StatusFile(place.folder, reading.chain, reading.status)
+
+
+def _driver(beginning: Beginning, context: EngineContext, market: Market) -> Engine | Backtest:
     plan, clock, place = beginning.plan, beginning.clock, beginning.place
     spec, back = plan.spec, beginning.back
     opening = _opening(beginning)
@@ -436,7 +307,7 @@ def _driver(beginning: _Beginning, context: EngineContext, market: Market) -> En
     return engine
 
 
-def _opening(beginning: _Beginning) -> SessionStarted:
+def _opening(beginning: Beginning) -> SessionStarted:
     plan = beginning.plan
     spec = plan.spec
     data = data_sources(spec, plan.calendar, plan.data.digest if plan.data else "")

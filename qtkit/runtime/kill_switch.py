@@ -278,7 +278,7 @@ def switch_is_on(account: AccountFolder) -> bool:
 def last_begun(account: AccountFolder) -> SessionFolder | None:
     """Return the account's last session that has a journal line."""
     for session in reversed(sessions_of(account)):
-        if session.journal.exists() and summarise(session.journal).entries:
+        if session.journal.exists() and next(read_journal(session.journal), None):
             return session
     return None
 

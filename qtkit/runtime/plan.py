@@ -11,7 +11,6 @@ from typing import Any
 from qtkit.core.calendars import Calendar, exchange_calendar
 from qtkit.core.errors import ConfigError
 from qtkit.core.paths import AccountFolder, OutputRoot
-from qtkit.journal import read_journal
 from qtkit.market.instruments import InstrumentTable, instrument_table
 from qtkit.market.tables.bar_table import BarTable
 from qtkit.model.series import SeriesTerms
@@ -225,13 +224,14 @@ def goes_on(plan: SessionPlan, account: AccountFolder, carry_over: CarryOver) ->
     last_at, unfinished = carry_over.last_at, carry_over.unfinished
     if last_at is None or plan.start is None or plan.start >= last_at:
         return plan
-    if unfinished is None:
+    reading = carry_over.reading
+    if unfinished is None or reading is None or reading.status.first is None:
         raise ConfigError(
             f"account {account.name!r} has lived until {last_at:%Y-%m-%d %H:%M} UTC, and "
             f"{plan.start:%Y-%m-%d %H:%M} UTC is before that; simulate a later date, or leave "
             "the account out to use a fresh one"
         )
-    began = next(read_journal(unfinished.journal)).at
+    began = reading.status.first.at
     if began != plan.start or (plan.until is not None and plan.until <= last_at):
         day = plan.calendar.local_date(began)
         raise ConfigError(

@@ -13,20 +13,19 @@ from pydantic import ValidationError
 
 from qtkit.core.errors import ConfigError, JournalCorrupt
 from qtkit.core.paths import SessionFolder
-from qtkit.journal import read_journal
 from qtkit.market.bar_order import differences, empty_bars, take
 from qtkit.market.feeds.recorder import recorded_bars
 from qtkit.model.bars import nanos, time_of
 from qtkit.model.events import Digests, LastPrice, SettingsChanged
 from qtkit.model.money import decimal_of
-from qtkit.projections.base import project
-from qtkit.projections.terms import SeenPrices, SessionTerms, flattened
+from qtkit.projections.terms import SessionTerms, flattened
 from qtkit.runtime.market_data import MarketData
 from qtkit.runtime.plan import SessionPlan
+from qtkit.runtime.session_reader import Reading
 from qtkit.runtime.settings import SessionSettings
 from qtkit.runtime.sources import code_digest, data_sources
 
-__all__ = ["FIXED", "Return", "returned", "terms_of"]
+__all__ = ["FIXED", "Return", "returned"]
 
 _SCHEDULE = "the day's schedule stands in the journal"
 _PAST = "what the session has seen and done is of it"
@@ -89,26 +88,15 @@ class _Difference:
         )
 
 
-def terms_of(folder: SessionFolder) -> tuple[SessionTerms, list[LastPrice]]:
-    """Return what a session lives under and the prices it saw; raises as `read_journal`."""
-    terms, seen = SessionTerms(), SeenPrices()
-    project(read_journal(folder.journal), terms, seen)
-    if terms.opening is None:
-        raise JournalCorrupt(
-            f"{folder.journal} does not begin with a session. See runbooks/journal-corrupt.md"
-        )
-    return terms, seen.prices
-
-
-def returned(plan: SessionPlan, folder: SessionFolder) -> Return:
+def returned(plan: SessionPlan, reading: Reading) -> Return:
     """Return what a session goes on under.
 
     Parameters
     ----------
     plan
         What is asked for; it is only compared, but for what its acceptance covers.
-    folder
-        The session's.
+    reading
+        The session's journal.
 
     Raises
     ------
@@ -116,14 +104,14 @@ def returned(plan: SessionPlan, folder: SessionFolder) -> Return:
         With every difference that was not accepted, or never can be: name, the journal's value,
         and the one asked for now.
     """
-    terms, seen = terms_of(folder)
+    terms, seen = reading.terms, reading.seen.prices
     before = {**terms.named(), **flattened(_completed(terms.settings))}
     now = _asked(plan, terms).named()
-    differences = [*_differences(before, now), *_prices(plan, seen), *_bars(plan, folder)]
+    differences = [*_differences(before, now), *_prices(plan, seen), *_bars(plan, reading.folder)]
     accept = plan.spec.accept
     open_ones = [d for d in differences if accept is None or d.name in FIXED]
     if open_ones:
-        raise ConfigError(_refusal(folder, open_ones, accepted=accept is not None))
+        raise ConfigError(_refusal(reading.folder, open_ones, accepted=accept is not None))
     changes = tuple(
         SettingsChanged(name=d.name, before=d.before, after=d.after, by=accept.by, why=accept.why)
         for d in differences

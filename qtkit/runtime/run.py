@@ -64,7 +64,7 @@ class Run:
     place: Place | None = None  # None: nothing of it is written
     lock: NamedLock | None = None
     is_open: bool = True
-    status_file: StatusFile | None = None
+    status: StatusFile | None = None
 
     @property
     def spec(self) -> SessionSpec:
@@ -114,11 +114,11 @@ class Run:
         return self.place
 
     @property
-    def _status(self) -> StatusFile:
-        """Its status file, which is read on and not from the beginning."""
-        if self.status_file is None:
-            self.status_file = StatusFile(self.folder)
-        return self.status_file
+    def status_file(self) -> StatusFile:
+        """What it says of itself to others."""
+        if self.status is None:
+            raise InvariantBroken("a backtest has no status file")
+        return self.status
 
     @property
     def resumed(self) -> bool:
@@ -135,14 +135,14 @@ class Run:
             self.driver.run(self.plan.until, self.spec.stop_reason, self.plan.last_day)
         finally:
             self.close()
-        self._status.write()
+        self.status_file.write()
 
     def begin(self) -> None:
         """Start the engine; status and chain know of it then."""
         self.engine.start()
         self.context.journal.sync()  # the status may know only what a loss of power leaves
         self.mark()
-        self._status.write()
+        self.status_file.write()
 
     def mark(self) -> None:
         """Note in the account's chain that it has begun."""

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from qtkit.core.paths import SessionFolder
-from qtkit.journal.reader import read_journal, read_linked
+from qtkit.journal.reader import JournalChain, read_journal
 from qtkit.model import events as ev
 from qtkit.projections.engine_state import EngineState
 from qtkit.projections.session_status import SessionStatus
+from qtkit.projections.terms import SeenPrices, SessionTerms
 from qtkit.trading.engine.session_files import break_point_text
 
 __all__ = ["Reading", "break_point_again", "read_session"]
@@ -21,8 +22,12 @@ class Reading:
 
     Attributes
     ----------
-    links
-        Link of each line, the first one at 0.
+    chain
+        How far the journal was read.
+    marked_link
+        Link of the line that the account's chain has a mark of; "" where it has none.
+    terms, seen
+        What the session lives under, and the prices that it saw.
     known_fills
         Ids of the last date's fills: the broker may tell them again.
     accepted, filled
@@ -30,9 +35,12 @@ class Reading:
     """
 
     folder: SessionFolder
+    chain: JournalChain
     state: EngineState = field(default_factory=EngineState.empty)
     status: SessionStatus = field(default_factory=SessionStatus)
-    links: list[str] = field(default_factory=list)
+    terms: SessionTerms = field(default_factory=SessionTerms)
+    seen: SeenPrices = field(default_factory=SeenPrices)
+    marked_link: str = ""
     day: date | None = None
     known_fills: list[str] = field(default_factory=list)
     accepted: set[str] = field(default_factory=set)
@@ -48,12 +56,11 @@ class Reading:
         """Return what `session_status.json` must hold when nobody writes the journal."""
         return self.status.as_json(self.folder.session_id, alive=False)
 
-    def take(self, entry: ev.Entry, link: str) -> None:
+    def take(self, entry: ev.Entry) -> None:
         """Take the next entry into account."""
         event = entry.event
-        self.state.apply(entry)
-        self.status.apply(entry)
-        self.links.append(link)
+        for projection in (self.state, self.status, self.terms, self.seen):
+            projection.apply(entry)
         if self.state.today != self.day:
             self.day, self.known_fills = self.state.today, []
         if isinstance(event, ev.SessionStarted):
@@ -65,11 +72,20 @@ class Reading:
             self.filled.add(event.fill_id)
 
 
-def read_session(folder: SessionFolder) -> Reading:
-    """Return what a session's journal adds up to; raises as `read_journal`."""
-    reading = Reading(folder=folder)
-    for entry, link in read_linked(folder.journal):
-        reading.take(entry, link)
+def read_session(folder: SessionFolder, marked: int = 0) -> Reading:
+    """Return what a session's journal adds up to; raises as `read_journal`.
+
+    Parameters
+    ----------
+    marked
+        Number of the line whose link is to be kept.
+    """
+    chain = JournalChain(folder.journal)
+    reading = Reading(folder=folder, chain=chain)
+    for entry in chain.news():
+        reading.take(entry)
+        if entry.seq == marked:
+            reading.marked_link = chain.link
     return reading
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from datetime import datetime
 
 from qtkit.core.locks import is_locked
 from qtkit.core.paths import SessionFolder, lock_of, on_disk, write_atomic
 from qtkit.core.render import json_text
+from qtkit.journal.reader import JournalChain
 from qtkit.journal.tail import JournalTail
 from qtkit.projections.base import project
 from qtkit.projections.session_status import SessionStatus
@@ -21,11 +23,23 @@ def is_written(folder: SessionFolder) -> bool:
 
 
 class StatusFile:
-    """The status of a session that goes on: each line of its journal is read once."""
+    """The status of a session that goes on: each line of its journal is read once.
 
-    def __init__(self, folder: SessionFolder) -> None:
+    Parameters
+    ----------
+    read, status
+        How far somebody has read its journal, and what that adds up to; None: nobody has.
+    """
+
+    def __init__(
+        self,
+        folder: SessionFolder,
+        read: JournalChain | None = None,
+        status: SessionStatus | None = None,
+    ) -> None:
         self._folder = folder
-        self._tail, self._status = JournalTail(folder.journal), SessionStatus()
+        self._tail = JournalTail(folder.journal, read)
+        self._status = copy(status) if status else SessionStatus()
 
     def as_json(
         self, *, beat: datetime | None = None, on_disk: int | None = None

@@ -12,7 +12,7 @@ from qtkit.core.paths import OutputRoot
 from qtkit.reports.retention import expired_logs, rotate_logs
 from qtkit.sessions.display import DisplayedSession
 from qtkit.sessions.remote import open_session
-from qtkit.sessions.simulated import simulate
+from qtkit.sessions.simulation import simulate
 from qtkit.stages import Judged
 from qtkit.trading.strategy.loader import load_spec
 

@@ -64,7 +64,7 @@ class DisplayedSession(RecordedSession):
         )
         held = tuple((line.symbol, line.quantity) for line in state.ledger.book().positions)
         if held:
-            yield Table("Positions", ("symbol", "shares"), held, "lr")
+            yield Table("Positions", ("symbol", view.unit), held, "lr")
 
     def __str__(self) -> str:
         if self._is_over:

@@ -18,7 +18,6 @@ from qtkit.runtime.configuration.reader import settings_of
 from qtkit.runtime.metadata import write_identity
 from qtkit.runtime.plan import exchange_of
 from qtkit.runtime.run import Run
-from qtkit.runtime.session_status import write_status
 from qtkit.runtime.settings import SessionSettings
 from qtkit.runtime.spec import REAL_TIME, Acceptance, SessionSpec
 from qtkit.sessions.control.heartbeat import Heartbeat
@@ -95,7 +94,7 @@ def run_live(
         finally:
             run.close()
             if has_lines(run.folder):
-                write_status(run.folder)
+                run.status_file.write()
         return RecordedSession(run.folder, write_reports(run.folder))
 
 
@@ -120,7 +119,7 @@ def _live(
 ) -> None:
     """Let the engine run on its own thread until it ends; raises what it died of."""
     thread = EngineThread(run.engine)
-    beat = Heartbeat(run.folder, run.account.name, run.engine, thread, server.path)
+    beat = Heartbeat(run, thread, server.path)
     server.start()
     thread.start()
     try:

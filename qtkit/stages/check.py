@@ -332,17 +332,11 @@ def check(  # noqa: PLR0913 - a check is declared in one place
 
     def made(judge: Judge) -> Check:
         return Check(
-            id=check_id,
-            title=title,
+            id=check_id, title=title, judge=judge, needs=wanted, scenarios=scenarios,
+            applies_to=applies_to, finds=finds or {}, fix=fix,
             sentence=(judge.__doc__ or title).strip().splitlines()[0],
-            judge=judge,
-            needs=wanted,
-            scenarios=scenarios,
-            applies_to=applies_to,
             measures={measure.name: measure for measure in facts},
             templates={case: template for case, template in sentences.items() if template},
-            finds=finds or {},
-            fix=fix,
-        )
+        )  # fmt: skip
 
     return made

@@ -364,6 +364,7 @@ def _market_rows(evidence: Evidence, segments: Sequence[Segment]) -> Iterator[tu
     """Yield (due, task) of every market task of a day, from hours and settings alone."""
     step = timedelta(minutes=evidence.number("step_minutes"))
     poll = timedelta(minutes=evidence.number("price_poll_minutes"))
+    last = _last_moment(evidence, segments[-1])
     if not step:
         yield segments[0].start, "acquire_live_price"
         yield segments[0].start, _STEP
@@ -374,7 +375,7 @@ def _market_rows(evidence: Evidence, segments: Sequence[Segment]) -> Iterator[tu
             yield end, "acquire_live_price"
         # half a day can be shorter than a step
         ends = (_multiples(segment, step) or {segment.end}) if step else set()
-        for end in {min(end, _last_moment(evidence, segments[-1])) for end in ends}:
+        for end in {min(end, last) for end in ends}:
             yield end, _STEP
 
 

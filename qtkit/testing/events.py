@@ -66,7 +66,7 @@ _DEFAULTS: Mapping[type[msgspec.Struct], Mapping[str, object]] = {
         "seed": 7,
         "bar_seconds": 60,
         "account_kind": "cash",
-        "opening": Book(cash=Decimal(1_000_000)),
+        "opening": Book(cash=Decimal(1_000_000), currency="CNY"),
         "killed": False,
         "next_order": 1,
         "strategy_state": {},
@@ -256,7 +256,7 @@ def book(
         held = Decimal(quantity)
         lots = (UnsettledLot(quantity=held, settles=settles),) if settles else ()
         lines.append(PositionLine(symbol=symbol, quantity=held, unsettled=lots))
-    return Book(cash=Decimal(cash), positions=tuple(lines), open_orders=orders)
+    return Book(cash=Decimal(cash), positions=tuple(lines), open_orders=orders, currency="CNY")
 
 
 def open_order(order_id: str, quantity: Number, **fields: object) -> OpenOrder:

@@ -18,7 +18,7 @@ import pytest
 from qtkit.cli import qtkit
 from qtkit.core.errors import QtkitError
 from qtkit.core.paths import AccountFolder, OutputRoot, SessionFolder
-from qtkit.sessions.simulated import prepare_account, simulate
+from qtkit.sessions.simulation import prepare_account, simulate
 from qtkit.testing import scripted_spec
 
 STRATEGY = """

@@ -59,6 +59,7 @@ def test_an_unknown_symbol_is_missing_data_everywhere_and_the_line_to_add_is_tol
         ("instruments.toml", "instruments show GOOG"),
         ("instruments.toml", "simulate own.py --date 2026-03-04"),
         ("instruments.toml", "backtest own.py --start 2026-03-04 --end 2026-03-04"),
+        ("instruments.toml", "shell own.py --date 2026-03-04 -c status"),
         ("mine.toml", "simulate own.py --date 2026-03-04 --instruments mine.toml"),
         ("desk/instruments.toml", "simulate own.py --date 2026-03-04 --config desk/qtkit.toml"),
     ],

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from qtkit.cli import qtkit
 from qtkit.core.errors import DataError
-from qtkit.sessions.simulated import prepare_account, simulate
+from qtkit.sessions.simulation import prepare_account, simulate
 from qtkit.trading.strategy.loader import load_spec
 
 GRID = Path(__file__).parents[2] / "examples" / "live_grid_multi.py"

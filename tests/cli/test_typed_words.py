@@ -12,7 +12,7 @@ from qtkit.core.errors import ConfigError
 from qtkit.core.input_text import checked_text
 from qtkit.core.paths import OutputRoot
 from qtkit.sessions.remote import open_session
-from qtkit.sessions.simulated import simulate
+from qtkit.sessions.simulation import simulate
 
 GRID = Path(__file__).parents[2] / "examples" / "live_grid_multi.py"
 DAY = ("--date", "2026-03-04")

@@ -32,7 +32,7 @@ def say(*words):
 say("simulate", str(grid), "--date", "2026-03-04", "-n", "demo")
 say("simulate", str(grid), "--date", "2026-03-05", "-a", "demo")
 say("kill", "demo")
-say("data", "import", str(here / "bars.csv"), "stock_1min", "A")
+say("data", "import", str(here / "bars.csv"), "stock_1min", "600036.SH")
 say("run", str(here / "one.ipynb"))
 def look(folder):
     socket = RemoteSession(folder).written_status()["socket"]

@@ -16,7 +16,7 @@ import pytest
 from qtkit.core.paths import OutputRoot
 from qtkit.journal import read_journal
 from qtkit.model import events as ev
-from qtkit.sessions.simulated import prepare_account, simulate
+from qtkit.sessions.simulation import prepare_account, simulate
 from qtkit.testing import intent, scripted_spec
 from tests.crash.days import BANK
 

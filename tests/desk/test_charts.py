@@ -49,7 +49,7 @@ def backtest_of(*equity: str) -> BacktestResult:
         days=days,
         steps=0,
         entries=tuple(Story().add("09:00", session_started()).entries()),
-        closing=Book(cash=Decimal(0)),
+        closing=Book(cash=Decimal(0), currency="CNY"),
         equity=dict(zip(days, map(Decimal, equity), strict=True)),
         opening_cash=Decimal(100_000),
     )

@@ -19,6 +19,7 @@ from qtkit.core.errors import DataError, FolderGone, FolderLocked, JournalCorrup
 from qtkit.core.locks import is_locked
 from qtkit.journal import FileJournal, MemoryJournal, read_journal, summarise
 from qtkit.journal.codec import START, encode
+from qtkit.journal.reader import JournalChain
 from qtkit.model import events as ev
 from qtkit.model.books import Book
 from qtkit.model.events import Entry
@@ -165,6 +166,36 @@ def test_a_torn_last_line_is_left_out_by_readers_and_cut_off_by_the_writer(
     journal.append(note(4))
     journal.close()
     assert [e.seq for e in read_journal(path)] == [1, 2, 3, 4, 5]
+
+
+def test_a_writer_goes_on_where_somebody_has_read_to(path: Path) -> None:
+    written(path)
+    whole = path.read_bytes()
+    read = JournalChain(path)
+    before = list(read.news())
+    with path.open("ab") as file:
+        file.write(b'{"seq":')
+
+    journal = FileJournal(path, ManualClock(NINE), read=read)
+    journal.append(note(9))
+    journal.close()
+
+    assert (journal.torn_bytes, read.lines, read.size) == (7, len(before), len(whole))
+    assert [e.seq for e in read.news()] == [len(before) + 1]
+
+
+def test_a_journal_that_became_shorter_since_it_was_read_is_refused(path: Path) -> None:
+    written(path)
+    read = JournalChain(path)
+    lines = path.read_bytes().splitlines(keepends=True)
+    assert len(list(read.news())) == len(lines)
+    path.write_bytes(b"".join(lines[:-1]))
+
+    with pytest.raises(JournalCorrupt, match="became shorter"):
+        FileJournal(path, ManualClock(NINE), read=read)
+
+    assert path.read_bytes() == b"".join(lines[:-1])
+    FileJournal(path, ManualClock(NINE)).close()
 
 
 def test_nobody_repairs_a_journal_that_another_writes(path: Path) -> None:

@@ -224,8 +224,8 @@ BUGS_OF_TIME: tuple[Bug, ...] = (
     planted(
         "a torn line stays",
         "qtkit/journal/writer.py",
-        "            os.truncate(self._path, found.sound_bytes)\n",
-        "            os.truncate(self._path, found.sound_bytes + found.torn_bytes)\n",
+        "            os.truncate(self._path, chain.size)\n",
+        "            os.truncate(self._path, chain.size + torn)\n",
         "tests/journal/test_journal_file.py"
         "::test_a_torn_last_line_is_left_out_by_readers_and_cut_off_by_the_writer",
     ),

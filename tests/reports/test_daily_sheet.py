@@ -31,7 +31,7 @@ from qtkit.reports.daily_sheet.record import (
 )
 from qtkit.reports.daily_sheet.rows import ROWS, row_named
 from qtkit.reports.daily_sheet.sheet import save_sheet, sheet_day, sheet_of
-from qtkit.sessions.simulated import prepare_account, simulate
+from qtkit.sessions.simulation import prepare_account, simulate
 from qtkit.stages import all_stages
 from qtkit.testing.strategies import scripted_spec
 from qtkit.trading.strategy.loader import load_spec

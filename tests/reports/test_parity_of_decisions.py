@@ -18,7 +18,7 @@ from qtkit.model.orders import OrderOrigin
 from qtkit.reports.parity import compare_decisions
 from qtkit.reports.parity_report import KINDS, DecisionComparison
 from qtkit.runtime.backtest import BacktestResult, backtest
-from qtkit.sessions.simulated import simulate
+from qtkit.sessions.simulation import simulate
 from qtkit.trading.strategy.loader import load_spec
 from tests.golden import texts
 from tests.golden.names import names_in

@@ -20,7 +20,7 @@ from qtkit.core.render import REPORT_MIME
 from qtkit.reports.artifacts import rebuild
 from qtkit.reports.retention import LogRotation, expired_logs, rotate_logs
 from qtkit.sessions.local import LocalSession
-from qtkit.sessions.simulated import simulate
+from qtkit.sessions.simulation import simulate
 
 GRID = Path(__file__).parents[2] / "examples" / "live_grid_multi.py"
 

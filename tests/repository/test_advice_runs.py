@@ -24,7 +24,7 @@ from qtkit.evidence.recorded import RecordedSession
 from qtkit.model.intents import Intent
 from qtkit.reports.daily_sheet.sheet import save_sheet, sheet_of
 from qtkit.sessions.control.kill_switch import kill_account
-from qtkit.sessions.simulated import prepare_account, simulate
+from qtkit.sessions.simulation import prepare_account, simulate
 from qtkit.stages import StageReport, all_stages, judge, stage_named
 from qtkit.stages.scenarios import CANCEL_RACE
 from qtkit.stages.stage import judge_runs

@@ -13,7 +13,7 @@ import pytest
 from qtkit.core.paths import OutputRoot, SessionFolder
 from qtkit.core.render import REPORT_MIME
 from qtkit.model.intents import Intent
-from qtkit.sessions.simulated import simulate
+from qtkit.sessions.simulation import simulate
 from qtkit.testing.strategies import scripted_spec
 
 

@@ -26,7 +26,7 @@ from qtkit.model.bars import Bars, time_of
 from qtkit.model.intents import Intent
 from qtkit.runtime.backtest import backtest
 from qtkit.runtime.settings import SessionSettings
-from qtkit.sessions.simulated import simulate
+from qtkit.sessions.simulation import simulate
 from qtkit.stages import judge_session
 from qtkit.trading.strategy.protocol import Fill, JsonObject, Prepared, StrategySpec, View
 from tests.market.bar_makers import utc

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from qtkit.sessions.local import LocalSession
-from qtkit.sessions.simulated import simulate
+from qtkit.sessions.simulation import simulate
 
 GRID = Path(__file__).parents[2] / "examples" / "live_grid_multi.py"
 

@@ -28,7 +28,7 @@ from qtkit.model.intents import Intent
 from qtkit.runtime.accounts import inherit
 from qtkit.runtime.chain import sessions_of
 from qtkit.sessions.local import LocalSession
-from qtkit.sessions.simulated import prepare_account, simulate
+from qtkit.sessions.simulation import prepare_account, simulate
 from qtkit.testing import scripted_spec
 from qtkit.trading.strategy.protocol import Fill, JsonObject, Prepared, StrategySpec, View
 from tests.repository.places import ROOT

@@ -21,7 +21,7 @@ from qtkit.model import events as ev
 from qtkit.runtime.accounts import create_account
 from qtkit.sessions.live import run_live
 from qtkit.sessions.remote import RemoteSession
-from qtkit.sessions.simulated import simulate
+from qtkit.sessions.simulation import simulate
 from tests.sessions.live_processes import CHURN, replay
 
 Act = Callable[[SessionFolder, AccountFolder], object]

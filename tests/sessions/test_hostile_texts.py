@@ -16,7 +16,7 @@ from qtkit.evidence.sys_log import read_log, value_in
 from qtkit.model import events as ev
 from qtkit.model.intents import Intent
 from qtkit.sessions.local import LocalSession
-from qtkit.sessions.simulated import simulate
+from qtkit.sessions.simulation import simulate
 from qtkit.stages import judge, stage_named
 from qtkit.testing.strategies import scripted_spec
 from qtkit.trading.engine.logs.sys_log import format_fields, sys_line, trace_text

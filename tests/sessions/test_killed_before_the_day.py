@@ -7,7 +7,7 @@ from pathlib import Path
 
 from qtkit import stages
 from qtkit.core.paths import OutputRoot
-from qtkit.sessions.simulated import prepare_account, simulate
+from qtkit.sessions.simulation import prepare_account, simulate
 from qtkit.trading.strategy.loader import load_spec
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "live_grid_multi.py"

@@ -18,7 +18,7 @@ from qtkit.journal import read_journal
 from qtkit.model import events as ev
 from qtkit.model.intents import Intent
 from qtkit.runtime.build import build
-from qtkit.sessions.simulated import prepare_account, simulate
+from qtkit.sessions.simulation import prepare_account, simulate
 from qtkit.trading.strategy.protocol import Fill, JsonObject, Prepared, StrategySpec, View
 from tests.market.bar_makers import utc
 from tests.sessions.live_engine import account_of, lived, of, plan, root_of, turn_until, wired

@@ -14,7 +14,7 @@ from qtkit.core.paths import SessionFolder
 from qtkit.journal import compare, read_journal
 from qtkit.model.events import SessionEnded, SessionResumed
 from qtkit.sessions.local import LocalSession
-from qtkit.sessions.simulated import simulate
+from qtkit.sessions.simulation import simulate
 from qtkit.testing import DAY
 from tests.desk.hand_made_day import rehearsal
 
@@ -51,7 +51,7 @@ def test_a_session_ends_by_itself_at_the_end_of_its_days(tmp_path: Path) -> None
 
 
 def test_one_that_was_left_is_resumed_on_its_account(tmp_path: Path) -> None:
-    from qtkit.sessions.simulated import prepare_account
+    from qtkit.sessions.simulation import prepare_account
     from qtkit.trading.strategy.loader import load_spec
 
     prepare_account(load_spec(GRID), root=tmp_path, new_account="demo", day=DAY)

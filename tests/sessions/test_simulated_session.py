@@ -28,7 +28,7 @@ from qtkit.runtime.configuration.reader import settings_of
 from qtkit.runtime.settings import SessionSettings
 from qtkit.sessions.local import LocalSession
 from qtkit.sessions.remote import open_session
-from qtkit.sessions.simulated import prepare_account, simulate
+from qtkit.sessions.simulation import prepare_account, simulate
 from qtkit.trading.engine.command_queue import Command
 from qtkit.trading.strategy.loader import load_spec
 from qtkit.trading.strategy.protocol import Fill, JsonObject, Prepared, Strategy, StrategySpec, View
@@ -279,14 +279,14 @@ def test_a_wrong_request_starts_nothing(
 
 
 def test_all_mistakes_of_settings_are_told_at_once() -> None:
-    asked = {"sed": 1, "step_minutes": 0, "risk": {"max_order_valeu": 3}, "qqqqq": 1}
+    asked = {"sed": 1, "step_minutes": -1, "risk": {"max_order_valeu": 3}, "qqqqq": 1}
 
     with pytest.raises(ConfigError) as caught:
         settings_of(asked)
 
     text = str(caught.value)
     assert "'sed', did you mean 'seed'?" in text
-    assert "number, at least 1, at most 1,440, or none (minutes)" in text
+    assert "whole number, at least 0, at most 1,440, or none" in text
     assert "'risk.max_order_valeu', did you mean 'risk.max_order_value'?" in text
     assert "there is no 'qqqqq'; there are mode," in text
 
@@ -419,7 +419,7 @@ def test_what_cannot_be_written_lets_the_account_go(
     def full(*_: object) -> None:
         raise OSError("no space left")
 
-    monkeypatch.setattr("qtkit.sessions.simulated.write_identity", full)
+    monkeypatch.setattr("qtkit.sessions.simulation.write_identity", full)
     spec = spec_of(Still)
     prepare_account(spec, root=tmp_path, new_account="demo", day=WEDNESDAY)
     with pytest.raises(OSError, match="no space left"):

@@ -20,7 +20,7 @@ from qtkit.evidence import Command, Evidence, Scenario
 from qtkit.model import events as ev
 from qtkit.reports.retention import expired_logs, rotate_logs
 from qtkit.sessions.local import LocalSession
-from qtkit.sessions.simulated import simulate
+from qtkit.sessions.simulation import simulate
 from qtkit.stages import all_stages, judge, phase_5c, phase_35
 from qtkit.trading.engine.command_queue import Command as Asked
 from qtkit.trading.strategy.loader import load_spec

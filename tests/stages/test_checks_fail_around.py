@@ -380,7 +380,8 @@ def test_a_half_day_in_new_york_ends_at_one(tmp_path: Path) -> None:
     hours = [("open_market", 14, 30), ("close_market", 18, 0), ("pre_open", 14, 15),
              ("post_close", 18, 15)]  # fmt: skip
     bars = [(16, 0), (17, 30)]  # one step every 90 minutes; none at the close at 18:00
-    rows = [*hours, *(("acquire_live_price", *b) for b in bars)]
+    # prices are asked for at the close as well: its bar is shorter
+    rows = [*hours, *(("acquire_live_price", *b) for b in (*bars, (18, 0)))]
     tasks = tuple(
         ev.PlannedTask(task_id=f"{task}{h}{m}", task=task, due=_utc(day, h, m))
         for task, h, m in rows

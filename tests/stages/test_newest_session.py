@@ -13,7 +13,7 @@ from qtkit.cli.check import check
 from qtkit.core.errors import DataError
 from qtkit.core.paths import OutputRoot, SessionFolder
 from qtkit.runtime.registry import find_session, newest_session, sessions_by_start
-from qtkit.sessions.simulated import simulate
+from qtkit.sessions.simulation import simulate
 
 GRID = Path(__file__).parents[2] / "examples" / "live_grid_multi.py"
 

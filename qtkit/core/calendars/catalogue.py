@@ -25,7 +25,7 @@ def end_of_knowledge(calendar: Calendar, day: date) -> str:
 
     Examples
     --------
-    >>> end_of_knowledge(exchange_calendar("XSHG"), date(2026, 11, 1))
+    >>> end_of_knowledge(exchange_calendar("XSHG"), date(2026, 10, 31))
     ''
     """
     left = (calendar.last - day).days

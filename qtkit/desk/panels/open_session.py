@@ -11,7 +11,7 @@ from qtkit.evidence.session import OperableSession
 from qtkit.sessions.checklist import OUTPUTS
 from qtkit.sessions.remote import open_session
 from qtkit.sessions.replay import replayed_session
-from qtkit.sessions.simulated import simulate
+from qtkit.sessions.simulation import simulate
 
 __all__ = ["session_to_watch"]
 

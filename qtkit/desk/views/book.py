@@ -22,8 +22,8 @@ def positions(view: SessionView) -> TableView:
     currency = ledger.currency
     columns = (
         Column(name="symbol"),
-        Column(name="held", unit="shares"),
-        Column(name="sellable", unit="shares"),
+        Column(name="held", unit=view.unit),
+        Column(name="sellable", unit=view.unit),
         Column(name="unsettled"),
         Column(name="unit cost", unit=currency, places=2),
         Column(name="price", unit=currency, places=2),
@@ -88,7 +88,7 @@ def prices(view: SessionView, symbols: Iterable[str]) -> TableView:
         Column(name="bar's end"),
         Column(name="last close", unit=currency, places=2),
         Column(name="change", unit="%"),
-        Column(name="held", unit="shares"),
+        Column(name="held", unit=view.unit),
     )
     return TableView(name="prices", columns=columns, rows=rows, day=view.now.date())
 

@@ -88,10 +88,10 @@ def _rules(view: SessionView) -> Iterator[dict[str, Any]]:
         "share": ledger.reserved_cash / ledger.cash if ledger.cash > 0 else _ZERO,
     }
     yield _largest("max_order_value", risk, [_value(o) for o in requests], ledger.currency)
-    yield _largest("max_order_quantity", risk, [abs(o.quantity) for o in requests], "shares")
+    yield _largest("max_order_quantity", risk, [abs(o.quantity) for o in requests], view.unit)
     yield {"rule": "risk.price_band", "limit": "the day's band", "now": ""}
     yield {"rule": "risk.lot_and_tick", "limit": "the instrument's", "now": ""}
-    yield {"rule": "risk.sellable", "limit": "settled shares", "now": ""}
+    yield {"rule": "risk.sellable", "limit": f"settled {view.unit}", "now": ""}
 
 
 def _switch(*, on: bool) -> Mark:

@@ -13,9 +13,10 @@ from qtkit.core.calendars import Calendar
 from qtkit.core.errors import BeyondCalendar, DataError
 from qtkit.core.verdict import Status, Verdict, error, fail, ok, skip, warn
 from qtkit.market.bar_grid import BarGrid
-from qtkit.market.bar_order import take
+from qtkit.market.bar_order import is_tidy, take
 from qtkit.market.tables.bar_table import BarTable
 from qtkit.market.trading_minutes import date_of_bar, day_window
+from qtkit.model.bar_length import distinct
 from qtkit.model.bars import Bars, nanos, time_of
 
 __all__ = ["RULES", "QualityBudget", "check_symbols", "check_table", "condensed"]
@@ -156,6 +157,8 @@ def _order(bars: Bars, calendar: Calendar) -> Verdict:
 
 
 def _duplicates(bars: Bars, calendar: Calendar) -> Verdict:
+    if is_tidy(bars):
+        return ok(f"{bars.symbol}: {len(bars)} bars, each time once")
     ends, counts = np.unique(bars.end, return_counts=True)
     repeats = int((counts - 1).sum())
     if repeats:
@@ -216,7 +219,7 @@ def _volume(bars: Bars, calendar: Calendar) -> Verdict:
 def _against_calendar(
     bars: Bars, calendar: Calendar, first: date | None, last: date | None, budget: QualityBudget
 ) -> dict[str, Verdict]:
-    ends = np.unique(bars.end)
+    ends = distinct(bars.end)
     if not ends.size:
         empty = fail(f"{bars.symbol}: there are no bars at all", fix=_REFILL)
         return {"data.sessions": skip(empty.summary), "data.gaps": empty, "data.tail": empty}
@@ -237,7 +240,7 @@ def _against_calendar(
 
 
 def _sessions(bars: Bars, expected: NDArray[np.int64], calendar: Calendar) -> Verdict:
-    outside = ~np.isin(bars.end, expected)
+    outside = ~np.isin(bars.end, expected, assume_unique=is_tidy(bars))
     if outside.any():
         return fail(
             f"{bars.symbol}: {int(outside.sum())} of {len(bars)} bars lie outside the sessions of "

@@ -179,7 +179,7 @@ class _Trials:
 def _trials(rows: SourceRows, calendar: Calendar, hours: TradingHours, chosen: Reading) -> _Trials:
     """Try every likely reading on some whole days of a file."""
     dates = rows.moments.written // _DAY_NANOS
-    days = np.unique(dates)
+    days = np.unique(dates[np.flatnonzero(np.diff(dates, prepend=-1))])
     some = days[np.unique(np.linspace(0, days.size - 1, _DAYS).astype(np.int64))]
     sample = rows.moments.rows(np.isin(dates, some))
     zones = dict.fromkeys((chosen.zone, calendar.zone.key, "UTC", *_ZONES))

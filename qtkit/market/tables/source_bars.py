@@ -174,7 +174,7 @@ def read_rows(
     bar_length = length or lone
     try:
         moments = _whole_minutes(moments_in(found["time"]))
-        if length is None and np.unique(moments.written).size > 1:
+        if length is None and (moments.written != moments.written[:1]).any():
             bar_length = infer_bar_length(moments.written)
     except QtkitError as problem:
         problems.append(str(problem))

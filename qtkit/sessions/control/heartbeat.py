@@ -7,10 +7,9 @@ from pathlib import Path
 from threading import Event, Thread
 
 from qtkit.core.errors import QtkitError
-from qtkit.core.paths import SessionFolder, write_atomic
+from qtkit.core.paths import write_atomic
 from qtkit.core.render import json_text
-from qtkit.runtime.session_status import StatusFile
-from qtkit.trading.engine.engine import Engine
+from qtkit.runtime.run import Run
 from qtkit.trading.engine.thread import EngineThread
 
 __all__ = ["Heartbeat"]
@@ -24,27 +23,18 @@ class Heartbeat:
 
     Parameters
     ----------
-    folder
-        The session's.
-    account
-        Its account's name.
-    engine, thread
-        Who lives, and on which thread.
+    run
+        Whose engine lives.
+    thread
+        On which thread it does.
     socket
         Where it listens.
     """
 
-    def __init__(
-        self,
-        folder: SessionFolder,
-        account: str,
-        engine: Engine,
-        thread: EngineThread,
-        socket: Path,
-    ) -> None:
-        self._folder, self._engine, self._engine_thread = folder, engine, thread
-        self._where = {"account": account, "pid": os.getpid(), "socket": str(socket)}
-        self._status = StatusFile(folder)
+    def __init__(self, run: Run, thread: EngineThread, socket: Path) -> None:
+        self._folder, self._engine, self._engine_thread = run.folder, run.engine, thread
+        self._where = {"account": run.account.name, "pid": os.getpid(), "socket": str(socket)}
+        self._status = run.status_file
         self._stop = Event()
         self._thread = Thread(target=self._beat_on, name="qtkit-heartbeat", daemon=True)
         self.problem = ""  # why the status could not be written last

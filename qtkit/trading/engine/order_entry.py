@@ -282,7 +282,7 @@ def _request_of(
 
 def _too_large(intent: Intent) -> Verdict:
     return not_judged(
-        f"{intent.symbol}: {intent.quantity} shares are too many to calculate with",
+        f"{intent.symbol}: {intent.quantity} are too many to calculate with",
         fix="correct the quantity",
     ).named("risk.arithmetic")
 

@@ -63,8 +63,8 @@ def position_is_within(limit: Decimal) -> Rule:
         held = view.position + view.incoming + request.quantity
         if held > limit:
             return fail(
-                f"{request.symbol}: {held:,} shares would be held, open buys included; the limit "
-                f"is {limit:,} shares",
+                f"{request.symbol}: {held:,} {view.unit} would be held, open buys included; the "
+                f"limit is {limit:,}",
                 fix="ask for less, or raise max_position_quantity",
             ).named(_POSITION)
         return _POSITION_WITHIN

@@ -59,6 +59,11 @@ class RiskView(msgspec.Struct, frozen=True, gc=False):
     turnover: Decimal = Decimal(0)  # value of the day's orders so far, account currency
 
     @property
+    def unit(self) -> str:
+        """What quantities are of: shares, contracts, coins."""
+        return "units" if self.instrument is None else self.instrument.unit
+
+    @property
     def local_time(self) -> time:
         """The exchange's own wall clock, without a zone."""
         return self.now.astimezone(self.zone).time()

@@ -69,7 +69,7 @@ def request_is_well_formed(request: OrderRequest, view: RiskView) -> Verdict:  #
     quantity = request.quantity
     if not quantity.is_finite() or not quantity:
         return fail(
-            f"{request.symbol}: {quantity} shares is no order", fix="ask for a number of shares"
+            f"{request.symbol}: {quantity} is no quantity to order", fix="ask for a number"
         ).named(_REQUEST)
     if request.order_type is _MARKET and request.time_in_force is _DAY:
         fits = request.limit_price is None and request.stop_price is None and not request.expires
@@ -224,8 +224,8 @@ def quantity_is_sellable(request: OrderRequest, view: RiskView) -> Verdict:
         return _NOT_A_SELL
     if -request.quantity > view.sellable:
         return fail(
-            f"{request.symbol}: {-request.quantity} shares to sell, {view.sellable} can be sold "
-            f"(held {view.position})",
+            f"{request.symbol}: {-request.quantity} {view.unit} to sell, {view.sellable} can be "
+            f"sold (held {view.position})",
             fix="ask for less, or wait for settlement or for open sells to end",
         ).named(_SELLABLE)
     return _CAN_BE_SOLD
@@ -258,13 +258,13 @@ def order_value_is_within(limit: Decimal) -> Rule:
 def order_quantity_is_within(limit: Decimal) -> Rule:
     """Return the rule: the order is for at most `limit` shares."""
 
-    def rule(request: OrderRequest, view: RiskView) -> Verdict:  # noqa: ARG001
+    def rule(request: OrderRequest, view: RiskView) -> Verdict:
         shares = abs(request.quantity)
         if not shares.is_finite():
             return _unjudged(_QUANTITY, request, f"its quantity is {shares}")
         if shares > limit:
             return fail(
-                f"{request.symbol}: {shares:,} shares are over the limit of {limit:,} shares",
+                f"{request.symbol}: {shares:,} {view.unit} are over the limit of {limit:,}",
                 fix="split the order, or raise max_order_quantity",
             ).named(_QUANTITY)
         return _QUANTITY_WITHIN

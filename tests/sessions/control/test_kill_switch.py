@@ -21,7 +21,7 @@ from qtkit.runtime.accounts import create_account
 from qtkit.runtime.kill_switch import drop_kill_file, kill_mark
 from qtkit.sessions.control.kill_switch import kill_account, lift_account
 from qtkit.sessions.remote import open_session
-from qtkit.sessions.simulated import simulate
+from qtkit.sessions.simulation import simulate
 from qtkit.trading.risk.kill_file import kill_file_is_there, kill_requests, set_aside
 from tests.sessions.live_processes import CHURN
 

@@ -373,7 +373,7 @@ class ShortCalendar:
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - as the inner one
         return getattr(self._inner, name)
 
-    def next_session(self, day: date) -> date:
+    def session_after(self, day: date, count: int) -> date:
         raise BeyondCalendar(f"XSHG is known until {day}")
 
 

@@ -25,7 +25,7 @@ from qtkit.runtime.run import Place
 from qtkit.runtime.settings import SessionSettings
 from qtkit.runtime.spec import SessionSpec
 from qtkit.sessions.local import LocalSession
-from qtkit.sessions.simulated import simulate
+from qtkit.sessions.simulation import simulate
 from qtkit.testing import scripted_spec
 
 SYMBOL = "600036.SH"

@@ -12,7 +12,7 @@ from qtkit.core.verdict import Status
 from qtkit.model import events as ev
 from qtkit.model.intents import Intent
 from qtkit.runtime.accounts import create_account
-from qtkit.sessions.simulated import simulate
+from qtkit.sessions.simulation import simulate
 from qtkit.testing import DAY, at, intent, scripted_spec
 from qtkit.trading.brokers.sim.faults import Reject
 from qtkit.trading.risk.limits import day_turnover_is_within, position_is_within

@@ -75,28 +75,18 @@ def simulate(  # noqa: PLR0913 - one for each thing that can be asked for
 
     Raises
     ------
-    ConfigError
-        If something asked for is wrong; nothing was started.
-    DataError
-        If bars are missing, or a date is beyond the calendar; nothing was started.
+    ConfigError, DataError
+        If a request is wrong, bars are missing, or a date is beyond the calendar; nothing was
+        started.
     StrategyError
         If the strategy's file raised, or its code did where no step can be given up.
     """
-    found, file = _loaded(source, spec)
-    outputs = _root(root)
-    asked = SessionSpec(
-        strategy=found,
-        settings=settings_of(settings),
-        source=file,
-        account=account,
-        accept=accept,
-        day=_date(day),
-        days=days,
-        start=start,
-        stop=stop,
-        commands=commands,
-    )
-    with build(asked, outputs) as run:
+    strategy, file = _loaded(source, spec)
+    request = SessionSpec(
+        strategy=strategy, settings=settings_of(settings), source=file, account=account,
+        accept=accept, day=_date(day), days=days, start=start, stop=stop, commands=commands,
+    )  # fmt: skip
+    with build(request, _root(root)) as run:
         write_identity(run)
         session = LocalSession(run)
         session.live_through()
@@ -162,9 +152,8 @@ def prepare_account(
     Raises
     ------
     ConfigError
-        If both names are given and differ, a new one exists already, the account does not exist,
-        it holds something and cannot be cleared, the settings leave the session without steps, or
-        the strategy finds its parameters wrong.
+        If both names are given and differ, a new one exists already, the account does not exist or
+        cannot be cleared, the session has no steps, or the strategy finds its parameters wrong.
     DataError
         If a symbol is unknown, or the calendar does not know the date; no account was made.
     StrategyError
@@ -177,16 +166,11 @@ def prepare_account(
     if restart and not (account or new_account):
         raise ConfigError("--restart clears an account's record: name it with --account ID")
     outputs = _root(root)
-    asked = settings or SessionSettings()
-    table = instrument_table(asked.instruments)
+    request = settings or SessionSettings()
     if new_account or restart:
-        _has_steps(spec, _date(day), asked)
-    if new_account or restart:  # nothing is made or cleared for what could not start
-        made(spec)
-        spec = with_currency(spec, table)
-        table.all_rules(spec.symbols, _date(day))
+        spec = _startable(spec, _date(day), request)
     if new_account:
-        _make(spec, outputs, new_account, _date(day), asked)
+        _make(spec, outputs, new_account, _date(day), request)
     elif account:
         account_record(outputs.account(_MODE, account))
         if restart:
@@ -194,9 +178,14 @@ def prepare_account(
     return new_account or account
 
 
-def _has_steps(spec: StrategySpec, day: date, settings: SessionSettings) -> None:
-    calendar = exchange_of(spec, settings)
+def _startable(spec: StrategySpec, day: date, settings: SessionSettings) -> StrategySpec:
+    """Return a spec with its currency; nothing is made or cleared for what could not start."""
+    calendar, table = exchange_of(spec, settings), instrument_table(settings.instruments)
     refuse_steps_that_never_come(calendar, day, settings.engine(spec).timetable)
+    made(spec)
+    spec = with_currency(spec, table)
+    table.all_rules(spec.symbols, day)
+    return spec
 
 
 def _make(
