@@ -32,7 +32,7 @@ def say(*words):
 say("simulate", str(grid), "--date", "2026-03-04", "-n", "demo")
 say("simulate", str(grid), "--date", "2026-03-05", "-a", "demo")
 say("kill", "demo")
-say("data", "import", str(here / "bars.csv"), "stock_1min", "600036.SH")
+say("data", "import", str(here / "bars.csv"), "stock_1min", "600036.SH", "--label", "end")
 say("run", str(here / "one.ipynb"))
 def look(folder):
     socket = RemoteSession(folder).written_status()["socket"]
@@ -74,7 +74,7 @@ def test_everything_under_the_root_is_its_owners_alone(tmp_path: Path) -> None:
     assert open_to_others(root) == []
     assert (tmp_path / "modes").read_text() == "0o600"
     names = {path.name for path in root.rglob("*")}
-    assert {"KILL", "broker.sqlite", "journal.jsonl", "feed.parquet", "A.parquet"} <= names
+    assert {"KILL", "broker.sqlite", "journal.jsonl", "feed.parquet", "600036.SH.parquet"} <= names
     assert {"notebook.ipynb", "record.json", "session_status.json", "trade.log"} <= names
 
 
