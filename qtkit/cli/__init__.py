@@ -15,8 +15,8 @@ from qtkit import __version__
 from qtkit.core.errors import ConfigError, QtkitError, StorageError, readable
 from qtkit.core.files import storage_error
 from qtkit.core.input_text import quoted, word_trouble
+from qtkit.core.process_signals import interrupt_once, leave
 from qtkit.core.render import visible
-from qtkit.core.signals import interrupt_once, leave
 
 __all__ = ["main", "qtkit"]
 

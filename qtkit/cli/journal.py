@@ -35,7 +35,7 @@ def _file(which: str, root: Path) -> Path:
     """Return a journal's file; what is neither file nor session is refused by its reader."""
     from qtkit.core.file_reader import what_is_there
     from qtkit.core.paths import OutputRoot
-    from qtkit.runtime.registry import find_session
+    from qtkit.runtime.session_finder import find_session
 
     with suppress(OSError, ValueError):
         if what_is_there(Path(which)) in {"file", "a pipe or a device"}:

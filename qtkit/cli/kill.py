@@ -37,7 +37,7 @@ def kill(
     looks for the file that this command makes.
     """
     from qtkit.core.paths import OutputRoot
-    from qtkit.runtime.registry import find_account
+    from qtkit.runtime.session_finder import find_account
     from qtkit.sessions.control.kill_switch import kill_account, lift_account
 
     place = find_account(OutputRoot(root), which, mode)

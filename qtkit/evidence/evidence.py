@@ -30,7 +30,7 @@ from qtkit.model import events as ev
 from qtkit.model.engine import ALL_CAPABILITIES, Capability, EngineDescription, TaskRole
 from qtkit.model.events import Entry, Event
 from qtkit.model.instruments import InstrumentRules
-from qtkit.projections.terms import NO_SETTINGS, with_change
+from qtkit.projections.session_terms import NO_SETTINGS, with_change
 from qtkit.runtime.settings import declared_default
 
 __all__ = ["Evidence", "Recorded", "Wholeness"]

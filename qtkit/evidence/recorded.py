@@ -17,7 +17,7 @@ from qtkit.journal.tail import JournalTail
 from qtkit.model.events import Entry, JsonObject
 from qtkit.projections.health import LifeSigns
 from qtkit.projections.session_view import SessionView
-from qtkit.runtime.registry import account_of
+from qtkit.runtime.session_finder import account_of
 from qtkit.runtime.session_status import StatusFile, is_written
 from qtkit.trading.risk.kill_file import kill_file_is_there
 

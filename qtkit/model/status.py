@@ -15,7 +15,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from qtkit.core.errors import InvariantBroken
-from qtkit.core.signals import STOP_REASONS
+from qtkit.core.process_signals import STOP_REASONS
 from qtkit.model.engine import StatusRole
 
 __all__ = ["END_REASONS", "STATUS_ROLES", "STATUS_TABLE", "EngineStatus", "check_move"]

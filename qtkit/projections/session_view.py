@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from qtkit.core.calendars import exchange_calendar
 from qtkit.core.errors import DataError, StrategyError
-from qtkit.core.signals import STOP_REASONS
+from qtkit.core.process_signals import STOP_REASONS
 from qtkit.model import events as ev
 from qtkit.model.books import Book
 from qtkit.model.events import Entry
@@ -25,8 +25,8 @@ from qtkit.projections.health import Health
 from qtkit.projections.orders import OrderHistory
 from qtkit.projections.prices import PriceHistory
 from qtkit.projections.session_status import SessionStatus
+from qtkit.projections.session_terms import SessionTerms
 from qtkit.projections.tasks import TaskHistory
-from qtkit.projections.terms import SessionTerms
 
 __all__ = ["SessionView"]
 

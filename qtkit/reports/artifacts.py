@@ -16,7 +16,7 @@ from qtkit.core.render import json_text
 from qtkit.journal import read_journal
 from qtkit.model.events import JsonObject
 from qtkit.projections.session_view import SessionView
-from qtkit.reports.metrics import metrics_json, report_json
+from qtkit.reports.session_figures import metrics_json, report_json
 from qtkit.reports.session_report import run_report
 from qtkit.reports.trades import risk_lines, trade_lines, trades_csv
 from qtkit.runtime.session_status import write_status

@@ -17,7 +17,7 @@ from qtkit.model.events import JsonObject
 from qtkit.projections.gate import Reconciliation
 from qtkit.projections.orders import refused_by
 from qtkit.projections.session_view import SessionView
-from qtkit.reports.metrics import drawdown_of, metrics_json
+from qtkit.reports.session_figures import drawdown_of, metrics_json
 
 __all__ = ["reconciliation_sentence", "run_report", "summary_html", "summary_text"]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from qtkit.core.signals import handle_signals
+from qtkit.core.process_signals import handle_signals
 
 __all__ = ["StopSignals", "stop_signals"]
 

@@ -22,7 +22,7 @@ from qtkit.core.paths import AccountFolder, OutputRoot, SessionFolder, write_ato
 from qtkit.core.render import json_text
 from qtkit.journal.reader import read_journal
 from qtkit.model.events import SessionStarted
-from qtkit.runtime.chain import (
+from qtkit.runtime.account_chain import (
     Chain,
     ChainedSession,
     book_digest,

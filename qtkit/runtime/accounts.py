@@ -14,7 +14,7 @@ from qtkit.core.file_reader import read_object, what_is_there
 from qtkit.core.paths import AccountFolder, SessionFolder, write_atomic
 from qtkit.model.books import Book
 from qtkit.runtime.account_audit import audit, remains_of
-from qtkit.runtime.chain import forget_sessions, read_chain
+from qtkit.runtime.account_chain import forget_sessions, read_chain
 from qtkit.runtime.session_reader import Reading
 
 __all__ = ["CarryOver", "account_record", "create_account", "inherit", "restart_account"]

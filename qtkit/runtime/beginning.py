@@ -13,7 +13,7 @@ from qtkit.core.files import make_folder
 from qtkit.core.locks import NamedLock
 from qtkit.core.paths import AccountFolder, OutputRoot, SessionFolder, session_id_of
 from qtkit.model.books import Book
-from qtkit.projections.terms import settings_digest
+from qtkit.projections.session_terms import settings_digest
 from qtkit.runtime.accounts import CarryOver, account_record, create_account, inherit
 from qtkit.runtime.factories import (
     kind_named,

@@ -26,10 +26,10 @@ from qtkit.model.engine import AccountKind
 from qtkit.model.events import FORMAT, Digests, SessionStarted
 from qtkit.model.series import SeriesTerms
 from qtkit.projections.engine_state import EngineState
-from qtkit.projections.terms import settings_digest
+from qtkit.projections.session_terms import settings_digest
+from qtkit.runtime.account_chain import note_session
 from qtkit.runtime.accounts import CarryOver
 from qtkit.runtime.beginning import Beginning, beginning_of
-from qtkit.runtime.chain import note_session
 from qtkit.runtime.factories import (
     BrokerRequest,
     FeedRequest,

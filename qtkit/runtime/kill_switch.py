@@ -23,7 +23,7 @@ from qtkit.core.paths import AccountFolder, SessionFolder
 from qtkit.journal import read_journal, summarise
 from qtkit.journal.codec import START
 from qtkit.model.events import KillSwitchSet, SessionStarted
-from qtkit.runtime.chain import sessions_of
+from qtkit.runtime.account_chain import sessions_of
 from qtkit.trading.engine.command_queue import Answer, Command, CommandQueue
 from qtkit.trading.risk.kill_file import KillRequest, kill_file_is_there, set_aside
 

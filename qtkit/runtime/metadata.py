@@ -14,7 +14,7 @@ from qtkit.core.provenance import commit_of, package_folder, toolkit_version
 from qtkit.core.render import json_text
 from qtkit.market.tables.bar_table import bars_fingerprints
 from qtkit.model.events import JsonObject
-from qtkit.projections.terms import settings_digest
+from qtkit.projections.session_terms import settings_digest
 from qtkit.runtime.run import Run
 from qtkit.trading.strategy.loader import source_digest
 

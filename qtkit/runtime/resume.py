@@ -18,7 +18,7 @@ from qtkit.market.feeds.recorder import recorded_bars
 from qtkit.model.bars import nanos, time_of
 from qtkit.model.events import Digests, LastPrice, SettingsChanged
 from qtkit.model.money import decimal_of
-from qtkit.projections.terms import SessionTerms, flattened
+from qtkit.projections.session_terms import SessionTerms, flattened
 from qtkit.runtime.market_data import MarketData
 from qtkit.runtime.plan import SessionPlan
 from qtkit.runtime.session_reader import Reading

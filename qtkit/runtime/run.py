@@ -13,8 +13,8 @@ from qtkit.core.errors import InvariantBroken
 from qtkit.core.locks import NamedLock
 from qtkit.core.paths import AccountFolder, SessionFolder
 from qtkit.market.feeds.recorder import seal_recording
+from qtkit.runtime.account_chain import mark_session
 from qtkit.runtime.accounts import CarryOver
-from qtkit.runtime.chain import mark_session
 from qtkit.runtime.factories import Market
 from qtkit.runtime.plan import SessionPlan
 from qtkit.runtime.session_status import StatusFile

@@ -10,7 +10,7 @@ from qtkit.journal.reader import JournalChain, read_journal
 from qtkit.model import events as ev
 from qtkit.projections.engine_state import EngineState
 from qtkit.projections.session_status import SessionStatus
-from qtkit.projections.terms import SeenPrices, SessionTerms
+from qtkit.projections.session_terms import SeenPrices, SessionTerms
 from qtkit.trading.engine.session_files import break_point_text
 
 __all__ = ["Reading", "break_point_again", "read_session"]

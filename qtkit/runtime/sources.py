@@ -12,7 +12,7 @@ from qtkit.core.paths import SessionFolder
 from qtkit.core.provenance import package_folder
 from qtkit.market.instruments import InstrumentTable, instrument_table
 from qtkit.model.events import Digests
-from qtkit.projections.terms import data_digest, settings_digest
+from qtkit.projections.session_terms import data_digest, settings_digest
 from qtkit.runtime.settings import SessionSettings
 from qtkit.runtime.spec import REAL_TIME, SessionSpec
 from qtkit.trading.strategy.loader import source_digest

@@ -9,7 +9,7 @@ from qtkit.core.render import Table, html_report, mimebundle, text_report
 from qtkit.evidence.recorded import RecordedSession
 from qtkit.model.events import JsonObject
 from qtkit.reports.artifacts import journal_digest
-from qtkit.reports.metrics import metrics_json
+from qtkit.reports.session_figures import metrics_json
 from qtkit.reports.session_report import summary_html, summary_text
 
 __all__ = ["DisplayedSession"]

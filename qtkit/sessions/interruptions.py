@@ -14,7 +14,7 @@ from qtkit.core.locks import is_locked
 from qtkit.core.paths import OutputRoot, SessionFolder, lock_of
 from qtkit.journal import read_journal
 from qtkit.model.events import JsonObject, SessionEnded
-from qtkit.runtime.registry import sessions_by_start
+from qtkit.runtime.session_finder import sessions_by_start
 from qtkit.runtime.settings import SessionSettings
 from qtkit.runtime.spec import SIMULATED
 from qtkit.trading.strategy.loader import source_digest

@@ -16,7 +16,7 @@ from qtkit.core.errors import ConfigError, SessionUnreachable
 from qtkit.core.paths import OutputRoot, SessionFolder
 from qtkit.evidence.session import CommandDone
 from qtkit.model.events import JsonObject
-from qtkit.runtime.registry import account_of, find_session
+from qtkit.runtime.session_finder import account_of, find_session
 from qtkit.runtime.settings import SessionSettings
 from qtkit.runtime.spec import Acceptance
 from qtkit.sessions.control.process import launched

@@ -17,7 +17,7 @@ from qtkit.core.paths import SessionFolder
 from qtkit.evidence import Evidence, Scenario, Target
 from qtkit.evidence.run_notes import RunNotes, write_run_notes
 from qtkit.evidence.session import Session
-from qtkit.runtime.registry import existing
+from qtkit.runtime.session_finder import existing
 
 __all__ = [
     "SCENARIOS",

@@ -21,8 +21,8 @@ from qtkit.model.orders import OrderOrigin, OrderStatus, OrderType
 from qtkit.reports.retention import expired_logs, rotate_logs
 from qtkit.runtime.accounts import CarryOver, create_account
 from qtkit.runtime.build import build
-from qtkit.runtime.registry import find_session
 from qtkit.runtime.run import Run
+from qtkit.runtime.session_finder import find_session
 from qtkit.runtime.settings import SessionSettings
 from qtkit.runtime.spec import SessionSpec
 from qtkit.testing import DAY, at, intent, local, scripted_spec

@@ -15,7 +15,7 @@ from qtkit.cli import qtkit
 from qtkit.core.config.secret import MASK
 from qtkit.core.errors import ConfigError
 from qtkit.core.paths import OutputRoot
-from qtkit.runtime.chain import sessions_of
+from qtkit.runtime.account_chain import sessions_of
 from tests.golden import texts
 
 GRID = Path(__file__).parents[2] / "examples" / "live_grid_multi.py"

@@ -19,7 +19,7 @@ from pydantic_core import PydanticUndefined
 from qtkit.cli import qtkit
 from qtkit.core.config.messages import shown
 from qtkit.core.paths import write_atomic
-from qtkit.desk.commands.table import DESK_COMMANDS
+from qtkit.desk.commands.command_table import DESK_COMMANDS
 from qtkit.desk.shell.commands import WORDS, usage
 from qtkit.model.events import BY_KIND
 from qtkit.model.skip_reasons import GLOSSARY

@@ -16,7 +16,7 @@ from qtkit.model import events as ev
 from qtkit.model.books import Book, OpenOrder
 from qtkit.model.orders import OrderOrigin, OrderStatus, OrderType
 from qtkit.projections.session_view import SessionView
-from qtkit.reports.metrics import metrics_json, report_json
+from qtkit.reports.session_figures import metrics_json, report_json
 from qtkit.reports.session_report import run_report, summary_html, summary_text
 from qtkit.reports.trades import risk_lines, trade_lines, trades_csv
 from qtkit.testing import at, entries_of

@@ -263,7 +263,7 @@ def test_what_the_sheet_says_writes_the_record_that_is_not_there(work: Path) -> 
 def test_what_is_said_when_no_answer_comes_sets_the_kill_switch(work: Path) -> None:
     """The command is that of the session's own account, mode and root."""
     from qtkit.core.advice import kill_command
-    from qtkit.runtime.registry import account_of
+    from qtkit.runtime.session_finder import account_of
 
     assert_it_runs(kill_command(account_of(lived(work))))
 

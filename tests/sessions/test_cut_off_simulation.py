@@ -15,7 +15,7 @@ from qtkit.cli import qtkit as command_line
 from qtkit.core.errors import ConfigError
 from qtkit.core.paths import OutputRoot
 from qtkit.model import events as ev
-from qtkit.runtime.registry import newest_session
+from qtkit.runtime.session_finder import newest_session
 from qtkit.sessions.remote import open_session
 
 KILLED_AT_TEN = """

@@ -25,8 +25,8 @@ from qtkit.core.paths import AccountFolder, OutputRoot
 from qtkit.journal import read_journal
 from qtkit.model import events as ev
 from qtkit.model.intents import Intent
+from qtkit.runtime.account_chain import sessions_of
 from qtkit.runtime.accounts import inherit
-from qtkit.runtime.chain import sessions_of
 from qtkit.sessions.local import LocalSession
 from qtkit.sessions.simulation import prepare_account, simulate
 from qtkit.testing import scripted_spec

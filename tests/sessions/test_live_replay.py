@@ -15,7 +15,7 @@ import pytest
 from qtkit.core.paths import OutputRoot, SessionFolder
 from qtkit.journal import read_journal
 from qtkit.model import events as ev
-from qtkit.runtime.chain import sessions_of
+from qtkit.runtime.account_chain import sessions_of
 from qtkit.sessions.remote import RemoteSession
 from qtkit.stages import phase_0, phase_2, phase_4a, phase_35
 from qtkit.trading.brokers.protocol import BrokerFill

@@ -13,9 +13,9 @@ from qtkit.core.errors import DataError
 from qtkit.core.paths import AccountFolder, SessionFolder
 from qtkit.journal import summarise
 from qtkit.journal.codec import START, digest
+from qtkit.runtime.account_chain import sessions_of
 from qtkit.runtime.accounts import inherit
 from qtkit.runtime.build import build
-from qtkit.runtime.chain import sessions_of
 from tests.sessions.live_engine import account_of, crashed, lived, plan, root_of
 
 Deed = Callable[[AccountFolder, SessionFolder], object]

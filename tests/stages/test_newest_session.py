@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from qtkit.cli.check import check
 from qtkit.core.errors import DataError
 from qtkit.core.paths import OutputRoot, SessionFolder
-from qtkit.runtime.registry import find_session, newest_session, sessions_by_start
+from qtkit.runtime.session_finder import find_session, newest_session, sessions_by_start
 from qtkit.sessions.simulation import simulate
 
 GRID = Path(__file__).parents[2] / "examples" / "live_grid_multi.py"

@@ -13,7 +13,7 @@ from qtkit.core.paths import OutputRoot, SessionFolder
 from qtkit.core.verdict import Conclusion, Verdict, fail, ok, pending, skip
 from qtkit.evidence.recorded import RecordedSession
 from qtkit.model import events as ev
-from qtkit.runtime.registry import find_session, newest_session
+from qtkit.runtime.session_finder import find_session, newest_session
 from qtkit.stages import (
     StageReport,
     grid,

@@ -23,7 +23,7 @@ from qtkit.model.events import (
     StopRequested,
 )
 from qtkit.model.series import is_carried, series_in
-from qtkit.projections.terms import SessionTerms
+from qtkit.projections.session_terms import SessionTerms
 from qtkit.runtime.market_data import MarketData
 from qtkit.runtime.settings import SessionSettings
 from qtkit.runtime.sources import folder_instruments

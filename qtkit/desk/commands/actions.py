@@ -15,7 +15,7 @@ from qtkit.evidence.session import OperableSession
 from qtkit.model import events as ev
 from qtkit.model.events import Entry
 from qtkit.projections.session_view import SessionView
-from qtkit.runtime.registry import account_of
+from qtkit.runtime.session_finder import account_of
 
 __all__ = [
     "buy",

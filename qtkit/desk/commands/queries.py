@@ -15,8 +15,8 @@ from qtkit.desk import views
 from qtkit.desk.report import Part, Report
 from qtkit.desk.table_view import Column, TableView, facts
 from qtkit.evidence.session import Session
+from qtkit.projections.session_terms import settings_digest
 from qtkit.projections.session_view import SessionView
-from qtkit.projections.terms import settings_digest
 from qtkit.runtime.settings import SessionSettings
 from qtkit.stages import StageReport, judge, stage_named
 

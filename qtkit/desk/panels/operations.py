@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from qtkit.core.errors import ConfigError
-from qtkit.desk.commands.table import DESK_COMMANDS, DeskCommand
+from qtkit.desk.commands.command_table import DESK_COMMANDS, DeskCommand
 from qtkit.desk.event_text import sentence
 from qtkit.desk.panels.book import newest
 from qtkit.desk.panels.panel import Panel, command_button

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from qtkit.core.errors import ConfigError, QtkitError
 from qtkit.desk import views
-from qtkit.desk.commands.table import DESK_COMMANDS
+from qtkit.desk.commands.command_table import DESK_COMMANDS
 from qtkit.desk.panels.base import Screen
 from qtkit.desk.panels.session_watch import Watch
 from qtkit.desk.panels.widgets import Button, Choice, Element, Field, Kit, Text, Tick

@@ -12,7 +12,7 @@ from qtkit.desk.panels.panel import Panel, command_button
 from qtkit.desk.panels.widgets import Button, Element, Field, Kit, Tick
 from qtkit.desk.report import Report
 from qtkit.desk.views.risk import rules
-from qtkit.runtime.registry import account_of
+from qtkit.runtime.session_finder import account_of
 
 __all__ = ["RiskPanel"]
 

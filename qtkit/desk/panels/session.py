@@ -9,7 +9,7 @@ from typing import Any
 
 from qtkit.core.errors import ConfigError
 from qtkit.desk import views
-from qtkit.desk.commands.table import DESK_COMMANDS
+from qtkit.desk.commands.command_table import DESK_COMMANDS
 from qtkit.desk.panels.panel import Panel, command_button
 from qtkit.desk.panels.widgets import Button, Choice, Element, Field, Kit
 from qtkit.desk.report import Report
@@ -18,7 +18,7 @@ from qtkit.desk.views.health import countdown, health
 from qtkit.model.modes import ACCOUNT_MODES
 from qtkit.model.status import EngineStatus
 from qtkit.runtime.factories import FEEDS
-from qtkit.runtime.registry import sessions_by_start
+from qtkit.runtime.session_finder import sessions_by_start
 from qtkit.runtime.settings import declared_default
 from qtkit.sessions.remote import RemoteSession, open_session
 

@@ -13,7 +13,7 @@ from qtkit.core.errors import ConfigError
 from qtkit.core.render import Table, text_table
 from qtkit.core.text import nearest
 from qtkit.desk import commands
-from qtkit.desk.commands.table import DESK_COMMANDS, DeskCommand, Parameter
+from qtkit.desk.commands.command_table import DESK_COMMANDS, DeskCommand, Parameter
 from qtkit.desk.shell.context import JSON, Seat, Shown
 from qtkit.desk.shell.set_command import set_for_the_shell
 from qtkit.sessions.local import LocalSession

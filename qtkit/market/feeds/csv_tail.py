@@ -11,8 +11,8 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from qtkit.core.errors import DataError
-from qtkit.market.cells import first_mistakes, number_in, shortened
 from qtkit.market.feeds.polled import BarRow, Fetched, columns_of
+from qtkit.market.number_text import first_mistakes, number_in, shortened
 from qtkit.market.tables.timestamps import bar_end, time_in
 
 __all__ = ["CsvTail"]

@@ -24,8 +24,8 @@ from qtkit.core.clock import stopwatch
 from qtkit.core.config.secret import MASK, masked, secrets_in
 from qtkit.core.errors import DataError
 from qtkit.market.bar_order import take
-from qtkit.market.cells import first_mistakes, shortened
 from qtkit.market.feeds.polled import BarRow, Fetched, columns_of
+from qtkit.market.number_text import first_mistakes, shortened
 from qtkit.market.tables.timestamps import bar_end
 from qtkit.model.bars import time_of
 

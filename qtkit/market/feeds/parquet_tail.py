@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from qtkit.core.errors import DataError
 from qtkit.market.bar_order import take
-from qtkit.market.cells import first_mistakes, shortened
 from qtkit.market.feeds.export import read_feed
 from qtkit.market.feeds.polled import Fetched
+from qtkit.market.number_text import first_mistakes, shortened
 from qtkit.market.tables.timestamps import FIRST_YEAR, LAST_YEAR, are_bar_ends
 from qtkit.model.bar_length import BarLength
 from qtkit.model.bars import Bars

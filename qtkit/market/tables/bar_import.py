@@ -18,7 +18,7 @@ from qtkit.core.calendars import Calendar
 from qtkit.core.errors import ConfigError, DataError, QtkitError
 from qtkit.core.paths import safe_name
 from qtkit.core.verdict import Status, Verdict, fail
-from qtkit.market.cells import first_mistakes
+from qtkit.market.number_text import first_mistakes
 from qtkit.market.tables.bar_table import BarTable, MergeReport, Obsolete
 from qtkit.market.tables.column_names import DEFAULT_COLUMNS, column_option
 from qtkit.market.tables.quality import check_table, condensed

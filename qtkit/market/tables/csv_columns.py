@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from qtkit.core.errors import DataError
-from qtkit.market.cells import shortened
+from qtkit.market.number_text import shortened
 
 __all__ = ["csv_columns", "csv_header", "damaged"]
 

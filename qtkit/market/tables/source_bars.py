@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from qtkit.core.errors import ConfigError, DataError, QtkitError
 from qtkit.market.bar_order import concatenated, take
-from qtkit.market.cells import first_of
+from qtkit.market.number_text import first_of
 from qtkit.market.tables.column_names import named_columns
 from qtkit.market.tables.source_files import (
     columns_of_file,

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qtkit.core.errors import ConfigError, DataError
-from qtkit.market.cells import first_of, numbers_in
+from qtkit.market.number_text import first_of, numbers_in
 from qtkit.market.tables.csv_columns import csv_columns, csv_header, damaged
 from qtkit.market.tables.timestamps import Moments, moments_of
 

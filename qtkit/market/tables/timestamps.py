@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qtkit.core.errors import ConfigError, DataError
-from qtkit.market.cells import first_of, shortened
+from qtkit.market.number_text import first_of, shortened
 from qtkit.model.bar_length import BarLength
 from qtkit.model.bars import nanos, time_of
 

@@ -7,7 +7,7 @@ from qtkit.core.errors import ConfigError, DataError, QtkitError
 from qtkit.core.input_text import LONGEST_REASON, checked_text
 from qtkit.core.locks import is_locked
 from qtkit.core.paths import AccountFolder, SessionFolder
-from qtkit.runtime.chain import sessions_of
+from qtkit.runtime.account_chain import sessions_of
 from qtkit.runtime.kill_switch import (
     ask_lift,
     drop_kill_file,

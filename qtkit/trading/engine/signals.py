@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from qtkit.core.signals import Interrupted, Patience, handle_signals
+from qtkit.core.process_signals import Interrupted, Patience, handle_signals
 from qtkit.trading.engine.engine import Engine
 
 __all__ = ["stop_on_signals"]

@@ -12,7 +12,7 @@ from typing import Any, NoReturn, cast
 
 from qtkit.core.errors import ConfigError, StrategyError
 from qtkit.core.plain_json import plain_object
-from qtkit.core.signals import Interrupted
+from qtkit.core.process_signals import Interrupted
 from qtkit.core.text import error_text, is_writable, shown, writable
 from qtkit.model.intents import Intent
 from qtkit.model.orders import OrderType, Routing, TimeInForce

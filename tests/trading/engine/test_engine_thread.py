@@ -13,11 +13,10 @@ from threading import Event
 
 import pytest
 
-from qtkit.core import signals
 from qtkit.core.clock import cpu_seconds, stopwatch, wall_time
 from qtkit.core.errors import InvariantBroken
 from qtkit.core.locks import is_locked
-from qtkit.core.signals import STOP_SIGNALS
+from qtkit.core.process_signals import STOP_SIGNALS
 from qtkit.journal import read_journal
 from qtkit.model import events as ev
 from qtkit.trading.engine.command_queue import Command

@@ -17,7 +17,7 @@ from qtkit.core.paths import AccountFolder, OutputRoot, SessionFolder, has_lines
 from qtkit.journal import read_journal
 from qtkit.model.events import SessionStarted
 from qtkit.model.modes import ACCOUNT_MODES
-from qtkit.runtime.chain import sessions_of
+from qtkit.runtime.account_chain import sessions_of
 
 __all__ = [
     "WORDS",
