@@ -17,6 +17,7 @@ from benchmarks.strategies import DoNothing, MovingAverageCross
 from qtkit.core.calendars import exchange_calendar
 from qtkit.core.clock import cpu_seconds
 from qtkit.core.paths import OutputRoot, SessionFolder
+from qtkit.market.instruments import instrument_table
 from qtkit.runtime.backtest import BacktestResult, run_backtest
 from qtkit.runtime.build import build
 from qtkit.runtime.settings import SessionSettings
@@ -105,7 +106,8 @@ def _a_year(make: Callable[[], Strategy], symbols: Sequence[str]) -> Callable[[]
         currency="USD",
     )
     settings = SessionSettings(mode="backtest", close_offset_minutes=0)
-    return lambda: run_backtest(spec, settings, days, data)
+    table = instrument_table(exchange="XNYS")
+    return lambda: run_backtest(spec, settings, days, data, instruments=table)
 
 
 def nothing_on_one_symbol() -> list[Figure]:
@@ -117,7 +119,7 @@ def nothing_on_one_symbol() -> list[Figure]:
 def nothing_on_ten_symbols() -> list[Figure]:
     """Ten symbols side by side."""
     # any ten that the instrument table knows: nothing is traded
-    seconds, _ = _timed(DoNothing, [f"60000{n}.SH" for n in range(10)])
+    seconds, _ = _timed(DoNothing, [f"US{n}" for n in range(10)])
     return [_rate("ten symbols, strategy does nothing", 10 * _BARS / seconds, 5_000_000)]
 
 
