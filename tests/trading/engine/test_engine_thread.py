@@ -163,7 +163,7 @@ def test_who_asks_again_after_ten_seconds_is_heard(monkeypatch: pytest.MonkeyPat
     bench = day_of()
     with stop_on_signals(bench.engine):
         signal.raise_signal(signal.SIGINT)
-        monkeypatch.setattr(signals, "_PATIENCE", -1.0)
+        monkeypatch.setattr(process_signals, "_PATIENCE", -1.0)
 
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
