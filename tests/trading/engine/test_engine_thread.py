@@ -13,6 +13,7 @@ from threading import Event
 
 import pytest
 
+from qtkit.core import process_signals
 from qtkit.core.clock import cpu_seconds, stopwatch, wall_time
 from qtkit.core.errors import InvariantBroken
 from qtkit.core.locks import is_locked
