@@ -174,7 +174,7 @@ CHARGE_KEYS: Mapping[str, Key] = {
 PLAN_KEYS: Mapping[str, Key] = {
     "currency": _CURRENCY_KEY,
     "source": _TEXT,
-    "looked_up": Key("a date such as 2026-03-04", _date),
+    "as_of": Key("a date such as 2026-03-04", _date),
 }
 
 

@@ -108,4 +108,4 @@ def _dates(charge: Charge) -> str:
 
 
 def _source(plan: FeePlan) -> str:
-    return f"{plan.source} ({plan.looked_up})" if plan.looked_up else plan.source
+    return f"{plan.source} (as of {plan.as_of})" if plan.as_of else plan.source

@@ -163,7 +163,7 @@ class FeePlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     name: str
     charges: tuple[Charge, ...]
     source: str = ""
-    looked_up: date | None = None
+    as_of: date | None = None
     currency: str = ""  # what fixed amounts are in; "": the instrument's own
 
     def on(self, day: date) -> Fees:

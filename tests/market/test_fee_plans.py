@@ -81,7 +81,7 @@ def test_a_charge_counts_on_the_dates_on_which_it_is_in_force(
 
 
 def test_every_plan_names_its_source_and_the_date() -> None:
-    assert [name for name, plan in PLANS.items() if not (plan.source and plan.looked_up)] == []
+    assert [name for name, plan in PLANS.items() if not (plan.source and plan.as_of)] == []
 
 
 def test_every_plan_is_worked_out_here() -> None:
