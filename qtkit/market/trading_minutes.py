@@ -22,6 +22,7 @@ def date_of_bar(calendar: Calendar, end: datetime) -> date:
 
     Examples
     --------
+    >>> from datetime import UTC
     >>> from qtkit.core.calendars import exchange_calendar
     >>> date_of_bar(exchange_calendar("24/7"), datetime(2026, 3, 5, tzinfo=UTC))
     datetime.date(2026, 3, 4)

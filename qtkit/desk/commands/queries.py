@@ -38,6 +38,8 @@ __all__ = [
     "watch",
 ]
 
+_DAY = 86_400  # seconds
+
 
 def report_of(name: str, view: SessionView, *parts: Part) -> Report:
     """Return an answer with its heading: of when it is, in the exchange's zone."""
@@ -183,6 +185,14 @@ def watch(session: Session, symbols: Sequence[str] = ()) -> Report:
 # --- the session -----------------------------------------------------------------------------
 
 
+def _length_of(seconds: int) -> str:
+    """Return how long a session's bars are."""
+    if seconds % _DAY == 0:
+        return "1 day"
+    minutes = seconds // 60
+    return "1 minute" if minutes == 1 else f"{minutes} minutes"
+
+
 def _step_words(minutes: object) -> str:
     """Return how often a strategy is asked."""
     if minutes == 0:
@@ -198,7 +208,7 @@ def strategies(session: Session) -> Report:
         "strategies",
         ("strategy", opening.strategy),
         ("symbols", ", ".join(opening.symbols)),
-        ("bars", f"{opening.bar_seconds // 60} minutes"),
+        ("bars", _length_of(opening.bar_seconds)),
         ("step", _step_words(opening.settings.get("step_minutes"))),
         ("decisions today", len(view.decisions.today)),
     )
