@@ -20,8 +20,12 @@ BUGS_OF_ACCOUNTS: tuple[Bug, ...] = (
     planted(
         "a journal that was cut off passes for the one that ended",
         "qtkit/runtime/account_audit.py",
-        "if there < session.lines or (session.ended and there != session.lines):",
-        "if there < 1:",
+        "if there < session.lines or (session.ended and there != session.lines):\n"
+        '        yield Problem(_JOURNAL, f"{what} has {there} lines, and it had {session.lines}")\n'
+        "        return\n"
+        "    link = reading.marked_link\n"
+        "    if session.lines and link != session.link:",
+        "link = reading.marked_link\n    if session.lines and link and link != session.link:",
         f"{_VERIFIED}::test_a_live_start_after_an_orderly_end_is_refused[end_cut_off]",
     ),
     planted(
