@@ -128,6 +128,11 @@ class InstrumentTable:
             return ""
         return str(merged_rules(family, date.max, self._known.exchanges).get("currency", ""))
 
+    def exchange(self, symbol: str) -> str:
+        """Return the exchange that a symbol trades at; "" where it is unknown."""
+        family = self.family(symbol)
+        return "" if family is None else family.exchange
+
     def family(self, symbol: str) -> Family | None:
         """Return the entry that decides about a symbol; None where it is unknown."""
         found = self._covering.get(symbol)

@@ -70,6 +70,11 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         return value + self.fees.of_buy(Executed(quantity, value))
 
     @property
+    def can_be_shorted(self) -> bool:
+        """Whether more may be sold than is held: accounts are cash accounts, so never yet."""
+        return False
+
+    @property
     def has_band(self) -> bool:
         """Whether the exchange refuses prices too far from the last close."""
         return self.price_limit is not None or bool(self.price_limits)

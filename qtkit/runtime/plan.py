@@ -157,6 +157,7 @@ def with_currency(strategy: StrategySpec, instruments: InstrumentTable) -> Strat
             f"{strategy.name}: an account is in one currency, and these trade in several: "
             f"{listed}; make a strategy for each"
         )
+    _demand_hours(strategy, instruments)
     (currency,) = set(found.values())
     if strategy.currency not in {"", currency}:
         raise ConfigError(
@@ -164,6 +165,17 @@ def with_currency(strategy: StrategySpec, instruments: InstrumentTable) -> Strat
             f'currency = "{currency}" in its SPEC, or leave it out. Nothing was started'
         )
     return replace(strategy, currency=currency)
+
+
+def _demand_hours(strategy: StrategySpec, instruments: InstrumentTable) -> None:
+    """Refuse a strategy that would keep the hours of an exchange at which it trades nothing."""
+    exchanges = {symbol: instruments.exchange(symbol) for symbol in strategy.symbols}
+    if strategy.exchange not in exchanges.values():
+        listed = ", ".join(f"{symbol} at {name}" for symbol, name in exchanges.items())
+        raise ConfigError(
+            f"{strategy.name} keeps the hours of {strategy.exchange}, and trades {listed}: write "
+            f'exchange = "{next(iter(exchanges.values()))}" in its SPEC. Nothing was started'
+        )
 
 
 def check_dates(plan: SessionPlan, first: date, last: date | None) -> None:

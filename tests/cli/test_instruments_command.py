@@ -103,6 +103,21 @@ def test_a_strategy_in_other_money_is_refused_before_it_starts(folder: Path, wor
     assert not (folder / "outputs").exists()
 
 
+@pytest.mark.parametrize(
+    "verb", ["simulate own.py --date", "backtest own.py --end 2026-03-04 --start"]
+)
+def test_a_strategy_with_the_hours_of_another_exchange_is_refused(folder: Path, verb: str) -> None:
+    text = STRATEGY.replace('exchange="XNYS"', 'exchange="XSHG"').replace("CURRENCY", "")
+    (folder / "own.py").write_text(text, encoding="utf-8")
+    (folder / "instruments.toml").write_text(LINE, encoding="utf-8")
+
+    found = asked(f"{verb} 2026-03-04").exception
+
+    assert isinstance(found, ConfigError)
+    assert 'exchange = "XNYS"' in str(found)
+    assert not (folder / "outputs").exists()
+
+
 def test_a_file_is_checked_with_all_its_mistakes(folder: Path) -> None:
     (folder / "instruments.toml").write_text('[symbols]\nA = "XNYX"\nB = 7\n')
 

@@ -48,7 +48,7 @@ def book_actions(context: EngineContext, broker: BrokerSession) -> None:
 def _book(context: EngineContext, action: CorporateAction) -> None:
     ledger, symbol = context.state.ledger, action.symbol
     instrument = context.instrument_today(symbol)
-    step = min(instrument.lot, _SHARE) if instrument else _SHARE
+    step = instrument.step if instrument else _SHARE
     close = context.close_before(symbol, action.ex_date)
     quantity, cash = holding_change(action, ledger.position(symbol), step, close)
     if not quantity and not cash:
