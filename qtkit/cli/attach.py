@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -16,7 +17,12 @@ __all__ = ["attach"]
 @click.command()
 @session_argument
 @click.option(
-    "-c", "--command", "line", metavar="LINE", help="One line of the shell, such as 'status'."
+    "-c",
+    "--command",
+    "lines",
+    multiple=True,
+    metavar="LINE",
+    help="A line of the shell, such as 'status'; may be repeated.",
 )
 @click.option(
     "--ask",
@@ -29,7 +35,7 @@ __all__ = ["attach"]
 def attach(
     *,
     session: str,
-    line: str | None,
+    lines: Sequence[str],
     ask: str | None,
     by: str,
     timeout: float,
@@ -53,9 +59,9 @@ def attach(
         return
     from qtkit.desk.shell import interact, run_line
 
-    if line is None:
+    if not lines:
         interact(found, by=by)
-    else:
+    for line in lines:
         click.echo(run_line(found, line, by=by))
 
 

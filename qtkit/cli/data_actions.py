@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from qtkit.cli.data_options import DATE, JSON, ROOT, print_result
+from qtkit.cli.data_options import (
+    DATE,
+    JSON,
+    ROOT,
+    KnownMarket,
+    calendar_options,
+    print_result,
+)
+from qtkit.core.errors import DataError
 
 if TYPE_CHECKING:
     from qtkit.market.tables.action_store import ActionStore
@@ -26,16 +34,33 @@ def actions() -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--symbol", default="", help="Of all rows, where the file has no such column.")
 @click.option("--replace", is_flag=True, help="Let new values that differ replace old ones.")
+@calendar_options
 @ROOT
 @JSON
-def import_(*, file: Path, symbol: str, replace: bool, root: Path, as_json: bool) -> None:
+def import_(
+    *,
+    file: Path,
+    symbol: str,
+    replace: bool,
+    root: Path,
+    as_json: bool,
+    known: KnownMarket,
+) -> None:
     """Add the actions of a CSV FILE with symbol, ex_date, kind, value and source.
 
     A split's value is how many shares one becomes; a dividend's is cash per share.
     """
     from qtkit.market.tables.action_store import read_actions
 
-    report = _store(root).merge(read_actions(file, symbol), replace=replace)
+    found = read_actions(file, symbol)
+    closed = [a for a in found if not known.calendar_of(a.symbol).is_session(a.ex_date)]
+    if closed:
+        raise DataError(
+            f"{file.name}: there is no trading on an ex date, which is the first trading date "
+            f"without what is given: {'; '.join(map(str, closed[:5]))}. Correct the dates, nothing "
+            "was written"
+        )
+    report = _store(root).merge(found, replace=replace)
     print_result(dict(report), str(report) or "no actions in the file", as_json=as_json)
 
 

@@ -131,7 +131,8 @@ def infer_bar_length(ends: NDArray[np.int64]) -> BarLength:
         )
         raise DataError(
             f"the bars are not of one length: they end {found} apart; a table holds bars of one "
-            f"length, one of {', '.join(BarLength)}"
+            f"length, one of {', '.join(BarLength)}. Where bars are only missing, say how long "
+            "the others are, such as --length 1min"
         )
     return length
 

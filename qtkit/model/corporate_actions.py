@@ -18,6 +18,9 @@ from qtkit.model.money import CENT, round_half_up
 __all__ = ["ActionKind", "CorporateAction", "ex_close", "holding_change"]
 
 
+_FINEST = Decimal("0.000001")  # of a theoretical price
+
+
 class ActionKind(StrEnum):
     """What a company does to its shares."""
 
@@ -66,7 +69,7 @@ def ex_close(close: Decimal, actions: Iterable[CorporateAction]) -> Decimal:
     """
     for action in actions:
         close = close / action.value if action.kind is ActionKind.SPLIT else close - action.value
-    return close
+    return close.quantize(_FINEST).normalize() + 0
 
 
 def holding_change(

@@ -21,6 +21,7 @@ from qtkit.market.tables.action_store import ActionStore
 from qtkit.market.tables.bar_table import BarTable, bars_fingerprints
 from qtkit.market.tables.series_store import SeriesStore
 from qtkit.market.tables.synthetic import PLAIN, Market, close_before, synthetic_bars
+from qtkit.market.tables.table_list import demand_table
 from qtkit.market.trading_minutes import day_window
 from qtkit.model.bar_length import BarLength
 from qtkit.model.bars import Bars, nanos
@@ -288,6 +289,7 @@ def table_data(
         If the table, a symbol or a date is missing; all that is missing is named.
     """
     table = BarTable(root, name)
+    demand_table(root, name)
     bars, closes, missing = dict[str, Bars](), dict[tuple[str, date], Decimal](), list[str]()
     spans = {day: calendar.segments(day) for day in days}
     for symbol in symbols:

@@ -75,7 +75,7 @@ def _read_verdict(evidence: Evidence) -> Outcome | None:
         budget("half_cent", "account currency", default=0.005)
     ),
     holds="{opening} - {bought} bought + {sold} sold - {costs} costs = {cash}{adjustments:? with # "
-    "adjustments by hand}, in each of {books:recorded book}{so_far}",
+    "bookings without a trade}, in each of {books:recorded book}{so_far}",
     fails="{findings}, in {wrong_books} of {books} recorded books",
     finds=_NO_BOOK
     | {

@@ -90,10 +90,22 @@ def test_actions_are_imported_listed_in_order_of_time_and_removed() -> None:
     assert [(row["ex_date"], row["kind"]) for row in listed] == [("2026-03-04", "dividend")]
 
 
-def test_wrong_actions_are_one_error_and_write_nothing(folder: Path) -> None:
-    (folder / "actions.csv").write_text(ACTIONS.replace("split,4", "spilt,0"))
+@pytest.mark.parametrize(
+    ("old", "new", "part"),
+    [
+        ("split,4", "spilt,0", "kind"),
+        ("2026-03-05", "2026-03-08", "2026-03-08"),  # a Sunday
+        ("AAPL,2026-03-05", "NVDX,2026-03-05", "NVDX"),
+    ],
+    ids=["value", "closed day", "unknown symbol"],
+)
+def test_wrong_actions_are_one_error_and_write_nothing(
+    folder: Path, old: str, new: str, part: str
+) -> None:
+    (folder / "actions.csv").write_text(ACTIONS.replace(old, new))
 
     done = CliRunner().invoke(data, ["actions", "import", "actions.csv"])
 
     assert getattr(done.exception, "exit_code", None) == 3
+    assert part in str(done.exception)
     assert not (folder / "outputs").exists()

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from qtkit.core.calendars import exchange_calendar
-from qtkit.core.errors import ConfigError
+from qtkit.core.errors import ConfigError, DataError
 from qtkit.core.verdict import Status
 from qtkit.market.bar_order import concatenated
 from qtkit.market.tables.bar_sources import (
@@ -153,6 +153,7 @@ def test_a_folder_without_or_with_two_files_is_refused(table: BarTable, tmp_path
 
 
 def test_sources_are_named_in_words(tmp_path: Path) -> None:
+    BarTable(tmp_path, "other").write(minutes("A", "2026-03-04 01:31", 5))
     names = {
         words: source_from(words, SourceRequest(calendar=SHANGHAI, tables=tmp_path)).name
         for words in ("synthetic:7", "csv:somewhere/else", "parquet:there", "table:other")
@@ -240,3 +241,14 @@ def test_an_endpoint_is_a_source(table: BarTable, tmp_path: Path) -> None:
 
     assert report.is_complete
     assert len(table.read("A")) == 480
+
+
+def test_a_table_that_is_not_there_is_told_with_the_nearest(
+    table: BarTable, tmp_path: Path
+) -> None:
+    refill(table, SyntheticSource(SHANGHAI, seed=7), ["A"], DAYS)
+
+    with pytest.raises(DataError) as refused:
+        source_from("table:stock_1mim", SourceRequest(calendar=SHANGHAI, tables=tmp_path))
+
+    assert "did you mean stock_1min" in str(refused.value)

@@ -20,6 +20,7 @@ from qtkit.market.tables.reading import demanded, judged_reading
 from qtkit.market.tables.source_bars import Label, read_rows
 from qtkit.market.tables.source_files import ENDINGS
 from qtkit.market.tables.synthetic import PLAIN, Market, synthetic_bars
+from qtkit.market.tables.table_list import demand_table
 from qtkit.market.trading_minutes import day_window
 from qtkit.model.bars import Bars, nanos
 
@@ -246,6 +247,7 @@ def _folder(request: SourceRequest) -> Source:
 
 
 def _table(request: SourceRequest) -> Source:
+    demand_table(request.tables, request.place)
     return TableSource(BarTable(request.tables, request.place), request.calendar)
 
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from qtkit.core.errors import QtkitError
+from qtkit.core.errors import DataError, QtkitError
 from qtkit.core.render import Table
+from qtkit.core.text import closest
 from qtkit.market.tables.bar_table import BarTable
 from qtkit.model.bars import time_of
 
-__all__ = ["TableRow", "list_tables", "tables_table"]
+__all__ = ["TableRow", "demand_table", "list_tables", "tables_table"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +43,25 @@ def list_tables(root: Path) -> list[TableRow]:
     """Return every symbol of every table below the folder of all tables; damage is a row too."""
     folders = sorted(path for path in root.glob("*") if path.is_dir()) if root.exists() else []
     return [row for folder in folders for row in _rows(root, folder.name)]
+
+
+def demand_table(root: Path, name: str) -> None:
+    """Make sure that a table has bars.
+
+    Raises
+    ------
+    DataError
+        If it has none; the nearest name is told.
+    """
+    if BarTable(root, name).symbols():
+        return
+    names = [path.name for path in root.glob("*") if path.is_dir() and path.name != name]
+    near = closest(name, names)
+    hint = f"did you mean {near}?" if near else f"there are {', '.join(sorted(names)) or 'none'};"
+    raise DataError(
+        f"there is no table {name!r} under {root}, {hint} fill it first "
+        "(`qtkit data import --help`, `qtkit data refill --help`)"
+    )
 
 
 def tables_table(rows: list[TableRow]) -> Table:
