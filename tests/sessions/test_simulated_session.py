@@ -263,7 +263,7 @@ def test_an_account_of_a_date_beyond_the_calendar_is_not_made(tmp_path: Path) ->
         ({"days": 0}, ConfigError, "one day, was 0"),
         ({"account": "nobody"}, ConfigError, "no account 'nobody'"),
         ({"settings": {"mode": "live"}}, ConfigError, "'paper' only"),
-        ({"settings": {"data": "stock_1min"}}, DataError, "lacks 600036.SH"),
+        ({"settings": {"data": "stock_1min"}}, DataError, "there is no table .stock_1min"),
         ({"source": "nowhere.py"}, ConfigError, "no strategy file nowhere.py"),
     ],
 )
