@@ -29,7 +29,6 @@ from qtkit.projections.engine_state import EngineState
 from qtkit.projections.session_terms import settings_digest
 from qtkit.runtime.account_chain import note_session
 from qtkit.runtime.accounts import CarryOver
-from qtkit.runtime.beginning import Beginning, beginning_of
 from qtkit.runtime.factories import (
     BrokerRequest,
     FeedRequest,
@@ -44,6 +43,7 @@ from qtkit.runtime.market_data import PriceSource
 from qtkit.runtime.plan import plan_of
 from qtkit.runtime.refill import refill_of
 from qtkit.runtime.run import Place, Run
+from qtkit.runtime.session_start import Beginning, beginning_of
 from qtkit.runtime.session_status import StatusFile
 from qtkit.runtime.settings import SessionSettings
 from qtkit.runtime.sources import data_sources, opening_digests

@@ -22,9 +22,9 @@ from qtkit.market.number_text import first_mistakes
 from qtkit.market.tables.bar_table import BarTable, MergeReport, Obsolete
 from qtkit.market.tables.column_names import DEFAULT_COLUMNS, column_option
 from qtkit.market.tables.quality import check_table, condensed
-from qtkit.market.tables.reading import judged_reading
 from qtkit.market.tables.source_bars import Label, SourceRows, read_rows, reading_mistakes
 from qtkit.market.tables.source_files import files_in
+from qtkit.market.tables.time_basis import judged_reading
 from qtkit.market.tables.trading_hours import hours_around
 from qtkit.model.bar_length import BarLength
 from qtkit.model.bars import Bars

@@ -16,11 +16,11 @@ from qtkit.market.bar_order import agreed, concatenated, empty_bars, take
 from qtkit.market.feeds.http_bars import HttpBars, checked_address
 from qtkit.market.instruments import InstrumentTable, instrument_table
 from qtkit.market.tables.bar_table import BarTable
-from qtkit.market.tables.reading import demanded, judged_reading
 from qtkit.market.tables.source_bars import Label, read_rows
 from qtkit.market.tables.source_files import ENDINGS
 from qtkit.market.tables.synthetic import PLAIN, Market, synthetic_bars
 from qtkit.market.tables.table_list import demand_table
+from qtkit.market.tables.time_basis import demanded, judged_reading
 from qtkit.market.trading_minutes import day_window
 from qtkit.model.bars import Bars, nanos
 
